@@ -114,7 +114,7 @@ _LOCAL = (
     Scope(
         "local.shop.manage",
         "Manage the shops of your local business",
-        "So that you can keep addresses and hours up to date from here.",
+        "So that you can keep addresses and hours current from here.",
         "We cannot see your payments.",
     ),
     Scope(
