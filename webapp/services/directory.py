@@ -50,6 +50,14 @@ def find(user_id: int) -> User | None:
         return session.get(User, user_id)
 
 
+def owner(user_id: int) -> User:
+    """Return a person's own row, detached. Raises LookupError if it went in this very moment."""
+    user = find(user_id)
+    if user is None:
+        raise LookupError("this person's row is gone")
+    return user
+
+
 def page(
     house: House, now: datetime, *, after: int | None = None, before: int | None = None
 ) -> Page:
