@@ -52,7 +52,13 @@ def clock() -> MovableClock:
 def env(sandbox: servers.Sandbox, database_url: str) -> Iterator[dict[str, str]]:
     """A complete, valid environment: the sandbox as TikTok, a free port, made-up secrets."""
     with reserved_port() as port:
-        yield complete(database_url, sandbox.url, port)
+        yield complete(
+            database_url,
+            port,
+            tiktok_url=sandbox.url,
+            client_key=sandbox.client_key,
+            client_secret=sandbox.client_secret,
+        )
 
 
 @pytest.fixture
@@ -125,7 +131,7 @@ def _migrate(url: str) -> None:
     from webapp.app import create_app
     from webapp.settings import load
 
-    app = create_app(load(complete(url, "http://127.0.0.1:9", 8000)))
+    app = create_app(load(complete(url, 8000)))
     with app.app_context():
         flask_migrate.upgrade()
     _dispose(app)
