@@ -152,8 +152,7 @@ def _dispose(app: "Flask") -> None:
 def make_app(env: dict[str, str], migrated: str, clock: MovableClock) -> Iterator[MakeApp]:
     """A function: settings to change, by name → an app on this test's database.
 
-    `make_app(TIKTOK_PKCE="0")`; None leaves a setting out. Exceptions reach the test; set
-    `app.config["PROPAGATE_EXCEPTIONS"] = False` to see the page a person would see.
+    `make_app(TIKTOK_PKCE="0")`; None leaves a setting out.
     """
     from webapp.app import create_app
     from webapp.settings import load
