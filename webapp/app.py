@@ -39,7 +39,9 @@ LONGEST_URL = 4096
 def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     """Return the app for these settings. Raises UnguardedRoute if a route lets in just anybody."""
     logs.configure(settings)
-    app = Flask("webapp", static_folder=str(ROOT / "static"), template_folder=str(ROOT / "templates"))
+    app = Flask(
+        "webapp", static_folder=str(ROOT / "static"), template_folder=str(ROOT / "templates")
+    )
     app.config.from_mapping(_config(settings))
     _open_database(app)
     app.extensions[KEY] = House(
@@ -121,15 +123,18 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
         settings.callback_path, "connect.callback", callback, methods=["GET"], strict_slashes=True
     )
 
+    app.jinja_env.globals.update(
+        app_name=settings.app_name,
+        privacy_url=settings.privacy_url,
+        terms_url=settings.terms_url,
+        support_email=settings.support_email,
+        sandbox=settings.sandbox,
+        callback_path=settings.callback_path,
+    )
+
     @app.context_processor
     def _facts() -> dict[str, Any]:
         return {
-            "app_name": settings.app_name,
-            "privacy_url": settings.privacy_url,
-            "terms_url": settings.terms_url,
-            "support_email": settings.support_email,
-            "sandbox": settings.sandbox,
-            "callback_path": settings.callback_path,
             "now": clock(),
             "visitor": visitor.visitor(),
             "reference": g.get("request_id", "-"),

@@ -117,8 +117,7 @@ def own_data(user_id: int) -> dict[str, Any] | None:
         "operator_since": _text(user.operator_since),
         "sealed_access_kept": user.access_token is not None,
         "signed_in": [
-            {"since": _text(each.created_at), "last_seen": _text(each.seen_at)}
-            for each in sessions
+            {"since": _text(each.created_at), "last_seen": _text(each.seen_at)} for each in sessions
         ],
     }
 

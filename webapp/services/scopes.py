@@ -42,6 +42,4 @@ def granted(user: User) -> list[Scope]:
 
 def in_words(names: Collection[str]) -> list[Scope]:
     """Return the catalogue's words; one that TikTok added since speaks for itself."""
-    return [
-        CATALOGUE.get(name) or Scope(id=name, label=name, why="", limits="") for name in names
-    ]
+    return [CATALOGUE.get(name) or Scope(id=name, label=name, why="", limits="") for name in names]

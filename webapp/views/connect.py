@@ -67,11 +67,11 @@ def callback() -> Response:
     except refusals.Refused as refused:
         return refused.answer
     except TikTokError as error:
-        return refusals.page_for(error)
+        return _page_for(error)
     except connecting.NeededScopeMissing:
-        return page("needed_scope_missing")
+        return page("basic_missing")
     except connecting.DifferentAccount:
-        return page("different_account")
+        return page("other_account")
     return _welcome(done)
 
 
@@ -98,6 +98,27 @@ def _connect(attempt: attempts.Attempt, code: str) -> connecting.Connected:
     done = connecting.connect(ours, tokens, attempt.scopes, attempt.viewer, ours.clock())
     update_profile(ours, done.user_id)
     return done
+
+
+def _page_for(error: TikTokError) -> Response:
+    """Return the page of what went wrong at TikTok, and note it under the request's reference."""
+    log.warning(
+        "connect_failed", kind=type(error).__name__, code=error.code, log_id=error.log_id
+    )
+    match error:
+        case NotATargetUser():
+            return page("site_in_testing", log_id=error.log_id)
+        case OurConfiguration():
+            return page("site_not_ready", log_id=error.log_id)
+        case Declined():
+            return page("denied", log_id=error.log_id)
+        case ConnectAgain():
+            return page("code_refused", log_id=error.log_id)
+        case TryLater(answered=True):
+            return page("tiktok_unclear", log_id=error.log_id, retry_after=error.retry_after)
+        case TryLater():
+            return page("tiktok_down", log_id=error.log_id, retry_after=error.retry_after)
+    return page("tiktok_unclear", log_id=error.log_id)
 
 
 def _welcome(done: connecting.Connected) -> Response:
