@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import click
 import structlog
 from dotenv import load_dotenv
 from gunicorn import glogging, util
@@ -32,6 +33,7 @@ control_socket_disable = True
 # The longest that gunicorn takes; the app itself answers 414 well below.
 limit_request_line = 8190
 accesslog = "-"
+loglevel = os.environ.get("LOG_LEVEL", "").strip() or "info"
 # EX_CONFIG of sysexits.h.
 _REFUSED = 78
 
@@ -66,7 +68,7 @@ def on_starting(server: Any) -> None:
     """Refuse the start, in the master and before any worker, with all problems at once."""
     settings, problems = doctor.start_problems(os.environ)
     if problems:
-        print(words(problems), file=sys.stderr)
+        click.echo(words(problems), err=True)
         sys.exit(_REFUSED)
     logs.configure(settings)
     for doubt in doctor.doubts(settings):

@@ -31,7 +31,7 @@ def make() -> Flask:
     settings, problems = doctor.settings_problems(os.environ)
     command = click.get_current_context(silent=True)
     if problems and command is None:
-        print(words(problems), file=sys.stderr)
+        click.echo(words(problems), err=True)
         sys.exit(EX_CONFIG)
     if problems and command is not None and command.parent is not None:
         # `flask run`, `flask db …` and the like ask for the app itself; ours say it themselves.

@@ -5,9 +5,10 @@ Exit codes: 0 done, 1 not done with the reason on stderr, 2 wrong words.
 
 from collections.abc import Iterable
 
+import click
 from flask import Flask
 
-from webapp.cli import doctor, keys, operators
+from webapp.cli import asking, doctor, keys, operators
 from webapp.cli.asking import WAITING
 from webapp.settings import Problem
 
@@ -26,4 +27,14 @@ def waiting(problems: Iterable[Problem]) -> Flask:
     app = Flask("webapp", static_folder=None, template_folder=None)
     app.extensions[WAITING] = tuple(problems)
     register(app)
+    app.cli.add_command(_database_waits)
     return app
+
+
+@click.command(
+    "db", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}
+)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def _database_waits(words: tuple[str, ...]) -> None:
+    """Migrate the database, once the settings allow it."""
+    asking.house()

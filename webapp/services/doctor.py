@@ -135,7 +135,7 @@ def _files(environ: Mapping[str, str], settings: Settings) -> Iterator[Check]:
 
 
 def _credentials(house: House) -> Check:
-    """Ask TikTok whether it knows key and secret; only `invalid_client` is proof that it doesn't."""
+    """Ask TikTok whether it knows key and secret; only a refusal is proof."""
     try:
         house.provider.check_credentials()
     except OurConfiguration as error:
