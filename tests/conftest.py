@@ -52,7 +52,13 @@ def clock() -> MovableClock:
 def env(sandbox: servers.Sandbox, database_url: str) -> Iterator[dict[str, str]]:
     """A complete, valid environment: the sandbox as TikTok, a free port, made-up secrets."""
     with reserved_port() as port:
-        yield complete(database_url, sandbox.url, port)
+        yield complete(
+            database_url,
+            port,
+            tiktok_url=sandbox.url,
+            client_key=sandbox.client_key,
+            client_secret=sandbox.client_secret,
+        )
 
 
 @pytest.fixture
@@ -125,7 +131,7 @@ def _migrate(url: str) -> None:
     from webapp.app import create_app
     from webapp.settings import load
 
-    app = create_app(load(complete(url, "http://127.0.0.1:9", 8000)))
+    app = create_app(load(complete(url, 8000)))
     with app.app_context():
         flask_migrate.upgrade()
     _dispose(app)
@@ -146,8 +152,7 @@ def _dispose(app: "Flask") -> None:
 def make_app(env: dict[str, str], migrated: str, clock: MovableClock) -> Iterator[MakeApp]:
     """A function: settings to change, by name → an app on this test's database.
 
-    `make_app(TIKTOK_PKCE="0")`; None leaves a setting out. Exceptions reach the test; set
-    `app.config["PROPAGATE_EXCEPTIONS"] = False` to see the page a person would see.
+    `make_app(TIKTOK_PKCE="0")`; None leaves a setting out.
     """
     from webapp.app import create_app
     from webapp.settings import load

@@ -102,9 +102,7 @@ def _connect(attempt: attempts.Attempt, code: str) -> connecting.Connected:
 
 def _page_for(error: TikTokError) -> Response:
     """Return the page of what went wrong at TikTok, and note it under the request's reference."""
-    log.warning(
-        "connect_failed", kind=type(error).__name__, code=error.code, log_id=error.log_id
-    )
+    log.warning("connect_failed", kind=type(error).__name__, code=error.code, log_id=error.log_id)
     match error:
         case NotATargetUser():
             return page("site_in_testing", log_id=error.log_id)
