@@ -50,6 +50,14 @@ def find(user_id: int) -> User | None:
         return session.get(User, user_id)
 
 
+def owner(user_id: int) -> User:
+    """Return a person's own row, detached. Raises LookupError if it went in this very moment."""
+    user = find(user_id)
+    if user is None:
+        raise LookupError("this person's row is gone")
+    return user
+
+
 def page(
     house: House, now: datetime, *, after: int | None = None, before: int | None = None
 ) -> Page:
@@ -109,8 +117,7 @@ def own_data(user_id: int) -> dict[str, Any] | None:
         "operator_since": _text(user.operator_since),
         "sealed_access_kept": user.access_token is not None,
         "signed_in": [
-            {"since": _text(each.created_at), "last_seen": _text(each.seen_at)}
-            for each in sessions
+            {"since": _text(each.created_at), "last_seen": _text(each.seen_at)} for each in sessions
         ],
     }
 

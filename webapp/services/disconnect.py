@@ -69,9 +69,7 @@ def _tell_tiktok(house: House, user: User | None) -> Outcome:
     except CannotOpen:
         return Outcome(confirmed=False, code="cannot_open")
     except TikTokError as error:
-        log.warning(
-            "revoke_failed", open_id=user.open_id, code=error.code, log_id=error.log_id
-        )
+        log.warning("revoke_failed", open_id=user.open_id, code=error.code, log_id=error.log_id)
         return Outcome(confirmed=False, code=error.code, log_id=error.log_id)
     return Outcome(confirmed=True)
 

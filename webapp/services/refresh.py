@@ -15,7 +15,7 @@ from webapp.database import writing
 from webapp.models import Status, User
 from webapp.services.house import House
 from webapp.services.vault import HeldTokens
-from webapp.tiktok.errors import ConnectAgain, TikTokError
+from webapp.tiktok.errors import ConnectAgain, TikTokError, WrongAccount
 from webapp.tokens import TokenSet
 
 log = structlog.get_logger(__name__)
@@ -56,7 +56,7 @@ def refresh(house: House, user_id: int) -> str:
     try:
         tokens = house.provider.refresh(claim.held.refresh_token or "")
         if tokens.open_id not in (None, claim.open_id):
-            raise _another_account(claim)
+            raise WrongAccount("another_open_id")
     except TikTokError as error:
         _write_failure(house, claim, error)
         raise

@@ -32,9 +32,7 @@ def begin(house: House, user_id: int, now: datetime) -> str:
     with writing() as session:
         session.execute(delete(BrowserSession).where(or_(*_over(house, now))))
         session.add(
-            BrowserSession(
-                digest=_digest(secret), user_id=user_id, created_at=now, seen_at=now
-            )
+            BrowserSession(digest=_digest(secret), user_id=user_id, created_at=now, seen_at=now)
         )
     return secret
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from webapp.settings.problem import Problem, SettingsRefused
 from webapp.settings.secret_values import HOW_TO_SEAL, HOW_TO_SIGN
-from webapp.settings.values import Settings
+from webapp.settings.values import Settings, misfits
 
 NAMES = tuple(name.upper() for name in Settings.model_fields)
 _PORTAL = "your app's page at developers.tiktok.com"
@@ -56,9 +56,10 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     values = _stand_ins(missing) | {name.lower(): text for name, text in given.items()}
     settings, wrong = _judge(values)
     problems += wrong
+    problems += misfits(settings)
     problems += _beside(environ, settings)
-    if settings is None or problems:
-        raise SettingsRefused(sorted(problems, key=_place))
+    if problems:
+        raise SettingsRefused(sorted(problems, key=_place), rest=settings)
     return settings
 
 
@@ -103,28 +104,22 @@ def _stand_ins(names: list[str]) -> dict[str, str]:
     return {name.lower(): sound[name] for name in names}
 
 
-def _judge(values: dict[str, str]) -> tuple[Settings | None, list[Problem]]:
-    """Return the settings and what is wrong; a second look finds what the first one hid."""
+def _judge(values: dict[str, str]) -> tuple[Settings, list[Problem]]:
+    """Return the settings and what is wrong, with stand-ins or defaults where it is wrong."""
     try:
         return Settings.model_validate(values), []
     except ValidationError as refused:
         errors = refused.errors(include_url=False, include_input=False)
-    if errors[0]["type"] == "misfit":
-        return None, list(errors[0]["ctx"]["problems"])
-    wrong = {str(error["loc"][0]): error for error in errors}
-    problems = [
-        Problem(name.upper(), error["ctx"]["cause"], error["ctx"]["mend"])
-        for name, error in wrong.items()
-    ]
+    wrong = {str(error["loc"][0]): error["ctx"] for error in errors}
+    problems = [Problem(name.upper(), why["cause"], why["mend"]) for name, why in wrong.items()]
     sound = {name: text for name, text in values.items() if name not in wrong}
     required = [name.upper() for name in wrong if name.upper() in _REQUIRED]
-    settings, more = _judge(sound | _stand_ins(required))
-    return settings, problems + more
+    return Settings.model_validate(sound | _stand_ins(required)), problems
 
 
-def _beside(environ: Mapping[str, str], settings: Settings | None) -> Iterator[Problem]:
+def _beside(environ: Mapping[str, str], settings: Settings) -> Iterator[Problem]:
     """Yield what others' variables would do to us."""
-    private = settings is not None and (settings.sandbox or settings.loopback)
+    private = settings.sandbox or settings.loopback
     if environ.get("AUTHLIB_INSECURE_TRANSPORT", "").strip() and not private:
         name = "AUTHLIB_INSECURE_TRANSPORT"
         yield Problem(name, "is set: sign-in would be let through without https", f"unset {name}")

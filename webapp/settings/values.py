@@ -5,7 +5,6 @@ from typing import Annotated, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from webapp.settings.addresses import (
@@ -50,7 +49,8 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 class Settings(BaseSettings):
     """What the app was told, checked. Field names are the variables' names in lower case.
 
-    Build it with `webapp.settings.load`, which tells every problem at once.
+    Build it with `webapp.settings.load`, which tells every problem at once and looks for
+    `misfits` too.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -97,12 +97,9 @@ class Settings(BaseSettings):
         return (init_settings,)
 
     @model_validator(mode="after")
-    def _fit_together(self) -> Self:
-        problems = tuple(_misfits(self))
-        if problems:
-            raise PydanticCustomError("misfit", "settings do not fit", {"problems": problems})
+    def _leave_out_required(self) -> Self:
         optional = tuple(s for s in self.tiktok_optional_scopes if s not in self.tiktok_scopes)
-        # The one change after validation, before anybody has seen the value.
+        # The one change of a frozen value, before anybody has seen it.
         self.__dict__["tiktok_optional_scopes"] = optional
         return self
 
@@ -151,6 +148,14 @@ class Settings(BaseSettings):
         hosts = {urlsplit(u).hostname for u in (self.tiktok_authorize_url, self.tiktok_api_url)}
         return not hosts <= TIKTOK_HOSTS
 
+    @property
+    def confidential(self) -> list[str]:
+        """Every value that may stand in no log: secrets, keys, and passwords within URLs."""
+        secrets = [self.tiktok_client_secret, self.secret_key]
+        secrets += [*self.secret_key_fallbacks, *self.token_keys]
+        urls = (urlsplit(self.database_url), urlsplit(self.ratelimit_storage_uri))
+        return [s.get_secret_value() for s in secrets] + [u.password for u in urls if u.password]
+
 
 def _origin(url: SplitResult) -> str:
     host = (url.hostname or "").lower()
@@ -159,7 +164,7 @@ def _origin(url: SplitResult) -> str:
     return f"{url.scheme}://{host}:{url.port}"
 
 
-def _misfits(settings: Settings) -> Iterator[Problem]:
+def misfits(settings: Settings) -> Iterator[Problem]:
     """Yield what is wrong between settings that are right by themselves."""
     if settings.loopback and not settings.tiktok_pkce:
         cause = "is 0 while TIKTOK_REDIRECT_URI is on this machine, where TikTok requires PKCE"
