@@ -60,7 +60,7 @@ def test_a_whole_answer_becomes_a_token_set(
     assert tokens.access_token == success["access_token"]
     assert tokens.refresh_token == success["refresh_token"]
     assert tokens.open_id == OPEN_ID
-    assert tokens.scopes == {"user.info.basic", "video.list"}
+    assert tokens.scopes == frozenset({"user.info.basic", "video.list"})
     assert tokens.access_expires_at == NOW + timedelta(days=1)
     assert tokens.refresh_expires_at == NOW + timedelta(days=365)
     assert tokens.life_known
@@ -78,7 +78,23 @@ def test_lifetimes_may_be_numeric_strings(
     assert tokens.access_expires_at == NOW + timedelta(seconds=seconds)
 
 
-ABSURD = [0, -1, True, None, "soon", "", "7_200", " 7200", "-5", "NaN", 1e12, "1e3", [], {}, 10**30]
+ABSURD: list[object] = [
+    0,
+    -1,
+    True,
+    None,
+    "soon",
+    "",
+    "7_200",
+    " 7200",
+    "-5",
+    "NaN",
+    1e12,
+    "1e3",
+    [],
+    {},
+    10**30,
+]
 
 
 @pytest.mark.rule(26)
@@ -215,6 +231,8 @@ def test_a_name_that_stands_twice_fails_the_exchange(
         ("999999999999", 3600),
         ("Sun, 22 Nov 2026 12:00:30 GMT", 30),
         ("Sun, 22 Nov 2020 12:00:30 GMT", 0),
+        ("Sun, 22 Nov 99999999999999999999 12:00:30 GMT", None),
+        ("Sun, 22 Nov 0001 00:00:30 +2359", 0),
         ("-3", None),
         ("soon", None),
         ("", None),

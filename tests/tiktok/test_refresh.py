@@ -44,7 +44,7 @@ def test_a_whole_answer_becomes_a_token_set(
     tokens = provider.refresh(OLD)
     assert tokens.refresh_token == success["refresh_token"]
     assert tokens.open_id == OPEN_ID
-    assert tokens.scopes == {"user.info.basic"}
+    assert tokens.scopes == frozenset({"user.info.basic"})
     assert tokens.access_expires_at == NOW + timedelta(hours=2)
     assert tokens.life_known
 
@@ -124,7 +124,7 @@ def test_scopes_that_no_database_takes_are_left_out(
     provider: Provider, peer: Peer, success: dict[str, object]
 ) -> None:
     peer.will_answer({**success, "scope": "user.info.basic, video.list,\u0000,<b>," + "x" * 99})
-    assert provider.refresh(OLD).scopes == {"user.info.basic", "video.list"}
+    assert provider.refresh(OLD).scopes == frozenset({"user.info.basic", "video.list"})
 
 
 @pytest.mark.rule(25)

@@ -1,6 +1,7 @@
 """No token, code, state, verifier or secret in any log, repr or exception (rule 55)."""
 
 import logging
+import socket
 import traceback
 from collections.abc import Callable
 
@@ -12,7 +13,7 @@ from webapp.tiktok.errors import TikTokError
 from webapp.tiktok.provider import Provider
 
 from .conftest import OPEN_ID
-from .peer import Behaviour, Peer, answering
+from .peer import Behaviour, Peer, Request, answering
 
 STATE = "state-made-up-for-the-test"
 CODE = "code*made*up!for.the.test"
@@ -47,12 +48,18 @@ def calls_of(provider: Provider, success: dict[str, object]) -> list[Callable[[]
 def echoing(*, status: int) -> Behaviour:
     """Answer with everything that came, as a careless server does in its error texts."""
 
-    def behave(request: object, conn: object) -> bool:
+    def behave(request: Request, conn: socket.socket) -> bool:
         said = repr(request)
         error = {"error": said, "error_description": said, "log_id": "", "message": said}
-        return answering(error, status)(request, conn)  # type: ignore[arg-type]  # passed through
+        return answering(error, status)(request, conn)
 
     return behave
+
+
+def babbling(request: Request, conn: socket.socket) -> bool:
+    """Send everything back where an HTTP answer should begin."""
+    conn.sendall(repr(request).encode())
+    return False
 
 
 @pytest.mark.rule(55)
@@ -72,7 +79,7 @@ def test_no_secret_is_in_any_log_repr_or_traceback(
         answering(str(success)),
         echoing(status=200),
         echoing(status=500),
-        lambda request, conn: bool(conn.sendall(repr(request).encode())),
+        babbling,
         lambda request, conn: False,
     ]
     for behaviour in behaviours:
