@@ -17,7 +17,7 @@ from sqlalchemy import make_url
 from tests import browser as browsers
 from tests import databases, servers
 from tests.environment import complete
-from tests.missing import missing
+from tests.missing import missing, told_once
 from tests.movable import MovableClock
 from tests.processes import reserved_port
 from tests.walk import BrowserLikeClient
@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 
 MakeApp = Callable[..., "Flask"]
 Serve = Callable[..., servers.Gunicorn]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one line each what was not run, and why."""
+    for line in told_once(terminalreporter.stats.get("skipped", [])):
+        terminalreporter.write_line(line, yellow=True)
 
 
 # Settings
