@@ -112,7 +112,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _body(self) -> bytes | None:
         lengths = self.headers.get_all("Content-Length", [])
-        if "Transfer-Encoding" in self.headers:
+        if not self.path.isascii():
+            self.send_error(HTTPStatus.BAD_REQUEST)
+        elif "Transfer-Encoding" in self.headers:
             self.send_error(HTTPStatus.LENGTH_REQUIRED)
         elif len(lengths) > 1 or not all(text.isascii() and text.isdigit() for text in lengths):
             self.send_error(HTTPStatus.BAD_REQUEST)
