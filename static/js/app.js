@@ -1,0 +1,21 @@
+// Polish that every page works without: times in the reader's own zone, kept up to date.
+
+// After sign-out, Back would show a private page from the browser's memory.
+addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+
+const words = new Intl.RelativeTimeFormat(document.documentElement.lang);
+const units = [["year", 31536000], ["day", 86400], ["hour", 3600], ["minute", 60]];
+
+function tell() {
+  for (const time of document.querySelectorAll("time[datetime]")) {
+    const moment = new Date(time.dateTime);
+    time.title = moment.toLocaleString(undefined, { dateStyle: "long", timeStyle: "long" });
+    if (!("relative" in time.dataset)) continue;
+    const seconds = (moment - Date.now()) / 1000;
+    const unit = units.find(([, size]) => Math.abs(seconds) >= size);
+    if (unit) time.textContent = words.format(Math.trunc(seconds / unit[1]), unit[0]);
+  }
+}
+
+tell();
+setInterval(tell, 60000);

@@ -1,0 +1,80 @@
+"""The rules of TikTok's contract in short words; holds no test and no logic."""
+
+#: Rule number → what must hold. The numbers are those of the contract and never change.
+RULES: dict[int, str] = {
+    1: "The URL we send people to starts with the authorize URL exactly.",
+    2: "It carries `client_key`, never `client_id`, never the secret.",
+    3: "`response_type` is `code`.",
+    4: "One `scope`, joined by commas, without spaces or duplicates.",
+    5: "`user.info.basic` is always among the scopes.",
+    6: "An unknown scope is refused at start-up, by name.",
+    7: "`redirect_uri` comes from the configuration, never from the Host header, "
+    "and is the same in authorize and exchange.",
+    8: "Start-up refuses a redirect URI with query, fragment or 512 characters, "
+    "http on a host that is not loopback, loopback without a port.",
+    9: "`state` has 128 random bits, belongs to one browser session, works once, ends in minutes.",
+    10: "“Use another account” sends `disable_auto_auth=1`.",
+    11: "The challenge is 64 lower-case hex digits, new each time; the verifier is in no URL.",
+    12: "A missing, unknown, reused or foreign `state` is 4xx without a call to TikTok, "
+    "on success and error alike.",
+    13: "`error` makes no token call and a friendly page; its description is never raw.",
+    14: "Set-up kinds of `error_type` are told as set-up faults.",
+    15: "Neither `code` nor `error` is a clean 400.",
+    16: "Both `code` and `error` is an error.",
+    17: "Reloading the callback never exchanges twice and gets a friendly answer.",
+    18: "The code is decoded once and encoded once.",
+    19: "Fewer scopes than asked still signs in; the page says what is missing.",
+    20: "The callback redirects to a URL without the code, `no-store`, `no-referrer`.",
+    21: "Token URLs end in a slash; redirects are not followed.",
+    22: "One bare form content type, never JSON.",
+    23: "Key and secret stand in the body of exchange, refresh and revoke; never HTTP Basic.",
+    24: "The body of a refresh is exactly its four fields.",
+    25: "An `error` under HTTP 200 is a failure; nothing is stored.",
+    26: "An exchange needs three non-empty tokens and ids and a positive life; "
+    "a refresh keeps every usable token it brings, and nothing empty overwrites.",
+    27: "Not JSON, empty, timeout, reset: one temporary outcome, no traceback.",
+    28: "Every call has a connect and a read timeout.",
+    29: "An expiry is the time of receipt plus the seconds, in UTC.",
+    30: "Numbers that come as strings are accepted.",
+    31: "A refresh happens when the life left is under a margin smaller than the lifetime; "
+    "a fresh token is not refreshed.",
+    32: "The new pair is committed before anything else happens.",
+    33: "Two refreshes of one account at once make one call, across threads, processes and hosts.",
+    34: "`invalid_grant`: look again, then the person must reconnect, and no more tries.",
+    35: "Configuration errors alarm the operator and leave rows alone.",
+    36: "Temporary errors are retried with back-off.",
+    37: "Another `open_id` in a refresh answer is refused and alarmed.",
+    38: "An answer without a refresh token keeps the old one.",
+    39: "An expired refresh token makes no call; the person must reconnect.",
+    40: "Disconnecting revokes (refreshing first if needed), then forgets, "
+    "whatever TikTok answers; the page says which.",
+    41: "An empty body, `{}` and white space are a revoke's success.",
+    42: "An error body is not.",
+    43: "Only fields of granted scopes are asked for, and always `open_id`.",
+    44: "An API answer succeeds when its `code` is `ok`.",
+    45: "The `open_id` of user info is the token's.",
+    46: "401 `access_token_invalid`: one refresh, one retry; `scope_not_authorized`: none.",
+    47: "429 backs off.",
+    48: "User info that fails after a good exchange still signs in.",
+    49: "Videos are paged by TikTok's rules.",
+    50: "Seconds and milliseconds are kept apart.",
+    51: "Signed picture URLs are never permanent.",
+    52: "An account is its `open_id` within a `client_key`.",
+    53: "A changed `client_key` is seen and told.",
+    54: "Reconnecting clears every failure mark in one transaction.",
+    55: "Tokens, codes, secrets and state are in no log, page, URL or exception.",
+    56: "Token columns are text without a bound.",
+    57: "A webhook's signature is checked over the raw bytes, in constant time, before parsing.",
+    58: "A missing, wrong or stale signature is 401 and has no effect.",
+    59: "A valid webhook is 200 quickly, even for unknown events, people and content.",
+    60: "Any integer is a reason.",
+    61: "`authorization.removed` forgets the tokens; twice is once; "
+    "a foreign `client_key` or an older event is ignored.",
+    62: "The webhook alone is exempt from CSRF protection.",
+    63: "“Continue with TikTok”, and no logo.",
+    64: "Privacy and terms are linked on public pages, without a menu.",
+    65: "A blank or padded key or secret is refused or trimmed at start-up, by name.",
+}
+
+#: Rules that must have a test now.
+MUST_COVER = frozenset({*range(1, 31), *range(40, 49), 52, 54, 55, 56, 63, 64, 65})

@@ -1,0 +1,152 @@
+"""Puts the house together: the one file that knows every room, and that no room imports."""
+
+import secrets
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+from flask import Flask, abort, g, request
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_login import LoginManager
+from flask_migrate import Migrate
+from flask_wtf import CSRFProtect
+from jinja2 import StrictUndefined
+
+from webapp import cli, database, logs
+from webapp.clock import Clock, utc_now
+from webapp.database import db
+from webapp.services.house import House
+from webapp.services.status import MIGRATIONS
+from webapp.services.vault import Vault
+from webapp.settings import Settings
+from webapp.tiktok import provider
+from webapp.views import errors, guards, headers, present, visitor
+from webapp.views.account import account
+from webapp.views.connect import callback, connect
+from webapp.views.home import home
+from webapp.views.house import KEY
+from webapp.views.operators import operators
+from webapp.views.status import status
+
+ROOT = Path(__file__).resolve().parent.parent
+LARGEST_BODY = 16 * 1024
+#: Bytes of path and query. TikTok's codes are under 1,000; gunicorn cuts off far above this.
+LONGEST_URL = 4096
+
+
+def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
+    """Return the app for these settings. Raises UnguardedRoute if a route lets in just anybody."""
+    logs.configure(settings)
+    app = Flask(
+        "webapp", static_folder=str(ROOT / "static"), template_folder=str(ROOT / "templates")
+    )
+    app.config.from_mapping(_config(settings))
+    _open_database(app)
+    app.extensions[KEY] = House(
+        settings, provider.register(app, settings, clock), Vault(settings.token_keys), clock
+    )
+    _number_requests(app)
+    _refuse_oversize(app)
+    guards.register(app)
+    CSRFProtect(app)
+    headers.register(app, settings)
+    login = LoginManager(app)
+    visitor.register(login)
+    _add_pages(app, settings, clock)
+    _limit(app)
+    cli.register(app)
+    guards.require_access_everywhere(app)
+    return app
+
+
+def _config(settings: Settings) -> dict[str, Any]:
+    return {
+        "SECRET_KEY": settings.secret_key.get_secret_value(),
+        "SECRET_KEY_FALLBACKS": [k.get_secret_value() for k in settings.secret_key_fallbacks],
+        "SESSION_COOKIE_NAME": "__Host-session" if settings.https else "session",
+        "SESSION_COOKIE_SECURE": settings.https,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_REFRESH_EACH_REQUEST": False,
+        "PERMANENT_SESSION_LIFETIME": timedelta(days=settings.session_days),
+        "MAX_CONTENT_LENGTH": LARGEST_BODY,
+        "MAX_FORM_MEMORY_SIZE": LARGEST_BODY,
+        "TRUSTED_HOSTS": settings.hosts,
+        "PREFERRED_URL_SCHEME": "https" if settings.https else "http",
+        # Nobody meets an expired form; the token is bound to the session anyhow.
+        "WTF_CSRF_TIME_LIMIT": None,
+        # It would refuse browsers that send no Referer; `__Host-` cookies close what it guards.
+        "WTF_CSRF_SSL_STRICT": False,
+        "RATELIMIT_STORAGE_URI": settings.ratelimit_storage_uri,
+        "RATELIMIT_ENABLED": settings.ratelimit_enabled,
+        "RATELIMIT_HEADERS_ENABLED": True,
+        "SQLALCHEMY_DATABASE_URI": database.absolute_url(settings.database_url, ROOT),
+        "SQLALCHEMY_ENGINE_OPTIONS": database.engine_options(settings.database_url),
+    }
+
+
+def _open_database(app: Flask) -> None:
+    db.init_app(app)
+    Migrate(app, db, directory=str(MIGRATIONS))
+    with app.app_context():
+        database.prepare(db.engine)
+
+
+def _number_requests(app: Flask) -> None:
+    """Give every request the reference that its log lines and its error page share."""
+
+    @app.before_request
+    def _number() -> None:
+        g.request_id = secrets.token_hex(6)
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _refuse_oversize(app: Flask) -> None:
+    @app.before_request
+    def _measure() -> None:
+        if len(request.environ.get("RAW_URI", request.full_path)) > LONGEST_URL:
+            abort(414)
+        if (request.content_length or 0) > LARGEST_BODY:
+            abort(413)
+
+
+def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
+    app.jinja_env.undefined = StrictUndefined
+    present.register(app)
+    errors.register(app)
+    for blueprint in (home, connect, account, operators, status):
+        app.register_blueprint(blueprint)
+    app.add_url_rule(
+        settings.callback_path, "connect.callback", callback, methods=["GET"], strict_slashes=True
+    )
+
+    app.jinja_env.globals.update(
+        app_name=settings.app_name,
+        privacy_url=settings.privacy_url,
+        terms_url=settings.terms_url,
+        support_email=settings.support_email,
+        sandbox=settings.sandbox,
+        callback_path=settings.callback_path,
+    )
+
+    @app.context_processor
+    def _facts() -> dict[str, Any]:
+        return {
+            "now": clock(),
+            "visitor": visitor.visitor(),
+            "reference": g.get("request_id", "-"),
+        }
+
+
+def _limit(app: Flask) -> None:
+    """Hand the views' marks to a limiter of this app's own."""
+    limiter = Limiter(get_remote_address, app=app)
+    views: dict[str, Callable[..., Any]] = dict(app.view_functions)
+    for endpoint, view in views.items():
+        limit = getattr(view, "limit", None)
+        if limit:
+            app.view_functions[endpoint] = limiter.limit(limit)(view)

@@ -1,0 +1,75 @@
+"""Sealing: AES-256-GCM under named keys; never stores anything and never logs what it opens."""
+
+import base64
+import binascii
+import hashlib
+import os
+from collections.abc import Sequence
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+_VERSION = "v1"
+_NONCE_BYTES = 12
+
+
+class CannotOpen(Exception):
+    """A sealed text was made under a key we do not have, or for another row or column."""
+
+
+class Keyring:
+    """The keys of this installation: the first seals, all open.
+
+    A sealed text reads `v1.<key id>.<base64url of nonce and ciphertext>`. Its associated data are
+    the open_id, the column and the key id, so that a text moved to another row or column does not
+    open (Fernet would open it; security.md).
+    """
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        """Take base64 texts of 32 bytes each. Raises ValueError if one is not, or none is given."""
+        if not keys:
+            raise ValueError("at least one key is needed")
+        self._keys = {key_id(key): AESGCM(decode_key(key)) for key in keys}
+        #: The id of the key that seals.
+        self.current = key_id(keys[0])
+
+    def seal(self, plain: str, *, open_id: str, column: str) -> str:
+        """Return the sealed text of one token, for this row and column only."""
+        nonce = os.urandom(_NONCE_BYTES)
+        associated = _associated(open_id, column, self.current)
+        sealed = nonce + self._keys[self.current].encrypt(nonce, plain.encode(), associated)
+        return f"{_VERSION}.{self.current}.{base64.urlsafe_b64encode(sealed).decode()}"
+
+    def open(self, sealed: str, *, open_id: str, column: str) -> str:
+        """Return the plain token.
+
+        Raises CannotOpen if its key is not on the ring, or the text was changed or moved.
+        """
+        try:
+            version, name, body = sealed.split(".")
+            blob = base64.urlsafe_b64decode(body)
+            if version != _VERSION:
+                raise CannotOpen("made by another version of sealing")
+            associated = _associated(open_id, column, name)
+            return self._keys[name].decrypt(blob[:12], blob[12:], associated).decode()
+        except KeyError:
+            raise CannotOpen("sealed under a key that is not in TOKEN_KEYS") from None
+        except (InvalidTag, ValueError, binascii.Error):
+            raise CannotOpen("changed, or moved from another row or column") from None
+
+
+def decode_key(text: str) -> bytes:
+    """Return the 32 bytes of a base64 key, in either alphabet. Raises ValueError if it is none."""
+    raw = base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
+    if len(raw) != 32:
+        raise ValueError("a key has 32 bytes")
+    return raw
+
+
+def key_id(key: str) -> str:
+    """Return the short public name of a key: 8 hex digits of its SHA-256."""
+    return hashlib.sha256(b"coatcheck key id" + decode_key(key)).hexdigest()[:8]
+
+
+def _associated(open_id: str, column: str, name: str) -> bytes:
+    return "|".join((open_id, column, name)).encode()

@@ -1,0 +1,189 @@
+"""The database: engine, transactions and times on SQLite and PostgreSQL; knows no table by name.
+
+Flask-SQLAlchemy makes the engine and nothing else, so that leaving it is a change of this file.
+Every transaction is one of two: `reading()` or `writing()`. Both end before a call to TikTok,
+because a held connection costs every other request its turn (security.md, "Facts that bite").
+"""
+
+import os
+import secrets
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, TypeDecorator, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import DeclarativeBase, Session
+
+BUSY_TIMEOUT_MS = 10_000
+#: What a connection waits for a free place in the pool, in seconds.
+POOL_TIMEOUT = 10
+
+db = SQLAlchemy()
+
+#: SQLite has one writer. Threads that queue here wake at once; in SQLite's own busy sleep the
+#: slowest waited ten times longer than the median (token-keeping.md).
+_one_writer = threading.Lock()
+
+
+class Base(DeclarativeBase):
+    """The ground of every table; constraints get names, so that migrations can drop them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment in UTC: `timestamptz` on PostgreSQL, text in UTC on SQLite."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Turn an aware moment into what the database keeps. Raises ValueError if naive."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime has no place in the database")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Turn what the database keeps into an aware moment in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """Give a session that only reads; what it returns stays usable after it has ended."""
+    with Session(db.engine, expire_on_commit=False, autoflush=False) as session:
+        yield session
+
+
+@contextmanager
+def writing(*, durable: bool = False) -> Iterator[Session]:
+    """Give a session whose changes are committed together at the end, or not at all.
+
+    `durable` waits for the disk (SQLite's `synchronous=FULL`): for a refresh, where a commit lost
+    with the power is a lost grant. SQLite takes its write lock at BEGIN, because a read that
+    writes later fails at once with BUSY_SNAPSHOT, whatever the timeout.
+    """
+    engine = db.engine
+    turn = _one_writer if engine.dialect.name == "sqlite" else nullcontext()
+    with turn, Session(engine, expire_on_commit=False) as session:
+        session.connection(execution_options={"coatcheck_write": "FULL" if durable else "NORMAL"})
+        yield session
+        session.commit()
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Return what Flask-SQLAlchemy hands to `create_engine` for this database URL.
+
+    Parameters never appear in errors or logs: they hold sealed tokens and people's names.
+    """
+    options: dict[str, Any] = {
+        "hide_parameters": True,
+        "pool_size": 8,
+        "max_overflow": 32,
+        "pool_timeout": POOL_TIMEOUT,
+    }
+    if not url.startswith("sqlite"):
+        options["pool_pre_ping"] = True
+    return options
+
+
+def absolute_url(url: str, folder: Path) -> str:
+    """Return the URL with a relative SQLite path resolved against `folder`."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        return url
+    path = (folder / parsed.database).resolve()
+    return parsed.set(database=str(path)).render_as_string(hide_password=False)
+
+
+def sqlite_path(engine: Engine) -> Path | None:
+    """Return the file behind an SQLite engine; None on PostgreSQL."""
+    if engine.dialect.name != "sqlite" or not engine.url.database:
+        return None
+    return Path(engine.url.database)
+
+
+def ensure_file(path: Path) -> None:
+    """Make the SQLite file if it is not there: 0600, in a 0700 folder, in WAL mode.
+
+    The file is finished under another name and linked into place, so that of several processes
+    that start together none ever sees a half-made one, and none waits for another's WAL switch.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.exists():
+        path.chmod(0o600)
+        return
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    try:
+        connection = sqlite3.connect(draft, isolation_level=None)
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        finally:
+            connection.close()
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            path.chmod(0o600)
+    finally:
+        draft.unlink()
+
+
+def scrub() -> None:
+    """Leave nothing of what was just deleted in SQLite's write-ahead log.
+
+    `secure_delete` overwrites the pages of the file; the log keeps older copies until it is
+    folded back and cut. Does nothing on PostgreSQL.
+    """
+    if db.engine.dialect.name != "sqlite":
+        return
+    connection = db.engine.raw_connection()
+    try:
+        connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    finally:
+        connection.close()
+
+
+def prepare(engine: Engine) -> None:
+    """Set up a fresh engine: pragmas and BEGIN of our own on SQLite."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_pragmas)
+        event.listen(engine, "begin", _begin)
+
+
+def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
+    # The driver's own BEGIN is off: it comes too late and is never IMMEDIATE.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA secure_delete=ON")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    durability = connection.get_execution_options().get("coatcheck_write")
+    if durability is None:
+        connection.exec_driver_sql("BEGIN")
+        return
+    connection.exec_driver_sql(f"PRAGMA synchronous={durability}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

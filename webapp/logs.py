@@ -1,0 +1,156 @@
+"""One line an event, in JSON or for people; the last net that keeps secrets out of them.
+
+Nobody logs a secret on purpose. What slips through in a library's message or an exception's text
+is masked here, by shape and by value, as the last step before a line is written.
+"""
+
+import json
+import logging
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any, Protocol
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+MASK = "***"
+#: These print verifiers, codes, headers or rows at DEBUG, so LOG_LEVEL=DEBUG is not for them:
+#: Authlib the PKCE verifier, urllib3 request lines, SQLAlchemy every row it reads.
+_TALKATIVE = ("authlib", "urllib3", "requests", "sqlalchemy")
+_NAMES = r"code|state|code_verifier|client_secret|access_token|refresh_token|token"
+#: By shape: TikTok's tokens and codes · parameters in a URL or a form · the same in JSON or a
+#: repr · Authorization values. A code cannot be told from other text without its name or suffix.
+_SHAPES = tuple(
+    (re.compile(pattern, re.IGNORECASE), replacement)
+    for pattern, replacement in (
+        (r"\b(act|rft|clt)\.[A-Za-z0-9!*._~%+/=-]{4,}", rf"\1.{MASK}"),
+        (r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{8,}(\*|%2A)[0-9](!|%21)[A-Za-z0-9.]+", MASK),
+        (rf"\b({_NAMES})(=|%3D)[^&\s\"'<>]+", rf"\1\2{MASK}"),
+        (rf"(['\"])({_NAMES})\1(\s*[:,]\s*)(['\"])(?:(?!\4).)*\4", rf"\1\2\1\3\4{MASK}\4"),
+        (
+            r"\b(authorization)(['\"]?\s*[:=,]\s*['\"]?)((bearer|basic)\s+)?[^\s'\",]+",
+            rf"\1\2{MASK}",
+        ),
+        (r"\b(bearer|basic)\s+[A-Za-z0-9._~+/!*=-]{8,}", rf"\1 {MASK}"),
+    )
+)
+#: Fields whose whole value goes, whatever it looks like. `code` stays: it is TikTok's error code.
+_FIELDS = frozenset(
+    {"state", "code_verifier", "client_secret", "access_token", "refresh_token"}
+    | {"secret_key", "token_keys", "authorization", "cookie"}
+)
+
+
+class LogSettings(Protocol):
+    """What the logs need to know of the settings (the ground does not import itself)."""
+
+    @property
+    def log_level(self) -> str:
+        """The least serious level that is written."""
+
+    @property
+    def log_format(self) -> str:
+        """`json` or `console`."""
+
+    @property
+    def confidential(self) -> list[str]:
+        """Values that must be in no line."""
+
+
+def configure(settings: LogSettings) -> None:
+    """Send structlog and the standard logging through one handler on stderr.
+
+    May be called again: the latest settings count, and no line comes twice.
+    """
+    before: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*before, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
+    handler = _Handler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=before,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                Masking(settings.confidential),
+                _as_json if settings.log_format == "json" else _for_people,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [each for each in root.handlers if not isinstance(each, _Handler)]
+    root.addHandler(handler)
+    root.setLevel(settings.log_level)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+class _Handler(logging.StreamHandler[Any]):
+    """Ours, so that a second `configure` can find and replace it."""
+
+
+class Masking:
+    """A processor that takes secrets out of every value of an event, however deep."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        """Take the secrets of this installation, which go by value as well as by shape."""
+        # A short one would mask ordinary words; real ones are longer.
+        self._secrets = sorted({each for each in secrets if len(each) >= 8}, key=len, reverse=True)
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        """Return the event without secrets."""
+        return {self.text(str(name)): self._field(str(name), event[name]) for name in event}
+
+    def text(self, text: str) -> str:
+        """Return the text with everything masked that is, or looks like, a secret."""
+        for secret in self._secrets:
+            text = text.replace(secret, MASK)
+        for shape, replacement in _SHAPES:
+            text = shape.sub(replacement, text)
+        return text
+
+    def _field(self, name: str, value: Any) -> Any:
+        return MASK if name.lower() in _FIELDS and value is not None else self._value(value)
+
+    def _value(self, value: Any) -> Any:
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, date):
+            return value.isoformat()
+        if isinstance(value, Mapping):
+            return {self.text(str(name)): self._field(str(name), value[name]) for name in value}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self._value(each) for each in value]
+        return self.text(repr(value))
+
+
+def _as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    """Return one line of JSON; control characters are escaped by JSON itself."""
+    first = {name: event.pop(name, None) for name in ("timestamp", "level", "event")}
+    return json.dumps({**first, **event})
+
+
+def _for_people(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    """Return one readable line; a traceback follows indented, so that no text can forge a line."""
+    trace = event.pop("exception", None)
+    stamp, level, what = (event.pop(name, "") for name in ("timestamp", "level", "event"))
+    fields = "".join(f" {name}={_visible(value)}" for name, value in event.items())
+    line = f"{stamp} {level:8} {_visible(what)}{fields}"
+    if trace:
+        line += "".join(f"\n    | {_visible(each)}" for each in str(trace).split("\n"))
+    return line
+
+
+def _visible(value: Any) -> str:
+    """Return the text with every character that could move a terminal's cursor escaped."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(value))

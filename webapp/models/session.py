@@ -1,0 +1,21 @@
+"""A browser's session with us; holds the hash of its secret, never the secret."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.database import Base, UtcDateTime
+
+
+class BrowserSession(Base):
+    """One signed-in browser. Signing out deletes the row, so a saved cookie is dead with it."""
+
+    __tablename__ = "browser_sessions"
+
+    #: SHA-256 of the secret in the cookie, hex.
+    digest: Mapped[str] = mapped_column(Text, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    #: Written at most every five minutes.
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

@@ -1,0 +1,124 @@
+"""A person's row: who they are at TikTok, their sealed tokens and what is due; calls nobody."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import Index, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.database import Base, UtcDateTime
+
+#: With less than this left of the grant, people are shown "reconnect by".
+GRANT_ENDING = timedelta(days=14)
+
+
+class Status(StrEnum):
+    """What was decided about a connection; the rest is derived from the clock (`Health`)."""
+
+    ACTIVE = "active"
+    #: The last refresh did not work; it is tried again.
+    FAILING = "failing"
+    #: Only the person can mend it.
+    RECONNECT = "reconnect"
+    #: The person disconnected; TikTok has not been told yet.
+    REVOKING = "revoking"
+    REVOKED = "revoked"
+
+
+class Health(StrEnum):
+    """How a connection stands at one moment."""
+
+    FRESH = "fresh"
+    DUE = "due"
+    REFRESHING = "refreshing"
+    FAILING = "failing"
+    EXPIRED = "expired"
+    RECONNECT = "reconnect"
+    REVOKING = "revoking"
+    REVOKED = "revoked"
+
+
+class User(Base):
+    """One person's TikTok account within one TikTok app (rule 52).
+
+    The row is also the queue of refreshes: see token-keeping in docs/decisions.
+    """
+
+    __tablename__ = "users"
+    __table_args__ = (
+        UniqueConstraint("client_key", "open_id", name="uq_users_client_key_open_id"),
+        Index("ix_users_next_at", "next_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    #: Which TikTok app this open_id belongs to: the same person has another one in another app.
+    client_key: Mapped[str] = mapped_column(Text)
+    open_id: Mapped[str] = mapped_column(Text)
+    #: One person across the apps of one developer; None until user info has answered.
+    union_id: Mapped[str | None] = mapped_column(Text)
+    #: As TikTok gave it, capped; pages clean it. None until user info has answered.
+    display_name: Mapped[str | None] = mapped_column(Text)
+    username: Mapped[str | None] = mapped_column(Text)
+    #: What a person quotes to support: `ct_` and eight letters, ours, never TikTok's.
+    ticket: Mapped[str] = mapped_column(Text, unique=True)
+    operator_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    #: Sealed (services.vault), unbounded (rule 56). None: forgotten.
+    access_token: Mapped[str | None] = mapped_column(Text)
+    refresh_token: Mapped[str | None] = mapped_column(Text)
+    #: Granted scopes as TikTok last said, comma-joined and sorted.
+    scope: Mapped[str] = mapped_column(Text, default="")
+    #: What was asked for when the person last connected, so that what was left off can be told.
+    asked_scope: Mapped[str] = mapped_column(Text, default="")
+    #: Receipt + seconds from the answer (rule 29). None with no token.
+    access_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    refresh_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    #: +1 on every change of the grant: connect, refresh, forget. Guards every commit after a call.
+    version: Mapped[int] = mapped_column(default=0)
+    #: When to act next: schedule, back-off, lease end and crash recovery in one. None: never.
+    next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: Random id while somebody acts; `next_at` is then the end of the lease.
+    claim: Mapped[str | None] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(Text, default=Status.ACTIVE.value)
+
+    failures: Mapped[int] = mapped_column(default=0)
+    #: TikTok's code of the last failure, or ours; never its text.
+    last_error: Mapped[str | None] = mapped_column(Text)
+    #: TikTok's id of the failed call, for its support.
+    last_log_id: Mapped[str | None] = mapped_column(Text)
+    refreshes: Mapped[int] = mapped_column(default=0)
+    refreshed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    connected_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    @property
+    def granted(self) -> frozenset[str]:
+        """Return the granted scopes."""
+        return frozenset(filter(None, self.scope.split(",")))
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """Return the scopes asked for when the person last connected."""
+        return frozenset(filter(None, self.asked_scope.split(",")))
+
+    def health(self, now: datetime) -> Health:
+        """Return how the connection stands; what the clock can tell is stored nowhere."""
+        if self.status in (Status.RECONNECT, Status.REVOKING, Status.REVOKED):
+            return Health(self.status)
+        if self.refresh_expires_at is not None and self.refresh_expires_at <= now:
+            return Health.RECONNECT
+        if self.claim is not None and self.next_at is not None and self.next_at > now:
+            return Health.REFRESHING
+        if self.access_expires_at is None or self.access_expires_at <= now:
+            return Health.EXPIRED
+        if self.status == Status.FAILING:
+            return Health.FAILING
+        if self.next_at is not None and self.next_at <= now:
+            return Health.DUE
+        return Health.FRESH
+
+    def grant_ending(self, now: datetime) -> bool:
+        """Tell whether the grant itself ends soon, so that the person must come back."""
+        return self.refresh_expires_at is not None and self.refresh_expires_at - now < GRANT_ENDING

@@ -1,0 +1,134 @@
+"""Connecting: a judged answer becomes a person's row; never talks to a browser."""
+
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from webapp.database import reading, writing
+from webapp.models import Status, User
+from webapp.services.house import House
+from webapp.services.refresh import next_refresh_at
+from webapp.tiktok.errors import TikTokError
+from webapp.tiktok.scopes import BASIC
+from webapp.tokens import TokenSet
+
+log = structlog.get_logger(__name__)
+
+#: Without the letters and digits that people mix up (I, L, O, U, 0, 1).
+_TICKET_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+Kind = Literal["new", "again", "returned"]
+
+
+class NeededScopeMissing(Exception):
+    """The person left out the one scope without which nobody can tell whose account this is."""
+
+
+class DifferentAccount(Exception):
+    """The sign-in was begun by one person's session and finished with another's account."""
+
+
+@dataclass(frozen=True)
+class Connected:
+    """What a successful connect did."""
+
+    user_id: int
+    open_id: str
+    #: new: first time here · again: it had ended and works again · returned: it worked already.
+    kind: Kind
+
+
+def connect(
+    house: House, tokens: TokenSet, asked: Collection[str], viewer: str | None, now: datetime
+) -> Connected:
+    """Store the answer of an exchange under its open_id and clear every mark (rule 54).
+
+    `viewer` is the open_id that this sign-in must end in; None: anybody's will do.
+    Raises NeededScopeMissing and DifferentAccount; then nothing is stored, and a grant that
+    nobody holds is given back to TikTok.
+    """
+    if BASIC not in (tokens.scopes or ()):
+        _give_back(house, tokens)
+        raise NeededScopeMissing
+    if viewer is not None and viewer != tokens.open_id:
+        _give_back(house, tokens)
+        raise DifferentAccount
+    try:
+        return _store(house, tokens, asked, now)
+    except IntegrityError:
+        # The same person connected for the first time in two tabs: the other one made the row.
+        return _store(house, tokens, asked, now)
+
+
+def _store(house: House, tokens: TokenSet, asked: Collection[str], now: datetime) -> Connected:
+    open_id = str(tokens.open_id)
+    with writing() as session:
+        user = session.scalar(
+            select(User)
+            .where(User.client_key == house.settings.tiktok_client_key, User.open_id == open_id)
+            .with_for_update()
+        )
+        kind: Kind = "new" if user is None else _kind(user, now)
+        user = user or _new_row(session, house.settings.tiktok_client_key, open_id, now)
+        user.status = Status.ACTIVE
+        user.failures = 0
+        user.last_error = user.last_log_id = user.claim = None
+        # An answer that says nothing of the grant's end must not inherit an older grant's.
+        user.refresh_expires_at = None
+        user.asked_scope = ",".join(sorted(asked))
+        user.connected_at = now
+        house.vault.store(user, tokens, now)
+        user.next_at = next_refresh_at(now, tokens.access_expires_at)
+        session.flush()
+        connected = Connected(user.id, open_id, kind)
+    log.info("connected", open_id=open_id, kind=kind, scopes=len(tokens.scopes or ()))
+    return connected
+
+
+def _kind(user: User, now: datetime) -> Kind:
+    ended = user.status in (Status.RECONNECT, Status.REVOKING, Status.REVOKED)
+    return "again" if ended or user.access_token is None else "returned"
+
+
+def _new_row(session: Session, client_key: str, open_id: str, now: datetime) -> User:
+    ticket = "".join(secrets.choice(_TICKET_LETTERS) for _ in range(8))
+    user = User(
+        client_key=client_key,
+        open_id=open_id,
+        ticket=f"ct_{ticket[:4]}-{ticket[4:]}",
+        created_at=now,
+        connected_at=now,
+        scope="",
+        version=0,
+        refreshes=0,
+    )
+    session.add(user)
+    return user
+
+
+def _give_back(house: House, tokens: TokenSet) -> None:
+    """Revoke a grant that is not going to be kept, unless the same person's older one is.
+
+    Revoking ends the whole connection at TikTok, so it would take the stored grant with it.
+    """
+    with reading() as session:
+        held = session.scalar(
+            select(User.id).where(
+                User.client_key == house.settings.tiktok_client_key,
+                User.open_id == tokens.open_id,
+                User.access_token.is_not(None),
+            )
+        )
+    if held is not None:
+        return
+    try:
+        house.provider.revoke(tokens.access_token)
+    except TikTokError as error:
+        log.warning("grant_not_given_back", code=error.code, log_id=error.log_id)

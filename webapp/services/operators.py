@@ -1,0 +1,63 @@
+"""Who may see the operators' pages; there is none until somebody on the server adds one."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from sqlalchemy import select
+
+from webapp.database import reading, writing
+from webapp.models import User
+from webapp.services.house import House
+
+log = structlog.get_logger(__name__)
+
+
+class NoSuchPerson(Exception):
+    """Nobody with this open_id has connected; an operator connects first, then is added."""
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator, as the command lists them."""
+
+    open_id: str
+    name: str | None
+    since: datetime
+
+
+def add(house: House, open_id: str, now: datetime) -> None:
+    """Let this person see the operators' pages. Raises NoSuchPerson."""
+    _set(house, open_id, now)
+    log.info("operator_added", open_id=open_id)
+
+
+def remove(house: House, open_id: str) -> None:
+    """Take it back; their next request is an ordinary person's. Raises NoSuchPerson."""
+    _set(house, open_id, None)
+    log.info("operator_removed", open_id=open_id)
+
+
+def list_all(house: House) -> list[Operator]:
+    """Return the operators, the longest-serving first."""
+    with reading() as session:
+        rows = session.scalars(
+            select(User)
+            .where(User.client_key == house.settings.tiktok_client_key)
+            .where(User.operator_since.is_not(None))
+            .order_by(User.operator_since, User.id)
+        ).all()
+    return [Operator(row.open_id, row.display_name, row.operator_since) for row in rows]  # type: ignore[arg-type]
+
+
+def _set(house: House, open_id: str, since: datetime | None) -> None:
+    with writing() as session:
+        user = session.scalar(
+            select(User).where(
+                User.client_key == house.settings.tiktok_client_key, User.open_id == open_id
+            )
+        )
+        if user is None:
+            raise NoSuchPerson(f"nobody with the open_id {open_id} has connected here")
+        if since is None or user.operator_since is None:
+            user.operator_since = since

@@ -1,0 +1,59 @@
+"""Fetching a person's name from TikTok; a failure here never undoes a connection (rule 48)."""
+
+import structlog
+
+from webapp.database import reading, writing
+from webapp.models import User
+from webapp.services.house import House
+from webapp.services.refresh import Busy, refresh
+from webapp.services.vault import CannotOpen
+from webapp.tiktok.errors import AccessRefused, TikTokError
+from webapp.tiktok.provider import Profile
+
+log = structlog.get_logger(__name__)
+
+
+def update_profile(house: House, user_id: int) -> None:
+    """Ask TikTok who this is and write the name down; keep the old one if TikTok does not say.
+
+    A refused access token is refreshed once and the question asked once more (rule 46).
+    """
+    with reading() as session:
+        user = session.get(User, user_id)
+    if user is None:
+        return
+    try:
+        profile = _ask(house, user)
+    except (TikTokError, Busy, CannotOpen) as error:
+        log.warning(
+            "profile_not_read",
+            open_id=user.open_id,
+            code=getattr(error, "code", type(error).__name__),
+            log_id=getattr(error, "log_id", None),
+        )
+        return
+    if profile is not None:
+        _write(user_id, profile)
+
+
+def _ask(house: House, user: User) -> Profile | None:
+    held = house.vault.load(user)
+    if held is None:
+        return None
+    try:
+        return house.provider.user_info(
+            held.access_token, open_id=user.open_id, scopes=user.granted
+        )
+    except AccessRefused:
+        access_token = refresh(house, user.id)
+        return house.provider.user_info(access_token, open_id=user.open_id, scopes=user.granted)
+
+
+def _write(user_id: int, profile: Profile) -> None:
+    with writing() as session:
+        user = session.get(User, user_id)
+        if user is None:
+            return
+        user.display_name = profile.display_name or user.display_name
+        user.username = profile.username or user.username
+        user.union_id = profile.union_id or user.union_id

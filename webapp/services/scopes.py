@@ -1,0 +1,45 @@
+"""Which scopes are offered and which are missing, in the catalogue's words; asks nobody."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from webapp.models import User
+from webapp.settings import Settings
+from webapp.tiktok.scopes import CATALOGUE, Scope, asked_for
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What the connect page shows: needed, and people's own choice."""
+
+    required: list[Scope]
+    optional: list[Scope]
+
+
+def offer(settings: Settings) -> Offer:
+    """Return the scopes of the settings with their words."""
+    return Offer(in_words(settings.tiktok_scopes), in_words(settings.tiktok_optional_scopes))
+
+
+def chosen(settings: Settings, ticked: Collection[str]) -> tuple[str, ...]:
+    """Return what to ask for: the needed ones and what was ticked among the optional ones.
+
+    Whatever else was sent is left out: a form can be changed by whoever sends it.
+    """
+    optional = [scope for scope in settings.tiktok_optional_scopes if scope in ticked]
+    return asked_for(settings.tiktok_scopes, optional)
+
+
+def missing(user: User) -> list[Scope]:
+    """Return what was asked for and left off."""
+    return in_words(sorted(user.asked - user.granted))
+
+
+def granted(user: User) -> list[Scope]:
+    """Return what was allowed."""
+    return in_words(sorted(user.granted))
+
+
+def in_words(names: Collection[str]) -> list[Scope]:
+    """Return the catalogue's words; one that TikTok added since speaks for itself."""
+    return [CATALOGUE.get(name) or Scope(id=name, label=name, why="", limits="") for name in names]

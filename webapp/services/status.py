@@ -1,0 +1,81 @@
+"""Whether this installation can serve: database, migrations, keys; asks TikTok nothing."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from webapp.database import db, reading, sqlite_path
+from webapp.models import User
+from webapp.services.house import House
+from webapp.services.vault import CannotOpen
+
+MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What keeps the app from serving, and what mends it."""
+
+    name: str
+    cause: str
+    mend: str
+
+
+def database_fault(engine: Engine | None = None) -> Fault | None:
+    """Return what is wrong with the database; None if it answers and is at the newest migration.
+
+    Looks through the app's engine, or the one given where there is no app yet.
+    """
+    engine = engine or db.engine
+    path = sqlite_path(engine)
+    if path is not None and not path.exists():
+        return Fault("DATABASE_URL", "there is no database yet", "flask db upgrade")
+    try:
+        with engine.connect() as connection:
+            heads = set(MigrationContext.configure(connection).get_current_heads())
+    except SQLAlchemyError as error:
+        # The class alone: a driver's own words may hold the address with its password.
+        return Fault(
+            "DATABASE_URL",
+            f"the database does not answer ({type(error).__name__})",
+            "start the database server, or correct DATABASE_URL",
+        )
+    if heads != set(_scripts().get_heads()):
+        cause = "the database is not at the newest migration"
+        return Fault("DATABASE_URL", cause, "flask db upgrade")
+    return None
+
+
+def keys_fault(house: House) -> Fault | None:
+    """Return what is wrong with TOKEN_KEYS; None if the newest sealed row opens."""
+    with reading() as session:
+        user = session.scalar(
+            select(User).where(User.access_token.is_not(None)).order_by(User.id.desc()).limit(1)
+        )
+    try:
+        if user is not None:
+            house.vault.load(user)
+    except CannotOpen as error:
+        return Fault(
+            "TOKEN_KEYS",
+            f"what is stored cannot be opened: {error}",
+            "put the key that sealed it back into TOKEN_KEYS, after the new one",
+        )
+    return None
+
+
+def faults(house: House) -> list[Fault]:
+    """Return everything that keeps this installation from serving."""
+    fault = database_fault() or keys_fault(house)
+    return [fault] if fault else []
+
+
+def _scripts() -> ScriptDirectory:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return ScriptDirectory.from_config(config)

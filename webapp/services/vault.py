@@ -1,0 +1,94 @@
+"""The one room where plain tokens meet sealed columns; never calls TikTok and never commits."""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pydantic import SecretStr
+
+from webapp.crypto import CannotOpen, Keyring
+from webapp.models import User
+from webapp.tokens import TokenSet
+
+__all__ = ["CannotOpen", "HeldTokens", "Vault"]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldTokens:
+    """The plain tokens of one row, for the length of one call."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(repr=False)
+
+
+class Vault:
+    """Seals into a row and opens out of it, under the keys of TOKEN_KEYS."""
+
+    def __init__(self, keys: Sequence[SecretStr]) -> None:
+        """Take the keys, the sealing one first. Raises ValueError if one is no key."""
+        self._keyring = Keyring([key.get_secret_value() for key in keys])
+
+    @property
+    def key_id(self) -> str:
+        """Return the public name of the key that seals."""
+        return self._keyring.current
+
+    def store(self, user: User, tokens: TokenSet, now: datetime) -> None:
+        """Put a new answer into the row and count its version up.
+
+        What the answer left out is kept: the refresh token (rule 38), the scopes, the end of the
+        grant. An empty text never overwrites (rule 26).
+        """
+        user.access_token = self._seal(user, "access_token", tokens.access_token)
+        if tokens.refresh_token:
+            user.refresh_token = self._seal(user, "refresh_token", tokens.refresh_token)
+        if tokens.scopes is not None:
+            user.scope = ",".join(sorted(tokens.scopes))
+        if tokens.refresh_expires_at is not None:
+            user.refresh_expires_at = tokens.refresh_expires_at
+        user.access_expires_at = tokens.access_expires_at
+        user.refreshed_at = now
+        user.version += 1
+
+    def load(self, user: User) -> HeldTokens | None:
+        """Return the row's plain tokens; None if it holds none. Raises CannotOpen."""
+        if user.access_token is None:
+            return None
+        refresh = user.refresh_token
+        return HeldTokens(
+            access_token=self._open(user, "access_token", user.access_token),
+            refresh_token=refresh and self._open(user, "refresh_token", refresh),
+        )
+
+    def forget(self, user: User) -> None:
+        """Wipe the row's tokens and count its version up, so that no late answer comes back."""
+        user.access_token = None
+        user.refresh_token = None
+        user.access_expires_at = None
+        user.refresh_expires_at = None
+        user.next_at = None
+        user.claim = None
+        user.version += 1
+
+    def fingerprint(self, user: User) -> str | None:
+        """Return eight hex digits that change when the access token does; None without one.
+
+        32 bits of a keyed hash of a long random text lead nobody back to it. "unreadable" when
+        the row was sealed under a key that is not here.
+        """
+        try:
+            held = self.load(user)
+        except CannotOpen:
+            return "unreadable"
+        if held is None:
+            return None
+        mac = hmac.new(user.open_id.encode(), held.access_token.encode(), hashlib.sha256)
+        return mac.hexdigest()[:8]
+
+    def _seal(self, user: User, column: str, plain: str) -> str:
+        return self._keyring.seal(plain, open_id=user.open_id, column=column)
+
+    def _open(self, user: User, column: str, sealed: str) -> str:
+        return self._keyring.open(sealed, open_id=user.open_id, column=column)

@@ -1,0 +1,135 @@
+"""What an address in the settings must look like; never opens one, never repeats one in words."""
+
+import re
+from importlib.util import find_spec
+from typing import Annotated, Any
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import BeforeValidator
+
+from webapp.settings.problem import refuse
+from webapp.settings.readings import parts
+
+AUTHORIZE_URL = "https://www.tiktok.com/v2/auth/authorize/"
+API_URL = "https://open.tiktokapis.com/v2/"
+TIKTOK_HOSTS = frozenset({"www.tiktok.com", "open.tiktokapis.com"})
+#: The hosts that TikTok takes for a redirect URI of the Desktop kind.
+LOOPBACK = frozenset({"localhost", "127.0.0.1"})
+_EXAMPLE = "TIKTOK_REDIRECT_URI=http://127.0.0.1:8000/api/auth/tiktok/callback"
+_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?")
+#: First pieces of the paths that are ours; a callback there would hide a page or be hidden by it.
+_OURS = re.compile(
+    r"/(connect|connected|account|sign-out|operators|privacy|terms|cookies|theme|webhooks|static"
+    r"|healthz|readyz|metrics|api/v1|api/docs|favicon\.ico|robots\.txt)(/|$)"
+)
+_HOST = re.compile(r"\.?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?")
+#: Flask-Limiter's storages → the module each needs; empty: none.
+_STORAGES = {
+    "memory": "",
+    "redis": "redis",
+    "rediss": "redis",
+    "redis+unix": "redis",
+    "memcached": "pymemcache",
+    "mongodb": "pymongo",
+}
+
+
+def split(text: str, mend: str) -> SplitResult:
+    """Return an absolute http(s) URL in its parts; refuses what is none, and names in it."""
+    if not re.fullmatch(r"[!-~]+", text):
+        refuse("holds white space or characters outside ASCII", mend)
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        refuse("is not a valid URL", mend)
+    if url.scheme not in ("http", "https") or not url.hostname or port == 0 or "\\" in text:
+        refuse("is not an absolute http or https URL", mend)
+    if "@" in url.netloc:
+        refuse("holds a user name", mend)
+    if "?" in text or "#" in text:
+        refuse("holds a query or a fragment", mend)
+    return url
+
+
+def _redirect(value: Any) -> Any:
+    """Check rule 8 of TikTok's contract, and that the path can be served by us."""
+    url = split(str(value), _EXAMPLE)
+    if len(str(value)) >= 512:
+        refuse("is 512 characters or longer", _EXAMPLE)
+    if url.hostname in LOOPBACK:
+        if url.port is None:
+            refuse("is on this machine and names no port", _EXAMPLE)
+    elif url.scheme == "http":
+        refuse(
+            "is http on a host that is not this machine",
+            "TIKTOK_REDIRECT_URI=https://YOUR-HOST/api/auth/tiktok/callback",
+        )
+    if not _PATH.fullmatch(url.path):
+        refuse("has no path, or one with other than letters, digits and . _ ~ -", _EXAMPLE)
+    if _OURS.match(url.path):
+        refuse("has a path that another page of this app uses", _EXAMPLE)
+    return value
+
+
+def _tiktok(example: str) -> Any:
+    def check(value: Any) -> Any:
+        mend = f"remove it for the default, {example}"
+        url = split(str(value), mend)
+        if url.hostname in TIKTOK_HOSTS and url.scheme != "https":
+            refuse("is http: TikTok is reached by https only", mend)
+        return value if str(value).endswith("/") else f"{value}/"
+
+    return check
+
+
+def _database(value: Any) -> Any:
+    text = str(value)
+    scheme = text.partition("://")[0]
+    if scheme == "postgres":
+        refuse("begins with postgres://", "write postgresql:// for postgres://")
+    if scheme in ("postgresql", "postgresql+psycopg"):
+        if find_spec("psycopg") is None:
+            refuse("needs psycopg", "pip install -r requirements-postgres.txt")
+        return value
+    if not re.match(r"sqlite:///[^?#]", text):
+        mend = "DATABASE_URL=sqlite:///instance/app.db or postgresql://USER@HOST/NAME"
+        refuse("is neither a SQLite file nor PostgreSQL", mend)
+    if ":memory:" in text:
+        mend = "DATABASE_URL=sqlite:///instance/app.db"
+        refuse("is in memory, where each process would see its own", mend)
+    return value
+
+
+def _page(value: Any) -> Any:
+    text = str(value)
+    ours = text.startswith("/") and not text.startswith("//") and "\\" not in text
+    url = urlsplit(text)
+    if not ours and (url.scheme not in ("http", "https") or not url.hostname):
+        refuse("is no web address", "write an https:// address, or remove it for our own page")
+    return value
+
+
+def _hosts(value: Any) -> Any:
+    hosts = parts(value)
+    if not all(_HOST.fullmatch(host) for host in hosts):
+        refuse("holds what is no host name", "TRUSTED_HOSTS=www.example.org,.example.com")
+    return hosts
+
+
+def _storage(value: Any) -> Any:
+    scheme, there, _ = str(value).partition("://")
+    if not there or scheme not in _STORAGES:
+        refuse("is no storage Flask-Limiter knows", "RATELIMIT_STORAGE_URI=memory://")
+    if _STORAGES[scheme] and find_spec(_STORAGES[scheme]) is None:
+        refuse(f"needs {_STORAGES[scheme]}", f"pip install {_STORAGES[scheme]}")
+    return value
+
+
+RedirectUri = Annotated[str, BeforeValidator(_redirect)]
+AuthorizeUrl = Annotated[str, BeforeValidator(_tiktok(AUTHORIZE_URL))]
+ApiUrl = Annotated[str, BeforeValidator(_tiktok(API_URL))]
+DatabaseUrl = Annotated[str, BeforeValidator(_database)]
+PageUrl = Annotated[str, BeforeValidator(_page)]
+Hosts = Annotated[tuple[str, ...], BeforeValidator(_hosts)]
+StorageUri = Annotated[str, BeforeValidator(_storage)]

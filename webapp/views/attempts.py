@@ -1,0 +1,73 @@
+"""The sign-ins this browser has begun, in its signed cookie; never holds a code or a verifier."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask import session
+
+_KEY = "attempts"
+#: 26 abandoned sign-ins overflowed the cookie and broke signing in for good (security.md).
+LIMIT = 5
+LIFE = timedelta(minutes=10)
+#: How long an attempt that never came back is remembered, to ask what TikTok showed.
+REMEMBERED = timedelta(minutes=30)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One sign-in under way."""
+
+    state: str
+    started_at: datetime
+    #: What was asked for.
+    scopes: tuple[str, ...]
+    #: The open_id that must come back; None: anybody's will do.
+    viewer: str | None
+
+    def is_over(self, now: datetime) -> bool:
+        """Tell whether it took longer than an attempt may."""
+        return now - self.started_at > LIFE
+
+
+def begin(scopes: Sequence[str], viewer: str | None, now: datetime) -> Attempt:
+    """Begin an attempt under a new state of 256 random bits, bound to this browser."""
+    attempt = Attempt(secrets.token_urlsafe(32), now, tuple(scopes), viewer)
+    kept = [each for each in _all() if now - each.started_at <= REMEMBERED]
+    _keep([*kept[-(LIMIT - 1) :], attempt])
+    return attempt
+
+
+def take(state: str) -> Attempt | None:
+    """Take an attempt out of this browser's list, so that it comes back once; None: not here."""
+    kept = _all()
+    found = next((each for each in kept if _same(each.state, state)), None)
+    if found is not None:
+        _keep([each for each in kept if each is not found])
+    return found
+
+
+def unfinished(now: datetime) -> bool:
+    """Tell whether somebody left for TikTok from here lately and did not come back."""
+    return any(now - each.started_at <= REMEMBERED for each in _all())
+
+
+def _same(ours: str, theirs: str) -> bool:
+    return secrets.compare_digest(ours.encode(), theirs.encode(errors="replace"))
+
+
+def _all() -> list[Attempt]:
+    kept: list[list[Any]] = session.get(_KEY, [])
+    return [
+        Attempt(state, datetime.fromtimestamp(started, UTC), tuple(scopes), viewer)
+        for state, started, scopes, viewer in kept
+    ]
+
+
+def _keep(attempts: Sequence[Attempt]) -> None:
+    session[_KEY] = [
+        [each.state, int(each.started_at.timestamp()), list(each.scopes), each.viewer]
+        for each in attempts
+    ]

@@ -1,0 +1,153 @@
+"""The dance with TikTok, at the door because it reads and writes the browser's session."""
+
+import structlog
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from webapp.services import connect as connecting
+from webapp.services import directory, scopes
+from webapp.services.profile import update_profile
+from webapp.tiktok import callback as answers
+from webapp.tiktok.errors import (
+    ConnectAgain,
+    Declined,
+    NotATargetUser,
+    OurConfiguration,
+    TikTokError,
+    TryLater,
+)
+from webapp.views import attempts, refusals
+from webapp.views.errors import page
+from webapp.views.guards import at_most, person, public
+from webapp.views.house import house
+from webapp.views.visitor import sign_in, visitor
+
+log = structlog.get_logger(__name__)
+connect = Blueprint("connect", __name__)
+
+#: Enough for a class-room behind one address, too few to try states out.
+SIGN_INS = "60 per minute; 600 per hour"
+
+
+@connect.get("/connect")
+@public
+def choose() -> str:
+    """Step 1: let people choose; `?add=` ticks one that they were asked for."""
+    ours = house()
+    offer = scopes.offer(ours.settings)
+    present = visitor()
+    user = directory.find(present.user_id) if present else None
+    return render_template(
+        "connect/choose.html",
+        required=offer.required,
+        optional=offer.optional,
+        ticked=set(request.args.getlist("add")),
+        already=user.granted if user else frozenset(),
+        tiktok_host=ours.settings.authorize_host,
+        unfinished=attempts.unfinished(ours.clock()),
+    )
+
+
+@connect.post("/connect")
+@public
+@at_most(SIGN_INS)
+def start() -> Response:
+    """Send the browser to TikTok under a new state."""
+    ours = house()
+    another = request.form.get("another_account") == "1"
+    asked = scopes.chosen(ours.settings, request.form.getlist("scopes"))
+    present = visitor()
+    viewer = present.open_id if present and not another else None
+    attempt = attempts.begin(asked, viewer, ours.clock())
+    url = ours.provider.authorization_url(
+        state=attempt.state, scopes=asked, another_account=another
+    )
+    return redirect(url, 302)
+
+
+@public
+@at_most(SIGN_INS)
+def callback() -> Response:
+    """Take TikTok's answer: the state is judged before anything else in it (rule 12)."""
+    try:
+        attempt = refusals.attempt_of(answers.state(request.args))
+        done = _connect(attempt, _code())
+    except refusals.Refused as refused:
+        return refused.answer
+    except answers.BadCallback as bad:
+        log.info("callback_unreadable", reason=bad.reason)
+        return page("incomplete")
+    except TikTokError as error:
+        return _page_for(error)
+    except connecting.NeededScopeMissing:
+        return page("basic_missing")
+    except connecting.DifferentAccount:
+        return page("other_account")
+    return _welcome(done)
+
+
+@connect.get("/connected")
+@person
+def connected() -> str | Response:
+    """Step 3: tell what was connected and what was left off."""
+    present = visitor()
+    user = directory.find(present.user_id) if present else None
+    if user is None:
+        return redirect(url_for("home.index"), 303)
+    return render_template(
+        "connect/connected.html",
+        person=user,
+        granted=scopes.granted(user),
+        missing=scopes.missing(user),
+        kind="again" if request.args.get("kind") == "again" else "new",
+    )
+
+
+def _code() -> str:
+    answer = answers.read(request.args, issuer=house().settings.authorize_origin)
+    if answer.refusal is not None:
+        raise answer.refusal
+    return answer.code or ""
+
+
+def _connect(attempt: attempts.Attempt, code: str) -> connecting.Connected:
+    ours = house()
+    tokens = ours.provider.exchange(code=code, state=attempt.state)
+    done = connecting.connect(ours, tokens, attempt.scopes, attempt.viewer, ours.clock())
+    update_profile(ours, done.user_id)
+    return done
+
+
+def _page_for(error: TikTokError) -> Response:
+    """Return the page of what went wrong at TikTok, and note it under the request's reference."""
+    log.warning("connect_failed", kind=type(error).__name__, code=error.code, log_id=error.log_id)
+    match error:
+        case NotATargetUser():
+            return page("site_in_testing", log_id=error.log_id)
+        case OurConfiguration():
+            return page("site_not_ready", log_id=error.log_id)
+        case Declined():
+            return page("denied", log_id=error.log_id)
+        case ConnectAgain():
+            return page("code_refused", log_id=error.log_id)
+        case TryLater():
+            code = "tiktok_unclear" if _is_nonsense(error) else "tiktok_down"
+            return page(code, log_id=error.log_id, retry_after=error.retry_after)
+    return page("tiktok_unclear", log_id=error.log_id)
+
+
+def _is_nonsense(error: TryLater) -> bool:
+    """Tell an answer that is none from a TikTok that says, or shows, that it is down."""
+    return error.code in ("answer_unusable", "answer_too_big") and (error.status or 500) < 500
+
+
+def _welcome(done: connecting.Connected) -> Response:
+    sign_in(done.user_id)
+    if done.kind == "returned":
+        target = url_for("account.show")
+    else:
+        target = url_for("connect.connected", kind=done.kind if done.kind == "again" else None)
+    response = redirect(target, 303)
+    # The address that brought the code must reach nobody (RFC 9700 §4.2).
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response

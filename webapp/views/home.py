@@ -1,0 +1,44 @@
+"""The front page and the small public pages; asks nobody who they are."""
+
+from flask import Blueprint, redirect, render_template, url_for
+from werkzeug.wrappers import Response
+
+from webapp.services import scopes
+from webapp.views.guards import public
+from webapp.views.house import house
+from webapp.views.visitor import visitor
+
+home = Blueprint("home", __name__)
+
+
+@home.get("/")
+@public
+def index() -> str | Response:
+    """Say what this is and what will be asked; whoever is signed in goes to their account."""
+    if visitor():
+        return redirect(url_for("account.show"), 303)
+    offer = scopes.offer(house().settings)
+    return render_template("home/index.html", required=offer.required, optional=offer.optional)
+
+
+@home.get("/privacy")
+@public
+def privacy() -> str:
+    """Say what is kept, why and for how long."""
+    offer = scopes.offer(house().settings)
+    return render_template("pages/privacy.html", required=offer.required, optional=offer.optional)
+
+
+@home.get("/terms")
+@public
+def terms() -> str:
+    """Say what people may expect."""
+    return render_template("pages/terms.html")
+
+
+@home.get("/cookies")
+@public
+def cookies() -> str:
+    """Name every cookie."""
+    settings = house().settings
+    return render_template("pages/cookies.html", days=settings.session_days)

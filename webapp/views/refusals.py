@@ -1,0 +1,43 @@
+"""Why a return from TikTok is not let in: each cause to its own page; connects nobody."""
+
+from flask import current_app, redirect, request, url_for
+from werkzeug.wrappers import Response
+
+from webapp.services import states
+from webapp.views import attempts
+from webapp.views.errors import page
+from webapp.views.house import house
+from webapp.views.visitor import visitor
+
+
+class Refused(Exception):
+    """This return ends here; `answer` is what the browser gets."""
+
+    def __init__(self, answer: Response) -> None:
+        super().__init__("refused")
+        self.answer = answer
+
+
+def attempt_of(state: str | None) -> attempts.Attempt:
+    """Return the attempt that this state began, used up in the same breath (rules 9, 12, 17).
+
+    Raises Refused if the state is missing, unknown, another browser's, used or too old.
+    """
+    attempt = attempts.take(state) if state else None
+    if attempt is None:
+        raise Refused(_stranger(state))
+    if not states.spend(attempt.state, house().clock()):
+        raise Refused(page("already_done"))
+    if attempt.is_over(house().clock()):
+        raise Refused(page("expired"))
+    return attempt
+
+
+def _stranger(state: str | None) -> Response:
+    if current_app.config["SESSION_COOKIE_NAME"] not in request.cookies:
+        return page("cookie_missing")
+    if state is None or not states.is_spent(state):
+        return page("older_attempt")
+    if visitor():
+        return redirect(url_for("account.show"), 303)
+    return page("already_done")

@@ -1,0 +1,67 @@
+"""Who is signed in, between Flask-Login and our sessions; never trusts the cookie alone."""
+
+from typing import Any, cast
+
+from flask import session
+from flask_login import AnonymousUserMixin, LoginManager, UserMixin, current_user, login_user
+
+from webapp.services import sessions
+from webapp.views.house import house
+
+
+class SignedIn(UserMixin):  # type: ignore[misc]  # Flask-Login has no types
+    """The person behind this request; `get_id` is the secret that finds their session again."""
+
+    def __init__(self, secret: str, visitor: sessions.Visitor) -> None:
+        self._secret = secret
+        self.person = visitor
+
+    def get_id(self) -> str:
+        """Return the session's secret, which the signed cookie carries."""
+        return self._secret
+
+
+def visitor() -> sessions.Visitor | None:
+    """Return who is signed in; None if nobody is."""
+    return getattr(current_user, "person", None)
+
+
+def sign_in(user_id: int) -> None:
+    """Sign this browser in under a new session; whatever its old one held is gone (ASVS 7.2.4)."""
+    ours = house()
+    now = ours.clock()
+    _end_present()
+    session.clear()
+    session.permanent = True
+    secret = sessions.begin(ours, user_id, now)
+    found = sessions.find(ours, secret, now)
+    if found is not None:
+        login_user(SignedIn(secret, found))
+
+
+def sign_out(*, everywhere: bool = False) -> None:
+    """End this browser's session, or all of this person's, and empty the cookie."""
+    present = visitor()
+    if everywhere and present is not None:
+        sessions.end_everywhere(present.user_id)
+    _end_present()
+    session.clear()
+
+
+def register(login: LoginManager) -> None:
+    """Teach Flask-Login to find a person by their session's secret."""
+    # Our sessions end on the server; its own guess by address and browser would sign phones out.
+    login.session_protection = None
+    login.anonymous_user = AnonymousUserMixin
+
+    @login.user_loader  # type: ignore[untyped-decorator]
+    def _load(secret: str) -> Any:
+        ours = house()
+        found = sessions.find(ours, secret, ours.clock())
+        return found and SignedIn(secret, found)
+
+
+def _end_present() -> None:
+    secret = cast(str | None, session.get("_user_id"))
+    if secret:
+        sessions.end(secret)
