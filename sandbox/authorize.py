@@ -84,10 +84,10 @@ def _known_visitor(asked: Asked) -> str | None:
 
 
 def _allow(asked: Asked, name: str, granted: frozenset[str]) -> Response:
-    books = desk().books
-    if books.person(name) is None:
+    here = desk()
+    if here.books.person(name) is None:
         raise Faulty("login_as", "Nobody here has that name.")
-    code = books.hand_out_code(name, granted, asked.redirect_uri, asked.challenge)
+    code = here.codes.hand_out(name, granted, asked.redirect_uri, asked.challenge)
     return _back(asked, {"code": code, "scopes": scopes.joined(granted)})
 
 
