@@ -109,7 +109,9 @@ def test_every_table_says_what_it_is_and_folds_into_cards(page: Reading) -> None
 
 
 def test_a_page_takes_four_requests_and_none_elsewhere(page: Reading) -> None:
-    wants = [e.attrs["href"] for e in page.all("link")] + [e.attrs["src"] for e in page.all("script")]
+    wants = [e.attrs["href"] for e in page.all("link")] + [
+        e.attrs["src"] for e in page.all("script")
+    ]
     assert len(wants) <= 3
     assert all(address.startswith("/static/") for address in wants)
     assert not page.all("img")
@@ -164,7 +166,9 @@ def test_the_front_page_holds_the_form_only_when_there_is_nothing_to_choose(app:
 
 
 def test_an_own_choice_begins_unticked(app: Flask) -> None:
-    boxes = [f for f in Reading(play(app, SCENES["choose"])).all("input") if f.attrs["name"] == "scopes"]
+    boxes = [
+        f for f in Reading(play(app, SCENES["choose"])).all("input") if f.attrs["name"] == "scopes"
+    ]
     assert [box.attrs["value"] for box in boxes] == ["user.info.stats", "video.list"]
     assert not any("checked" in box.attrs for box in boxes)
     more = Reading(play(app, SCENES["choose-more"])).all("input")

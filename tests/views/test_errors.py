@@ -214,9 +214,7 @@ def test_a_foreign_host_gets_a_plain_400(app: Flask) -> None:
     assert "evil" not in answer.text
 
 
-@pytest.mark.parametrize(
-    ("cookie", "code"), [("some", "form_expired"), ("", "cookies_blocked")]
-)
+@pytest.mark.parametrize(("cookie", "code"), [("some", "form_expired"), ("", "cookies_blocked")])
 def test_a_form_without_its_secret_is_told_by_whether_cookies_work(
     app: Flask, cookie: str, code: str
 ) -> None:
