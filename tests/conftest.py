@@ -3,7 +3,6 @@
 Never talks to another host than loopback, and never shares a database between two tests.
 """
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -18,6 +17,7 @@ from sqlalchemy import make_url
 from tests import browser as browsers
 from tests import databases, servers
 from tests.environment import complete
+from tests.missing import missing
 from tests.movable import MovableClock
 from tests.processes import reserved_port
 from tests.walk import BrowserLikeClient
@@ -30,13 +30,6 @@ if TYPE_CHECKING:
 
 MakeApp = Callable[..., "Flask"]
 Serve = Callable[..., servers.Gunicorn]
-
-
-def absent(what: str) -> None:
-    """Skip, saying in one line why; under CI fail, because there everything is installed."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"CI=true, but {what}", pytrace=False)
-    pytest.skip(what)
 
 
 # Settings
@@ -52,7 +45,13 @@ def clock() -> MovableClock:
 def env(sandbox: servers.Sandbox, database_url: str) -> Iterator[dict[str, str]]:
     """A complete, valid environment: the sandbox as TikTok, a free port, made-up secrets."""
     with reserved_port() as port:
-        yield complete(database_url, sandbox.url, port)
+        yield complete(
+            database_url,
+            port,
+            tiktok_url=sandbox.url,
+            client_key=sandbox.client_key,
+            client_secret=sandbox.client_secret,
+        )
 
 
 @pytest.fixture
@@ -125,7 +124,7 @@ def _migrate(url: str) -> None:
     from webapp.app import create_app
     from webapp.settings import load
 
-    app = create_app(load(complete(url, "http://127.0.0.1:9", 8000)))
+    app = create_app(load(complete(url, 8000)))
     with app.app_context():
         flask_migrate.upgrade()
     _dispose(app)
@@ -146,8 +145,7 @@ def _dispose(app: "Flask") -> None:
 def make_app(env: dict[str, str], migrated: str, clock: MovableClock) -> Iterator[MakeApp]:
     """A function: settings to change, by name → an app on this test's database.
 
-    `make_app(TIKTOK_PKCE="0")`; None leaves a setting out. Exceptions reach the test; set
-    `app.config["PROPAGATE_EXCEPTIONS"] = False` to see the page a person would see.
+    `make_app(TIKTOK_PKCE="0")`; None leaves a setting out.
     """
     from webapp.app import create_app
     from webapp.settings import load
@@ -195,7 +193,7 @@ def postgres_server() -> Iterator[databases.Postgres]:
         with databases.postgres(programs) as server:
             yield server
     else:
-        absent("no PostgreSQL: neither its programs nor TEST_DATABASE_URL are there")
+        missing("no PostgreSQL: neither its programs nor TEST_DATABASE_URL are there")
 
 
 @pytest.fixture(scope="session")
@@ -241,8 +239,7 @@ def server(serve: Serve) -> servers.Gunicorn:
 def browser() -> Iterator[Browser]:
     """Chromium without a window. Tests ask for `page`."""
     if (path := browsers.find_chromium()) is None:
-        absent("Chromium is not installed")
-        return
+        missing("Chromium is not installed")
     with browsers.chromium(path) as running:
         yield running
 

@@ -115,7 +115,8 @@ def running(process: Process, *, sign: signal.Signals = signal.SIGTERM) -> Itera
     try:
         yield process
     except BaseException as failure:
-        failure.add_note(str(process.fail("a process of this test")))
+        if not isinstance(failure, ServerFailed):
+            failure.add_note(str(process.fail("a process of this test")))
         process.kill()
         raise
     ended_before = process.popen.poll() is not None

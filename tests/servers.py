@@ -4,10 +4,11 @@ Never in this process, never on another host than loopback.
 """
 
 import re
+import secrets
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -41,18 +42,82 @@ class Gunicorn:
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """The pretend TikTok, and its control room."""
+    """The pretend TikTok, and its control room (`/control/…`, see sandbox/README.md)."""
 
+    #: Origin without a slash at the end.
     url: str
     process: Process
+    client_key: str
+    client_secret: str = field(repr=False)
+
+    def faults(self, endpoint: str, kind: str, **options: Any) -> Any:
+        """Order a fault for `token`, `revoke`, `user_info`, `video_list` or `authorize`.
+
+        `faults("token", "http500", times=1)`; options: `times`, `rate`, `grant_type`, `after` and
+        those of the kind. Without `times` or `rate` it stands until `forget()`.
+        """
+        return self.control("faults", endpoint=endpoint, kind=kind, **options)
+
+    def counters(self) -> Any:
+        """Return `calls` (endpoint → outcome → number), `faults`, `trap_hits` and the rest."""
+        return self._ask("counters")
+
+    def calls(self, call: str) -> int:
+        """Return how often one kind of call came, whatever its outcome (names as in `counters`)."""
+        outcomes: dict[str, int] = self.counters()["calls"].get(call, {})
+        return sum(outcomes.values())
+
+    def books(self) -> Any:
+        """Return what TikTok holds: open_id → the standing consent, tokens as SHA-256."""
+        return self._ask("books")["grants"]
+
+    def people(self) -> list[dict[str, Any]]:
+        """Return everybody who can sign in, with `name`, `open_id` and the whole profile."""
+        found: list[dict[str, Any]] = self._ask("people")["people"]
+        return found
+
+    def open_id(self, person: str) -> str:
+        """Return the open_id of the person with this short name."""
+        return str(next(p["open_id"] for p in self.people() if p["name"] == person))
+
+    def lifetimes(self, **seconds: int) -> Any:
+        """Set `expires_in`, `refresh_expires_in`, `code` of what is handed out from now on."""
+        return self.control("lifetimes", **seconds)
+
+    def latency(self, seconds: float, endpoint: str | None = None, *, after: bool = False) -> Any:
+        """Let calls wait before their work, or (`after`) between the work and the answer."""
+        return self.control("latency", seconds=seconds, endpoint=endpoint, after=after)
+
+    def manners(self, **changes: Any) -> Any:
+        """Set `auto_auth`, `error_status`, `old_access_tokens_die` and the like."""
+        return self.control("settings", **changes)
+
+    def expire(self, person: str, *, access: bool = True, refresh: bool = False) -> Any:
+        """Let a person's tokens be over at TikTok, now."""
+        return self.control("expire", person=person, access=access, refresh=refresh)
+
+    def deauthorize(self, person: str) -> Any:
+        """Let a person remove their consent at TikTok."""
+        return self.control("deauthorize", person=person)
+
+    def forget(self) -> Any:
+        """Forget everything, faults and settings included: as at the start."""
+        return self.control("forget")
 
     def control(self, what: str, **values: Any) -> Any:
         """POST `values` as JSON to `/control/<what>` and return the answer's JSON."""
         with plain_session() as session:
-            answer = session.post(f"{self.url}/control/{what}", json=values, timeout=ANSWER_WITHIN)
-        if not answer.ok:
-            raise AssertionError(f"/control/{what} {values} → {answer.status_code}: {answer.text}")
-        return answer.json() if answer.content else None
+            url = f"{self.url}/control/{what}"
+            return _agreed(session.post(url, json=values, timeout=ANSWER_WITHIN))
+
+    def _ask(self, what: str) -> Any:
+        with plain_session() as session:
+            return _agreed(session.get(f"{self.url}/control/{what}", timeout=ANSWER_WITHIN))
+
+
+def _agreed(answer: requests.Response) -> Any:
+    assert answer.ok, f"{answer.url} → {answer.status_code}: {answer.text}"
+    return answer.json()
 
 
 def plain_session() -> requests.Session:
@@ -65,14 +130,17 @@ def plain_session() -> requests.Session:
 @contextmanager
 def sandbox(folder: Path) -> Iterator[Sandbox]:
     """Run `python -m sandbox` on a free port until the block ends; its log goes to `folder`."""
+    key = f"made-up-key-{secrets.token_hex(4)}"
+    secret = f"made-up-secret-{secrets.token_hex(16)}"
+    env = plain_environment() | {"SANDBOX_CLIENT_KEY": key, "SANDBOX_CLIENT_SECRET": secret}
     args = [sys.executable, "-m", "sandbox", "--port", "0"]
-    with running(Process(args, folder / "sandbox.log", env=plain_environment())) as process:
+    with running(Process(args, folder / "sandbox.log", env=env)) as process:
 
         def address() -> str | None:
             found = READY.search(process.output())
             return found.group(1) if found else None
 
-        yield Sandbox(process.wait_for(address), process)
+        yield Sandbox(process.wait_for(address), process, key, secret)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ LONGER: dict[str, str] = {}
 #: Names of drawers: whatever is thrown in there belongs to a room with a name.
 DRAWERS = re.compile(r"(^|_)(utils?|helpers?|common|manager|handlers?|misc|data|info)(_|$)")
 SILENCED = re.compile(r"#\s*(noqa|type:\s*ignore|nosec|pragma:\s*no cover)(?P<rest>.*)")
-REASON = re.compile(r"[a-z']+ [a-z'`]+ [a-z'`]+", re.IGNORECASE)
+REASON = re.compile(r"[a-z'`]+ [a-z'`]+", re.IGNORECASE)
 
 
 def python_files(*rooms: str) -> list[Path]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.database import db, reading, sqlite_path
@@ -26,13 +26,17 @@ class Fault:
     mend: str
 
 
-def database_fault() -> Fault | None:
-    """Return what is wrong with the database; None if it answers and is at the newest migration."""
-    path = sqlite_path(db.engine)
+def database_fault(engine: Engine | None = None) -> Fault | None:
+    """Return what is wrong with the database; None if it answers and is at the newest migration.
+
+    Looks through the app's engine, or the one given where there is no app yet.
+    """
+    engine = engine or db.engine
+    path = sqlite_path(engine)
     if path is not None and not path.exists():
         return Fault("DATABASE_URL", "there is no database yet", "flask db upgrade")
     try:
-        with db.engine.connect() as connection:
+        with engine.connect() as connection:
             heads = set(MigrationContext.configure(connection).get_current_heads())
     except SQLAlchemyError as error:
         # The class alone: a driver's own words may hold the address with its password.

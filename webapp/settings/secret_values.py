@@ -3,6 +3,8 @@
 import base64
 import binascii
 import re
+import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, SecretStr
@@ -10,10 +12,12 @@ from pydantic import BeforeValidator, SecretStr
 from webapp.settings.problem import refuse
 from webapp.settings.readings import parts
 
+#: Where the commands are when nobody has activated the environment of the README.
+_BIN = ".venv/bin/" if Path(sys.prefix).name == ".venv" else ""
 HOW_TO_SIGN = (
     "echo \"SECRET_KEY=$(python3 -c 'import secrets; print(secrets.token_hex(32))')\" >> .env"
 )
-HOW_TO_SEAL = 'echo "TOKEN_KEYS=$(flask keys generate)" >> .env'
+HOW_TO_SEAL = f'echo "TOKEN_KEYS=$({_BIN}flask keys generate)" >> .env'
 _SHORTEST = 32
 #: Printed in documentation that everybody has read: Flask's and FastAPI's.
 _WELL_KNOWN = frozenset(

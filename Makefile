@@ -1,0 +1,32 @@
+# Shortcuts. Everything here can be typed by hand; the README does.
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+
+.PHONY: help setup try test lint doctor migrate
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(BIN)/pytest: requirements.txt requirements-dev.txt requirements-postgres.txt
+	python3 -m venv .venv
+	$(BIN)/pip install -r requirements-dev.txt
+	@touch $@
+
+setup: $(BIN)/pytest ## Make .venv with everything that tests need
+
+try: setup ## Try the app on this machine (PORT=8000)
+	$(BIN)/python wsgi.py
+
+test: setup ## Run all tests that can run here
+	$(BIN)/python -m pytest
+
+lint: setup ## Check style and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy --strict webapp sandbox
+
+doctor: setup ## Check settings, database, keys and TikTok's answer
+	$(BIN)/flask doctor
+
+migrate: setup ## Bring the database to the newest migration
+	$(BIN)/flask db upgrade

@@ -1,0 +1,100 @@
+"""How gunicorn serves; found by it in this folder. Refuses a start before any worker exists."""
+
+import logging
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+import structlog
+from dotenv import load_dotenv
+from gunicorn import glogging, util
+
+from webapp import logs
+from webapp.cli.asking import words
+from webapp.services import doctor
+
+load_dotenv(Path(__file__).with_name(".env"))
+
+# A port that is no number is told with all other problems in on_starting.
+_port = os.environ.get("PORT", "").strip()
+bind = f"127.0.0.1:{_port if _port.isdecimal() else 8000}"
+worker_class = "gthread"
+workers = 2
+threads = 32
+# Longer than a whole call to TikTok (10 s), so that no worker is killed in the middle of one.
+timeout = 30
+graceful_timeout = 30
+keepalive = 5
+# The control socket lets whoever reaches it command the server.
+control_socket_disable = True
+# The longest that gunicorn takes; the app itself answers 414 well below.
+limit_request_line = 8190
+accesslog = "-"
+loglevel = os.environ.get("LOG_LEVEL", "").strip() or "info"
+# EX_CONFIG of sysexits.h.
+_REFUSED = 78
+
+
+class Log(glogging.Logger):
+    """gunicorn's own lines, written like all others; a request without query and referer."""
+
+    def setup(self, cfg: Any) -> None:
+        """Hand the lines to the app's handler, which masks; gunicorn's own would not."""
+        super().setup(cfg)
+        for log in (self.error_log, self.access_log):
+            log.handlers.clear()
+            log.propagate = True
+
+    def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
+        """Write one line a request: the query holds `code` and `state`, so it is left out."""
+        structlog.get_logger("gunicorn.access").info(
+            "request",
+            method=environ.get("REQUEST_METHOD"),
+            path=environ.get("PATH_INFO"),
+            status=resp.status_code,
+            bytes=getattr(resp, "sent", None),
+            ms=round(request_time.total_seconds() * 1000),
+            client=environ.get("REMOTE_ADDR"),
+        )
+
+
+logger_class = Log
+
+
+def on_starting(server: Any) -> None:
+    """Refuse the start, in the master and before any worker, with all problems at once."""
+    settings, problems = doctor.start_problems(os.environ)
+    if problems:
+        click.echo(words(problems), err=True)
+        sys.exit(_REFUSED)
+    logs.configure(settings)
+    for doubt in doctor.doubts(settings):
+        logging.getLogger("coatcheck").warning("%s – %s – %s", doubt.name, doubt.cause, doubt.mend)
+
+
+def _answer(sock: Any, status: int, reason: str, _message: str) -> None:
+    """Answer what never reaches the app: too long an address, bytes that are no HTTP."""
+    body = (
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        f"<title>{reason}</title><h1>{reason}</h1>"
+        "<p>Your browser sent something that this site does not take. Nothing was stored.</p>"
+        '<p><a href="/">Start again</a></p>'
+    )
+    head = (
+        f"HTTP/1.1 {status} {reason}",
+        "Connection: close",
+        "Content-Type: text/html; charset=utf-8",
+        f"Content-Length: {len(body)}",
+        "Cache-Control: no-store",
+        "Content-Security-Policy: default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+        "Referrer-Policy: no-referrer",
+        "X-Content-Type-Options: nosniff",
+    )
+    util.write_nonblock(sock, "\r\n".join((*head, "", body)).encode("latin1"))
+
+
+# gunicorn has no setting for its own error page, which repeats the request and has no headers.
+util.write_error = _answer

@@ -1,0 +1,46 @@
+"""What every command asks before it acts: is there an app to act on; acts on nothing itself."""
+
+import json
+import sys
+from collections.abc import Iterable
+from typing import Any, NoReturn, cast
+
+import click
+from flask import current_app
+
+from webapp.services.house import House
+from webapp.settings import Problem, listed
+
+#: Where an app that waits for its settings keeps what is wrong with them.
+WAITING = "coatcheck.waiting"
+
+
+def house() -> House:
+    """Return the house to act on. Ends the command with the problems if settings are refused."""
+    problems = current_app.extensions.get(WAITING)
+    if problems is not None:
+        not_done(words(problems))
+    return cast(House, current_app.extensions["coatcheck"])
+
+
+def house_or_none() -> House | None:
+    """Return the house, or None while settings are refused: for what works without."""
+    return None if WAITING in current_app.extensions else house()
+
+
+def words(problems: Iterable[Problem]) -> str:
+    """Return the problems under one heading, as every refused start and command prints them."""
+    problems = tuple(problems)
+    count = "one thing" if len(problems) == 1 else f"{len(problems)} things"
+    return f"Coatcheck cannot start, {count} to mend:\n{listed(problems)}"
+
+
+def not_done(reason: str) -> NoReturn:
+    """End the command with 1 and the reason on stderr."""
+    click.echo(reason, err=True)
+    sys.exit(1)
+
+
+def show_json(value: Any) -> None:
+    """Print a value for scripts."""
+    click.echo(json.dumps(value, indent=2))

@@ -1,0 +1,69 @@
+"""`flask operators`: who may see the operators' pages; decides nothing itself."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from webapp.cli.asking import house, not_done, show_json
+from webapp.services import operators as services
+
+#: TikTok's open_ids begin with a dash, so a word that is no option of ours is taken as it is.
+_dashes_allowed = {"ignore_unknown_options": True}
+
+
+def _named(command: Callable[..., Any]) -> Callable[..., Any]:
+    argument = click.argument("open_id", type=click.UNPROCESSED)
+    as_json = click.option("--json", "as_json", is_flag=True, help="For scripts.")
+    return argument(as_json(command))
+
+
+@click.group()
+def operators() -> None:
+    """Who may see the operators' pages."""
+
+
+@operators.command(context_settings=_dashes_allowed)
+@_named
+def add(open_id: str, as_json: bool) -> None:
+    """Let the person with this OPEN_ID, who has connected already, see the operators' pages."""
+    _change(open_id, operator=True, as_json=as_json)
+
+
+@operators.command(context_settings=_dashes_allowed)
+@_named
+def remove(open_id: str, as_json: bool) -> None:
+    """Take it back from the person with this OPEN_ID."""
+    _change(open_id, operator=False, as_json=as_json)
+
+
+@operators.command("list")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def show(as_json: bool) -> None:
+    """List the operators."""
+    found = services.list_all(house())
+    if as_json:
+        show_json(
+            [{"open_id": o.open_id, "name": o.name, "since": o.since.isoformat()} for o in found]
+        )
+        return
+    for each in found:
+        name = "".join(c for c in each.name or "" if c.isprintable())
+        click.echo(f"{each.open_id}  {each.since:%Y-%m-%d}  {name}".rstrip())
+    if not found:
+        click.echo("There is no operator yet: flask operators add OPEN_ID", err=True)
+
+
+def _change(open_id: str, *, operator: bool, as_json: bool) -> None:
+    at = house()
+    try:
+        if operator:
+            services.add(at, open_id, at.clock())
+        else:
+            services.remove(at, open_id)
+    except services.NoSuchPerson as error:
+        not_done(str(error))
+    if as_json:
+        show_json({"open_id": open_id, "operator": operator})
+    else:
+        click.echo(f"{open_id} is {'now' if operator else 'no longer'} an operator")

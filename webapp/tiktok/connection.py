@@ -1,0 +1,185 @@
+"""One HTTP connection to TikTok on which no wait outlasts its deadline; knows no OAuth.
+
+A timeout of `requests` or `http.client` bounds each single wait, so a peer that sends one byte a
+second is never late. Here every wait gets what is left of the one deadline of the whole call.
+"""
+
+import io
+import queue
+import select
+import socket
+import ssl
+import threading
+from collections.abc import Sequence
+from http.client import HTTPConnection, HTTPResponse
+from time import monotonic
+from typing import NamedTuple, cast
+
+#: What getaddrinfo gives: family, kind, protocol, canonical name, address.
+_Address = tuple[
+    socket.AddressFamily,
+    socket.SocketKind,
+    int,
+    str,
+    tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes],
+]
+
+
+class Origin(NamedTuple):
+    """Where a connection leads."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+class Deadline:
+    """The moment at which a call has taken long enough."""
+
+    def __init__(self, seconds: float) -> None:
+        """Start now; end in so many seconds of wall clock."""
+        self._ends = monotonic() + seconds
+
+    def left(self) -> float:
+        """Return the seconds left, more than 0. Raises TimeoutError if none are."""
+        left = self._ends - monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+
+class Connection(HTTPConnection):
+    """A connection that is given a deadline before each use. Raises OSError, TimeoutError too."""
+
+    deadline: Deadline
+    #: Whether a byte of the request may have left: before that, nothing can have happened.
+    sent: bool
+
+    def __init__(self, origin: Origin, tls: ssl.SSLContext) -> None:
+        """Prepare a connection; it is opened by `ready`."""
+        super().__init__(origin.host, origin.port)
+        self.origin = origin
+        self._tls = tls if origin.scheme == "https" else None
+        # For the Host header, which leaves the scheme's own port out.
+        self.default_port = 443 if self._tls else 80
+        self.auto_open = 0
+
+    def ready(self, deadline: Deadline) -> None:
+        """Bind what follows to a deadline, and open the connection if it is not."""
+        self.deadline = deadline
+        self.sent = False
+        if self.sock is None:
+            self.connect()
+
+    def connect(self) -> None:
+        """Look the host up, connect and shake hands within the deadline."""
+        sock = _reach(self.host, self.port, self.deadline)
+        if self._tls is not None:
+            try:
+                sock.settimeout(self.deadline.left())
+                sock = self._tls.wrap_socket(sock, server_hostname=self.host)
+            except BaseException:
+                sock.close()
+                raise
+        self.sock = sock
+
+    def usable(self) -> bool:
+        """Tell whether an idle connection still stands; a readable one was closed or is dirty."""
+        if self.sock is None:
+            return False
+        watch = select.poll()
+        watch.register(self.sock, select.POLLIN)
+        return not watch.poll(0)
+
+    def send(self, data: object) -> None:
+        """Send within the deadline, and remember that something was sent."""
+        self.sock.settimeout(self.deadline.left())
+        self.sent = True
+        self.sock.sendall(cast(bytes, data))
+
+    def getresponse(self) -> HTTPResponse:
+        """Return the answer's head; head and body are read within the deadline."""
+        bounded = _BoundedSocket(self.sock, self.deadline)
+        whole, self.sock = self.sock, cast(socket.socket, bounded)
+        try:
+            return super().getresponse()
+        finally:
+            # http.client drops the socket of an answer that ends with the connection.
+            self.sock = whole if self.sock is not None else None
+
+
+class _BoundedSocket:
+    """What http.client sees of the socket while it makes an answer: something to read from."""
+
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+        self._sock = sock
+        self._deadline = deadline
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_BoundedReader(self._sock, self._deadline))
+
+    def close(self) -> None:
+        self._sock.close()
+
+
+class _BoundedReader(io.RawIOBase):
+    """The socket's bytes; each wait is as long as the deadline leaves."""
+
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+        self._sock = sock
+        self._deadline = deadline
+        # Keeps the socket open until the answer is read, as http.client counts on.
+        self._file = sock.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int | None:  # type: ignore[override]  # noqa: E501  # typeshed's WriteableBuffer is no runtime type
+        self._sock.settimeout(self._deadline.left())
+        return self._file.readinto(buffer)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _reach(host: str, port: int, deadline: Deadline) -> socket.socket:
+    """Connect to the first address that answers; each gets an even share of what is left."""
+    addresses = _look_up(host, port, deadline)
+    failure: OSError = OSError("no address")
+    for position, (family, kind, protocol, _name, address) in enumerate(addresses):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(deadline.left() / (len(addresses) - position))
+            sock.connect(address)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            sock.close()
+            failure = error
+        else:
+            return sock
+    raise failure
+
+
+def _look_up(host: str, port: int, deadline: Deadline) -> Sequence[_Address]:
+    """Return the host's addresses. Raises OSError if there are none, TimeoutError if it is slow.
+
+    The system's resolver cannot be interrupted, so it runs in a thread of its own that ends when
+    the resolver gives up, and is not waited for any longer than the deadline.
+    """
+    found: queue.SimpleQueue[Sequence[_Address] | OSError] = queue.SimpleQueue()
+
+    def look() -> None:
+        try:
+            found.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError):
+            found.put(OSError("no such host"))
+
+    threading.Thread(target=look, name="tiktok-lookup", daemon=True).start()
+    try:
+        addresses = found.get(timeout=deadline.left())
+    except queue.Empty:
+        raise TimeoutError from None
+    if isinstance(addresses, OSError):
+        raise addresses
+    return addresses

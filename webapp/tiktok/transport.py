@@ -1,0 +1,179 @@
+"""How calls reach TikTok: one deadline, one size cap, no redirect, no proxy; knows no OAuth.
+
+Mounted on every session that Authlib makes, in the place of requests' own adapter: urllib3 has
+neither a deadline for a whole answer nor a word for whether anything was sent.
+"""
+
+import io
+import ssl
+import weakref
+from collections import deque
+from functools import cache
+from http.client import HTTPException, HTTPResponse
+from time import monotonic
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import BaseAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+from webapp.tiktok.connection import Connection, Deadline, Origin
+from webapp.tiktok.errors import TryLater
+
+#: Wall clock for one whole call: look-up, connect, handshake, request and answer (rule 28).
+CALL_SECONDS = 10.0
+#: The largest answer that is read, in bytes. TikTok's are under two thousand.
+ANSWER_BYTES = 256 * 1024
+#: Idle connections are dropped sooner than servers commonly drop them.
+_IDLE_SECONDS = 15.0
+_IDLE_CONNECTIONS = 32
+
+
+@cache
+def tls_context() -> ssl.SSLContext:
+    """Return the process's one TLS context; reading the CA bundle costs 20 ms, so it is once."""
+    context = ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+class Transport(BaseAdapter):
+    """Sends a request and returns the whole answer, or raises TryLater. Shared by all threads.
+
+    A request with `Connection: close` goes over a fresh connection, closed afterwards: refresh
+    and revoke ask for that, because one that dies on an old connection leaves the grant's fate
+    unknown. All others share the pool.
+    """
+
+    def __init__(
+        self,
+        *,
+        seconds: float = CALL_SECONDS,
+        answer_bytes: int = ANSWER_BYTES,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """Take the deadline of a call in seconds, and the cap of an answer in bytes."""
+        super().__init__()
+        self._seconds = seconds
+        self._answer_bytes = answer_bytes
+        self._tls = tls or tls_context()
+        self._pool = _Pool()
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: object = None,
+        verify: object = True,
+        cert: object = None,
+        proxies: object = None,
+    ) -> requests.Response:
+        """Return TikTok's answer, body and all, whatever its status.
+
+        Only `request` counts: deadline, verification and route are this transport's own.
+        Raises TryLater; `outcome_unknown` tells whether TikTok may have acted.
+        """
+        connection = self._connection(request)
+        try:
+            connection.ready(Deadline(self._seconds))
+            response = self._exchange(connection, request)
+        except (OSError, HTTPException) as error:
+            connection.close()
+            # Their texts may quote what was sent or received, so they end here.
+            raise _failure(error, sent=connection.sent) from None
+        except BaseException:
+            connection.close()
+            raise
+        self._pool.give(connection)
+        return response
+
+    def close(self) -> None:
+        """Do nothing: every session closes its adapters, and this one outlives them all."""
+
+    def _connection(self, request: requests.PreparedRequest) -> Connection:
+        url = urlsplit(str(request.url))
+        port = url.port or (443 if url.scheme == "https" else 80)
+        origin = Origin(url.scheme, url.hostname or "", port)
+        fresh = request.headers.get("Connection") == "close"
+        return (None if fresh else self._pool.take(origin)) or Connection(origin, self._tls)
+
+    def _exchange(
+        self, connection: Connection, request: requests.PreparedRequest
+    ) -> requests.Response:
+        # Compressed answers are not asked for, so a small one cannot unfold into a huge one.
+        headers = {**request.headers, "Accept-Encoding": "identity"}
+        connection.request(str(request.method), request.path_url, request.body, headers)
+        with connection.getresponse() as head:
+            body = head.read(self._answer_bytes + 1)
+            if len(body) > self._answer_bytes:
+                raise TryLater("answer_too_big", status=head.status, outcome_unknown=True)
+            if head.length:
+                raise HTTPException("cut short")
+            if request.headers.get("Connection") == "close" or not head.isclosed():
+                connection.close()
+            return _response(request, head, body)
+
+
+class _Pool:
+    """Idle connections, the latest used first. Safe for threads: a deque's ends are atomic."""
+
+    def __init__(self) -> None:
+        self._idle: deque[tuple[float, Connection]] = deque()
+        weakref.finalize(self, _close_all, self._idle)
+
+    def take(self, origin: Origin) -> Connection | None:
+        """Return a connection that still stands, or None."""
+        while True:
+            try:
+                since, connection = self._idle.pop()
+            except IndexError:
+                return None
+            fresh = monotonic() - since < _IDLE_SECONDS
+            if fresh and connection.origin == origin and connection.usable():
+                return connection
+            connection.close()
+
+    def give(self, connection: Connection) -> None:
+        """Keep a connection for the next call if it is open and there is room."""
+        if connection.sock is None:
+            return
+        self._idle.append((monotonic(), connection))
+        while len(self._idle) > _IDLE_CONNECTIONS or self._stale():
+            try:
+                self._idle.popleft()[1].close()
+            except IndexError:
+                return
+
+    def _stale(self) -> bool:
+        try:
+            return monotonic() - self._idle[0][0] >= _IDLE_SECONDS
+        except IndexError:
+            return False
+
+
+def _close_all(idle: deque[tuple[float, Connection]]) -> None:
+    for _since, connection in idle:
+        connection.close()
+
+
+def _failure(error: OSError | HTTPException, *, sent: bool) -> TryLater:
+    if isinstance(error, TimeoutError):
+        return TryLater("timeout", outcome_unknown=sent, reached=False)
+    if isinstance(error, OSError):
+        code = "connection_lost" if sent else "no_connection"
+        return TryLater(code, outcome_unknown=sent, reached=False)
+    return TryLater("answer_cut_short", outcome_unknown=True)
+
+
+def _response(
+    request: requests.PreparedRequest, head: HTTPResponse, body: bytes
+) -> requests.Response:
+    response = requests.Response()
+    response.status_code = head.status
+    response.headers.update(head.getheaders())
+    # requests reads a redirect's target even when it is told not to follow; nobody here needs it.
+    response.headers.pop("Location", None)
+    response.raw = io.BytesIO(body)
+    response.url = str(request.url)
+    response.request = request
+    return response

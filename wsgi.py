@@ -1,0 +1,51 @@
+"""The door for servers: loads .env, makes the app, trusts the proxy. Holds no rule of its own.
+
+`gunicorn wsgi:app` serves, `flask …` commands, `python wsgi.py` tries it on this machine.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+from dotenv import load_dotenv
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from webapp import cli
+from webapp.app import create_app
+from webapp.cli import tryout
+from webapp.cli.asking import words
+from webapp.services import doctor
+
+#: sysexits.h: something is wrong with the configuration.
+EX_CONFIG = 78
+
+
+def make() -> Flask:
+    """Return the app of this environment.
+
+    Where settings are refused: under `flask` an app that says what is missing, else the end of
+    the process with every problem on stderr and exit code 78.
+    """
+    settings, problems = doctor.settings_problems(os.environ)
+    command = click.get_current_context(silent=True)
+    if problems and command is None:
+        click.echo(words(problems), err=True)
+        sys.exit(EX_CONFIG)
+    if problems and command is not None and command.parent is not None:
+        # `flask run`, `flask db …` and the like ask for the app itself; ours say it themselves.
+        raise click.ClickException(words(problems))
+    if problems:
+        return cli.waiting(problems)
+    app = create_app(settings)
+    # Never the host: it would let a header choose it. Only as many proxies as there are.
+    hops = settings.proxy_hops
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0, x_port=0)  # type: ignore[method-assign]  # how Flask documents it
+    return app
+
+
+load_dotenv(Path(__file__).with_name(".env"))
+if __name__ == "__main__":
+    sys.exit(tryout.run(create_app))
+app = make()
