@@ -3,7 +3,6 @@
 Never talks to another host than loopback, and never shares a database between two tests.
 """
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -18,6 +17,7 @@ from sqlalchemy import make_url
 from tests import browser as browsers
 from tests import databases, servers
 from tests.environment import complete
+from tests.missing import missing
 from tests.movable import MovableClock
 from tests.processes import reserved_port
 from tests.walk import BrowserLikeClient
@@ -30,13 +30,6 @@ if TYPE_CHECKING:
 
 MakeApp = Callable[..., "Flask"]
 Serve = Callable[..., servers.Gunicorn]
-
-
-def absent(what: str) -> None:
-    """Skip, saying in one line why; under CI fail, because there everything is installed."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"CI=true, but {what}", pytrace=False)
-    pytest.skip(what)
 
 
 # Settings
@@ -200,7 +193,7 @@ def postgres_server() -> Iterator[databases.Postgres]:
         with databases.postgres(programs) as server:
             yield server
     else:
-        absent("no PostgreSQL: neither its programs nor TEST_DATABASE_URL are there")
+        missing("no PostgreSQL: neither its programs nor TEST_DATABASE_URL are there")
 
 
 @pytest.fixture(scope="session")
@@ -246,8 +239,7 @@ def server(serve: Serve) -> servers.Gunicorn:
 def browser() -> Iterator[Browser]:
     """Chromium without a window. Tests ask for `page`."""
     if (path := browsers.find_chromium()) is None:
-        absent("Chromium is not installed")
-        return
+        missing("Chromium is not installed")
     with browsers.chromium(path) as running:
         yield running
 

@@ -94,7 +94,7 @@ def postgres(programs: Path) -> Iterator[Postgres]:
 
 def _initialise(programs: Path, folder: Path, user: str | None) -> None:
     made = subprocess.run(
-        [programs / "initdb", "--pgdata", folder / "data", "--username", "coatcheck"]
+        [str(programs / "initdb"), "--pgdata", str(folder / "data"), "--username", "coatcheck"]
         + ["--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync"],
         env=plain_environment(),
         cwd=folder,

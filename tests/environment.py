@@ -14,12 +14,12 @@ def complete(
     *,
     tiktok_url: str = NOBODY,
     client_key: str = "made-up-key",
-    client_secret: str = "made-up-secret",
+    client_secret: str | None = None,
 ) -> dict[str, str]:
     """Return every setting an app needs to run at `port` against the sandbox at `tiktok_url`."""
     return {
         "TIKTOK_CLIENT_KEY": client_key,
-        "TIKTOK_CLIENT_SECRET": client_secret,
+        "TIKTOK_CLIENT_SECRET": client_secret or f"made-up-secret-{secrets.token_hex(16)}",
         "TIKTOK_REDIRECT_URI": f"http://127.0.0.1:{port}{CALLBACK}",
         "TIKTOK_SCOPES": "user.info.basic",
         "TIKTOK_OPTIONAL_SCOPES": "video.list",

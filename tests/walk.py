@@ -36,11 +36,11 @@ class BrowserLikeClient(FlaskClient):
         """Return a cookie of the public host, or None."""
         return super().get_cookie(key, domain or self._host(), path or "/")
 
-    def set_cookie(self, key: str, value: str = "", **options: Any) -> None:  # type: ignore[override]  # the rest is passed on
+    def set_cookie(self, key: str, value: str = "", **options: Any) -> None:
         """Set a cookie for the public host."""
         super().set_cookie(key, value, **({"domain": self._host()} | options))
 
-    def delete_cookie(self, key: str, **options: Any) -> None:  # type: ignore[override]  # the rest is passed on
+    def delete_cookie(self, key: str, **options: Any) -> None:
         """Forget a cookie of the public host."""
         super().delete_cookie(key, **({"domain": self._host()} | options))
 

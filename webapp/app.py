@@ -1,6 +1,7 @@
 """Puts the house together: the one file that knows every room, and that no room imports."""
 
 import secrets
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -144,7 +145,8 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
 def _limit(app: Flask) -> None:
     """Hand the views' marks to a limiter of this app's own."""
     limiter = Limiter(get_remote_address, app=app)
-    for endpoint, view in app.view_functions.items():
+    views: dict[str, Callable[..., Any]] = dict(app.view_functions)
+    for endpoint, view in views.items():
         limit = getattr(view, "limit", None)
         if limit:
             app.view_functions[endpoint] = limiter.limit(limit)(view)

@@ -1,5 +1,6 @@
 """The dance with TikTok, at the door because it reads and writes the browser's session."""
 
+import structlog
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
@@ -7,13 +8,21 @@ from webapp.services import connect as connecting
 from webapp.services import directory, scopes
 from webapp.services.profile import update_profile
 from webapp.tiktok import callback as answers
-from webapp.tiktok.errors import TikTokError
+from webapp.tiktok.errors import (
+    ConnectAgain,
+    Declined,
+    NotATargetUser,
+    OurConfiguration,
+    TikTokError,
+    TryLater,
+)
 from webapp.views import attempts, refusals
 from webapp.views.errors import page
 from webapp.views.guards import at_most, person, public
 from webapp.views.house import house
 from webapp.views.visitor import sign_in, visitor
 
+log = structlog.get_logger(__name__)
 connect = Blueprint("connect", __name__)
 
 #: Enough for a class-room behind one address, too few to try states out.
@@ -61,11 +70,13 @@ def start() -> Response:
 def callback() -> Response:
     """Take TikTok's answer: the state is judged before anything else in it (rule 12)."""
     try:
-        attempt = refusals.attempt_of(request.args.getlist("state"))
-        code = answers.read(request.args, issuer=house().settings.authorize_origin).code
-        done = _connect(attempt, code)
+        attempt = refusals.attempt_of(answers.state(request.args))
+        done = _connect(attempt, _code())
     except refusals.Refused as refused:
         return refused.answer
+    except answers.BadCallback as bad:
+        log.info("callback_unreadable", reason=bad.reason)
+        return page("incomplete")
     except TikTokError as error:
         return _page_for(error)
     except connecting.NeededScopeMissing:
@@ -92,6 +103,13 @@ def connected() -> str | Response:
     )
 
 
+def _code() -> str:
+    answer = answers.read(request.args, issuer=house().settings.authorize_origin)
+    if answer.refusal is not None:
+        raise answer.refusal
+    return answer.code or ""
+
+
 def _connect(attempt: attempts.Attempt, code: str) -> connecting.Connected:
     ours = house()
     tokens = ours.provider.exchange(code=code, state=attempt.state)
@@ -112,11 +130,15 @@ def _page_for(error: TikTokError) -> Response:
             return page("denied", log_id=error.log_id)
         case ConnectAgain():
             return page("code_refused", log_id=error.log_id)
-        case TryLater(answered=True):
-            return page("tiktok_unclear", log_id=error.log_id, retry_after=error.retry_after)
         case TryLater():
-            return page("tiktok_down", log_id=error.log_id, retry_after=error.retry_after)
+            code = "tiktok_unclear" if _is_nonsense(error) else "tiktok_down"
+            return page(code, log_id=error.log_id, retry_after=error.retry_after)
     return page("tiktok_unclear", log_id=error.log_id)
+
+
+def _is_nonsense(error: TryLater) -> bool:
+    """Tell an answer that is none from a TikTok that says, or shows, that it is down."""
+    return error.code in ("answer_unusable", "answer_too_big") and (error.status or 500) < 500
 
 
 def _welcome(done: connecting.Connected) -> Response:

@@ -1,7 +1,5 @@
 """Why a return from TikTok is not let in: each cause to its own page; connects nobody."""
 
-from collections.abc import Sequence
-
 from flask import current_app, redirect, request, url_for
 from werkzeug.wrappers import Response
 
@@ -20,28 +18,25 @@ class Refused(Exception):
         self.answer = answer
 
 
-def attempt_of(given: Sequence[str]) -> attempts.Attempt:
+def attempt_of(state: str | None) -> attempts.Attempt:
     """Return the attempt that this state began, used up in the same breath (rules 9, 12, 17).
 
-    Raises Refused if the state is doubled, missing, unknown, another browser's, used or too old.
+    Raises Refused if the state is missing, unknown, another browser's, used or too old.
     """
-    if len(given) > 1:
-        raise Refused(page("incomplete"))
-    state = given[0] if given else ""
-    attempt = attempts.take(state)
+    attempt = attempts.take(state) if state else None
     if attempt is None:
         raise Refused(_stranger(state))
-    if not states.spend(state, house().clock()):
+    if not states.spend(attempt.state, house().clock()):
         raise Refused(page("already_done"))
     if attempt.is_over(house().clock()):
         raise Refused(page("expired"))
     return attempt
 
 
-def _stranger(state: str) -> Response:
+def _stranger(state: str | None) -> Response:
     if current_app.config["SESSION_COOKIE_NAME"] not in request.cookies:
         return page("cookie_missing")
-    if not states.is_spent(state):
+    if state is None or not states.is_spent(state):
         return page("older_attempt")
     if visitor():
         return redirect(url_for("account.show"), 303)

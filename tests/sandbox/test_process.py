@@ -1,0 +1,144 @@
+"""The sandbox as a process: its one line, its end, its neighbours, many callers at once."""
+
+import http.client
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from tests.sandbox.caller import ROOT, Caller, start, stop
+
+
+def test_it_ends_quietly_when_asked() -> None:
+    started = start()
+    assert stop(started) == ("", "")
+    assert started.process.returncode == 0
+
+
+def test_a_taken_port_is_one_clear_line(running: Caller) -> None:
+    port = str(urlsplit(running.url).port)
+    ended = subprocess.run(
+        [sys.executable, "-m", "sandbox", "--port", port],
+        cwd=ROOT,
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert ended.stderr.splitlines() == [
+        f"sandbox: port {port} is taken; choose another with --port, or 0 for a free one"
+    ]
+
+
+def test_nothing_of_webapp_is_loaded_with_it() -> None:
+    words = "import sys, sandbox.app; print([m for m in sys.modules if m.startswith('webapp')])"
+    told = subprocess.run(
+        [sys.executable, "-c", words], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.strip() == "[]"
+
+
+def test_one_connection_carries_many_calls(sandbox: Caller) -> None:
+    parts = urlsplit(sandbox.url)
+    wire = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+    wire.connect()
+    for _ in range(3):
+        own = wire.sock
+        wire.request("POST", "/v2/oauth/token/", body=b"x" * 9000)
+        wire.getresponse().read()
+        assert wire.sock is own
+    wire.close()
+
+
+def test_an_idle_connection_can_be_closed_at_once(sandbox: Caller) -> None:
+    sandbox.control("settings", keep_alive=0)
+    answer = sandbox.http.get(f"{sandbox.url}/control/books")
+    assert answer.headers["Connection"] == "close"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Transfer-Encoding": "chunked"}, 411),
+        ({"Content-Length": "2000000"}, 413),
+        ({"Content-Length": "+5"}, 400),
+    ],
+)
+def test_bodies_that_cannot_be_are_refused(
+    sandbox: Caller, headers: dict[str, str], status: int
+) -> None:
+    parts = urlsplit(sandbox.url)
+    wire = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+    wire.putrequest("POST", "/v2/oauth/token/")
+    for name, value in headers.items():
+        wire.putheader(name, value)
+    wire.endheaders()
+    assert wire.getresponse().status == status
+    wire.close()
+
+
+def test_no_page_sets_a_cookie_or_allows_scripts(sandbox: Caller) -> None:
+    for path in ("/", "/static/sandbox.css", "/v2/auth/authorize/", "/control/books"):
+        answer = sandbox.http.get(f"{sandbox.url}{path}")
+        assert "Set-Cookie" not in answer.headers
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "script-src" not in policy
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_every_page_says_that_it_is_not_tiktok(sandbox: Caller) -> None:
+    consent = sandbox.authorize(sandbox.question())
+    for page in (sandbox.http.get(sandbox.url), consent, sandbox.authorize({})):
+        assert "Pretend TikTok" in page.text
+        assert "not TikTok" in page.text
+        assert "<script" not in page.text
+        assert "style=" not in page.text
+
+
+def test_two_hundred_slow_calls_hold_up_nobody_else(sandbox: Caller) -> None:
+    sandbox.control("latency", seconds=2, endpoint="revoke")
+    everybody = threading.Barrier(201)
+
+    def call(_: int) -> int:
+        with requests.Session() as session:
+            session.get(f"{sandbox.url}/control/books")
+            everybody.wait(30)
+            return session.post(f"{sandbox.url}/v2/oauth/revoke/", data="x=y").status_code
+
+    with ThreadPoolExecutor(200) as pool:
+        calls = pool.map(call, range(200))
+        everybody.wait(30)
+        assert sandbox.sign_in()["access_token"]
+        assert list(calls) == [200] * 200
+    assert sandbox.look("counters")["peak_open_calls"] > 100
+
+
+def test_one_refresh_token_pressed_by_many_rotates_once(sandbox: Caller) -> None:
+    token = sandbox.sign_in()["refresh_token"]
+
+    def press(_: int) -> bool:
+        return "access_token" in Caller.refresh(own(sandbox), token).json()
+
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(press, range(32))).count(True) == 1
+    assert sandbox.look("counters")["spent_refresh_tokens_seen"] == 31
+
+
+def own(sandbox: Caller) -> Caller:
+    """The same sandbox without a shared connection."""
+    return Caller(sandbox.url, sandbox.key, sandbox.secret, http=_closing())
+
+
+def _closing() -> requests.Session:
+    session = requests.Session()
+    session.headers["Connection"] = "close"
+    return session
