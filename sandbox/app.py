@@ -8,6 +8,7 @@ from werkzeug.exceptions import HTTPException
 from sandbox import api, authorize, control, token
 from sandbox.desk import EXTENSION, desk, furnish
 from sandbox.registration import Registration
+from sandbox.wishes import problem
 
 WITH_SLASH = (
     "/v2/auth/authorize/",
@@ -56,14 +57,14 @@ def _unsupported() -> Response:
 
 
 def _only_this_machine() -> None:
-    if not ip_address(request.remote_addr or "0.0.0.0").is_loopback:  # noqa: S104  # nobody
+    if request.remote_addr is None or not ip_address(request.remote_addr).is_loopback:
         abort(403)
 
 
 def _plain_error(error: HTTPException) -> Response:
     status = error.code or 500
     if request.path.startswith("/control/"):
-        return control.problem(error.description or error.name, status)
+        return problem(error.description or error.name, status)
     if status == 404:
         return _unsupported()
     return Response(f"Pretend TikTok: {status} {error.name}", status, content_type="text/plain")

@@ -4,47 +4,12 @@ import secrets
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
 from sandbox import scopes
 from sandbox.knobs import Knobs
 from sandbox.people import CAST, Person, open_id_of, union_id_of
+from sandbox.records import Grant, Refused
 from sandbox.signing import fingerprint
-
-
-class Refused(Exception):
-    """The books say no; `code` is TikTok's word for it."""
-
-    def __init__(self, code: str, words: str) -> None:
-        super().__init__(code)
-        self.code = code
-        self.words = words
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """An authorization code: what was agreed when it was handed out."""
-
-    name: str
-    scopes: frozenset[str]
-    redirect_uri: str
-    challenge: str | None
-    ends_at: float  # seconds since 1970
-
-
-@dataclass(slots=True)
-class Grant:
-    """The standing consent of one person; tokens only as SHA-256 in hex, times since 1970."""
-
-    open_id: str
-    name: str
-    scopes: frozenset[str]
-    access: str = ""
-    refresh: str = ""
-    access_ends_at: float = 0.0
-    refresh_ends_at: float = 0.0
-    older: dict[str, float] = field(default_factory=dict)  # earlier access tokens still alive
-    ended: str | None = None  # "revoked" or "deauthorized"
 
 
 class Books:
@@ -60,10 +25,9 @@ class Books:
         self.clear()
 
     def clear(self) -> None:
-        """Forget every consent, code and token and bring the first people back."""
+        """Forget every consent and token and bring the first people back."""
         with self._lock:
             self._people = {person.name: person for person in CAST}
-            self._codes: dict[str, Code] = {}
             self._grants: dict[str, Grant] = {}
             self._access: dict[str, str] = {}  # fingerprint → open_id
             self._refresh: dict[str, str] = {}
@@ -89,30 +53,6 @@ class Books:
     def open_id(self, name: str) -> str:
         """Return the id of a person in the registered app."""
         return open_id_of(self._client_key, name)
-
-    def hand_out_code(self, name: str, granted: frozenset[str], uri: str, pkce: str | None) -> str:
-        """Remember one consent and return its code, shaped like TikTok's (`*`, `!`, region)."""
-        digits = f"{secrets.randbelow(9000) + 1000}"
-        code = f"{secrets.token_urlsafe(32)}*{secrets.randbelow(10)}!{digits}.va"
-        with self._lock:
-            now = self._clock()
-            for old in [key for key, kept in self._codes.items() if kept.ends_at <= now]:
-                del self._codes[old]
-            self._codes[fingerprint(code)] = Code(
-                name, granted, uri, pkce, now + self._knobs.lifetimes.code
-            )
-        return code
-
-    def spend_code(self, code: str) -> Code:
-        """Take a code out of the books; it never works again.
-
-        Raises Refused(invalid_grant) if it is unknown, used or too old.
-        """
-        with self._lock:
-            kept = self._codes.pop(fingerprint(code), None)
-            if kept is None or kept.ends_at <= self._clock():
-                raise Refused("invalid_grant", "Authorization code is expired or already used.")
-            return kept
 
     def open_grant(self, name: str, granted: Iterable[str]) -> dict[str, object]:
         """Begin or renew a person's consent and return the token answer.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from flask import current_app
 
 from sandbox.books import Books
+from sandbox.codes import Codes
 from sandbox.counters import Counters
 from sandbox.faults import Faults
 from sandbox.knobs import Knobs, Latency, Lifetimes, Manners
@@ -22,6 +23,7 @@ class Desk:
 
     registration: Registration
     books: Books
+    codes: Codes
     faults: Faults
     knobs: Knobs
     counters: Counters
@@ -34,6 +36,7 @@ class Desk:
         self.knobs.latency = Latency()
         self.webhooks.clear()
         self.books.clear()
+        self.codes.clear()
         self.counters.clear()
 
 
@@ -44,6 +47,7 @@ def furnish(registration: Registration) -> Desk:
     return Desk(
         registration,
         Books(registration.client_key, knobs, time.time, lock),
+        Codes(knobs, time.time, lock),
         Faults(lock),
         knobs,
         Counters(lock),

@@ -4,11 +4,12 @@ import random
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 
 ENDPOINTS = ("token", "revoke", "user_info", "video_list", "authorize")
 GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
 
-# Options of each kind with their defaults; a tuple lists the types that are allowed beside it.
+# Options of each kind with their defaults, whose types also bind.
 Options = Mapping[str, object]
 KINDS: dict[str, Options] = {
     "http500": {"status": 500},
@@ -167,7 +168,7 @@ def _fits(name: str, value: object, default: object) -> bool:
     if isinstance(value, bool) or isinstance(default, bool):
         return type(value) is type(default)
     if isinstance(default, float):
-        return isinstance(value, int | float) and value >= 0
+        return isinstance(value, int | float) and 0 <= value < inf
     if name == "status":
         return isinstance(value, int) and 200 <= value <= 599
     return type(value) is type(default)

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 
 
 @dataclass(slots=True)
@@ -77,5 +78,5 @@ def _fits(value: object, default: object) -> bool:
         return isinstance(value, bool) and isinstance(default, bool)
     if isinstance(default, int | float):
         kinds = int if isinstance(default, int) else (int, float)
-        return isinstance(value, kinds) and value >= 0
+        return isinstance(value, kinds) and 0 <= value < inf
     return value is None or isinstance(value, str)

@@ -116,6 +116,7 @@ def edited(person: Person, changes: Mapping[str, object]) -> Person:
             raise ValueError(f"a person has no {key!r} that could be set")
         if type(value) is not type(getattr(person, key)):
             raise ValueError(f"{key} must be {type(getattr(person, key)).__name__}")
+        str(value).encode()  # half a surrogate pair raises: the pages could not show it
     return replace(person, **dict(changes))  # type: ignore[arg-type]  # types compared just above
 
 

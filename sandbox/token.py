@@ -4,10 +4,10 @@ from urllib.parse import parse_qsl
 
 from flask import Blueprint, Response, request
 
-from sandbox.books import Refused
 from sandbox.calls import Outcome, failure, serve
 from sandbox.desk import desk
 from sandbox.faults import GRANT_TYPES
+from sandbox.records import Refused
 from sandbox.signing import VERIFIER, challenge_of
 from sandbox.webhooks import Notice
 
@@ -68,8 +68,7 @@ def _perform(form: dict[str, str], act: str | None) -> dict[str, object] | None:
 
 
 def _exchange(form: dict[str, str]) -> dict[str, object]:
-    books = desk().books
-    code = books.spend_code(form["code"])
+    code = desk().codes.spend(form["code"])
     if form["redirect_uri"] != code.redirect_uri:
         raise Refused("invalid_grant", "redirect_uri is not the one of the authorization.")
     verifier = form.get("code_verifier")
@@ -80,7 +79,7 @@ def _exchange(form: dict[str, str]) -> dict[str, object]:
             raise Refused("invalid_request", "code_verifier is missing or malformed.")
         if challenge_of(verifier) != code.challenge:
             raise Refused("invalid_grant", "code_verifier does not match the code_challenge.")
-    return books.open_grant(code.name, code.scopes)
+    return desk().books.open_grant(code.name, code.scopes)
 
 
 def _revoke(access_token: str) -> None:

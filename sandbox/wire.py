@@ -84,7 +84,7 @@ class Handler(BaseHTTPRequestHandler):
         self.connection.settimeout(self.server.keep_alive() or 60.0)
         super().handle_one_request()
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base's name
+    def log_message(self, format: str, *args: object) -> None:
         """Keep silent: URLs carry codes."""
 
     def _serve(self) -> None:
@@ -108,11 +108,13 @@ class Handler(BaseHTTPRequestHandler):
         self.connection.sendall(answer.plain(*closing))
 
     # BaseHTTPRequestHandler asks for these names.
-    do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = do_HEAD = do_OPTIONS = _serve  # noqa: N815
+    do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = do_HEAD = do_OPTIONS = _serve
 
     def _body(self) -> bytes | None:
         lengths = self.headers.get_all("Content-Length", [])
-        if "Transfer-Encoding" in self.headers:
+        if not self.path.isascii():
+            self.send_error(HTTPStatus.BAD_REQUEST)
+        elif "Transfer-Encoding" in self.headers:
             self.send_error(HTTPStatus.LENGTH_REQUIRED)
         elif len(lengths) > 1 or not all(text.isascii() and text.isdigit() for text in lengths):
             self.send_error(HTTPStatus.BAD_REQUEST)

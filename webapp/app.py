@@ -49,7 +49,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
         settings, provider.register(app, settings, clock), Vault(settings.token_keys), clock
     )
     _number_requests(app)
-    _refuse_oversize(app)
+    _refuse_unreadable(app)
     guards.register(app)
     CSRFProtect(app)
     headers.register(app, settings)
@@ -105,13 +105,19 @@ def _number_requests(app: Flask) -> None:
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
 
-def _refuse_oversize(app: Flask) -> None:
+def _refuse_unreadable(app: Flask) -> None:
+    """Turn away what is too big, and queries in raw bytes that are no UTF-8, before any view."""
+
     @app.before_request
     def _measure() -> None:
         if len(request.environ.get("RAW_URI", request.full_path)) > LONGEST_URL:
             abort(414)
         if (request.content_length or 0) > LARGEST_BODY:
             abort(413)
+        try:
+            request.query_string.decode()
+        except UnicodeDecodeError:
+            abort(400)
 
 
 def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
@@ -131,6 +137,7 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
         support_email=settings.support_email,
         sandbox=settings.sandbox,
         callback_path=settings.callback_path,
+        tiktok_host=settings.authorize_host,
     )
 
     @app.context_processor
@@ -145,6 +152,8 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
 def _limit(app: Flask) -> None:
     """Hand the views' marks to a limiter of this app's own."""
     limiter = Limiter(get_remote_address, app=app)
+    # Flask-Limiter itself holds it weakly only.
+    app.extensions["coatcheck.limiter"] = limiter
     views: dict[str, Callable[..., Any]] = dict(app.view_functions)
     for endpoint, view in views.items():
         limit = getattr(view, "limit", None)

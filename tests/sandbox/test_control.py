@@ -89,6 +89,7 @@ def test_people_can_be_added_and_changed(sandbox: Caller) -> None:
     [
         ("people", {"name": "Has Space"}),
         ("people", {"name": "kim", "age": 3}),
+        ("people", {"name": "kim", "display_name": "\ud800"}),
         ("people", {"name": "kim", "follower_count": "3"}),
         ("grants", {"person": "nobody"}),
         ("grants", {"person": "jo", "scopes": ["nonsense"]}),

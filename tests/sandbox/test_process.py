@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -83,6 +84,13 @@ def test_bodies_that_cannot_be_are_refused(
     wire.endheaders()
     assert wire.getresponse().status == status
     wire.close()
+
+
+def test_raw_bytes_in_the_address_are_refused(sandbox: Caller) -> None:
+    parts = urlsplit(sandbox.url)
+    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=10) as wire:
+        wire.sendall(b"GET /v2/auth/authorize/?state=\xff HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert wire.recv(12) == b"HTTP/1.1 400"
 
 
 def test_no_page_sets_a_cookie_or_allows_scripts(sandbox: Caller) -> None:

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -54,6 +54,9 @@ def connect(
     Raises NeededScopeMissing and DifferentAccount; then nothing is stored, and a grant that
     nobody holds is given back to TikTok.
     """
+    if tokens.scopes is None:
+        # An answer that leaves the scope out grants what was asked (RFC 6749 §5.1).
+        tokens = replace(tokens, scopes=frozenset(asked))
     if BASIC not in (tokens.scopes or ()):
         _give_back(house, tokens)
         raise NeededScopeMissing

@@ -47,7 +47,11 @@ def list_all(house: House) -> list[Operator]:
             .where(User.operator_since.is_not(None))
             .order_by(User.operator_since, User.id)
         ).all()
-    return [Operator(row.open_id, row.display_name, row.operator_since) for row in rows]  # type: ignore[arg-type]
+    return [
+        Operator(row.open_id, row.display_name, row.operator_since)
+        for row in rows
+        if row.operator_since is not None
+    ]
 
 
 def _set(house: House, open_id: str, since: datetime | None) -> None:

@@ -5,7 +5,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import ColumnElement, delete, or_, select
 
 from webapp.database import reading, writing
 from webapp.models import BrowserSession, User
@@ -72,7 +72,7 @@ def end_everywhere(user_id: int) -> None:
         session.execute(delete(BrowserSession).where(BrowserSession.user_id == user_id))
 
 
-def _over(house: House, now: datetime):  # type: ignore[no-untyped-def]
+def _over(house: House, now: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     settings = house.settings
     return (
         BrowserSession.created_at < now - timedelta(days=settings.session_days),

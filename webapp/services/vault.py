@@ -70,6 +70,7 @@ class Vault:
         user.refresh_expires_at = None
         user.next_at = None
         user.claim = None
+        user.scope = ""
         user.version += 1
 
     def fingerprint(self, user: User) -> str | None:

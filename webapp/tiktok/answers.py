@@ -140,7 +140,7 @@ def _wait(header: str | None, now: datetime) -> int | None:
         return int(text) if len(text) <= 4 and int(text) <= _LONGEST_WAIT else _LONGEST_WAIT
     try:
         until = parsedate_to_datetime(text)
-    except ValueError:
+        seconds = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
+    except (ValueError, OverflowError):
         return None
-    seconds = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
     return min(max(0, math.ceil(seconds)), _LONGEST_WAIT)

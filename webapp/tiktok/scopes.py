@@ -114,7 +114,7 @@ _LOCAL = (
     Scope(
         "local.shop.manage",
         "Manage the shops of your local business",
-        "So that you can keep addresses and hours up to date from here.",
+        "So that you can keep addresses and hours current from here.",
         "We cannot see your payments.",
     ),
     Scope(
@@ -170,21 +170,9 @@ _BUSINESS = Scope(
     "is listed by one guide and on no page of TikTok's; TikTok will probably refuse it",
 )
 
-CATALOGUE: Mapping[str, Scope] = MappingProxyType(
-    {
-        scope.id: scope
-        for scope in (
-            *_USER,
-            *_VIDEO,
-            *_PORTABILITY,
-            *_RESEARCH,
-            *_LOCAL,
-            *_ARTIST,
-            *_MESSAGES,
-            _BUSINESS,
-        )
-    }
-)
+_ALL = (*_USER, *_VIDEO, *_PORTABILITY, *_RESEARCH, *_LOCAL, *_ARTIST, *_MESSAGES, _BUSINESS)
+
+CATALOGUE: Mapping[str, Scope] = MappingProxyType({scope.id: scope for scope in _ALL})
 
 
 def problems(asked: Iterable[str]) -> list[tuple[str, str]]:

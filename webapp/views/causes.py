@@ -1,4 +1,4 @@
-"""The causes for which a person sees an error page, and what each page says; never looks at a request.
+"""Why connecting may not work, and what each page says then; never looks at a request.
 
 Letters in the comments are those of the design's table of causes. Words: no jargon, no sentence
 over 20 words, always whether something was stored, always one thing to do next.
@@ -33,7 +33,7 @@ class Cause:
 
 HOME = ("Back to start", "/")
 
-CAUSES: dict[str, Cause] = {
+CONNECT_CAUSES: dict[str, Cause] = {
     cause.code: cause
     for cause in (
         Cause(  # A; 200 because saying no is a normal outcome
@@ -61,7 +61,7 @@ CAUSES: dict[str, Cause] = {
             NOTHING,
             (
                 "If cookies are blocked, allow them for this site.",
-                "TikTok's app may have brought you to another browser. Then start again in this one.",
+                "TikTok's app may have brought you to another browser. Then start again here.",
                 "If you use a private window, finish in the same window.",
             ),
             "Try again here",
@@ -74,7 +74,7 @@ CAUSES: dict[str, Cause] = {
             "You have not left for TikTok, and nothing was stored.",
             (
                 "Allow cookies for this site, then try again.",
-                "If a blocker is on, make an exception for this site.",
+                "If a blocker is on, switch it off for this site.",
             ),
             "Try again",
         ),
@@ -100,7 +100,7 @@ CAUSES: dict[str, Cause] = {
             "tiktok_down",
             503,
             "TikTok is not answering",
-            "You did nothing wrong. TikTok did not reply in time, so the connection was not finished.",
+            "You did nothing wrong. TikTok did not reply in time. The connection is not finished.",
             NOTHING,
             ("Try again in a few minutes.",),
             "Try again",
@@ -110,7 +110,7 @@ CAUSES: dict[str, Cause] = {
             "tiktok_unclear",
             502,
             "TikTok gave an answer we cannot use",
-            "You did nothing wrong. TikTok's reply made no sense, so the connection was not finished.",
+            "You did nothing wrong. TikTok's reply made no sense. The connection is not finished.",
             NOTHING,
             ("Try again in a few minutes.",),
             "Try again",
@@ -159,25 +159,6 @@ CAUSES: dict[str, Cause] = {
             ),
             "Try again",
         ),
-        Cause(  # K
-            "too_many",
-            429,
-            "Too many tries in a short time",
-            "You, or somebody on your network, tried too often.",
-            NOTHING,
-            ("Wait a little, then try again.",),
-            *HOME,
-            retry_after=A_MINUTE,
-        ),
-        Cause(  # M
-            "our_fault",
-            500,
-            "Sorry, something broke on our side",
-            "You did nothing wrong. We have a record of what happened.",
-            "Most likely nothing was stored.",
-            ("Try again later.",),
-            *HOME,
-        ),
         Cause(
             "incomplete",
             400,
@@ -194,78 +175,5 @@ CAUSES: dict[str, Cause] = {
             NOTHING,
             ("Start again and finish it in one go.",),
         ),
-        Cause(
-            "form_expired",
-            400,
-            "This form is out of date",
-            "You may have signed in or out since you opened it.",
-            "Nothing was changed and nothing was stored.",
-            ("Open the page again, then repeat what you did.",),
-            *HOME,
-        ),
-        Cause(  # N, as all below
-            "not_found",
-            404,
-            "Page not found",
-            "There is nothing at this address. It may be misspelt, or the page may be gone.",
-            "Nothing was changed and nothing was stored.",
-            ("Check the address.",),
-            *HOME,
-        ),
-        Cause(
-            "forbidden",
-            403,
-            "You cannot open this page",
-            "This page is not open to you.",
-            "Nothing was changed and nothing was stored.",
-            ("Sign in with another account, if you have one.",),
-            *HOME,
-        ),
-        Cause(
-            "wrong_method",
-            405,
-            "This page cannot be opened like that",
-            "It only answers a button on another page.",
-            "Nothing was changed and nothing was stored.",
-            ("Go back, and press the button there.",),
-            *HOME,
-        ),
-        Cause(
-            "too_large",
-            413,
-            "That was too much at once",
-            "Your browser sent more than this page accepts.",
-            NOTHING,
-            ("Open the page again, and send less.",),
-            *HOME,
-        ),
-        Cause(
-            "too_long",
-            414,
-            "That address is too long",
-            "No page here has an address of that length.",
-            NOTHING,
-            ("Check the address.",),
-            *HOME,
-        ),
-        Cause(
-            "unreadable",
-            400,
-            "We could not read that request",
-            "Your browser sent something that we do not understand.",
-            NOTHING,
-            ("Open the page again, and repeat what you did.",),
-            *HOME,
-        ),
     )
-}
-
-#: Which page stands for an HTTP error that no view explained. Other 4xx: "unreadable".
-BY_STATUS = {
-    403: "forbidden",
-    404: "not_found",
-    405: "wrong_method",
-    413: "too_large",
-    414: "too_long",
-    429: "too_many",
 }

@@ -43,7 +43,6 @@ def choose() -> str:
         optional=offer.optional,
         ticked=set(request.args.getlist("add")),
         already=user.granted if user else frozenset(),
-        tiktok_host=ours.settings.authorize_host,
         unfinished=attempts.unfinished(ours.clock()),
     )
 
@@ -138,7 +137,7 @@ def _page_for(error: TikTokError) -> Response:
 
 def _is_nonsense(error: TryLater) -> bool:
     """Tell an answer that is none from a TikTok that says, or shows, that it is down."""
-    return error.code in ("answer_unusable", "answer_too_big") and (error.status or 500) < 500
+    return error.code.startswith("answer_") and (error.status or 0) < 500
 
 
 def _welcome(done: connecting.Connected) -> Response:

@@ -1,4 +1,4 @@
-"""Answers with a page (or problem+json) by cause, with its own status; never repeats what was sent."""
+"""Answers errors with a page, or problem+json, by cause; never repeats what was sent."""
 
 import json
 from contextlib import suppress
@@ -17,8 +17,11 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, SecurityError
 
 from webapp.clock import utc_now
-from webapp.views.causes import BY_STATUS, CAUSES, Cause
+from webapp.views.causes import CONNECT_CAUSES, Cause
+from webapp.views.http_causes import BY_STATUS, HTTP_CAUSES
 
+#: Code → what its page says.
+CAUSES = CONNECT_CAUSES | HTTP_CAUSES
 #: TikTok or a limit may name an absurd wait; nobody is sent away for longer than this (seconds).
 LONGEST_WAIT = 3600
 PLAIN_PAGE = "coatcheck.plain_page"

@@ -81,6 +81,11 @@ def quoted(text: str) -> str:
     return f"“{text}”"
 
 
+def sentence(text: str) -> str:
+    """Return `text` with a capital and a full stop."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
 def relative(moment: datetime, now: datetime) -> str:
     """Return how far away an aware `moment` is, in whole units: "3 hours ago", "in 5 days"."""
     seconds = (moment - now).total_seconds()
@@ -149,5 +154,6 @@ def register(app: Flask, clock: Clock = utc_now) -> None:
         operator_word=operator_word,
         plural=plural,
         quoted=quoted,
+        sentence=sentence,
         relative=lambda moment: relative(moment, clock()),
     )

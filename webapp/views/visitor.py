@@ -54,7 +54,7 @@ def register(login: LoginManager) -> None:
     login.session_protection = None
     login.anonymous_user = AnonymousUserMixin
 
-    @login.user_loader  # type: ignore[untyped-decorator]
+    @login.user_loader  # type: ignore[untyped-decorator]  # Flask-Login has no types
     def _load(secret: str) -> Any:
         ours = house()
         found = sessions.find(ours, secret, ours.clock())

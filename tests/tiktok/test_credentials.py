@@ -1,0 +1,44 @@
+"""Checking client key and secret: only `invalid_client` proves a wrong pair."""
+
+import pytest
+
+from webapp.settings import Settings
+from webapp.tiktok.errors import OurConfiguration, TryLater
+from webapp.tiktok.provider import Provider
+
+from .peer import Peer
+
+
+def test_the_check_asks_for_client_credentials(
+    provider: Provider, peer: Peer, settings: Settings
+) -> None:
+    peer.will_answer({"access_token": "clt.made-up", "expires_in": 7200, "token_type": "Bearer"})
+    assert provider.check_credentials()
+    assert sorted(peer.requests[0].form) == [
+        ("client_key", settings.tiktok_client_key),
+        ("client_secret", settings.tiktok_client_secret.get_secret_value()),
+        ("grant_type", "client_credentials"),
+    ]
+
+
+def test_invalid_client_is_the_proof(provider: Provider, peer: Peer) -> None:
+    peer.will_answer({"error": "invalid_client", "log_id": "1"}, 200)
+    with pytest.raises(OurConfiguration):
+        provider.check_credentials()
+
+
+@pytest.mark.parametrize(
+    "error", ["unauthorized_client", "unsupported_grant_type", "invalid_request", "invalid_grant"]
+)
+def test_other_refusals_prove_nothing(provider: Provider, peer: Peer, error: str) -> None:
+    peer.will_answer({"error": error, "log_id": "1"}, 400)
+    assert not provider.check_credentials()
+
+
+@pytest.mark.parametrize(("body", "status"), [("<html>", 200), ("", 503), ('{"a":1}', 500)])
+def test_a_tiktok_that_is_not_itself_is_told_so(
+    provider: Provider, peer: Peer, body: str, status: int
+) -> None:
+    peer.will_answer(body, status)
+    with pytest.raises(TryLater):
+        provider.check_credentials()

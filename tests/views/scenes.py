@@ -1,0 +1,258 @@
+"""Every page with every kind of context it may get, over made-up people; needs no database."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask import Flask, g
+from jinja2 import StrictUndefined
+
+from tests.processes import ROOT
+from webapp.views import errors, present
+
+NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
+ENDPOINTS = {
+    "home.index": "/",
+    "home.privacy": "/privacy",
+    "home.terms": "/terms",
+    "home.cookies": "/cookies",
+    "connect.choose": "/connect",
+    "connect.start": "/connect/start",
+    "account.show": "/account",
+    "account.confirm_disconnect": "/account/disconnect",
+    "account.disconnect": "/account/disconnect/now",
+    "account.confirm_delete": "/account/delete",
+    "account.delete": "/account/delete/now",
+    "account.export": "/account/export",
+    "account.sign_out": "/sign-out",
+    "account.sign_out_everywhere": "/sign-out/everywhere",
+    "operators.tokens": "/operators/tokens",
+}
+HEALTHS = (
+    *("fresh", "due", "refreshing", "failing"),
+    *("expired", "reconnect", "revoking", "revoked"),
+)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What the catalogue says about one scope."""
+
+    id: str
+    label: str
+    why: str
+    limits: str = ""
+
+
+@dataclass(frozen=True)
+class Person:
+    """As much of a row as pages read."""
+
+    display_name: str | None = "Mara Lindqvist"
+    ticket: str = "ct_8f2k91qd"
+    open_id: str = "-000Jq74ETHj4fhvb6QG"
+    connected_at: datetime = NOW - timedelta(days=40, hours=2)
+    status: str = "active"
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who is signed in."""
+
+    name: str = "Mara Lindqvist"
+    open_id: str = "-000Jq74ETHj4fhvb6QG"
+    ticket: str = "ct_8f2k91qd"
+    operator: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the operators' list."""
+
+    display_name: str | None
+    health: str
+    open_id: str = "-000Jq74ETHj4fhvb6QG"
+    access_expires_at: datetime | None = NOW + timedelta(hours=1, minutes=40)
+    refresh_expires_at: datetime | None = NOW + timedelta(days=150)
+    scopes: tuple[str, ...] = ("user.info.basic", "video.list")
+    granted_count: int = 2
+    asked_count: int = 3
+    refreshed_at: datetime | None = NOW - timedelta(minutes=20)
+    fingerprint: str | None = "3f9ca01e"
+    last_error: str | None = None
+
+
+BASIC = Scope(
+    "user.info.basic",
+    "Your name and picture",
+    "So that you and we can tell which account this is.",
+    "not your e-mail or phone number",
+)
+STATS = Scope(
+    "user.info.stats",
+    "Your follower, following, like and video counts",
+    "To show them in your report.",
+    "public numbers only",
+)
+VIDEOS = Scope(
+    "video.list",
+    "Your public videos",
+    "To list them with their view counts.",
+    "no private videos, drafts or messages",
+)
+UNKNOWN = Scope("artist.new", "artist.new", "")
+MARA = Person()
+HOSTILE = Person(display_name="<script>alert(1)</script>\u202egnp.exe" + "é" * 200)
+NAMELESS = Person(display_name=None)
+ROWS = [
+    Row("Mara Lindqvist", "fresh"),
+    Row("Tomás Ferreira", "due", refreshed_at=None),
+    Row("Oluwaseun Adeyemi-Brightwater", "failing", last_error="temporarily_unavailable"),
+    Row("Jo", "expired", access_expires_at=NOW - timedelta(hours=3)),
+    Row("愛子", "reconnect", last_error="invalid_grant"),
+    Row(None, "revoked", "-0", None, None, (), 0, 3, None, None, None),
+    Row("Aiko", "refreshing"),
+    Row("Ben", "revoking"),
+]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One page as somebody sees it."""
+
+    template: str
+    context: dict[str, Any]
+    visitor: Visitor | None = None
+    sandbox: bool = False
+    support_email: str = "help@example.com"
+    flashed: tuple[tuple[str, str], ...] = ()
+
+
+def _choose(**more: Any) -> dict[str, Any]:
+    usual = {"required": [BASIC], "optional": [STATS, VIDEOS], "ticked": set(), "already": set()}
+    return usual | {"tiktok_host": "www.tiktok.com", "unfinished": False} | more
+
+
+def _account(health: str, **more: Any) -> dict[str, Any]:
+    usual = {"person": MARA, "health": health, "granted": [BASIC, VIDEOS], "missing": [STATS]}
+    return usual | {"reconnect_by": NOW + timedelta(days=325), "reason": None} | more
+
+
+def _tokens(rows: list[Row], total: int, **more: Any) -> dict[str, Any]:
+    return {"rows": rows, "total": total, "next_key": None, "previous_key": None} | more
+
+
+SIGNED_IN = Visitor()
+OPERATOR = Visitor(operator=True)
+HOME = {"required": [BASIC], "optional": [STATS, VIDEOS], "tiktok_host": "www.tiktok.com"}
+CONNECTED = {"person": MARA, "granted": [BASIC], "missing": [], "kind": "new"}
+
+#: Pages of the people who connect.
+PEOPLE: dict[str, Scene] = {
+    "home": Scene("home/index.html", HOME),
+    "home-basic": Scene("home/index.html", HOME | {"optional": []}, sandbox=True),
+    "home-gone": Scene(
+        "home/index.html", HOME, flashed=(("ok", "Your account is deleted."),), support_email=""
+    ),
+    "choose": Scene("connect/choose.html", _choose()),
+    "choose-more": Scene(
+        "connect/choose.html",
+        _choose(ticked={VIDEOS.id}, already={BASIC.id, STATS.id}, unfinished=True),
+        visitor=SIGNED_IN,
+        sandbox=True,
+    ),
+    "choose-basic": Scene(
+        "connect/choose.html", _choose(optional=[], unfinished=True), support_email=""
+    ),
+    "connected": Scene("connect/connected.html", CONNECTED, SIGNED_IN),
+    "connected-again": Scene(
+        "connect/connected.html", CONNECTED | {"kind": "again", "missing": [VIDEOS]}, SIGNED_IN
+    ),
+    "connected-less": Scene(
+        "connect/connected.html", CONNECTED | {"missing": [STATS, VIDEOS]}, SIGNED_IN
+    ),
+    **{f"account-{h}": Scene("account/show.html", _account(h), SIGNED_IN) for h in HEALTHS},
+    "account-reason": Scene(
+        "account/show.html",
+        _account("reconnect", reason="it was removed in the TikTok app", reconnect_by=None),
+        SIGNED_IN,
+        flashed=(("warn", "TikTok did not confirm its half."), ("bad", "That did not work.")),
+    ),
+    "account-hostile": Scene(
+        "account/show.html",
+        _account("fresh", person=HOSTILE, missing=[UNKNOWN]),
+        SIGNED_IN,
+        sandbox=True,
+    ),
+    "account-nameless": Scene(
+        "account/show.html", _account("fresh", person=NAMELESS, missing=[]), SIGNED_IN
+    ),
+    "disconnect": Scene("account/disconnect.html", {"person": MARA}, SIGNED_IN),
+    "delete": Scene("account/delete.html", {"person": MARA, "problem": None}, SIGNED_IN),
+    "delete-wrong": Scene(
+        "account/delete.html",
+        {"person": MARA, "problem": "Type the ticket number as it is shown above."},
+        SIGNED_IN,
+    ),
+    "privacy": Scene("pages/privacy.html", HOME),
+    "privacy-basic": Scene("pages/privacy.html", HOME | {"optional": []}, support_email=""),
+    "terms": Scene("pages/terms.html", {}),
+    "terms-silent": Scene("pages/terms.html", {}, support_email=""),
+    "cookies": Scene("pages/cookies.html", {"days": 30}),
+}
+#: Pages of operators, who know the words of the trade.
+OPERATORS: dict[str, Scene] = {
+    "tokens": Scene(
+        "operators/tokens.html", _tokens(ROWS, 1244, next_key=12, previous_key=3), OPERATOR
+    ),
+    "tokens-one": Scene("operators/tokens.html", _tokens(ROWS[:1], 1), OPERATOR, sandbox=True),
+    "tokens-empty": Scene("operators/tokens.html", _tokens([], 0), OPERATOR),
+    "tokens-beyond": Scene("operators/tokens.html", _tokens([], 8), OPERATOR),
+}
+SCENES = PEOPLE | OPERATORS
+
+
+def stage() -> Flask:
+    """Return an app with our templates, filters and error pages, and an empty view a name."""
+    app = Flask("scenes", root_path=str(ROOT))
+    app.secret_key = "made-up"
+    app.jinja_env.undefined = StrictUndefined
+    present.register(app, clock=lambda: NOW)
+    errors.register(app)
+    for endpoint, path in ENDPOINTS.items():
+        app.add_url_rule(path, endpoint, _empty)
+    app.jinja_env.globals.update(
+        app_name="Coatcheck",
+        privacy_url="/privacy",
+        terms_url="/terms",
+        support_email="help@example.com",
+        sandbox=False,
+        callback_path="/api/auth/tiktok/callback",
+        csrf_token=lambda: "made-up",
+    )
+    app.context_processor(lambda: {"visitor": None, "now": NOW, "reference": "1f3a9c"})
+    return app
+
+
+def _empty() -> str:
+    return ""
+
+
+@contextmanager
+def acting(app: Flask, path: str = "/", **options: Any) -> Iterator[None]:
+    """Stand inside a request that has a reference."""
+    with app.test_request_context(path, **options):
+        g.request_id = "1f3a9c"
+        yield
+
+
+def play(app: Flask, scene: Scene) -> str:
+    """Return the HTML of a scene."""
+    render: Callable[..., str] = app.jinja_env.get_template(scene.template).render
+    facts = {"sandbox": scene.sandbox, "support_email": scene.support_email}
+    with acting(app):
+        context: dict[str, Any] = {"get_flashed_messages": lambda with_categories: scene.flashed}
+        app.update_template_context(context)
+        return render(context | facts | {"visitor": scene.visitor} | scene.context)

@@ -1,0 +1,332 @@
+"""Each cause has a page that says what happened, what was stored and the one thing to do next."""
+
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+import structlog
+from flask import Flask, abort
+from flask_limiter import Limiter
+from flask_wtf import CSRFProtect
+from werkzeug.exceptions import HTTPException
+
+from tests.views.reading import JARGON, Reading, long_sentences
+from tests.views.scenes import NOW, acting, stage
+from webapp.views import errors
+
+STATUSES = {
+    "denied": 200,
+    "expired": 400,
+    "cookie_missing": 400,
+    "cookies_blocked": 400,
+    "older_attempt": 400,
+    "already_done": 400,
+    "incomplete": 400,
+    "code_refused": 400,
+    "form_expired": 400,
+    "unreadable": 400,
+    "basic_missing": 403,
+    "site_in_testing": 403,
+    "forbidden": 403,
+    "not_found": 404,
+    "wrong_method": 405,
+    "other_account": 409,
+    "too_large": 413,
+    "too_long": 414,
+    "too_many": 429,
+    "our_fault": 500,
+    "tiktok_unclear": 502,
+    "tiktok_down": 503,
+    "site_not_ready": 503,
+}
+JSON = {"Accept": "application/json"}
+
+
+@pytest.fixture
+def app() -> Flask:
+    return stage()
+
+
+@pytest.fixture
+def silent() -> Iterator[list[structlog.types.EventDict]]:
+    """The log, kept instead of printed."""
+    with structlog.testing.capture_logs() as lines:
+        yield lines
+
+
+def read(app: Flask, code: str, **facts: object) -> Reading:
+    """Return the page of a cause."""
+    with acting(app):
+        return Reading(errors.page(code, now=NOW, **facts).get_data(as_text=True))  # type: ignore[arg-type]  # each test gives its own facts
+
+
+def test_every_cause_has_its_own_status() -> None:
+    assert {code: cause.status for code, cause in errors.CAUSES.items()} == STATUSES
+
+
+def test_no_two_causes_share_a_heading() -> None:
+    titles = [cause.title for cause in errors.CAUSES.values()]
+    assert len(set(titles)) == len(titles)
+
+
+@pytest.mark.parametrize("code", STATUSES)
+def test_a_page_has_its_cause_in_heading_title_and_status(app: Flask, code: str) -> None:
+    with acting(app):
+        response = errors.page(code)
+    page = Reading(response.get_data(as_text=True))
+    assert response.status_code == STATUSES[code]
+    assert page.the("h1") == errors.CAUSES[code].title
+    assert page.the("title") == f"{errors.CAUSES[code].title} · Coatcheck"
+
+
+@pytest.mark.parametrize("code", STATUSES)
+def test_a_page_says_what_was_stored_and_what_to_do(app: Flask, code: str) -> None:
+    page = read(app, code)
+    assert "stored" in page.text or "We changed nothing" in page.text
+    (primary,) = page.primary
+    assert primary.text == errors.CAUSES[code].action
+    assert primary.attrs["href"] in ("/", "/connect", "/account")
+
+
+@pytest.mark.parametrize("code", STATUSES)
+def test_a_page_gives_support_what_it_needs(app: Flask, code: str) -> None:
+    text = read(app, code, log_id="20261122LOG").text
+    for fact in ("1f3a9c", code, "20261122LOG", "22 November 2026, 14:05 UTC"):
+        assert fact in text
+
+
+@pytest.mark.parametrize("code", STATUSES)
+def test_a_page_is_plain_words(app: Flask, code: str) -> None:
+    page = read(app, code)
+    assert not JARGON.findall(page.text)
+    assert not long_sentences(page)
+
+
+@pytest.mark.parametrize("code", ["tiktok_down", "tiktok_unclear", "too_many"])
+def test_a_page_says_until_when_to_wait(app: Flask, code: str) -> None:
+    with acting(app):
+        response = errors.page(code, retry_after=120, now=NOW)
+    assert response.headers["Retry-After"] == "120"
+    assert "Please wait until 14:07 UTC." in Reading(response.get_data(as_text=True)).text
+    with acting(app):
+        assert errors.page(code).headers["Retry-After"] == "60"
+
+
+@pytest.mark.parametrize(("given", "told"), [(0, 1), (-5, 1), (10**12, 3600)])
+def test_an_absurd_wait_is_cut(app: Flask, given: int, told: int) -> None:
+    with acting(app):
+        response = errors.page("tiktok_down", retry_after=given)
+    assert response.headers["Retry-After"] == str(told)
+
+
+@pytest.mark.parametrize("code", ["site_not_ready", "site_in_testing"])
+def test_where_only_the_site_can_help_its_contact_stands(app: Flask, code: str) -> None:
+    link = "mailto:help@example.com?subject=Reference%201f3a9c"
+    assert link in [a.attrs["href"] for a in read(app, code).all("a")]
+    app.jinja_env.globals["support_email"] = ""
+    assert "mailto:" not in read(app, code).html
+
+
+def test_a_different_account_is_told_by_both_names(app: Flask) -> None:
+    page = read(app, "other_account", signed_in_as="<Ben>", belongs_to="Mara")
+    assert "You signed in as <Ben>. This connection belongs to Mara." in page.text
+    assert "&lt;Ben&gt;" in page.html
+
+
+def test_an_unknown_cause_is_a_mistake_of_ours(app: Flask) -> None:
+    with acting(app), pytest.raises(KeyError):
+        errors.page("nonsense")
+
+
+def test_a_program_gets_problem_details(app: Flask) -> None:
+    with acting(app, headers=JSON):
+        response = errors.page("tiktok_down", log_id="L1", retry_after=30)
+    assert response.mimetype == "application/problem+json"
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "30"
+    problem = response.get_json()
+    assert problem["code"] == "tiktok_down"
+    assert problem["reference"] == "1f3a9c"
+    assert problem["log_id"] == "L1"
+    assert problem["retry_after"] == 30
+    assert problem["status"] == 503
+
+
+@pytest.mark.parametrize("accept", ["*/*", "text/html,*/*;q=0.8", "text/html, application/json"])
+def test_a_browser_gets_the_page(app: Flask, accept: str) -> None:
+    with acting(app, headers={"Accept": accept}):
+        assert errors.page("denied").mimetype == "text/html"
+
+
+def test_errors_are_kept_by_no_cache(app: Flask) -> None:
+    with acting(app):
+        assert errors.page("denied").headers["Cache-Control"] == "no-store"
+
+
+# HTTP errors that no view explained
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "unreadable"),
+        (403, "forbidden"),
+        (404, "not_found"),
+        (405, "wrong_method"),
+        (409, "unreadable"),
+        (413, "too_large"),
+        (414, "too_long"),
+        (415, "unreadable"),
+        (429, "too_many"),
+        (431, "unreadable"),
+    ],
+)
+def test_an_http_error_keeps_its_status(app: Flask, status: int, code: str) -> None:
+    app.add_url_rule("/fail", view_func=lambda: abort(status))
+    answer = app.test_client().get("/fail")
+    assert answer.status_code == status
+    assert Reading(answer.text).the("h1") == errors.CAUSES[code].title
+    assert app.test_client().get("/fail", headers=JSON).get_json()["status"] == status
+
+
+def test_a_wrong_method_is_told_with_the_right_ones(app: Flask) -> None:
+    answer = app.test_client().post("/privacy")
+    assert answer.status_code == 405
+    assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
+
+
+def test_a_request_without_a_number_still_gets_a_page(app: Flask) -> None:
+    page = Reading(app.test_client().get("/nowhere").text)
+    assert page.the("h1") == "Page not found"
+    assert "Reference\n-" in page.text
+
+
+def test_a_response_that_a_view_made_is_left_alone(app: Flask) -> None:
+    app.add_url_rule("/own", view_func=lambda: abort(app.make_response(("mine", 418))))
+    assert app.test_client().get("/own").text == "mine"
+
+
+def test_a_foreign_host_gets_a_plain_400(app: Flask) -> None:
+    app.config["TRUSTED_HOSTS"] = ["coatcheck.example"]
+    answer = app.test_client().get("/", base_url="http://evil.example")
+    assert answer.status_code == 400
+    assert "evil" not in answer.text
+
+
+@pytest.mark.parametrize(("cookie", "code"), [("some", "form_expired"), ("", "cookies_blocked")])
+def test_a_form_without_its_secret_is_told_by_whether_cookies_work(
+    app: Flask, cookie: str, code: str
+) -> None:
+    CSRFProtect(app)
+    app.add_url_rule("/form", view_func=lambda: "", methods=["POST"])
+    browser = app.test_client()
+    if cookie:
+        browser.set_cookie(app.config["SESSION_COOKIE_NAME"], cookie)
+    answer = browser.post("/form")
+    assert answer.status_code == 400
+    assert Reading(answer.text).the("h1") == errors.CAUSES[code].title
+
+
+def test_a_limit_that_was_hit_names_the_wait(app: Flask) -> None:
+    limiter = Limiter(lambda: "somebody", app=app, storage_uri="memory://")
+    app.add_url_rule("/few", view_func=limiter.limit("1 per 2 minutes")(lambda: "ok"))
+    browser = app.test_client()
+    assert browser.get("/few").status_code == 200
+    answer = browser.get("/few")
+    assert answer.status_code == 429
+    assert 1 <= int(answer.headers["Retry-After"]) <= 121
+    assert "Please wait until" in answer.text
+
+
+# Our own fault
+
+
+def _break() -> str:
+    raise RuntimeError("made-up secret")
+
+
+def test_our_fault_is_a_plain_page_with_the_reference(
+    app: Flask, silent: list[structlog.types.EventDict]
+) -> None:
+    app.add_url_rule("/break", view_func=_break)
+    answer = app.test_client().get("/break?code=made-up")
+    page = Reading(answer.text)
+    assert answer.status_code == 500
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert page.the("h1") == "Sorry, something broke on our side"
+    assert page.the("title") == "Sorry, something broke on our side · Coatcheck"
+    assert [a.attrs["href"] for a in page.primary] == ["/"]
+    assert "Privacy" in page.text
+    assert "Not affiliated with TikTok." in page.text
+    assert not JARGON.findall(page.text)
+    assert not long_sentences(page)
+    assert "made-up" not in answer.text
+    (line,) = silent
+    assert line["path"] == "/break"
+    assert "code=" not in str(line)
+
+
+def test_our_fault_says_so_in_test_mode_too(
+    app: Flask, silent: list[structlog.types.EventDict]
+) -> None:
+    app.add_url_rule("/break", view_func=_break)
+    assert "Test mode" not in app.test_client().get("/break").text
+    app.jinja_env.globals["sandbox"] = True
+    assert errors.TEST_MODE in app.test_client().get("/break").text
+
+
+def test_our_fault_is_told_to_programs_too(
+    app: Flask, silent: list[structlog.types.EventDict]
+) -> None:
+    app.add_url_rule("/break", view_func=_break)
+    answer = app.test_client().get("/break", headers=JSON)
+    assert answer.status_code == 500
+    assert answer.get_json()["code"] == "our_fault"
+
+
+def test_our_fault_has_a_page_even_when_the_page_of_another_error_breaks(app: Flask) -> None:
+    app.context_processor(_break_dict)
+    logging.getLogger(app.name).setLevel(logging.CRITICAL)
+    answer = app.test_client().get("/nowhere")
+    assert answer.status_code == 500
+    assert Reading(answer.text).the("h1") == "Sorry, something broke on our side"
+
+
+def _break_dict() -> dict[str, object]:
+    raise RuntimeError("the database is gone")
+
+
+def test_our_fault_has_a_page_even_when_the_log_is_full(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(errors.structlog, "get_logger", full)
+    app.add_url_rule("/break", view_func=_break)
+    assert app.test_client().get("/break").status_code == 500
+
+
+def test_a_view_that_gives_up_with_a_503_keeps_it(app: Flask) -> None:
+    app.add_url_rule("/busy", view_func=lambda: abort(503))
+    answer = app.test_client().get("/busy")
+    assert answer.status_code == 503
+    assert Reading(answer.text).the("h1") == "Sorry, something broke on our side"
+
+
+def test_an_error_without_a_status_is_our_fault(app: Flask) -> None:
+    class Bare(HTTPException):
+        code = 599
+
+    def bare() -> str:
+        raise Bare
+
+    app.add_url_rule("/bare", view_func=bare)
+    assert app.test_client().get("/bare").status_code == 599
+
+
+def test_the_wait_is_counted_from_now(app: Flask) -> None:
+    page = read(app, "too_many", retry_after=int(timedelta(minutes=30).total_seconds()))
+    (time,) = page.all("time")
+    assert time.attrs["datetime"] == "2026-11-22T14:35:30Z"

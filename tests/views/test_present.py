@@ -1,0 +1,114 @@
+"""Words for times, numbers, names and states: right at the edges, and safe to print."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.views.scenes import HEALTHS, NOW
+from webapp.views import present
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("distance", "words"),
+    [
+        (timedelta(0), "just now"),
+        (-timedelta(seconds=59), "just now"),
+        (timedelta(seconds=59), "in a moment"),
+        (-MINUTE, "1 minute ago"),
+        (59 * MINUTE, "in 59 minutes"),
+        (-HOUR, "1 hour ago"),
+        (2 * HOUR - timedelta(seconds=1), "in 1 hour"),
+        (-3 * HOUR, "3 hours ago"),
+        (DAY, "in 1 day"),
+        (-40 * DAY, "40 days ago"),
+        (364 * DAY, "in 364 days"),
+        (-365 * DAY, "1 year ago"),
+        (1000 * 365 * DAY, "in 1,000 years"),
+    ],
+)
+def test_a_time_is_told_in_whole_units_both_ways(distance: timedelta, words: str) -> None:
+    assert present.relative(NOW + distance, NOW) == words
+
+
+def test_exact_times_are_utc_and_say_so() -> None:
+    assert present.exact(NOW) == "22 November 2026, 14:05 UTC"
+    assert present.day(NOW.replace(day=3)) == "3 November 2026"
+    assert present.clock_time(NOW.replace(hour=4)) == "04:05 UTC"
+    assert present.iso(NOW) == "2026-11-22T14:05:30Z"
+
+
+def test_numbers_agree_with_their_nouns() -> None:
+    assert present.plural(1, "permission") == "1 permission"
+    assert present.plural(0, "permission") == "0 permissions"
+    assert present.plural(1204, "try", "tries") == "1,204 tries"
+
+
+def test_lists_are_said_as_people_say_them() -> None:
+    assert present.in_words([]) == ""
+    assert present.in_words(["a"]) == "a"
+    assert present.in_words(["a", "b"]) == "a and b"
+    assert present.in_words(["a", "b", "c"]) == "a, b and c"
+
+
+def test_fragments_become_sentences_once() -> None:
+    assert present.sentence("public numbers only") == "Public numbers only."
+    assert present.sentence("It is so.") == "It is so."
+    assert present.quoted("a") == "“a”"
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("Mara Lindqvist", "Mara Lindqvist"),
+        ("  Mara \t\r\n Lindqvist ", "Mara Lindqvist"),
+        ("Mara\x00\x1b[31m\x7f", "Mara[31m"),
+        ("\u202egnp.\u2066exe\u200f", "gnp.exe"),
+        ("a\u2028b", "a b"),
+        ("\ufeffMara\u00ad", "Mara"),
+        ("👩\u200d🔧 Jo", "👩\u200d🔧 Jo"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("<b>Jo</b>", "<b>Jo</b>"),
+        ("x" * 50, "x" * 50),
+        ("x" * 51, "x" * 49 + "…"),
+        ("\ud800Jo", "Jo"),
+        *((empty, "TikTok account") for empty in (None, "", "  ", "\u200d\u200d", "\u202e\n")),
+    ],
+)
+def test_a_name_is_one_short_line_without_control_or_bidi_characters(
+    raw: str | None, shown: str
+) -> None:
+    assert present.display_name(raw) == shown
+
+
+@pytest.mark.parametrize(
+    ("raw", "letters"),
+    [
+        ("Mara Lindqvist", "ML"),
+        ("mara von lindqvist", "ML"),
+        ("Jo", "J"),
+        ("@mara.l", "M"),
+        ("愛子", "愛"),
+        ("ßen", "S"),
+        ("🔧 ✨", "?"),
+        (None, "TA"),
+    ],
+)
+def test_initials_are_one_or_two_capitals(raw: str | None, letters: str) -> None:
+    assert present.initials(raw) == letters
+
+
+def test_every_health_has_words_for_people_and_for_operators() -> None:
+    assert set(present.FOR_PEOPLE) == set(present.FOR_OPERATORS) == set(HEALTHS)
+    for health in ("fresh", "due", "refreshing"):
+        assert present.health_word(health) == ("ok", "Connected")
+    assert present.health_word("failing") == ("warn", "Connected, being retried")
+    assert present.health_word("reconnect") == ("bad", "Needs you")
+    assert present.health_word("revoking") == present.health_word("revoked")
+    assert present.operator_word("failing").word == "Refresh failing"
+
+
+def test_an_unknown_health_is_a_mistake_of_ours() -> None:
+    with pytest.raises(KeyError):
+        present.health_word("sleepy")
