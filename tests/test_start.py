@@ -1,7 +1,9 @@
 """Starting for real: gunicorn refuses what is not right, and `python wsgi.py` tries it out."""
 
+import os
 import re
 import secrets
+import shutil
 import signal
 import socket
 import sys
@@ -13,7 +15,7 @@ import requests
 
 from tests.conftest import Serve
 from tests.environment import complete
-from tests.processes import Process, plain_environment, reserved_port, running
+from tests.processes import ROOT, Process, plain_environment, reserved_port, running
 from tests.servers import Gunicorn, plain_session, refused_start
 
 REFUSED = 78
@@ -69,8 +71,8 @@ class TestRefusedStart:
         args = [sys.executable, "-m", "gunicorn", "wsgi:app", "--bind", "127.0.0.1:0"]
         args += ["--config", str(tmp_path / "other.py")]
         process = Process(args, tmp_path / "log", env=plain_environment())
-        assert process.wait() != 0
-        assert "TIKTOK_CLIENT_KEY – is not set" in process.output()
+        assert process.wait() == 4
+        assert process.output().count("TIKTOK_CLIENT_KEY – is not set") == 1
         assert "Traceback" not in process.output()
 
 
@@ -143,6 +145,7 @@ class TestTrial:
     def port(self) -> Iterator[int]:
         with reserved_port() as port:
             yield port
+            shutil.rmtree(ROOT / "instance" / "demo" / str(port), ignore_errors=True)
 
     def test_with_nothing_configured_it_serves_a_demo(self, tmp_path: Path, port: int) -> None:
         with running(trial(tmp_path, {"PORT": str(port), "SECRET_KEY": "half-filled"})) as process:
@@ -155,7 +158,7 @@ class TestTrial:
             assert "an operator" in said
             assert "Noor Haddad (not connected yet)" in said
             assert ".env.example" in said
-            folder = Path(__file__).parent.parent / "instance" / "demo" / str(port)
+            folder = ROOT / "instance" / "demo" / str(port)
             assert folder.stat().st_mode & 0o777 == 0o700
             assert (folder / "app.db").stat().st_mode & 0o777 == 0o600
         with plain_session() as session, pytest.raises(requests.ConnectionError):
@@ -179,8 +182,6 @@ class TestTrial:
             url = process.wait_for(lambda: address(process), 60)
             children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
             # The sandbox is started first.
-            import os
-
             os.kill(int(children.split()[0]), signal.SIGKILL)
             assert process.wait(40) == 1
             assert "The sandbox ended by itself" in process.output()
