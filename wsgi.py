@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from dotenv import load_dotenv
 from flask import Flask
+from gunicorn.errors import AppImportError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webapp import cli
@@ -17,6 +18,7 @@ from webapp.app import create_app
 from webapp.cli import tryout
 from webapp.cli.asking import words
 from webapp.services import doctor
+from webapp.settings import serving_problems
 
 #: sysexits.h: something is wrong with the configuration.
 EX_CONFIG = 78
@@ -30,7 +32,13 @@ def make() -> Flask:
     """
     settings, problems = doctor.settings_problems(os.environ)
     command = click.get_current_context(silent=True)
+    if command is None:
+        problems += serving_problems(os.environ)
     if problems and command is None:
+        if "gunicorn.arbiter" in sys.modules:
+            # A worker under a configuration that is not ours: gunicorn would start it over and
+            # over after any exit code but the one it gives for this error.
+            raise AppImportError(words(problems))
         click.echo(words(problems), err=True)
         sys.exit(EX_CONFIG)
     if problems and command is not None and command.parent is not None:

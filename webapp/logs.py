@@ -26,7 +26,7 @@ _SHAPES = tuple(
     for pattern, replacement in (
         (r"\b(act|rft|clt)\.[A-Za-z0-9!*._~%+/=-]{4,}", rf"\1.{MASK}"),
         (r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{8,}(\*|%2A)[0-9](!|%21)[A-Za-z0-9.]+", MASK),
-        (rf"\b({_NAMES})(=|%3D)[^&\s\"'<>]+", rf"\1\2{MASK}"),
+        (rf"(?:\b|(?<=%3F)|(?<=%26))({_NAMES})(=|%3D)[^&\s\"'<>]+", rf"\1\2{MASK}"),
         (rf"(['\"])({_NAMES})\1(\s*[:,]\s*)(['\"])(?:(?!\4).)*\4", rf"\1\2\1\3\4{MASK}\4"),
         (
             r"\b(authorization)(['\"]?\s*[:=,]\s*['\"]?)((bearer|basic)\s+)?[^\s'\",]+",

@@ -5,6 +5,7 @@ import sys
 from dataclasses import asdict
 
 import click
+from flask.cli import with_appcontext
 
 from webapp.cli.asking import house_or_none, show_json
 from webapp.services import doctor as examination
@@ -12,6 +13,7 @@ from webapp.services import doctor as examination
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@with_appcontext
 def doctor(as_json: bool) -> None:
     """Check settings, database, keys, files and TikTok's answer; 1 if anything fails."""
     found = list(examination.checks(os.environ, house_or_none()))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+from flask.cli import AppGroup
 
 from webapp.cli.asking import house, not_done, show_json
 from webapp.services import operators as services
@@ -18,9 +19,7 @@ def _named(command: Callable[..., Any]) -> Callable[..., Any]:
     return argument(as_json(command))
 
 
-@click.group()
-def operators() -> None:
-    """Who may see the operators' pages."""
+operators = AppGroup("operators", help="Who may see the operators' pages.")
 
 
 @operators.command(context_settings=_dashes_allowed)

@@ -67,6 +67,8 @@ def _try(children: Children, make_app: MakeApp, environ: Mapping[str, str]) -> N
         served, story = {**environ, "PORT": str(port)}, demo.REAL
     else:
         served, story = demo.prepare(children, make_app, environ, port, ROOT)
+    # It could hold another address to listen on.
+    served.pop("GUNICORN_CMD_ARGS", None)
     children.start("gunicorn", [sys.executable, "-m", "gunicorn", "wsgi:app"], served)
     _wait_for_answer(children, port)
     click.echo(f"\nCoatcheck is at http://127.0.0.1:{port}\n{story}\nCtrl-C ends it.")

@@ -51,7 +51,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """
     given, problems = _read(environ)
     missing = [name for name in _REQUIRED if name not in given]
-    unreadable = {problem.name for problem in problems}
+    unreadable = {problem.name.removesuffix("_FILE") for problem in problems}
     problems += [_missing(name, environ) for name in missing if name not in unreadable]
     values = _stand_ins(missing) | {name.lower(): text for name, text in given.items()}
     settings, wrong = _judge(values)

@@ -1,0 +1,221 @@
+"""Starting for real: gunicorn refuses what is not right, and `python wsgi.py` tries it out."""
+
+import os
+import re
+import secrets
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.conftest import Serve
+from tests.environment import complete
+from tests.processes import ROOT, Process, plain_environment, reserved_port, running
+from tests.servers import Gunicorn, plain_session, refused_start
+
+REFUSED = 78
+
+
+class TestRefusedStart:
+    def test_every_problem_is_told_once_and_nothing_is_served(self, tmp_path: Path) -> None:
+        env = {"TIKTOK_CLIENT_ID": "x", "SESSION_DAYS": "many", "FLASK_DEBUG": "1"}
+        code, said = refused_start(env, tmp_path)
+        assert code == REFUSED
+        for name in ("TIKTOK_CLIENT_KEY", "TIKTOK_CLIENT_SECRET", "TIKTOK_REDIRECT_URI"):
+            assert said.count(f"  {name} – ") == 1
+        for name in ("SECRET_KEY", "TOKEN_KEYS", "SESSION_DAYS", "FLASK_DEBUG"):
+            assert said.count(f"  {name} – ") == 1
+        assert "rename TIKTOK_CLIENT_ID to TIKTOK_CLIENT_KEY" in said
+        assert "Traceback" not in said
+        assert "Listening" not in said
+
+    @pytest.mark.rule(55)
+    def test_no_value_is_shown(self, tmp_path: Path) -> None:
+        values = {name: f"{secrets.token_hex(6)} \N{SNOWMAN}" for name in complete("", 8000)}
+        code, said = refused_start(values, tmp_path)
+        assert code == REFUSED
+        assert not [value for value in values.values() if value.split()[0] in said]
+
+    def test_a_database_that_is_not_there_is_told(self, tmp_path: Path) -> None:
+        env = complete(f"sqlite:///{tmp_path}/app.db", 8000)
+        code, said = refused_start(env, tmp_path)
+        assert code == REFUSED
+        assert "flask db upgrade" in said
+        assert not (tmp_path / "app.db").exists()
+
+    @pytest.mark.rule(6)
+    def test_an_unknown_scope_is_told_beside_the_rest(
+        self, env: dict[str, str], migrated: str, tmp_path: Path
+    ) -> None:
+        wrong = env | {"TIKTOK_SCOPES": "user.info.basics", "PORT": "none"}
+        code, said = refused_start(wrong, tmp_path)
+        assert code == REFUSED
+        assert "TIKTOK_SCOPES – user.info.basics: " in said
+        assert "PORT – " in said
+
+    def test_a_sandbox_without_permission_is_refused(
+        self, env: dict[str, str], migrated: str, tmp_path: Path
+    ) -> None:
+        code, said = refused_start(env | {"ALLOW_SANDBOX": "0"}, tmp_path)
+        assert code == REFUSED
+        assert "TIKTOK_AUTHORIZE_URL – " in said
+        assert "TIKTOK_API_URL – " in said
+
+    def test_another_gunicorn_configuration_does_not_let_it_in(self, tmp_path: Path) -> None:
+        (tmp_path / "other.py").write_text("control_socket_disable = True\n", encoding="utf-8")
+        args = [sys.executable, "-m", "gunicorn", "wsgi:app", "--bind", "127.0.0.1:0"]
+        args += ["--config", str(tmp_path / "other.py")]
+        process = Process(args, tmp_path / "log", env=plain_environment())
+        assert process.wait() == 4
+        assert process.output().count("TIKTOK_CLIENT_KEY – is not set") == 1
+        assert "Traceback" not in process.output()
+
+
+class TestServing:
+    @pytest.mark.rule(55)
+    def test_the_access_log_has_neither_query_nor_referer(self, server: Gunicorn) -> None:
+        code, came_from = secrets.token_hex(8), secrets.token_hex(8)
+        server.get(
+            f"/healthz?code={code}&state={code}", headers={"Referer": f"https://x/{came_from}"}
+        )
+        server.process.wait_for(lambda: '"path": "/healthz"' in server.log() or None)
+        assert code not in server.log()
+        assert came_from not in server.log()
+
+    def test_what_is_longer_than_any_address_gets_a_page_with_headers(
+        self, server: Gunicorn
+    ) -> None:
+        answer = server.get(f"/healthz?code={'a' * 9000}")
+        assert answer.status_code == 414
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "Start again" in answer.text
+        assert "aaaa" not in server.log()
+
+    def test_what_is_no_http_gets_a_page_that_repeats_nothing(self, server: Gunicorn) -> None:
+        port = int(server.url.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+            connection.sendall(b"<script>alert(1)</script> / nonsense\r\n\r\n")
+            answer = connection.makefile("rb").read().decode()
+        assert answer.startswith("HTTP/1.1 400 ")
+        assert "script" not in answer.partition("\r\n\r\n")[2]
+
+    def test_no_control_socket_is_opened(self, server: Gunicorn) -> None:
+        pid = server.process.pid
+        unix = Path("/proc/net/unix").read_text(encoding="utf-8")
+        held = {
+            link.readlink().name
+            for link in Path(f"/proc/{pid}/fd").iterdir()
+            if link.is_symlink() and "socket" in str(link.readlink())
+        }
+        named = [line for line in unix.splitlines()[1:] if len(line.split()) > 7]
+        assert not [line for line in named if f"socket:[{line.split()[6]}]" in held]
+
+    def test_a_visitor_is_who_the_proxy_says_only_behind_one(self, serve: Serve) -> None:
+        server = serve(PROXY_HOPS="1")
+        server.get("/healthz", headers={"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Host": "evil"})
+        server.process.wait_for(lambda: "192.0.2.7" in server.log() or None)
+
+    def test_without_a_proxy_the_header_counts_for_nothing(self, server: Gunicorn) -> None:
+        server.get("/healthz", headers={"X-Forwarded-For": "192.0.2.7"})
+        server.get("/healthz?second")
+        server.process.wait_for(lambda: server.log().count('"path": "/healthz"') > 1 or None)
+        assert "192.0.2.7" not in server.log()
+
+
+def trial(folder: Path, env: Mapping[str, str]) -> Process:
+    """Start `python wsgi.py`."""
+    args = [sys.executable, "wsgi.py"]
+    return Process(args, folder / "trial.log", env=plain_environment() | dict(env))
+
+
+def address(process: Process) -> str | None:
+    """Return the address that was printed, once it was."""
+    found = re.search(r"is at (http://127\.0\.0\.1:[0-9]+)", process.output())
+    return found.group(1) if found else None
+
+
+class TestTrial:
+    @pytest.fixture
+    def port(self) -> Iterator[int]:
+        with reserved_port() as port:
+            yield port
+            shutil.rmtree(ROOT / "instance" / "demo" / str(port), ignore_errors=True)
+
+    def test_with_nothing_configured_it_serves_a_demo(self, tmp_path: Path, port: int) -> None:
+        with running(trial(tmp_path, {"PORT": str(port), "SECRET_KEY": "half-filled"})) as process:
+            url = process.wait_for(lambda: address(process), 60)
+            said = process.output()
+            with plain_session() as session:
+                assert session.get(f"{url}/readyz", timeout=10).status_code == 200
+            sandbox = re.search(r"a sandbox at (\S+),", said)
+            assert sandbox
+            assert "an operator" in said
+            assert "Noor Haddad (not connected yet)" in said
+            assert ".env.example" in said
+            folder = ROOT / "instance" / "demo" / str(port)
+            assert folder.stat().st_mode & 0o777 == 0o700
+            assert (folder / "app.db").stat().st_mode & 0o777 == 0o600
+        with plain_session() as session, pytest.raises(requests.ConnectionError):
+            session.get(sandbox.group(1), timeout=5)
+        assert "Traceback" not in process.output()
+
+    def test_ctrl_c_ends_all_of_it(self, tmp_path: Path, port: int) -> None:
+        process = trial(tmp_path, {"PORT": str(port)})
+        try:
+            url = process.wait_for(lambda: address(process), 60)
+            assert process.stop(signal.SIGINT, 40) == 0
+            with plain_session() as session, pytest.raises(requests.ConnectionError):
+                session.get(url, timeout=5)
+            assert "Traceback" not in process.output()
+        finally:
+            process.kill()
+
+    def test_a_dead_child_ends_the_others(self, tmp_path: Path, port: int) -> None:
+        process = trial(tmp_path, {"PORT": str(port)})
+        try:
+            url = process.wait_for(lambda: address(process), 60)
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+            # The sandbox is started first.
+            os.kill(int(children.split()[0]), signal.SIGKILL)
+            assert process.wait(40) == 1
+            assert "The sandbox ended by itself" in process.output()
+            with plain_session() as session, pytest.raises(requests.ConnectionError):
+                session.get(url, timeout=5)
+        finally:
+            process.kill()
+
+    def test_a_taken_port_is_one_message(self, tmp_path: Path) -> None:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            process = trial(tmp_path, {"PORT": str(taken.getsockname()[1])})
+            assert process.wait() == 1
+        assert "cannot be used" in process.output()
+        assert len(process.output().splitlines()) == 1
+
+    @pytest.mark.parametrize("port", ["eighty", "0", "70000", "-1"])
+    def test_a_port_that_is_none_is_one_message(self, tmp_path: Path, port: str) -> None:
+        process = trial(tmp_path, {"PORT": port})
+        assert process.wait() == 1
+        assert process.output().startswith("PORT is not a number")
+
+    def test_an_app_of_ones_own_is_checked_like_in_production(
+        self, tmp_path: Path, port: int
+    ) -> None:
+        process = trial(tmp_path, {"PORT": str(port), "TIKTOK_CLIENT_KEY": "x"})
+        assert process.wait(60) == REFUSED
+        assert "TIKTOK_CLIENT_SECRET – is not set" in process.output()
+        assert "Traceback" not in process.output()
+
+    def test_an_app_of_ones_own_is_served(
+        self, tmp_path: Path, env: dict[str, str], migrated: str
+    ) -> None:
+        with running(trial(tmp_path, env)) as process:
+            assert process.wait_for(lambda: address(process), 60)
+            assert "the app from your settings" in process.output()
