@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import or_, select, update
 
-from webapp.database import writing
+from webapp.database import reading, writing
 from webapp.models import Status, User
 from webapp.services.house import House
 from webapp.services.vault import HeldTokens
@@ -138,10 +138,13 @@ def _write_failure(house: House, claim: _Claim, error: TikTokError) -> None:
 
 
 def _orphaned(house: House, claim: _Claim, tokens: TokenSet) -> None:
-    """A reconnect or a disconnect came first: keep theirs; give ours back after a disconnect."""
-    with writing() as session:
+    """A reconnect or a disconnect came first: keep theirs; give ours back after a disconnect.
+
+    A disconnect that is still under way counts too: the tokens it holds may be dead already.
+    """
+    with reading() as session:
         user = session.get(User, claim.user_id)
-        ended = user is None or user.access_token is None
+        ended = user is None or user.access_token is None or user.status == Status.REVOKING
     log.info("refresh_came_late", open_id=claim.open_id, ended=ended)
     if not ended:
         return
