@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Outcome:
-    """Which half worked. Our half always does: the tokens are gone when this is returned."""
+    """Which half worked. Our half always does: the tokens that were held are gone by now."""
 
     #: TikTok confirmed the end, or held nothing to end.
     confirmed: bool
@@ -26,11 +26,15 @@ class Outcome:
 
 
 def disconnect(house: House, user_id: int) -> Outcome:
-    """Revoke at TikTok (refreshing first if the access is over), then forget (rule 40)."""
-    outcome = _tell_tiktok(house, _begin(user_id))
+    """Revoke at TikTok (refreshing first if the access is over), then forget (rule 40).
+
+    Who connects again while TikTok is being told stays connected: that was their later wish.
+    """
+    began = _begin(user_id)
+    outcome = _tell_tiktok(house, began)
     with writing() as session:
-        user = session.get(User, user_id)
-        if user is not None:
+        user = session.get(User, user_id, with_for_update=True)
+        if user is not None and not _connected_again(user, began):
             house.vault.forget(user)
             user.status = Status.REVOKED
             log.info("disconnected", open_id=user.open_id, confirmed=outcome.confirmed)
@@ -51,12 +55,16 @@ def delete(house: House, user_id: int) -> Outcome:
 def _begin(user_id: int) -> User | None:
     """Mark the row, so that a refresh under way cannot bring the connection back."""
     with writing() as session:
-        user = session.get(User, user_id)
+        user = session.get(User, user_id, with_for_update=True)
         if user is not None and user.access_token is not None:
             user.status = Status.REVOKING
             user.version += 1
             user.claim = user.next_at = None
     return user
+
+
+def _connected_again(user: User, began: User | None) -> bool:
+    return user.status == Status.ACTIVE and (began is None or user.version != began.version)
 
 
 def _tell_tiktok(house: House, user: User | None) -> Outcome:
