@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.conftest import Serve
 from tests.environment import complete
+from tests.fixtures.served import Serve
 from tests.processes import ROOT, Process, plain_environment, reserved_port, running
 from tests.servers import Gunicorn, plain_session, refused_start
 
