@@ -122,7 +122,7 @@ def _refuse_unreadable(app: Flask) -> None:
 
 def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
     app.jinja_env.undefined = StrictUndefined
-    present.register(app)
+    present.register(app, clock)
     errors.register(app)
     for blueprint in (home, connect, account, operators, status):
         app.register_blueprint(blueprint)

@@ -88,19 +88,19 @@ BASIC = Scope(
     "user.info.basic",
     "Your name and picture",
     "So that you and we can tell which account this is.",
-    "not your e-mail or phone number",
+    "We cannot see your e-mail address or phone number.",
 )
 STATS = Scope(
     "user.info.stats",
     "Your follower, following, like and video counts",
     "To show them in your report.",
-    "public numbers only",
+    "Public numbers only.",
 )
 VIDEOS = Scope(
     "video.list",
     "Your public videos",
     "To list them with their view counts.",
-    "no private videos, drafts or messages",
+    "We cannot see private videos, drafts or messages.",
 )
 UNKNOWN = Scope("artist.new", "artist.new", "")
 MARA = Person()

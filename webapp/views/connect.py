@@ -56,8 +56,8 @@ def start() -> Response:
     another = request.form.get("another_account") == "1"
     asked = scopes.chosen(ours.settings, request.form.getlist("scopes"))
     present = visitor()
-    viewer = present.open_id if present and not another else None
-    attempt = attempts.begin(asked, viewer, ours.clock())
+    viewer = present.open_id if present else None
+    attempt = attempts.begin(asked, viewer, another, ours.clock())
     url = ours.provider.authorization_url(
         state=attempt.state, scopes=asked, another_account=another
     )
@@ -111,8 +111,9 @@ def _code() -> str:
 
 def _connect(attempt: attempts.Attempt, code: str) -> connecting.Connected:
     ours = house()
+    expected = refusals.expected_account(attempt)
     tokens = ours.provider.exchange(code=code, state=attempt.state)
-    done = connecting.connect(ours, tokens, attempt.scopes, attempt.viewer, ours.clock())
+    done = connecting.connect(ours, tokens, attempt.scopes, expected, ours.clock())
     update_profile(ours, done.user_id)
     return done
 
