@@ -48,6 +48,17 @@ class TestRefusedStart:
         assert "flask db upgrade" in said
         assert not (tmp_path / "app.db").exists()
 
+    def test_a_database_server_that_is_away_is_told_without_its_password(
+        self, env: dict[str, str], tmp_path: Path
+    ) -> None:
+        password = secrets.token_hex(8)
+        away = {"DATABASE_URL": f"postgresql://somebody:{password}@127.0.0.1:9/app"}
+        code, said = refused_start(env | away, tmp_path)
+        assert code == REFUSED
+        assert "DATABASE_URL – the database does not answer" in said
+        assert password not in said
+        assert "Traceback" not in said
+
     @pytest.mark.rule(6)
     def test_an_unknown_scope_is_told_beside_the_rest(
         self, env: dict[str, str], migrated: str, tmp_path: Path
