@@ -110,7 +110,9 @@ def test_another_browser_cannot_finish_and_the_one_that_began_still_can(
 @pytest.mark.rule(9)
 def test_a_forged_return_does_not_spoil_the_attempt_that_is_under_way(client: FlaskClient) -> None:
     came = consent(begin(client))
-    assert client.get(callback(("code", MARK), ("state", MARK))).status_code == 400
+    state = ("state", question(came)["state"])
+    for forged in [("state", MARK)], [state, state], [state, ("state", MARK)]:
+        assert client.get(callback(("code", MARK), *forged)).status_code == 400
     assert come_back(client, came).status_code == 303
 
 
