@@ -2,11 +2,14 @@
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
 from tests.contract.evidence import as_in_the_books, heading, held, row, rows
 from tests.forms import the_form
 from tests.servers import Sandbox
 from tests.walk import begin, come_back, connect, consent
+from webapp.database import writing
+from webapp.models import Status, User
 
 
 def columns(client: FlaskClient, open_id: str) -> dict[str, object]:
@@ -45,6 +48,20 @@ def test_if_that_other_one_is_connected_elsewhere_their_connection_goes_on_worki
     assert as_in_the_books(client.application, sandbox, mara)
     assert "Mara Lindqvist" in client.get("/account").text
     assert other.get("/account").status_code == 200
+
+
+def test_a_connection_that_is_being_ended_is_not_brought_back_by_a_refused_sign_in(
+    client: FlaskClient, sandbox: Sandbox
+) -> None:
+    jo = sandbox.open_id("jo")
+    connect(client.application.test_client(), "jo")
+    with client.application.app_context(), writing() as session:
+        session.execute(update(User).values(status=Status.REVOKING.value))
+    before = columns(client, jo)
+    connect(client, "mara")
+    assert connect(client, "jo").status_code == 409
+    assert columns(client, jo) == before
+    assert sandbox.books()[jo]["revoked"]
 
 
 def test_who_leaves_the_basic_scope_out_later_keeps_what_tiktok_still_grants(
