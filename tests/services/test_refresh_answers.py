@@ -19,8 +19,6 @@ from webapp.tiktok.errors import ConnectAgain, OurConfiguration, TryLater, Wrong
 from webapp.tiktok.provider import Provider
 from webapp.tokens import TokenSet
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
 GRANT = ("access_token", "refresh_token", "scope", "access_expires_at", "refresh_expires_at")
 
 
@@ -41,7 +39,7 @@ def grant_of(user: User) -> list[object]:
 
 
 @pytest.mark.rule(29)
-@pytest.mark.usefixtures("person")
+@pytest.mark.usefixtures("each_database", "person")
 def test_a_whole_answer_replaces_the_grant(
     house: House, app: Flask, sandbox: Sandbox, clock: MovableClock
 ) -> None:
@@ -84,7 +82,7 @@ def test_an_answer_without_a_refresh_token_keeps_the_old_one(
 
 
 @pytest.mark.rule(37)
-@pytest.mark.usefixtures("person")
+@pytest.mark.usefixtures("each_database", "person")
 def test_another_persons_answer_is_refused_and_told(
     house: House, app: Flask, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -130,6 +128,7 @@ def test_our_configuration_is_never_the_persons_fault(
     assert grant_of(the_row(app)) == before
 
 
+@pytest.mark.usefixtures("each_database")
 def test_a_dead_refresh_token_is_told_and_the_tokens_stay(
     house: House, app: Flask, sandbox: Sandbox, person: TokenSet
 ) -> None:
@@ -154,7 +153,7 @@ def test_what_has_ended_is_not_refreshed(
     assert sandbox.calls("token.refresh_token") == 0
 
 
-@pytest.mark.usefixtures("person")
+@pytest.mark.usefixtures("each_database", "person")
 def test_a_failure_after_a_reconnect_marks_nothing(
     house: House, app: Flask, sandbox: Sandbox
 ) -> None:
