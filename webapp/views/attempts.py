@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import session
 
-_KEY = "attempts"
+KEY = "attempts"
 #: 26 abandoned sign-ins overflowed the cookie and broke signing in for good (security.md).
 LIMIT = 5
 LIFE = timedelta(minutes=10)
@@ -24,17 +24,19 @@ class Attempt:
     started_at: datetime
     #: What was asked for.
     scopes: tuple[str, ...]
-    #: The open_id that must come back; None: anybody's will do.
+    #: The open_id that was signed in when it began; None: nobody was.
     viewer: str | None
+    #: The person asked for another account than the one that is signed in.
+    another: bool
 
     def is_over(self, now: datetime) -> bool:
         """Tell whether it took longer than an attempt may."""
         return now - self.started_at > LIFE
 
 
-def begin(scopes: Sequence[str], viewer: str | None, now: datetime) -> Attempt:
+def begin(scopes: Sequence[str], viewer: str | None, another: bool, now: datetime) -> Attempt:
     """Begin an attempt under a new state of 256 random bits, bound to this browser."""
-    attempt = Attempt(secrets.token_urlsafe(32), now, tuple(scopes), viewer)
+    attempt = Attempt(secrets.token_urlsafe(32), now, tuple(scopes), viewer, another)
     kept = [each for each in _all() if now - each.started_at <= REMEMBERED]
     _keep([*kept[-(LIMIT - 1) :], attempt])
     return attempt
@@ -59,15 +61,15 @@ def _same(ours: str, theirs: str) -> bool:
 
 
 def _all() -> list[Attempt]:
-    kept: list[list[Any]] = session.get(_KEY, [])
+    kept: list[list[Any]] = session.get(KEY, [])
     return [
-        Attempt(state, datetime.fromtimestamp(started, UTC), tuple(scopes), viewer)
-        for state, started, scopes, viewer in kept
+        Attempt(state, datetime.fromtimestamp(started, UTC), tuple(scopes), viewer, another)
+        for state, started, scopes, viewer, another in kept
     ]
 
 
 def _keep(attempts: Sequence[Attempt]) -> None:
-    session[_KEY] = [
-        [each.state, int(each.started_at.timestamp()), list(each.scopes), each.viewer]
+    session[KEY] = [
+        [each.state, int(each.started_at.timestamp()), each.scopes, each.viewer, each.another]
         for each in attempts
     ]

@@ -33,6 +33,21 @@ def attempt_of(state: str | None) -> attempts.Attempt:
     return attempt
 
 
+def expected_account(attempt: attempts.Attempt) -> str | None:
+    """Return the open_id that this attempt must end in; None: anybody's will do.
+
+    Raises Refused if one person was signed in when it began and another one is now.
+    """
+    if attempt.another:
+        return None
+    present = visitor()
+    if present is None:
+        return attempt.viewer
+    if attempt.viewer not in (None, present.open_id):
+        raise Refused(page("other_account"))
+    return present.open_id
+
+
 def _stranger(state: str | None) -> Response:
     if current_app.config["SESSION_COOKIE_NAME"] not in request.cookies:
         return page("cookie_missing")

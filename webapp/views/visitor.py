@@ -6,6 +6,7 @@ from flask import session
 from flask_login import AnonymousUserMixin, LoginManager, UserMixin, current_user, login_user
 
 from webapp.services import sessions
+from webapp.views import attempts
 from webapp.views.house import house
 
 
@@ -27,11 +28,14 @@ def visitor() -> sessions.Visitor | None:
 
 
 def sign_in(user_id: int) -> None:
-    """Sign this browser in under a new session; whatever its old one held is gone (ASVS 7.2.4)."""
+    """Sign this browser in under a new session; the old one is dead (ASVS 7.2.4)."""
     ours = house()
     now = ours.clock()
     _end_present()
+    under_way = session.get(attempts.KEY, [])
     session.clear()
+    # Another tab may still be at TikTok; whose account it may end in is judged when it is back.
+    session[attempts.KEY] = under_way
     session.permanent = True
     secret = sessions.begin(ours, user_id, now)
     found = sessions.find(ours, secret, now)
