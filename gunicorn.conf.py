@@ -23,7 +23,8 @@ _port = os.environ.get("PORT", "").strip()
 bind = f"127.0.0.1:{_port if _port.isdecimal() else 8000}"
 worker_class = "gthread"
 workers = 2
-threads = 32
+# One worker may take all of 40 slow sign-ins, so 32 let pages wait behind them (decisions/0009).
+threads = 64
 # Longer than a whole call to TikTok (10 s), so that no worker is killed in the middle of one.
 timeout = 30
 graceful_timeout = 30

@@ -17,7 +17,8 @@ from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, TypeDecorator, event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import ExceptionContext, make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 BUSY_TIMEOUT_MS = 10_000
@@ -103,6 +104,8 @@ def engine_options(url: str) -> dict[str, Any]:
     }
     if not url.startswith("sqlite"):
         options["pool_pre_ping"] = True
+        # A server that takes connections and says nothing would hold a request for ever.
+        options["connect_args"] = {"connect_timeout": 5}
     return options
 
 
@@ -164,10 +167,18 @@ def scrub() -> None:
 
 
 def prepare(engine: Engine) -> None:
-    """Set up a fresh engine: pragmas and BEGIN of our own on SQLite."""
+    """Set up a fresh engine: errors that quote no row; pragmas and BEGIN of our own on SQLite."""
+    event.listen(engine, "handle_error", _cut)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_pragmas)
         event.listen(engine, "begin", _begin)
+
+
+def _cut(context: ExceptionContext) -> None:
+    """Keep an error's first line: in the next ones PostgreSQL quotes the row that failed."""
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if isinstance(context.sqlalchemy_exception, DBAPIError) and error and error.args:
+            error.args = (str(error.args[0]).partition("\n")[0],)
 
 
 def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
