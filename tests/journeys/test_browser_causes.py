@@ -122,3 +122,13 @@ def test_a_fault_of_ours_is_told_plainly(
     broken = [line for line in server.log().splitlines() if "request.broken" in line]
     assert len(broken) == 1
     assert reference in broken[0]
+
+
+@pytest.mark.rule(10)
+def test_whoever_is_no_tester_is_asked_for_another_account(
+    simple: Site, sandbox: Sandbox, page: Page, complaints: Complaints
+) -> None:
+    complaints.expect("status of 403")
+    WAYS["site_in_testing"](page, simple, sandbox)
+    pages.press(page, "Use another TikTok account")
+    expect(page.get_by_label("Use a different TikTok account")).to_be_checked()

@@ -87,7 +87,7 @@ def test_a_page_says_what_was_stored_and_what_to_do(app: Flask, code: str) -> No
     assert "stored" in page.text or "We changed nothing" in page.text
     (primary,) = page.primary
     assert primary.text == errors.CAUSES[code].action
-    assert primary.attrs["href"] in ("/", "/connect", "/account")
+    assert primary.attrs["href"] in ("/", "/connect", "/connect?another=1", "/account")
 
 
 @pytest.mark.parametrize("code", STATUSES)
