@@ -2,6 +2,7 @@
 
 import structlog
 from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response
 
 from webapp.services import connect as connecting
@@ -70,6 +71,9 @@ def start() -> Response:
 @at_most(SIGN_INS)
 def callback() -> Response:
     """Take TikTok's answer: the state is judged before anything else in it (rule 12)."""
+    if request.method != "GET":
+        # Flask lets HEAD in with every GET; whoever checks a link must not use the code up.
+        raise MethodNotAllowed(["GET"])
     try:
         attempt = refusals.attempt_of(answers.state(request.args))
         done = _connect(attempt, _code())
@@ -152,7 +156,4 @@ def _welcome(done: connecting.Connected) -> Response:
         target = url_for("account.show")
     else:
         target = url_for("connect.connected", kind=done.kind if done.kind == "again" else None)
-    response = redirect(target, 303)
-    # The address that brought the code must reach nobody (RFC 9700 §4.2).
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
+    return redirect(target, 303)
