@@ -60,19 +60,18 @@ def family(pid: int) -> list[int]:
 
 @pytest.fixture(scope="module")
 def trial(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """The trial of a bare machine, which Ctrl-C then ends with all its processes."""
+    """The trial of a bare machine; the last test of this file ends it."""
     with reserved_port() as port:
         process = start(clone, port, tmp_path_factory.mktemp("log") / "trial.log")
+        started: list[int] = []
         try:
             process.wait_for(lambda: address(process), WITHIN)
+            started = family(process.pid)
             yield process
-            children = family(process.pid)
-            assert len(children) >= 3  # the sandbox, gunicorn and its workers
-            assert process.stop(signal.SIGINT) == 0
-            assert [pid for pid in children if alive(pid)] == []
-            assert "Traceback" not in process.output()
         finally:
             process.kill()
+            for pid in filter(alive, started):
+                os.kill(pid, signal.SIGKILL)
 
 
 def alive(pid: int) -> bool:
@@ -116,3 +115,11 @@ def test_a_taken_port_ends_it_before_anything_is_made(
     (line,) = process.output().splitlines()
     assert f"Port {port} cannot be used" in line
     assert not (clone / "instance" / "demo" / str(port)).exists()
+
+
+def test_ctrl_c_ends_every_process_and_is_no_failure(trial: Process) -> None:
+    children = family(trial.pid)
+    assert len(children) >= 3, "the sandbox, gunicorn and its workers"
+    assert trial.stop(signal.SIGINT) == 0
+    assert not [pid for pid in children if alive(pid)]
+    assert "Traceback" not in trial.output()
