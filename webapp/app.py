@@ -137,6 +137,7 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
         support_email=settings.support_email,
         sandbox=settings.sandbox,
         callback_path=settings.callback_path,
+        public_origin=settings.public_origin,
         tiktok_host=settings.authorize_host,
     )
 

@@ -32,6 +32,7 @@ def show() -> str:
         health=user.health(house().clock()).value,
         granted=scopes.granted(user),
         missing=scopes.missing(user),
+        choices=bool(house().settings.tiktok_optional_scopes),
         reconnect_by=user.refresh_expires_at,
         reason=None,
     )

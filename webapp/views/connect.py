@@ -21,6 +21,7 @@ from webapp.views import attempts, refusals
 from webapp.views.errors import page
 from webapp.views.guards import at_most, person, public
 from webapp.views.house import house
+from webapp.views.present import is_connected
 from webapp.views.visitor import sign_in, visitor
 
 log = structlog.get_logger(__name__)
@@ -44,6 +45,7 @@ def choose() -> str:
         optional=offer.optional,
         ticked=set(request.args.getlist("add")),
         already=user.granted if user else frozenset(),
+        another=request.args.get("another") == "1",
         unfinished=attempts.unfinished(ours.clock()),
     )
 
@@ -97,6 +99,9 @@ def connected() -> str | Response:
     user = directory.find(present.user_id) if present else None
     if user is None:
         return redirect(url_for("home.index"), 303)
+    if not is_connected(user.health(house().clock()).value):
+        # A bookmark outlives the connection that it was made for.
+        return redirect(url_for("account.show"), 303)
     return render_template(
         "connect/connected.html",
         person=user,
