@@ -2,6 +2,7 @@
 
 import structlog
 from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response
 
 from webapp.services import connect as connecting
@@ -68,6 +69,9 @@ def start() -> Response:
 @at_most(SIGN_INS)
 def callback() -> Response:
     """Take TikTok's answer: the state is judged before anything else in it (rule 12)."""
+    if request.method != "GET":
+        # Flask would serve HEAD like GET: a sign-in, with nobody there to see it.
+        raise MethodNotAllowed(["GET"])
     try:
         attempt = refusals.attempt_of(answers.state(request.args))
         done = _connect(attempt, _code())
