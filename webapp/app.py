@@ -79,7 +79,8 @@ def _config(settings: Settings) -> dict[str, Any]:
         "WTF_CSRF_SSL_STRICT": False,
         "RATELIMIT_STORAGE_URI": settings.ratelimit_storage_uri,
         "RATELIMIT_ENABLED": settings.ratelimit_enabled,
-        "RATELIMIT_HEADERS_ENABLED": True,
+        # Its Retry-After would be on every answer, and over the one that a page chose.
+        "RATELIMIT_HEADERS_ENABLED": False,
         "SQLALCHEMY_DATABASE_URI": database.absolute_url(settings.database_url, ROOT),
         "SQLALCHEMY_ENGINE_OPTIONS": database.engine_options(settings.database_url),
     }
