@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskCliRunner
 
-from tests.conftest import MakeApp
+from tests.fixtures.app import MakeApp
 from tests.movable import MovableClock
 from tests.processes import ROOT, plain_environment
 from tests.servers import Sandbox

@@ -212,6 +212,7 @@ class TestTokenKeys:
     [
         ("DATABASE_URL", "postgres://db.example/app"),
         ("DATABASE_URL", "mysql://db.example/app"),
+        ("DATABASE_URL", "postgresql://user:pass@word@db.example:port/app"),
         ("DATABASE_URL", "sqlite://"),
         ("DATABASE_URL", "sqlite:///:memory:"),
         ("DATABASE_URL", "instance/app.db"),

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.conftest import Serve
 from tests.environment import complete
+from tests.fixtures.served import Serve
 from tests.processes import ROOT, Process, plain_environment, reserved_port, running
 from tests.servers import Gunicorn, plain_session, refused_start
 
@@ -47,6 +47,17 @@ class TestRefusedStart:
         assert code == REFUSED
         assert "flask db upgrade" in said
         assert not (tmp_path / "app.db").exists()
+
+    def test_a_database_server_that_is_away_is_told_without_its_password(
+        self, env: dict[str, str], tmp_path: Path
+    ) -> None:
+        password = secrets.token_hex(8)
+        away = {"DATABASE_URL": f"postgresql://somebody:{password}@127.0.0.1:9/app"}
+        code, said = refused_start(env | away, tmp_path)
+        assert code == REFUSED
+        assert "DATABASE_URL – the database does not answer" in said
+        assert password not in said
+        assert "Traceback" not in said
 
     @pytest.mark.rule(6)
     def test_an_unknown_scope_is_told_beside_the_rest(
@@ -81,7 +92,7 @@ class TestServing:
     def test_the_access_log_has_neither_query_nor_referer(self, server: Gunicorn) -> None:
         code, came_from = secrets.token_hex(8), secrets.token_hex(8)
         server.get(
-            f"/healthz?code={code}&state={code}", headers={"Referer": f"https://x/{came_from}"}
+            f"/healthz?code={code}&anything={code}", headers={"Referer": f"https://x/{came_from}"}
         )
         server.process.wait_for(lambda: '"path": "/healthz"' in server.log() or None)
         assert code not in server.log()

@@ -107,7 +107,9 @@ def _settings_checks(
 
 def _database_problems(settings: Settings) -> list[Problem]:
     url = absolute_url(settings.database_url, ROOT)
-    engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
+    # A server that swallows packets must not hold up the start; SQLite waits for nothing here.
+    patience = {"connect_timeout": 5} if url.startswith("postgresql") else {}
+    engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=patience)
     try:
         fault = status.database_fault(engine)
     finally:

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BeforeValidator
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from webapp.settings.problem import refuse
 from webapp.settings.readings import parts
@@ -86,6 +88,10 @@ def _tiktok(example: str) -> Any:
 def _database(value: Any) -> Any:
     text = str(value)
     scheme = text.partition("://")[0]
+    try:
+        make_url(text)
+    except (ArgumentError, ValueError):
+        refuse("is no address of a database", "DATABASE_URL=postgresql://USER:PASSWORD@HOST/NAME")
     if scheme == "postgres":
         refuse("begins with postgres://", "write postgresql:// for postgres://")
     if scheme in ("postgresql", "postgresql+psycopg"):
