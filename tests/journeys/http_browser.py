@@ -25,7 +25,7 @@ class HttpBrowser(requests.Session):
 
     def request(self, method: Any, url: Any, *args: Any, **options: Any) -> requests.Response:
         """Make a request at the origin; the test follows redirects itself."""
-        options = {"timeout": ANSWER_WITHIN + 5, "allow_redirects": False} | options
+        options = {"timeout": ANSWER_WITHIN + 5} | options | {"allow_redirects": False}
         answer = super().request(method, urljoin(self.origin, url), *args, **options)
         self.bodies.append(answer.content)
         return answer
