@@ -22,6 +22,9 @@ def register(app: Flask, settings: Settings) -> None:
 
     @app.after_request
     def _add(response: Response) -> Response:
+        if request.endpoint == "connect.callback":
+            # Its address holds the code, which must reach nobody (RFC 9700 §4.2).
+            response.headers["Referrer-Policy"] = "no-referrer"
         for name, value in ours.items():
             # Where a page may be more reserved than the rest; it cannot be less.
             if name != "Referrer-Policy" or name not in response.headers:
