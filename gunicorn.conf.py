@@ -15,6 +15,7 @@ from gunicorn import glogging, util
 from webapp import logs
 from webapp.cli.asking import words
 from webapp.services import doctor
+from webapp.views import headers
 
 load_dotenv(Path(__file__).with_name(".env"))
 
@@ -50,16 +51,22 @@ class Log(glogging.Logger):
             log.propagate = True
 
     def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
-        """Write one line a request: the query holds `code` and `state`, so it is left out."""
+        """Write one line a request: the query holds `code` and `state`, so it is left out.
+
+        Of a request that gunicorn refuses itself, `resp` and `environ` hold little; an error here
+        would cost its sender the answer.
+        """
         structlog.get_logger("gunicorn.access").info(
             "request",
             method=environ.get("REQUEST_METHOD"),
-            path=environ.get("PATH_INFO"),
-            status=resp.status_code,
+            path=environ.get("PATH_INFO", getattr(req, "path", None)),
+            status=int(str(resp.status).split()[0]),
             bytes=getattr(resp, "sent", None),
             ms=round(request_time.total_seconds() * 1000),
             client=environ.get("REMOTE_ADDR"),
         )
+        # What this thread says before its next request must not bear this one's reference.
+        structlog.contextvars.clear_contextvars()
 
 
 logger_class = Log
@@ -72,8 +79,13 @@ def on_starting(server: Any) -> None:
         click.echo(words(problems), err=True)
         sys.exit(_REFUSED)
     logs.configure(settings)
+    _headers.update(headers.always(settings))
     for doubt in doctor.doubts(settings):
         logging.getLogger("coatcheck").warning("%s – %s – %s", doubt.name, doubt.cause, doubt.mend)
+
+
+#: The security headers of every answer, for those that the app does not give itself.
+_headers: dict[str, str] = {}
 
 
 def _answer(sock: Any, status: int, reason: str, _message: str) -> None:
@@ -90,9 +102,7 @@ def _answer(sock: Any, status: int, reason: str, _message: str) -> None:
         "Content-Type: text/html; charset=utf-8",
         f"Content-Length: {len(body)}",
         "Cache-Control: no-store",
-        "Content-Security-Policy: default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
-        "Referrer-Policy: no-referrer",
-        "X-Content-Type-Options: nosniff",
+        *(f"{name}: {value}" for name, value in _headers.items()),
     )
     util.write_nonblock(sock, "\r\n".join((*head, "", body)).encode("latin1"))
 

@@ -64,7 +64,8 @@ def start() -> Response:
     url = ours.provider.authorization_url(
         state=attempt.state, scopes=asked, another_account=another
     )
-    return redirect(url, 302)
+    # Without the usual body, which would write the state into a page.
+    return Response(status=302, headers={"Location": url})
 
 
 @public
