@@ -1,5 +1,6 @@
 """The one cookie: what it may be read by, where it goes, and how large it may grow."""
 
+import json
 from http.cookies import SimpleCookie
 
 import pytest
@@ -8,6 +9,7 @@ from werkzeug.test import TestResponse
 
 from tests.environment import CALLBACK
 from tests.fixtures.app import MakeApp
+from tests.journeys.http_browser import opened
 from tests.walk import begin, connect
 
 HTTPS = {"TIKTOK_REDIRECT_URI": f"https://app.example{CALLBACK}"}
@@ -55,6 +57,7 @@ def test_it_stays_small_after_a_hundred_abandoned_sign_ins(client: FlaskClient) 
     cookie = client.get_cookie("session")
     assert cookie is not None
     assert len(f"session={cookie.value}") < 4096
+    assert len(json.loads(opened(cookie.value))["attempts"]) == 5
     assert connect(client).status_code == 303
 
 
