@@ -97,6 +97,7 @@ def test_its_operator_sees_people_in_every_state(trial: Process, page: Page) -> 
     pages.connect(page, str(address(trial)), "mara")
     pages.heading(page, "Your account")
     pages.press(page, "Tokens")
+    pages.heading(page, "Tokens")
     states = page.locator("tbody .tag").all_inner_texts()
     for state in ("Healthy", "Refresh due", "Refresh failing", "Access expired", "Needs user"):
         assert state in states
