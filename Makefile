@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help setup try test lint doctor migrate
+.PHONY: help setup try test lint doctor migrate css
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,3 +30,6 @@ doctor: setup ## Check settings, database, keys and TikTok's answer
 
 migrate: setup ## Bring the database to the newest migration
 	$(BIN)/flask db upgrade
+
+css: ## Join the four stylesheets into the one that pages load
+	cat static/css/tokens.css static/css/base.css static/css/components.css static/css/pages.css > static/style.css

@@ -7,7 +7,9 @@ import pytest
 from sqlalchemy import make_url
 
 from tests import servers
+from tests.journeys.bad_input import stood
 from tests.journeys.sites import Site, site
+from tests.journeys.standing import Standing
 
 
 @pytest.fixture(scope="session")
@@ -54,3 +56,16 @@ def simple(_simple: Site, sandbox: servers.Sandbox) -> Site:
     """The app that asks for user.info.basic and video.list at once; nobody has connected yet."""
     _simple.empty()
     return _simple
+
+
+@pytest.fixture(scope="module")
+def stands(
+    request: pytest.FixtureRequest,
+    sandbox_server: servers.Sandbox,
+    template_of: Callable[[str], str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Standing]:
+    """One gunicorn for a whole module of bad input."""
+    folder = tmp_path_factory.mktemp(request.module.__name__.rpartition(".")[2])
+    with stood(sandbox_server, template_of, folder) as standing:
+        yield standing

@@ -1,14 +1,13 @@
 """What a browser may bring to the callback that TikTok never sent: each its page, none a row."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from tests.environment import CALLBACK
 from tests.journeys import raw
-from tests.journeys.bad_input import begun, come_back, refused, stood, unharmed
+from tests.journeys.bad_input import begun, come_back, refused, unharmed
 from tests.journeys.standing import Standing
-from tests.servers import Sandbox
 from tests.walk import begin, consent
 
 PATH = CALLBACK.encode()
@@ -16,16 +15,6 @@ PATH = CALLBACK.encode()
 OLDER = "This page belongs to an older attempt"
 NO_COOKIE = "We could not recognise your browser"
 INCOMPLETE = "TikTok sent you back without an answer"
-
-
-@pytest.fixture(scope="module")
-def stands(
-    sandbox_server: Sandbox,
-    template_of: Callable[[str], str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Standing]:
-    with stood(sandbox_server, template_of, tmp_path_factory.mktemp("callback")) as site:
-        yield site
 
 
 @pytest.fixture

@@ -2,16 +2,12 @@
 
 import http.client
 import random
-from collections.abc import Callable, Iterator
-
-import pytest
 
 from tests.environment import CALLBACK
 from tests.journeys import raw
-from tests.journeys.bad_input import answer_of, begun, stood, unharmed
+from tests.journeys.bad_input import answer_of, begun, unharmed
 from tests.journeys.standing import Standing
 from tests.security import standards
-from tests.servers import Sandbox
 
 SEED = 20261122
 PATHS = (
@@ -26,16 +22,6 @@ PIECES = (
     *("\x7f", "%F0%9F%92%A9", "%ED%A0%80"),
 )
 METHODS = ("GET", "GET", "GET", "GET", "POST", "HEAD", "PUT", "OPTIONS", "DELETE")
-
-
-@pytest.fixture(scope="module")
-def stands(
-    sandbox_server: Sandbox,
-    template_of: Callable[[str], str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Standing]:
-    with stood(sandbox_server, template_of, tmp_path_factory.mktemp("fuzz")) as site:
-        yield site
 
 
 def junk(luck: random.Random, most: int = 6) -> str:

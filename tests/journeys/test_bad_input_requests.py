@@ -1,27 +1,16 @@
 """Requests that no browser sends, byte by byte: refused with a page, never a broken one."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from tests.journeys import raw
-from tests.journeys.bad_input import begun, come_back, refused, stood, unharmed
+from tests.journeys.bad_input import begun, come_back, refused, unharmed
 from tests.journeys.standing import Standing
-from tests.servers import Sandbox
 
 FORM = b"Content-Type: application/x-www-form-urlencoded"
 CHUNKED = b"Transfer-Encoding: chunked"
 LIMIT = 16 * 1024
-
-
-@pytest.fixture(scope="module")
-def stands(
-    sandbox_server: Sandbox,
-    template_of: Callable[[str], str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Standing]:
-    with stood(sandbox_server, template_of, tmp_path_factory.mktemp("requests")) as site:
-        yield site
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """A TikTok that lies, breaks off or drags its feet: a page of its own, nothing stored, no leak."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from time import monotonic
 from typing import Any
 
@@ -8,7 +8,7 @@ import pytest
 import requests
 from flask.testing import FlaskClient
 
-from tests.journeys.bad_input import refused, stood, unharmed
+from tests.journeys.bad_input import refused, unharmed
 from tests.journeys.standing import Standing
 from tests.movable import MovableClock
 from tests.servers import Sandbox
@@ -49,16 +49,6 @@ FAULTS: list[tuple[str, dict[str, Any], tuple[int, str]]] = [
     ("drop", {}, DOWN),
     ("drop", {"reset": True}, DOWN),
 ]
-
-
-@pytest.fixture(scope="module")
-def stands(
-    sandbox_server: Sandbox,
-    template_of: Callable[[str], str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Standing]:
-    with stood(sandbox_server, template_of, tmp_path_factory.mktemp("tiktok")) as site:
-        yield site
 
 
 @pytest.fixture
