@@ -44,12 +44,23 @@ def disconnect(house: House, user_id: int) -> Outcome:
 def delete(house: House, user_id: int) -> Outcome:
     """Disconnect, then erase the row and every session; nothing of it is left in the file."""
     outcome = disconnect(house, user_id)
-    with writing() as session:
-        session.execute(delete_rows(BrowserSession).where(BrowserSession.user_id == user_id))
-        session.execute(delete_rows(User).where(User.id == user_id))
+    while not _erased(user_id):
+        # They connected again in between, so there is a new grant to revoke.
+        outcome = disconnect(house, user_id)
     scrub()
     log.info("deleted")
     return outcome
+
+
+def _erased(user_id: int) -> bool:
+    """Erase the row and its sessions; False if it holds tokens again."""
+    with writing() as session:
+        user = session.get(User, user_id, with_for_update=True)
+        if user is not None and user.access_token is not None:
+            return False
+        session.execute(delete_rows(BrowserSession).where(BrowserSession.user_id == user_id))
+        session.execute(delete_rows(User).where(User.id == user_id))
+    return True
 
 
 def _begin(user_id: int) -> User | None:

@@ -15,6 +15,10 @@ from webapp.services.house import House
 SEEN_EVERY = timedelta(minutes=5)
 
 
+class PersonGone(Exception):
+    """There is no such person any more."""
+
+
 @dataclass(frozen=True)
 class Visitor:
     """The person behind a request, as pages may know them."""
@@ -27,9 +31,14 @@ class Visitor:
 
 
 def begin(house: House, user_id: int, now: datetime) -> str:
-    """Sign a browser in and return the secret for its cookie: 256 bits, kept here as a hash."""
+    """Sign a browser in and return the secret for its cookie: 256 bits, kept here as a hash.
+
+    Raises PersonGone if another browser deleted the account in this very moment.
+    """
     secret = secrets.token_urlsafe(32)
     with writing() as session:
+        if session.get(User, user_id, with_for_update=True) is None:
+            raise PersonGone
         session.execute(delete(BrowserSession).where(or_(*_over(house, now))))
         session.add(
             BrowserSession(digest=_digest(secret), user_id=user_id, created_at=now, seen_at=now)

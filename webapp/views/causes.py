@@ -122,7 +122,7 @@ CONNECT_CAUSES: dict[str, Cause] = {
             "One needed permission is missing",
             "“Your name and picture” was switched off. "
             "Without it we cannot tell whose account this is.",
-            NOTHING,
+            "Nothing new was stored.",
             ("Connect again, and leave that one on.",),
             "Connect again",
         ),

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 from webapp.services import connect as connecting
 from webapp.services import directory, scopes
 from webapp.services.profile import update_profile
+from webapp.services.sessions import PersonGone
 from webapp.tiktok import callback as answers
 from webapp.tiktok.errors import (
     ConnectAgain,
@@ -152,7 +153,10 @@ def _is_nonsense(error: TryLater) -> bool:
 
 
 def _welcome(done: connecting.Connected) -> Response:
-    sign_in(done.user_id)
+    try:
+        sign_in(done.user_id)
+    except PersonGone:
+        return redirect(url_for("home.index"), 303)
     if done.kind == "returned":
         target = url_for("account.show")
     else:

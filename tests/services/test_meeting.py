@@ -1,0 +1,48 @@
+"""Two browsers of one person at once: what one ends, the other neither breaks nor leaves behind."""
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.servers import Sandbox
+from tests.services.grants import given, join
+from tests.services.holding import house_of, rows
+from tests.walk import begin, come_back, consent
+from webapp.services import disconnect as ending
+from webapp.services.disconnect import Outcome, delete
+from webapp.services.house import House
+from webapp.views import connect as door
+
+
+@pytest.mark.usefixtures("each_database")
+def test_who_connects_again_while_the_account_is_deleted_leaves_no_grant_at_tiktok(
+    app: Flask, house: House, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = join(house, given(sandbox, house.clock()))
+    real, again = ending.disconnect, [True]
+
+    def meanwhile(house: House, user_id: int) -> Outcome:
+        outcome = real(house, user_id)
+        if again.pop() if again else False:
+            join(house, given(sandbox, house.clock()))
+        return outcome
+
+    monkeypatch.setattr(ending, "disconnect", meanwhile)
+    delete(house, done.user_id)
+    assert rows(app) == []
+    assert sandbox.books()[done.open_id]["ended"] == "revoked"
+
+
+def test_an_account_that_goes_before_the_sign_in_ends_leads_back_to_the_start(
+    app: Flask, client: FlaskClient, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another browser deletes it while this one waits for TikTok to say the name."""
+
+    def deleted_meanwhile(house: House, user_id: int) -> None:
+        delete(house_of(app), user_id)
+
+    monkeypatch.setattr(door, "update_profile", deleted_meanwhile)
+    answer = come_back(client, consent(begin(client), "mara"))
+    assert (answer.status_code, answer.location) == (303, "/")
+    assert client.get("/account").location == "/"
+    assert rows(app) == []
