@@ -72,10 +72,11 @@ def test_a_few_come_at_once_and_none_is_doubled(
 @pytest.mark.long
 @pytest.mark.timeout(400)
 def test_ten_thousand_requests_leave_the_workers_as_they_were(serve: Serve) -> None:
-    server = serve(workers=2, LOG_LEVEL="WARNING")
+    # One worker: of two, one may get so little of the first thousand that it warms up later.
+    server = serve(workers=1, LOG_LEVEL="WARNING")
     workers = children(server.process.pid)
-    assert len(workers) == 2
-    mixed(server, 1000)
+    assert len(workers) == 1
+    mixed(server, 2000)
     before = {pid: (memory(pid), descriptors(pid)) for pid in workers}
     mixed(server, 10_000)
     assert children(server.process.pid) == workers
