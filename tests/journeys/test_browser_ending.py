@@ -89,9 +89,11 @@ def test_deleting_needs_the_right_ticket(
     expect(page).to_have_title("Error: Delete your account? · Coatcheck")
     expect(field).to_have_attribute("aria-invalid", "true")
     assert field.evaluate("e => getComputedStyle(e).borderTopWidth") == "2px"
+    expect(field).to_have_value("ct_0000-0000")
     pages.press(page, "Type the ticket number as it is shown above.")
     expect(field).to_be_focused()
     assert len(simple.rows()) == 1
+    page.keyboard.press("Control+A")
     page.keyboard.type(ticket.lower())
     page.keyboard.press("Enter")
     pages.heading(page, "Connect your TikTok to Coatcheck")

@@ -57,8 +57,8 @@ def rounds(folder: Path, number: int) -> None:
         assert database.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_two_first_starts_are_clean(tmp_path: Path) -> None:
-    rounds(tmp_path, 2)
+def test_a_first_start_is_clean(tmp_path: Path) -> None:
+    rounds(tmp_path, 1)
 
 
 @pytest.mark.long

@@ -192,10 +192,12 @@ PEOPLE: dict[str, Scene] = {
         "account/show.html", _account("fresh", person=NAMELESS, missing=[]), SIGNED_IN
     ),
     "disconnect": Scene("account/disconnect.html", {"person": MARA}, SIGNED_IN),
-    "delete": Scene("account/delete.html", {"person": MARA, "problem": None}, SIGNED_IN),
+    "delete": Scene(
+        "account/delete.html", {"person": MARA, "problem": None, "typed": ""}, SIGNED_IN
+    ),
     "delete-wrong": Scene(
         "account/delete.html",
-        {"person": MARA, "problem": "Type the ticket number as it is shown above."},
+        {"person": MARA, "problem": "Type the ticket number as it is shown above.", "typed": "ct_"},
         SIGNED_IN,
     ),
     "privacy": Scene("pages/privacy.html", HOME),

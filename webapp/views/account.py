@@ -57,7 +57,8 @@ def disconnect() -> Answer:
 @person
 def confirm_delete() -> str:
     """Ask before erasing everything."""
-    return render_template("account/delete.html", person=directory.owner(_me()), problem=None)
+    user = directory.owner(_me())
+    return render_template("account/delete.html", person=user, problem=None, typed="")
 
 
 @account.post("/account/delete")
@@ -65,9 +66,10 @@ def confirm_delete() -> str:
 def delete() -> str | Answer | tuple[str, int]:
     """Erase everything, if the ticket number was typed."""
     user = directory.owner(_me())
-    if request.form.get("ticket", "").strip().casefold() != user.ticket.casefold():
-        problem = "Type the ticket number as it is shown above."
-        return render_template("account/delete.html", person=user, problem=problem), 422
+    typed = request.form.get("ticket", "").strip()[:40]
+    if typed.casefold() != user.ticket.casefold():
+        facts = {"problem": "Type the ticket number as it is shown above.", "typed": typed}
+        return render_template("account/delete.html", person=user, **facts), 422
     outcome = ending.delete(house(), user.id)
     end_session()
     flash("Your account is deleted. We keep nothing about you.", "ok")
