@@ -176,6 +176,8 @@ class TestTrial:
             session.get(sandbox.group(1), timeout=5)
         assert "Traceback" not in process.output()
 
+    @pytest.mark.long
+    @pytest.mark.long
     def test_ctrl_c_ends_all_of_it(self, tmp_path: Path, port: int) -> None:
         process = trial(tmp_path, {"PORT": str(port)})
         try:
@@ -187,6 +189,7 @@ class TestTrial:
         finally:
             process.kill()
 
+    @pytest.mark.long
     def test_a_dead_child_ends_the_others(self, tmp_path: Path, port: int) -> None:
         process = trial(tmp_path, {"PORT": str(port)})
         try:
