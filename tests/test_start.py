@@ -177,7 +177,6 @@ class TestTrial:
         assert "Traceback" not in process.output()
 
     @pytest.mark.long
-    @pytest.mark.long
     def test_ctrl_c_ends_all_of_it(self, tmp_path: Path, port: int) -> None:
         process = trial(tmp_path, {"PORT": str(port)})
         try:

@@ -93,7 +93,6 @@ def test_back_after_a_sign_out_elsewhere_shows_nothing_private(
 
 
 @pytest.mark.long
-@pytest.mark.long
 def test_without_our_script_this_browser_would_show_it(
     simple: Site, open_page: Callable[..., Page], complaints: browsers.Complaints
 ) -> None:

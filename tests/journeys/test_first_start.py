@@ -69,7 +69,6 @@ def test_twenty_first_starts_are_clean(tmp_path: Path) -> None:
 
 @pytest.mark.postgres
 @pytest.mark.long
-@pytest.mark.long
 def test_a_first_start_on_postgresql_is_clean(
     postgres_server: databases.Postgres, tmp_path: Path
 ) -> None:
