@@ -38,6 +38,24 @@ class Health(StrEnum):
     REVOKED = "revoked"
 
 
+class Reason(StrEnum):
+    """Why a person must connect again; pages put it into words."""
+
+    #: TikTok refused the grant twice, a minute apart.
+    REFUSED = "refused"
+    #: The same, after a refresh whose answer was lost: most likely our doing, not theirs.
+    INTERRUPTED = "interrupted"
+    #: The grant's own end has passed.
+    GRANT_OVER = "grant_over"
+    # TikTok's webhook `authorization.removed`, by its number.
+    REMOVED_0 = "removed_0"
+    REMOVED_1 = "removed_1"
+    REMOVED_2 = "removed_2"
+    REMOVED_3 = "removed_3"
+    REMOVED_4 = "removed_4"
+    REMOVED_5 = "removed_5"
+
+
 class User(Base):
     """One person's TikTok account within one TikTok app (rule 52).
 
@@ -82,6 +100,15 @@ class User(Base):
     #: Random id while somebody acts; `next_at` is then the end of the lease.
     claim: Mapped[str | None] = mapped_column(Text)
     status: Mapped[str] = mapped_column(Text, default=Status.ACTIVE.value)
+
+    #: Why the person must come back, as one of our words (`Reason`); None while all is well.
+    reason: Mapped[str | None] = mapped_column(Text)
+    #: Since when the connection does not work: it left `active` then.
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: When TikTok first refused this version of the grant; a second time a minute later counts.
+    refused_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: A refresh was sent and its answer never seen, so TikTok may have rotated without us.
+    interrupted: Mapped[bool] = mapped_column(default=False)
 
     failures: Mapped[int] = mapped_column(default=0)
     #: TikTok's code of the last failure, or ours; never its text.
