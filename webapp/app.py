@@ -46,7 +46,11 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     app.config.from_mapping(_config(settings))
     _open_database(app)
     app.extensions[KEY] = House(
-        settings, provider.register(app, settings, clock), Vault(settings.token_keys), clock
+        settings,
+        provider.register(app, settings, clock),
+        Vault(settings.token_keys),
+        clock,
+        _own_folder(app),
     )
     _number_requests(app)
     _refuse_unreadable(app)
@@ -93,6 +97,13 @@ def _open_database(app: Flask) -> None:
     Migrate(app, db, directory=str(MIGRATIONS))
     with app.app_context():
         database.prepare(db.engine)
+
+
+def _own_folder(app: Flask) -> Path:
+    """Return where this installation keeps files of its own: beside an SQLite database."""
+    with app.app_context():
+        path = database.sqlite_path(db.engine)
+    return path.parent if path is not None else ROOT / "instance"
 
 
 def _number_requests(app: Flask) -> None:

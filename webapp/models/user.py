@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Index, Text, UniqueConstraint
+from sqlalchemy import Index, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.database import Base, UtcDateTime
@@ -108,7 +108,7 @@ class User(Base):
     #: When TikTok first refused this version of the grant; a second time a minute later counts.
     refused_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: A refresh was sent and its answer never seen, so TikTok may have rotated without us.
-    interrupted: Mapped[bool] = mapped_column(default=False)
+    interrupted: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     failures: Mapped[int] = mapped_column(default=0)
     #: TikTok's code of the last failure, or ours; never its text.

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from webapp.database import reading, writing
 from webapp.models import Status, User
 from webapp.services.house import House
-from webapp.services.refresh import next_refresh_at
+from webapp.services.schedule import next_refresh_at
 from webapp.tiktok.errors import TikTokError
 from webapp.tiktok.scopes import BASIC
 from webapp.tokens import TokenSet
@@ -83,6 +83,8 @@ def _store(house: House, tokens: TokenSet, asked: Collection[str], now: datetime
         user.status = Status.ACTIVE
         user.failures = 0
         user.last_error = user.last_log_id = user.claim = None
+        user.reason = user.ended_at = user.refused_at = None
+        user.interrupted = False
         # An answer that says nothing of the grant's end must not inherit an older grant's.
         user.refresh_expires_at = None
         user.asked_scope = ",".join(sorted(asked))
@@ -111,6 +113,7 @@ def _new_row(session: Session, client_key: str, open_id: str, now: datetime) -> 
         scope="",
         version=0,
         refreshes=0,
+        interrupted=False,
     )
     session.add(user)
     return user

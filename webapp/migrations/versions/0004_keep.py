@@ -13,13 +13,14 @@ depends_on = None
 
 def upgrade() -> None:
     """Add the columns and make the tables."""
-    with op.batch_alter_table("users") as users:
-        users.add_column(sa.Column("reason", sa.Text(), nullable=True))
-        users.add_column(sa.Column("ended_at", UtcDateTime(), nullable=True))
-        users.add_column(sa.Column("refused_at", UtcDateTime(), nullable=True))
-        users.add_column(
-            sa.Column("interrupted", sa.Boolean(), nullable=False, server_default=sa.false())
-        )
+    # No batch: both databases can do this in place, and SQLite would build the table anew.
+    op.add_column("users", sa.Column("reason", sa.Text(), nullable=True))
+    op.add_column("users", sa.Column("ended_at", UtcDateTime(), nullable=True))
+    op.add_column("users", sa.Column("refused_at", UtcDateTime(), nullable=True))
+    op.add_column(
+        "users",
+        sa.Column("interrupted", sa.Boolean(), nullable=False, server_default=sa.false()),
+    )
     op.create_table(
         "service_keys",
         sa.Column("id", sa.Text(), nullable=False),
@@ -59,8 +60,5 @@ def downgrade() -> None:
     op.drop_table("installation")
     op.drop_table("brakes")
     op.drop_table("service_keys")
-    with op.batch_alter_table("users") as users:
-        users.drop_column("interrupted")
-        users.drop_column("refused_at")
-        users.drop_column("ended_at")
-        users.drop_column("reason")
+    for column in ("interrupted", "refused_at", "ended_at", "reason"):
+        op.drop_column("users", column)

@@ -1,0 +1,184 @@
+"""Bringing answers home: committed in groups, guarded by version, retried until they are in.
+
+Nothing else happens between TikTok's answer and the commit. A refresh token is dead once it was
+sent, so an answer that is lost here is a person's connection lost.
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from webapp.database import reading, writing
+from webapp.models import Status, User
+from webapp.services import brakes, rescue, schedule, verdicts
+from webapp.services.brakes import Outcome
+from webapp.services.claims import Claim
+from webapp.services.house import House
+from webapp.services.verdicts import Result
+from webapp.tiktok.errors import TikTokError
+from webapp.tokens import TokenSet
+
+log = structlog.get_logger(__name__)
+
+#: One transaction takes this many answers at most.
+GROUP = 64
+#: How long the database may be away before an answer goes to the rescue file, in seconds.
+PATIENCE = 60.0
+_PAUSE = 0.25
+
+
+def land(house: House, results: Sequence[Result], patience: float = PATIENCE) -> list[bool]:
+    """Write every answer into its row and tell which ones are in; one row never costs another.
+
+    False: a reconnect or a disconnect came first and theirs was kept, or nothing was to be stored.
+    Never raises for a database that is away: what cannot be written is sealed into the rescue
+    file (services.rescue), so it is True there too.
+    """
+    end = time.monotonic() + patience
+    while True:
+        try:
+            landed = _write(house, results)
+        except SQLAlchemyError as error:
+            if len(results) > 1 and time.monotonic() > end:
+                return [land(house, [each], patience=0)[0] for each in results]
+            if time.monotonic() > end:
+                return [_rescued(house, each, error) for each in results]
+            log.warning("landing_waits", answers=len(results), error=type(error).__name__)
+            threading.Event().wait(_PAUSE)
+            continue
+        for result, stored in zip(results, landed, strict=True):
+            if not stored and isinstance(result.answer, TokenSet):
+                _came_late(house, result)
+        return landed
+
+
+def _write(house: House, results: Sequence[Result]) -> list[bool]:
+    now = house.clock()
+    outcomes: list[Outcome] = []
+    words: list[str] = []
+    with writing(durable=True) as session:
+        mass = brakes.is_mass_rejection(brakes.recent_of(session, house))
+        landed = []
+        for result in results:
+            if isinstance(result.answer, TokenSet):
+                landed.append(_store(session, house, result, result.answer))
+                outcomes.append(Outcome("o"))
+                words.append("refreshed")
+            else:
+                verdict = verdicts.of_failure(result.claim, result.answer, now, mass=mass)
+                _mark(session, result, verdict.columns)
+                landed.append(False)
+                outcomes.append(verdict.outcome)
+                words.append(verdict.word)
+        brakes.note(session, house, outcomes, now)
+    for result, word in zip(results, words, strict=True):
+        _tell(result, word)
+    return landed
+
+
+def _store(session: Session, house: House, result: Result, tokens: TokenSet) -> bool:
+    """Store a new pair if the grant has not changed since, even when the lease is gone.
+
+    The refresh token that was spent is then still the stored one, so this is the only valid
+    grant (fencing by lease lost 50 of 50, guarding by version none).
+    """
+    claim = result.claim
+    values = house.vault.columns(claim.open_id, tokens, result.received_at)
+    values |= fresh_columns(claim, tokens, result.received_at)
+    return _update(session, values, claim.user_id, claim.version)
+
+
+def fresh_columns(claim: Claim, tokens: TokenSet, now: datetime) -> dict[str, Any]:
+    """Return the columns that a successful refresh resets, beside the sealed ones."""
+    return {
+        "next_at": schedule.keep_alive_at(
+            now,
+            tokens.access_expires_at,
+            tokens.refresh_expires_at or claim.refresh_expires_at,
+            idle=claim.idle,
+        ),
+        "claim": None,
+        "status": Status.ACTIVE.value,
+        "failures": 0,
+        "refused_at": None,
+        "interrupted": False,
+        "reason": None,
+        "ended_at": None,
+        "last_error": None if tokens.life_known else "life_unknown",
+        "last_log_id": None,
+        "refreshes": User.refreshes + 1,
+        "version": User.version + 1,
+    }
+
+
+def _update(session: Session, values: dict[str, Any], user_id: int, version: int) -> bool:
+    changed = session.scalar(
+        update(User)
+        .where(User.id == user_id, User.version == version)
+        .values(values)
+        .returning(User.id)
+        .execution_options(synchronize_session=False)
+    )
+    return changed is not None
+
+
+def _mark(session: Session, result: Result, columns: dict[str, Any]) -> None:
+    """Write a failure, only while both claim and version are still ours."""
+    claim = result.claim
+    session.execute(
+        update(User)
+        .where(
+            User.id == claim.user_id,
+            User.version == claim.version,
+            User.claim == claim.name,
+        )
+        .values(columns)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _tell(result: Result, word: str) -> None:
+    answer = result.answer
+    facts: dict[str, Any] = {"open_id": result.claim.open_id}
+    if isinstance(answer, TokenSet):
+        log.debug("refresh_landed", life_known=answer.life_known, **facts)
+        return
+    if isinstance(answer, TikTokError):
+        facts |= {"code": answer.code, "log_id": answer.log_id}
+    level = log.error if word in ("another_account", "key", "mass_rejection") else log.warning
+    level("refresh_failed", verdict=word, **facts)
+
+
+def _rescued(house: House, result: Result, error: SQLAlchemyError) -> bool:
+    if not isinstance(result.answer, TokenSet):
+        return False
+    rescue.append(house, result.claim, result.answer, result.received_at)
+    log.error("answer_rescued", open_id=result.claim.open_id, error=type(error).__name__)
+    return True
+
+
+def _came_late(house: House, result: Result) -> None:
+    """Give an orphan back to TikTok if the account was disconnected meanwhile."""
+    if not isinstance(result.answer, TokenSet):
+        return
+    with reading() as session:
+        kept = session.scalar(
+            select(User.id).where(User.id == result.claim.user_id, User.status.notin_(_ENDED))
+        )
+    log.info("refresh_came_late", open_id=result.claim.open_id, kept=kept is not None)
+    if kept is not None:
+        return
+    try:
+        house.provider.revoke(result.answer.access_token)
+    except TikTokError as failure:
+        log.warning("orphan_not_revoked", open_id=result.claim.open_id, code=failure.code)
+
+
+_ENDED = (Status.REVOKING, Status.REVOKED)
