@@ -69,9 +69,7 @@ def claim_one(house: House, user_id: int, now: datetime, *, back_off: bool = Tru
     return found[0] if found else None
 
 
-def _claim(
-    house: House, ids: Select[int], free: ColumnElement[bool], now: datetime
-) -> list[Claim]:
+def _claim(house: House, ids: Select[int], free: ColumnElement[bool], now: datetime) -> list[Claim]:
     name = secrets.token_hex(8)
     with writing() as session:
         rows = session.scalars(

@@ -7,7 +7,6 @@ sent, so an answer that is lost here is a person's connection lost.
 import threading
 import time
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import structlog
@@ -17,9 +16,8 @@ from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
 from webapp.models import Status, User
-from webapp.services import brakes, rescue, schedule, verdicts
+from webapp.services import brakes, guarded, rescue, schedule, verdicts
 from webapp.services.brakes import Outcome
-from webapp.services.claims import Claim
 from webapp.services.house import House
 from webapp.services.verdicts import Result
 from webapp.tiktok.errors import TikTokError
@@ -89,44 +87,16 @@ def _store(session: Session, house: House, result: Result, tokens: TokenSet) -> 
     The refresh token that was spent is then still the stored one, so this is the only valid
     grant (fencing by lease lost 50 of 50, guarding by version none).
     """
-    claim = result.claim
-    values = house.vault.columns(claim.open_id, tokens, result.received_at)
-    values |= fresh_columns(claim, tokens, result.received_at)
-    return _update(session, values, claim.user_id, claim.version)
-
-
-def fresh_columns(claim: Claim, tokens: TokenSet, now: datetime) -> dict[str, Any]:
-    """Return the columns that a successful refresh resets, beside the sealed ones."""
-    return {
-        "next_at": schedule.keep_alive_at(
-            now,
-            tokens.access_expires_at,
-            tokens.refresh_expires_at or claim.refresh_expires_at,
-            idle=claim.idle,
-        ),
-        "claim": None,
-        "status": Status.ACTIVE.value,
-        "failures": 0,
-        "refused_at": None,
-        "interrupted": False,
-        "reason": None,
-        "ended_at": None,
-        "last_error": None if tokens.life_known else "life_unknown",
-        "last_log_id": None,
-        "refreshes": User.refreshes + 1,
-        "version": User.version + 1,
-    }
-
-
-def _update(session: Session, values: dict[str, Any], user_id: int, version: int) -> bool:
-    changed = session.scalar(
-        update(User)
-        .where(User.id == user_id, User.version == version)
-        .values(values)
-        .returning(User.id)
-        .execution_options(synchronize_session=False)
+    claim, now = result.claim, result.received_at
+    values = house.vault.columns(claim.open_id, tokens, now)
+    values["last_error"] = None if tokens.life_known else "life_unknown"
+    values["next_at"] = schedule.keep_alive_at(
+        now,
+        tokens.access_expires_at,
+        tokens.refresh_expires_at or claim.refresh_expires_at,
+        idle=claim.idle,
     )
-    return changed is not None
+    return guarded.store(session, claim.user_id, claim.version, values)
 
 
 def _mark(session: Session, result: Result, columns: dict[str, Any]) -> None:

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import update
+from sqlalchemy.orm import Session
 
 from webapp.database import writing
-from webapp.models import Status, User
-from webapp.services import schedule
+from webapp.services import guarded, schedule
 from webapp.services.claims import Claim
 from webapp.services.house import House
 from webapp.tokens import TokenSet
@@ -66,8 +65,7 @@ def replay(house: House) -> Replayed:
                 if values is None:
                     counts["unreadable"] += 1
                     continue
-                changed = session.scalar(_statement(values))
-                counts["stored" if changed is not None else "outdated"] += 1
+                counts["stored" if _store(session, values) else "outdated"] += 1
         path.unlink()
     replayed = Replayed(**counts)
     if any(counts.values()):
@@ -99,23 +97,9 @@ def _read(line: bytes) -> dict[str, Any] | None:
         return None
 
 
-def _statement(values: dict[str, Any]) -> Any:
+def _store(session: Session, values: dict[str, Any]) -> bool:
     user_id, version = values.pop("user_id"), values.pop("version")
-    return (
-        update(User)
-        .where(User.id == user_id, User.version == version)
-        .values(
-            **values,
-            next_at=schedule.next_refresh_at(values["refreshed_at"], values["access_expires_at"]),
-            claim=None,
-            status=Status.ACTIVE.value,
-            failures=0,
-            refused_at=None,
-            interrupted=False,
-            last_error=None,
-            refreshes=User.refreshes + 1,
-            version=User.version + 1,
-        )
-        .returning(User.id)
-        .execution_options(synchronize_session=False)
+    values["next_at"] = schedule.next_refresh_at(
+        values["refreshed_at"], values["access_expires_at"]
     )
+    return guarded.store(session, user_id, version, values)
