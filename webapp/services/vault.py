@@ -67,9 +67,14 @@ class Vault:
             return None
         refresh = user.refresh_token
         return HeldTokens(
-            access_token=self._open(user, "access_token", user.access_token),
-            refresh_token=refresh and self._open(user, "refresh_token", refresh),
+            access_token=self.access_token(user.open_id, user.access_token),
+            refresh_token=refresh
+            and self._keyring.open(refresh, open_id=user.open_id, column="refresh_token"),
         )
+
+    def access_token(self, open_id: str, sealed: str) -> str:
+        """Return the plain access token of a row that was read in part. Raises CannotOpen."""
+        return self._keyring.open(sealed, open_id=open_id, column="access_token")
 
     def forget(self, user: User) -> None:
         """Wipe the row's tokens and count its version up, so that no late answer comes back."""
@@ -99,6 +104,3 @@ class Vault:
 
     def _seal(self, open_id: str, column: str, plain: str) -> str:
         return self._keyring.seal(plain, open_id=open_id, column=column)
-
-    def _open(self, user: User, column: str, sealed: str) -> str:
-        return self._keyring.open(sealed, open_id=user.open_id, column=column)
