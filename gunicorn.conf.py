@@ -15,6 +15,7 @@ from gunicorn import glogging, util
 from webapp import logs
 from webapp.cli.asking import words
 from webapp.services import doctor
+from webapp.views.guards import KEY_ID
 
 load_dotenv(Path(__file__).with_name(".env"))
 
@@ -49,7 +50,10 @@ class Log(glogging.Logger):
             log.propagate = True
 
     def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
-        """Write one line a request: the query holds `code` and `state`, so it is left out."""
+        """Write one line a request: the query holds `code` and `state`, so it is left out.
+
+        `key` is the public part of the service's key: which service got whose token, and when.
+        """
         structlog.get_logger("gunicorn.access").info(
             "request",
             method=environ.get("REQUEST_METHOD"),
@@ -58,6 +62,7 @@ class Log(glogging.Logger):
             bytes=getattr(resp, "sent", None),
             ms=round(request_time.total_seconds() * 1000),
             client=environ.get("REMOTE_ADDR"),
+            **({"key": environ[KEY_ID]} if KEY_ID in environ else {}),
         )
 
 

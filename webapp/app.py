@@ -25,7 +25,9 @@ from webapp.settings import Settings
 from webapp.tiktok import provider
 from webapp.views import errors, guards, headers, present, visitor
 from webapp.views.account import account
+from webapp.views.api import api
 from webapp.views.connect import callback, connect
+from webapp.views.cookies import PeopleOnly
 from webapp.views.home import home
 from webapp.views.house import KEY
 from webapp.views.operators import operators
@@ -43,6 +45,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     app = Flask(
         "webapp", static_folder=str(ROOT / "static"), template_folder=str(ROOT / "templates")
     )
+    app.session_interface = PeopleOnly()
     app.config.from_mapping(_config(settings))
     _open_database(app)
     app.extensions[KEY] = House(
@@ -55,11 +58,12 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     _number_requests(app)
     _refuse_unreadable(app)
     guards.register(app)
-    CSRFProtect(app)
+    csrf = CSRFProtect(app)
     headers.register(app, settings)
     login = LoginManager(app)
     visitor.register(login)
     _add_pages(app, settings, clock)
+    guards.exempt_from_csrf(app, csrf)
     _limit(app)
     cli.register(app)
     guards.require_access_everywhere(app)
@@ -135,7 +139,7 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
     app.jinja_env.undefined = StrictUndefined
     present.register(app, clock)
     errors.register(app)
-    for blueprint in (home, connect, account, operators, status):
+    for blueprint in (home, connect, account, operators, api, status):
         app.register_blueprint(blueprint)
     app.add_url_rule(
         settings.callback_path, "connect.callback", callback, methods=["GET"], strict_slashes=True
