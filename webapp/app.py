@@ -30,6 +30,7 @@ from webapp.views.home import home
 from webapp.views.house import KEY
 from webapp.views.operators import operators
 from webapp.views.status import status
+from webapp.views.webhook import webhook
 
 ROOT = Path(__file__).resolve().parent.parent
 LARGEST_BODY = 16 * 1024
@@ -55,11 +56,12 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     _number_requests(app)
     _refuse_unreadable(app)
     guards.register(app)
-    CSRFProtect(app)
+    csrf = CSRFProtect(app)
     headers.register(app, settings)
     login = LoginManager(app)
     visitor.register(login)
     _add_pages(app, settings, clock)
+    _exempt(app, csrf)
     _limit(app)
     cli.register(app)
     guards.require_access_everywhere(app)
@@ -135,7 +137,7 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
     app.jinja_env.undefined = StrictUndefined
     present.register(app, clock)
     errors.register(app)
-    for blueprint in (home, connect, account, operators, status):
+    for blueprint in (home, connect, account, operators, status, webhook):
         app.register_blueprint(blueprint)
     app.add_url_rule(
         settings.callback_path, "connect.callback", callback, methods=["GET"], strict_slashes=True
@@ -158,6 +160,13 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
             "visitor": visitor.visitor(),
             "reference": g.get("request_id", "-"),
         }
+
+
+def _exempt(app: Flask, csrf: CSRFProtect) -> None:
+    """Ask for a form's token everywhere but where no form and no cookie are behind the call."""
+    for endpoint, view in app.view_functions.items():
+        if guards.access_of(app, endpoint) in guards.WITHOUT_FORMS:
+            csrf.exempt(view)
 
 
 def _limit(app: Flask) -> None:
