@@ -32,6 +32,7 @@ from webapp.views.home import home
 from webapp.views.house import KEY
 from webapp.views.operators import operators
 from webapp.views.status import status
+from webapp.views.webhook import webhook
 
 ROOT = Path(__file__).resolve().parent.parent
 LARGEST_BODY = 16 * 1024
@@ -139,7 +140,7 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
     app.jinja_env.undefined = StrictUndefined
     present.register(app, clock)
     errors.register(app)
-    for blueprint in (home, connect, account, operators, api, status):
+    for blueprint in (home, connect, account, operators, api, status, webhook):
         app.register_blueprint(blueprint)
     app.add_url_rule(
         settings.callback_path, "connect.callback", callback, methods=["GET"], strict_slashes=True

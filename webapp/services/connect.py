@@ -34,6 +34,11 @@ class NeededScopeMissing(Exception):
 class DifferentAccount(Exception):
     """The sign-in was begun by one person's session and finished with another's account."""
 
+    def __init__(self, open_id: str) -> None:
+        """Take the open_id of the account that came back."""
+        super().__init__("another account")
+        self.open_id = open_id
+
 
 @dataclass(frozen=True)
 class Connected:
@@ -62,7 +67,7 @@ def connect(
         raise NeededScopeMissing
     if viewer is not None and viewer != tokens.open_id:
         _give_back(house, tokens)
-        raise DifferentAccount
+        raise DifferentAccount(str(tokens.open_id))
     try:
         return _store(house, tokens, asked, now)
     except IntegrityError:

@@ -135,12 +135,17 @@ def _rescued(house: House, result: Result, error: SQLAlchemyError) -> bool:
 
 
 def _came_late(house: House, result: Result) -> None:
-    """Give an orphan back to TikTok if the account was disconnected meanwhile."""
+    """Give an orphan back to TikTok if the grant was ended meanwhile, here or there."""
     if not isinstance(result.answer, TokenSet):
         return
     with reading() as session:
         kept = session.scalar(
-            select(User.id).where(User.id == result.claim.user_id, User.status.notin_(_ENDED))
+            select(User.id).where(
+                User.id == result.claim.user_id,
+                User.status.notin_(_ENDED),
+                # Wiped by TikTok's webhook: nobody holds the grant any more.
+                User.access_token.is_not(None),
+            )
         )
     log.info("refresh_came_late", open_id=result.claim.open_id, kept=kept is not None)
     if kept is not None:
