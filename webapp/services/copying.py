@@ -21,7 +21,7 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from webapp.database import Base, absolute_url, db, prepare, writing
@@ -43,11 +43,11 @@ class CannotCopy(Exception):
 
 @dataclass(frozen=True)
 class Copied:
-    """How far a copy is: rows written of one table."""
+    """How far a copy is."""
 
     table: str
+    #: Rows written so far, of all tables.
     rows: int
-    of: int
 
 
 def copy(house: House, url: str, root: Path) -> Iterator[Copied]:
@@ -56,14 +56,24 @@ def copy(house: House, url: str, root: Path) -> Iterator[Copied]:
     Both sides are committed after the last yield only, the target first. A relative SQLite path
     counts from `root`. Raises CannotCopy.
     """
+    try:
+        yield from _copy(house, url, root)
+    except SQLAlchemyError as error:
+        raise CannotCopy(f"a database refused ({type(error).__name__}); see its log") from None
+
+
+def _copy(house: House, url: str, root: Path) -> Iterator[Copied]:
     with _target(url, root) as target, writing(durable=True) as session:
         source = session.connection()
         _lock(source)
         _refuse_busy(house, session)
         with target.connect().execution_options(coatcheck_write="FULL") as there, there.begin():
             _refuse_filled(there)
+            rows = 0
             for table in _tables():
-                yield from _copy_table(source, there, table)
+                for written in _copy_table(source, there, table):
+                    rows += written
+                    yield Copied(table.name, rows)
             _compare(source, there)
             if target.dialect.name == "postgresql":
                 _set_sequences(there)
@@ -137,15 +147,14 @@ def _refuse_filled(there: Connection) -> None:
         raise CannotCopy(f"the other database is not empty: there are rows in {', '.join(filled)}")
 
 
-def _copy_table(source: Connection, there: Connection, table: Table) -> Iterator[Copied]:
+def _copy_table(source: Connection, there: Connection, table: Table) -> Iterator[int]:
+    """Copy a table by key and yield the rows of each batch."""
     (key,) = table.primary_key.columns
-    of, rows = _count(source, table), 0
     query = select(table).order_by(key).limit(BATCH)
     found = source.execute(query).all()
     while found:
         there.execute(insert(table), [dict(row._mapping) for row in found])
-        rows += len(found)
-        yield Copied(table.name, rows, of)
+        yield len(found)
         found = source.execute(query.where(key > found[-1]._mapping[key])).all()
 
 
