@@ -39,10 +39,13 @@ def run(once: bool) -> None:
     worker = Worker(at, app.app_context)
     due = lateness.overdue(at, at.clock()) if once else 0
     log.info("worker_started", once=once, rate=at.settings.refresh_rate)
-    with _signals() as asked, Progress("Refreshed", due) if once else nullcontext() as shown:
-        with ThreadPoolExecutor(1, thread_name_prefix="worker") as alone:
-            working = alone.submit(_in_context, app, worker, once)
-            _watch(working, worker, asked, shown)
+    with (
+        _signals() as asked,
+        Progress("Refreshed", due) if once else nullcontext() as shown,
+        ThreadPoolExecutor(1, thread_name_prefix="worker") as alone,
+    ):
+        working = alone.submit(_in_context, app, worker, once)
+        _watch(working, worker, asked, shown)
     if worker.refused is not None:
         _refuse_unfit(at)
     counts = worker.tally.taken()
