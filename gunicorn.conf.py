@@ -78,6 +78,9 @@ def on_starting(server: Any) -> None:
     logs.configure(settings)
     for doubt in doctor.doubts(settings):
         logging.getLogger("coatcheck").warning("%s – %s – %s", doubt.name, doubt.cause, doubt.mend)
+    if (found := doctor.whose(settings)) is not None:
+        # Pages are served all the same; only refreshing is refused.
+        logging.getLogger("coatcheck").error("%s – %s – %s", found.name, found.cause, found.mend)
 
 
 def _answer(sock: Any, status: int, reason: str, _message: str) -> None:

@@ -105,10 +105,8 @@ def _open_database(app: Flask) -> None:
 
 
 def _own_folder(app: Flask) -> Path:
-    """Return where this installation keeps files of its own: beside an SQLite database."""
     with app.app_context():
-        path = database.sqlite_path(db.engine)
-    return path.parent if path is not None else ROOT / "instance"
+        return database.own_folder(db.engine, ROOT)
 
 
 def _number_requests(app: Flask) -> None:

@@ -148,6 +148,12 @@ def sqlite_path(engine: Engine) -> Path | None:
     return Path(engine.url.database)
 
 
+def own_folder(engine: Engine, root: Path) -> Path:
+    """Return where an installation keeps files of its own: beside an SQLite database."""
+    path = sqlite_path(engine)
+    return path.parent if path is not None else root / "instance"
+
+
 def ensure_file(path: Path) -> None:
     """Make the SQLite file if it is not there: 0600, in a 0700 folder, in WAL mode.
 

@@ -147,7 +147,12 @@ def _claimed(house: House, user: User, *, back_off: bool) -> Claim | None:
     now = house.clock()
     if installation.fault(house) is not None or brakes.permit(house, 1, now).count == 0:
         return None
-    return claim_one(house, user.id, now, back_off=back_off)
+    claim = claim_one(house, user.id, now, back_off=back_off)
+    if claim is not None and installation.fault(house) is not None:
+        # The database was copied away in this very moment.
+        land(house, [Result(claim, NotSent(), now)])
+        return None
+    return claim
 
 
 def _best(house: House, user: User, min_ttl: timedelta, rejected: int | None) -> Access:

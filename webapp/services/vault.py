@@ -36,6 +36,24 @@ class Vault:
         """Return the public name of the key that seals."""
         return self._keyring.current
 
+    @property
+    def mark(self) -> str:
+        """Return how every sealed text begins that the first key has sealed."""
+        return self._keyring.mark
+
+    def knows(self, key_id: str) -> bool:
+        """Tell whether the key of this public name is among TOKEN_KEYS."""
+        return self._keyring.knows(key_id)
+
+    def resealed(self, user: User) -> dict[str, str]:
+        """Return the row's sealed columns under the first key. Raises CannotOpen."""
+        held = {"access_token": user.access_token, "refresh_token": user.refresh_token}
+        return {
+            column: self._seal(user.open_id, column, self._open(user, column, sealed))
+            for column, sealed in held.items()
+            if sealed is not None
+        }
+
     def columns(self, open_id: str, tokens: TokenSet, now: datetime) -> dict[str, Any]:
         """Return the column values that a new answer changes, sealed for this open_id.
 
