@@ -24,6 +24,8 @@ class Claim:
     """One connection that is ours to act on until the lease ends, as it was when we got it."""
 
     user_id: int
+    #: The person's, unique for ever: SQLite gives the id of a deleted row to the next one.
+    ticket: str
     open_id: str
     version: int
     #: Random; a failure is written only while the row still carries it.
@@ -92,6 +94,7 @@ def _opened(house: House, rows: Sequence[User], name: str, now: datetime) -> lis
     return [
         Claim(
             user_id=user.id,
+            ticket=user.ticket,
             open_id=user.open_id,
             version=user.version,
             name=name,

@@ -96,7 +96,7 @@ def _store(session: Session, house: House, result: Result, tokens: TokenSet) -> 
         tokens.refresh_expires_at or claim.refresh_expires_at,
         idle=claim.idle,
     )
-    return guarded.store(session, claim.user_id, claim.version, values)
+    return guarded.store(session, claim.user_id, claim.ticket, claim.version, values)
 
 
 def _mark(session: Session, result: Result, columns: dict[str, Any]) -> None:

@@ -41,7 +41,8 @@ def append(house: House, claim: Claim, tokens: TokenSet, now: datetime) -> None:
     Raises OSError if even that cannot be done.
     """
     values = house.vault.columns(claim.open_id, tokens, now)
-    line = {"user_id": claim.user_id, "version": claim.version} | {
+    row = {"user_id": claim.user_id, "ticket": claim.ticket, "version": claim.version}
+    line = row | {
         name: value.isoformat() if isinstance(value, datetime) else value
         for name, value in values.items()
     }
@@ -92,14 +93,16 @@ def _read(line: bytes) -> dict[str, Any] | None:
                 values[name] = datetime.fromisoformat(values[name])
         if not isinstance(values["user_id"], int) or not isinstance(values["version"], int):
             return None
+        if not isinstance(values["ticket"], str):
+            return None
         return dict(values)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
 def _store(session: Session, values: dict[str, Any]) -> bool:
-    user_id, version = values.pop("user_id"), values.pop("version")
+    user_id, ticket, version = (values.pop(name) for name in ("user_id", "ticket", "version"))
     values["next_at"] = schedule.next_refresh_at(
         values["refreshed_at"], values["access_expires_at"]
     )
-    return guarded.store(session, user_id, version, values)
+    return guarded.store(session, user_id, ticket, version, values)
