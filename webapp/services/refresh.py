@@ -124,7 +124,8 @@ def close_over(house: House, claim: Claim) -> bool:
     with writing() as session:
         session.execute(
             update(User)
-            .where(User.id == claim.user_id, User.version == claim.version)
+            .where(User.id == claim.user_id, User.claim == claim.name)
+            .where(User.version == claim.version)
             .values(verdicts.grant_is_over(now))
             .execution_options(synchronize_session=False)
         )
@@ -191,7 +192,7 @@ def _claimed(house: House, user: User, *, back_off: bool) -> Claim | None:
     now = house.clock()
     if installation.fault(house) is not None or brakes.permit(house, 1, now).count == 0:
         return None
-    return claim_one(house, user.id, now, back_off=back_off)
+    return claim_one(house, user.id, now, version=user.version, back_off=back_off)
 
 
 def _best(house: House, user: User, min_ttl: timedelta, rejected: int | None) -> Access:
