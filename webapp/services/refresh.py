@@ -190,9 +190,17 @@ def _renewed(
 
 def _claimed(house: House, user: User, *, back_off: bool) -> Claim | None:
     now = house.clock()
-    if installation.fault(house) is not None or brakes.permit(house, 1, now).count == 0:
+    if _is_held(user, now, back_off=back_off) or installation.fault(house) is not None:
+        return None
+    if brakes.permit(house, 1, now).count == 0:
         return None
     return claim_one(house, user.id, now, version=user.version, back_off=back_off)
+
+
+def _is_held(user: User, now: datetime, *, back_off: bool) -> bool:
+    """Tell whether a lease or the back-off keeps callers off; asked before a probe is taken."""
+    bound = user.claim is not None or (back_off and user.status == Status.FAILING)
+    return bound and user.next_at is not None and user.next_at > now
 
 
 def _best(house: House, user: User, min_ttl: timedelta, rejected: int | None) -> Access:

@@ -87,7 +87,7 @@ class Worker:
             free = WIDTH - self._busy
         now = self._house.clock()
         try:
-            permit = brakes.permit(self._house, free, now)
+            permit = brakes.permit(self._house, free, now, wanted=lambda: self._is_due(now))
             count = min(permit.count, self._pace.allowance(permit.pace), free)
             claims = claim_due(self._house, count, now) if count > 0 else []
         except SQLAlchemyError as error:
@@ -99,6 +99,10 @@ class Worker:
         for claim in claims:
             callers.submit(self._call, claim)
         return len(claims)
+
+    def _is_due(self, now: datetime) -> bool:
+        due = earliest(self._house)
+        return due is not None and due <= now
 
     def _call(self, claim: Claim) -> None:
         """Make the call of one claim, in a thread of its own, and queue what came of it."""
