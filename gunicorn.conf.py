@@ -16,6 +16,7 @@ from webapp import logs
 from webapp.cli.asking import words
 from webapp.services import doctor
 from webapp.views import headers
+from webapp.views.guards import KEY_ID
 
 load_dotenv(Path(__file__).with_name(".env"))
 
@@ -53,7 +54,8 @@ class Log(glogging.Logger):
     def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
         """Write one line a request: the query holds `code` and `state`, so it is left out.
 
-        Of a request that gunicorn refuses itself, `resp` and `environ` hold little; an error here
+        `key` is the public part of the service's key: which service got whose token, and when. Of
+        a request that gunicorn refuses itself, `resp` and `environ` hold little; an error here
         would cost its sender the answer.
         """
         structlog.get_logger("gunicorn.access").info(
@@ -64,6 +66,7 @@ class Log(glogging.Logger):
             bytes=getattr(resp, "sent", None),
             ms=round(request_time.total_seconds() * 1000),
             client=environ.get("REMOTE_ADDR"),
+            **({"key": environ[KEY_ID]} if KEY_ID in environ else {}),
         )
         # What this thread says before its next request must not bear this one's reference.
         structlog.contextvars.clear_contextvars()
@@ -82,6 +85,9 @@ def on_starting(server: Any) -> None:
     _headers.update(headers.always(settings))
     for doubt in doctor.doubts(settings):
         logging.getLogger("coatcheck").warning("%s – %s – %s", doubt.name, doubt.cause, doubt.mend)
+    if (found := doctor.whose(settings)) is not None:
+        # Pages are served all the same; only refreshing is refused.
+        logging.getLogger("coatcheck").error("%s – %s – %s", found.name, found.cause, found.mend)
 
 
 #: The security headers of every answer, for those that the app does not give itself.

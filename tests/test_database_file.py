@@ -13,13 +13,14 @@ import pytest
 from flask import Flask
 
 from tests.processes import Process, plain_environment
-from webapp.database import absolute_url, ensure_file, writing
+from webapp.database import writing
+from webapp.files import absolute_url, ensure_file
 from webapp.models import SpentState
 
 #: Waits for the file `go`, so that all begin in the same moment.
 MAKE = """
 import sys, pathlib
-from webapp.database import ensure_file
+from webapp.files import ensure_file
 folder = pathlib.Path(sys.argv[1])
 print("ready", flush=True)
 while not (folder / "go").exists():

@@ -13,7 +13,8 @@ from flask import Flask
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
-from webapp.database import db, reading, scrub, sqlite_path, writing
+from webapp.database import db, reading, scrub, writing
+from webapp.files import sqlite_path
 from webapp.models import SpentState
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)

@@ -15,7 +15,7 @@ from flask_migrate import Migrate
 from flask_wtf import CSRFProtect
 from jinja2 import StrictUndefined
 
-from webapp import cli, database, logs
+from webapp import cli, database, files, logs
 from webapp.clock import Clock, utc_now
 from webapp.database import db
 from webapp.services.house import House
@@ -25,11 +25,14 @@ from webapp.settings import Settings
 from webapp.tiktok import provider
 from webapp.views import errors, guards, headers, intake, present, visitor
 from webapp.views.account import account
+from webapp.views.api import api
 from webapp.views.connect import callback, connect
+from webapp.views.cookies import PeopleOnly
 from webapp.views.home import home
 from webapp.views.house import KEY
 from webapp.views.operators import operators
 from webapp.views.status import status
+from webapp.views.webhook import webhook
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -40,19 +43,25 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     app = Flask(
         "webapp", static_folder=str(ROOT / "static"), template_folder=str(ROOT / "templates")
     )
+    app.session_interface = PeopleOnly()
     app.config.from_mapping(_config(settings))
     _open_database(app)
     app.extensions[KEY] = House(
-        settings, provider.register(app, settings, clock), Vault(settings.token_keys), clock
+        settings,
+        provider.register(app, settings, clock),
+        Vault(settings.token_keys),
+        clock,
+        _own_folder(app),
     )
     _number_requests(app)
     intake.register(app)
     guards.register(app)
-    CSRFProtect(app)
+    csrf = CSRFProtect(app)
     headers.register(app, settings)
     login = LoginManager(app)
     visitor.register(login)
     _add_pages(app, settings, clock)
+    guards.exempt_from_csrf(app, csrf)
     _limit(app)
     cli.register(app)
     guards.require_access_everywhere(app)
@@ -81,7 +90,7 @@ def _config(settings: Settings) -> dict[str, Any]:
         "RATELIMIT_ENABLED": settings.ratelimit_enabled,
         # Its Retry-After would be on every answer, and over the one that a page chose.
         "RATELIMIT_HEADERS_ENABLED": False,
-        "SQLALCHEMY_DATABASE_URI": database.absolute_url(settings.database_url, ROOT),
+        "SQLALCHEMY_DATABASE_URI": files.absolute_url(settings.database_url, ROOT),
         "SQLALCHEMY_ENGINE_OPTIONS": database.engine_options(settings.database_url),
     }
 
@@ -91,6 +100,11 @@ def _open_database(app: Flask) -> None:
     Migrate(app, db, directory=str(MIGRATIONS))
     with app.app_context():
         database.prepare(db.engine)
+
+
+def _own_folder(app: Flask) -> Path:
+    with app.app_context():
+        return files.own_folder(db.engine, ROOT)
 
 
 def _number_requests(app: Flask) -> None:
@@ -107,7 +121,7 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
     app.jinja_env.undefined = StrictUndefined
     present.register(app, clock)
     errors.register(app)
-    for blueprint in (home, connect, account, operators, status):
+    for blueprint in (home, connect, account, operators, api, status, webhook):
         app.register_blueprint(blueprint)
     app.add_url_rule(
         settings.callback_path, "connect.callback", callback, methods=["GET"], strict_slashes=True

@@ -4,7 +4,8 @@ from alembic import context
 from sqlalchemy import Connection, text
 
 import webapp.models  # noqa: F401  (fills the metadata)
-from webapp.database import Base, db, ensure_file, sqlite_path
+from webapp.database import Base, db
+from webapp.files import ensure_file, sqlite_path
 
 #: Any fixed number: the lock of this project's migrations on a PostgreSQL server.
 _ADVISORY_LOCK = 7_046_029_254_386_353_131

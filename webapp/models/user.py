@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Index, Text, UniqueConstraint
+from sqlalchemy import Index, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.database import Base, UtcDateTime
@@ -36,6 +36,24 @@ class Health(StrEnum):
     RECONNECT = "reconnect"
     REVOKING = "revoking"
     REVOKED = "revoked"
+
+
+class Reason(StrEnum):
+    """Why a person must connect again; pages put it into words."""
+
+    #: TikTok refused the grant twice, a minute apart.
+    REFUSED = "refused"
+    #: The same, after a refresh whose answer was lost: most likely our doing, not theirs.
+    INTERRUPTED = "interrupted"
+    #: The grant's own end has passed.
+    GRANT_OVER = "grant_over"
+    # TikTok's webhook `authorization.removed`, by its number.
+    REMOVED_0 = "removed_0"
+    REMOVED_1 = "removed_1"
+    REMOVED_2 = "removed_2"
+    REMOVED_3 = "removed_3"
+    REMOVED_4 = "removed_4"
+    REMOVED_5 = "removed_5"
 
 
 class User(Base):
@@ -83,6 +101,15 @@ class User(Base):
     claim: Mapped[str | None] = mapped_column(Text)
     status: Mapped[str] = mapped_column(Text, default=Status.ACTIVE.value)
 
+    #: Why the person must come back, as one of our words (`Reason`); None while all is well.
+    reason: Mapped[str | None] = mapped_column(Text)
+    #: Since when the connection does not work: it left `active` then.
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: When TikTok first refused this version of the grant; a second time a minute later counts.
+    refused_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: A refresh was sent and its answer never seen, so TikTok may have rotated without us.
+    interrupted: Mapped[bool] = mapped_column(default=False, server_default=false())
+
     failures: Mapped[int] = mapped_column(default=0)
     #: TikTok's code of the last failure, or ours; never its text.
     last_error: Mapped[str | None] = mapped_column(Text)
@@ -118,6 +145,12 @@ class User(Base):
         if self.next_at is not None and self.next_at <= now:
             return Health.DUE
         return Health.FRESH
+
+    def ended(self, now: datetime) -> tuple[str | None, datetime | None]:
+        """Return why the person must come back, as a `Reason`, and since when; None: not known."""
+        if self.refresh_expires_at is not None and self.refresh_expires_at <= now:
+            return self.reason or Reason.GRANT_OVER.value, self.ended_at or self.refresh_expires_at
+        return self.reason, self.ended_at
 
     def grant_ending(self, now: datetime) -> bool:
         """Tell whether the grant itself ends soon, so that the person must come back."""

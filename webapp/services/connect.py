@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from webapp.database import writing
 from webapp.models import Status, User
 from webapp.services.house import House
-from webapp.services.refresh import next_refresh_at
+from webapp.services.schedule import next_refresh_at
 from webapp.tiktok.errors import TikTokError
 from webapp.tiktok.scopes import BASIC
 from webapp.tokens import TokenSet
@@ -33,6 +33,11 @@ class NeededScopeMissing(Exception):
 
 class DifferentAccount(Exception):
     """The sign-in was begun by one person's session and finished with another's account."""
+
+    def __init__(self, open_id: str) -> None:
+        """Take the open_id of the account that came back."""
+        super().__init__("another account")
+        self.open_id = open_id
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ def connect(
         raise NeededScopeMissing
     if viewer is not None and viewer != tokens.open_id:
         _settle(house, tokens, asked, now)
-        raise DifferentAccount
+        raise DifferentAccount(str(tokens.open_id))
     try:
         return _store(house, tokens, asked, now)
     except IntegrityError:
@@ -97,6 +102,8 @@ def _take_up(
     user.status = Status.ACTIVE
     user.failures = 0
     user.last_error = user.last_log_id = user.claim = None
+    user.reason = user.ended_at = user.refused_at = None
+    user.interrupted = False
     # An answer that says nothing of the grant's end must not inherit an older grant's.
     user.refresh_expires_at = None
     user.asked_scope = ",".join(sorted(asked))
@@ -121,6 +128,7 @@ def _new_row(session: Session, client_key: str, open_id: str, now: datetime) -> 
         scope="",
         version=0,
         refreshes=0,
+        interrupted=False,
     )
     session.add(user)
     return user

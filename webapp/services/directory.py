@@ -32,6 +32,9 @@ class Row:
     refreshed_at: datetime | None
     fingerprint: str | None
     last_error: str | None
+    #: Why the person must come back; None while all is well.
+    reason: str | None
+    next_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,16 @@ def owner(user_id: int) -> User:
     if user is None:
         raise LookupError("this person's row is gone")
     return user
+
+
+def name_of(house: House, open_id: str) -> str | None:
+    """Return the name of whoever has this open_id; None if nobody here has, or has no name."""
+    with reading() as session:
+        return session.scalar(
+            select(User.display_name).where(
+                User.client_key == house.settings.tiktok_client_key, User.open_id == open_id
+            )
+        )
 
 
 def page(
@@ -114,6 +127,8 @@ def own_data(user_id: int) -> dict[str, Any] | None:
         "access_refreshed": _text(user.refreshed_at),
         "access_ends": _text(user.access_expires_at),
         "connection_ends": _text(user.refresh_expires_at),
+        "access_ended": _text(user.ended_at),
+        "access_ended_because": user.reason,
         "last_used": _text(user.last_used_at),
         "access_refreshes": user.refreshes,
         "operator_since": _text(user.operator_since),
@@ -139,6 +154,8 @@ def _row(house: House, user: User, now: datetime) -> Row:
         refreshed_at=user.refreshed_at,
         fingerprint=house.vault.fingerprint(user),
         last_error=user.last_error,
+        reason=user.ended(now)[0],
+        next_at=user.next_at,
     )
 
 

@@ -1,43 +1,77 @@
-"""Ending a connection: TikTok is told first, then our copy is wiped, whatever TikTok answers."""
+"""Ending a connection: TikTok is told, then our copy is wiped, whatever TikTok answers.
+
+Where TikTok does not answer at all the sealed tokens wait, in `revoking`, for the worker to tell
+it again; after 24 hours they are wiped all the same. Nothing else is done with them meanwhile.
+"""
 
 from dataclasses import dataclass
 
 import structlog
 from sqlalchemy import delete as delete_rows
+from sqlalchemy import select
 
 from webapp.database import scrub, writing
 from webapp.models import BrowserSession, Status, User
+from webapp.services import schedule
+from webapp.services.claims import LEASE
 from webapp.services.house import House
 from webapp.services.vault import CannotOpen, HeldTokens
-from webapp.tiktok.errors import AccessRefused, TikTokError
+from webapp.services.verdicts import KEEP_REVOKING
+from webapp.tiktok.errors import AccessRefused, TikTokError, TryLater
+from webapp.tokens import TokenSet
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Which half worked. Our half always does: the tokens that were held are gone by now."""
+    """Which half worked."""
 
     #: TikTok confirmed the end, or held nothing to end.
     confirmed: bool
+    #: Our copy is wiped; False: TikTok did not answer and is told again for 24 hours.
+    forgotten: bool = True
     #: TikTok's code, or ours, when it did not confirm.
     code: str = ""
     log_id: str = ""
 
 
 def disconnect(house: House, user_id: int) -> Outcome:
-    """Revoke at TikTok (refreshing first if the access is over), then forget (rule 40).
+    """Revoke at TikTok (refreshing first if the access is over), then forget (rule 40)."""
+    user = _begin(house, user_id)
+    if user is None:
+        return Outcome(confirmed=True)
+    return finish(house, user)
 
-    Who connects again while TikTok is being told stays connected: that was their later wish.
-    """
-    began = _begin(user_id)
-    outcome = _tell_tiktok(house, began)
-    with writing() as session:
-        user = session.get(User, user_id, with_for_update=True)
-        if user is not None and not _connected_again(user, began):
-            house.vault.forget(user)
-            user.status = Status.REVOKED
-            log.info("disconnected", open_id=user.open_id, confirmed=outcome.confirmed)
+
+def finish(house: House, user: User) -> Outcome:
+    """Tell TikTok about a row in `revoking`, once, and write down what came of it."""
+    outcome = _tell_tiktok(house, user)
+    now = house.clock()
+    started = user.ended_at or now
+    patient = now - started < KEEP_REVOKING
+    with writing(durable=True) as session:
+        row = session.scalar(
+            select(User).where(User.id == user.id, User.status == Status.REVOKING).with_for_update()
+        )
+        if row is None:
+            return outcome
+        if outcome.forgotten or not patient:
+            house.vault.forget(row)
+            row.status = Status.REVOKED
+            outcome = Outcome(outcome.confirmed, True, outcome.code, outcome.log_id)
+        else:
+            row.claim = None
+            row.failures += 1
+            row.next_at = schedule.back_off(row.failures, now, None)
+        row.last_error = outcome.code or None
+        row.last_log_id = outcome.log_id or None
+    log.info(
+        "disconnected",
+        open_id=user.open_id,
+        confirmed=outcome.confirmed,
+        forgotten=outcome.forgotten,
+    )
     return outcome
 
 
@@ -53,51 +87,58 @@ def delete(house: House, user_id: int) -> Outcome:
 
 
 def _erased(user_id: int) -> bool:
-    """Erase the row and its sessions; False if it holds tokens again."""
+    """Erase the row and its sessions; False if they connected again meanwhile."""
     with writing() as session:
         user = session.get(User, user_id, with_for_update=True)
-        if user is not None and user.access_token is not None:
+        if user is not None and user.access_token and user.status != Status.REVOKING:
             return False
         session.execute(delete_rows(BrowserSession).where(BrowserSession.user_id == user_id))
         session.execute(delete_rows(User).where(User.id == user_id))
     return True
 
 
-def _begin(user_id: int) -> User | None:
-    """Mark the row, so that a refresh under way cannot bring the connection back."""
-    with writing() as session:
+def _begin(house: House, user_id: int) -> User | None:
+    """Mark the row, so that a refresh under way cannot bring the connection back.
+
+    If this process dies now, the worker takes over when the lease ends.
+    """
+    now = house.clock()
+    with writing(durable=True) as session:
         user = session.get(User, user_id, with_for_update=True)
-        if user is not None and user.access_token is not None:
-            user.status = Status.REVOKING
-            user.version += 1
-            user.claim = user.next_at = None
+        if user is None or user.access_token is None:
+            if user is not None:
+                house.vault.forget(user)
+                user.status = Status.REVOKED
+                user.reason = None
+            return None
+        if user.status != Status.REVOKING:
+            user.ended_at = now
+        user.status = Status.REVOKING
+        user.reason = user.claim = None
+        user.failures = 0
+        user.version += 1
+        user.next_at = now + LEASE
     return user
 
 
-def _connected_again(user: User, began: User | None) -> bool:
-    return user.status == Status.ACTIVE and (began is None or user.version != began.version)
-
-
-def _tell_tiktok(house: House, user: User | None) -> Outcome:
-    if user is None or user.access_token is None:
-        return Outcome(confirmed=True)
+def _tell_tiktok(house: House, user: User) -> Outcome:
     try:
         held = house.vault.load(user)
         if held is not None:
-            _revoke(house, held, over=_access_is_over(house, user))
+            _revoke(house, user, held)
     except CannotOpen:
         return Outcome(confirmed=False, code="cannot_open")
     except TikTokError as error:
         log.warning("revoke_failed", open_id=user.open_id, code=error.code, log_id=error.log_id)
-        return Outcome(confirmed=False, code=error.code, log_id=error.log_id)
+        answered = not isinstance(error, TryLater)
+        return Outcome(confirmed=False, forgotten=answered, code=error.code, log_id=error.log_id)
     return Outcome(confirmed=True)
 
 
-def _revoke(house: House, held: HeldTokens, *, over: bool) -> None:
-    """Revoke with an access token that works; TikTok takes no other (tiktok-contract: Revoke).
-
-    The tokens of a refresh on the way live only as long as this call: the row is on its way out.
-    """
+def _revoke(house: House, user: User, held: HeldTokens) -> None:
+    """Revoke with an access token that works; TikTok takes no other (tiktok-contract: Revoke)."""
+    now = house.clock()
+    over = user.access_expires_at is None or user.access_expires_at <= now
     if not over:
         try:
             house.provider.revoke(held.access_token)
@@ -105,8 +146,14 @@ def _revoke(house: House, held: HeldTokens, *, over: bool) -> None:
             over = True
     if over:
         renewed = house.provider.refresh(held.refresh_token or "")
+        _keep(house, user, renewed)
         house.provider.revoke(renewed.access_token)
 
 
-def _access_is_over(house: House, user: User) -> bool:
-    return user.access_expires_at is None or user.access_expires_at <= house.clock()
+def _keep(house: House, user: User, renewed: TokenSet) -> None:
+    """Seal the renewed pair into the row: if the revoke fails now, the old one is spent."""
+    now = house.clock()
+    with writing(durable=True) as session:
+        row = session.get(User, user.id, with_for_update=True)
+        if row is not None and row.status == Status.REVOKING:
+            house.vault.store(row, renewed, now)

@@ -1,6 +1,7 @@
 """What every act needs at hand, as one value; decides nothing itself."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from webapp.clock import Clock
 from webapp.services.vault import Vault
@@ -16,3 +17,10 @@ class House:
     provider: Provider
     vault: Vault = field(repr=False)
     clock: Clock
+    #: Where this installation keeps files of its own: the rescue file, its id.
+    folder: Path
+
+    @property
+    def rescue_file(self) -> Path:
+        """Where answers go that the database did not take."""
+        return self.folder / "rescue.jsonl"

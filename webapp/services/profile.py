@@ -5,7 +5,7 @@ import structlog
 from webapp.database import reading, writing
 from webapp.models import User
 from webapp.services.house import House
-from webapp.services.refresh import Busy, refresh
+from webapp.services.refresh import NotConnected, Pending, ReconnectRequired, fresh
 from webapp.services.vault import CannotOpen
 from webapp.tiktok.errors import AccessRefused, TikTokError
 from webapp.tiktok.provider import Profile
@@ -24,7 +24,7 @@ def update_profile(house: House, user_id: int) -> None:
         return
     try:
         profile = _ask(house, user)
-    except (TikTokError, Busy, CannotOpen) as error:
+    except (TikTokError, NotConnected, ReconnectRequired, Pending, CannotOpen) as error:
         log.warning(
             "profile_not_read",
             open_id=user.open_id,
@@ -45,8 +45,10 @@ def _ask(house: House, user: User) -> Profile | None:
             held.access_token, open_id=user.open_id, scopes=user.granted
         )
     except AccessRefused:
-        access_token = refresh(house, user.id)
-        return house.provider.user_info(access_token, open_id=user.open_id, scopes=user.granted)
+        renewed = fresh(house, user.open_id, rejected_version=user.version)
+        return house.provider.user_info(
+            renewed.access_token, open_id=user.open_id, scopes=renewed.scopes
+        )
 
 
 def _write(user_id: int, profile: Profile) -> None:

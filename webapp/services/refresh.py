@@ -1,154 +1,188 @@
-"""Refreshing one account: claim, call with nothing held, commit guarded by version.
+"""One refresh per account, from every door: page, API, worker, operator, command.
 
-Never calls TikTok inside a transaction, and never does anything between answer and commit.
+Claim, call with nothing held, land. Never calls TikTok inside a transaction.
 """
 
-import random
-import secrets
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 
 from webapp.database import reading, writing
 from webapp.models import Status, User
+from webapp.services import brakes, installation, verdicts
+from webapp.services.access import (
+    Access,
+    NotConnected,
+    Pending,
+    ReconnectRequired,
+    access,
+    at_hand,
+    is_good,
+    note_use,
+)
+from webapp.services.claims import SEND_WITHIN, Claim, claim_one
 from webapp.services.house import House
-from webapp.services.vault import HeldTokens
-from webapp.tiktok.errors import ConnectAgain, TikTokError, WrongAccount
-from webapp.tokens import TokenSet
+from webapp.services.landing import land
+from webapp.services.vault import CannotOpen
+from webapp.services.verdicts import CannotOpenRow, NotSent, Result
+from webapp.tiktok.errors import TikTokError, WrongAccount
+
+__all__ = [
+    "Access",
+    "CannotOpen",
+    "NotConnected",
+    "Pending",
+    "ReconnectRequired",
+    "attempt",
+    "close_over",
+    "fresh",
+]
 
 log = structlog.get_logger(__name__)
 
-#: Longer than a call may take, so that a claim outlives every call made under it.
-LEASE = timedelta(seconds=60)
-RETRY = timedelta(seconds=60)
+MIN_TTL = timedelta(seconds=300)
+#: How long a caller waits for whoever has the claim.
+PATIENCE = timedelta(seconds=10)
+_FIRST_LOOK, _LONGEST_LOOK = 0.03, 0.25
 
 
-class Busy(Exception):
-    """Somebody else is refreshing this account, or it holds nothing to refresh."""
+def fresh(
+    house: House,
+    open_id: str,
+    *,
+    min_ttl: timedelta = MIN_TTL,
+    rejected_version: int | None = None,
+    pressed: bool = False,
+) -> Access:
+    """Return an access token with at least `min_ttl` left, refreshing once for all who ask.
 
-
-@dataclass(frozen=True)
-class _Claim:
-    user_id: int
-    open_id: str
-    version: int
-    name: str
-    held: HeldTokens
-
-
-def next_refresh_at(now: datetime, expires_at: datetime) -> datetime:
-    """Return a random moment between 50 % and 75 % of the life that is left.
-
-    A fixed margin refreshes everybody who connected together in the same minute for ever.
+    `rejected_version`: TikTok answered 401 to that version, so it is refreshed however long it
+    has left; a newer one is returned as it is. `pressed`: a person asks, back-off does not bind.
+    A token that is still valid is returned with a warning while a better one cannot be had.
+    Raises NotConnected, ReconnectRequired, Pending, CannotOpen.
     """
-    return now + (expires_at - now) * random.uniform(0.5, 0.75)  # noqa: S311  (no secret)
+    user = _row(house, open_id)
+    if pressed:
+        rejected_version = user.version
+    found = at_hand(house, user, min_ttl, rejected_version, house.clock())
+    if found is None:
+        user = _renewed(house, user, min_ttl, rejected_version, back_off=not pressed)
+        found = _best(house, user, min_ttl, rejected_version)
+    note_use(user, house.clock())
+    return found
 
 
-def refresh(house: House, user_id: int) -> str:
-    """Refresh one account at TikTok and return its new plain access token.
-
-    Raises Busy if somebody else has the claim or there is no refresh token, CannotOpen if the
-    row was sealed under another key, and the provider's errors when TikTok did not give one.
-    """
-    claim = _claim(house, user_id)
+def attempt(house: House, claim: Claim) -> Result:
+    """Make the one call of a claim and return what came of it. Raises nothing, touches no row."""
+    now = house.clock()
     try:
-        tokens = house.provider.refresh(claim.held.refresh_token or "")
+        if now - claim.claimed_at > SEND_WITHIN:
+            raise NotSent
+        if claim.held is None or not claim.held.refresh_token:
+            raise CannotOpenRow
+        tokens = house.provider.refresh(claim.held.refresh_token)
         if tokens.open_id not in (None, claim.open_id):
-            raise WrongAccount("another_open_id")
-    except TikTokError as error:
-        _write_failure(house, claim, error)
-        raise
-    if not _commit(house, claim, tokens):
-        _orphaned(house, claim, tokens)
-        raise Busy
-    return tokens.access_token
+            raise WrongAccount("other_open_id")
+        return Result(claim, tokens, house.clock())
+    except (TikTokError, NotSent, CannotOpenRow) as error:
+        return Result(claim, error, house.clock())
+    except Exception as error:  # noqa: BLE001  whatever breaks here must give the claim back
+        log.error("refresh_broke", open_id=claim.open_id, error=type(error).__name__)
+        return Result(claim, error, house.clock())
 
 
-def _claim(house: House, user_id: int) -> _Claim:
+def close_over(house: House, claim: Claim) -> bool:
+    """Mark a grant whose own end has passed, without a call (rule 39). False: it has not."""
     now = house.clock()
-    name = secrets.token_hex(8)
-    with writing() as session:
-        user = session.scalar(
-            update(User)
-            .where(
-                User.id == user_id,
-                User.refresh_token.is_not(None),
-                User.status.in_((Status.ACTIVE, Status.FAILING)),
-                or_(User.claim.is_(None), User.next_at <= now),
-            )
-            .values(claim=name, next_at=now + LEASE)
-            .returning(User)
-        )
-        if user is None:
-            raise Busy
-        held = house.vault.load(user)
-    if held is None:
-        raise Busy
-    return _Claim(user.id, user.open_id, user.version, name, held)
-
-
-def _commit(house: House, claim: _Claim, tokens: TokenSet) -> bool:
-    """Store the answer if no other change of the grant came first, even when the lease is gone.
-
-    The refresh token that was spent is still the stored one then, so this answer is the only
-    valid grant (token-keeping: fencing by lease lost 50 of 50, guarding by version none).
-    """
-    now = house.clock()
-    with writing(durable=True) as session:
-        user = session.scalar(
-            select(User)
-            .where(User.id == claim.user_id, User.version == claim.version)
-            .with_for_update()
-        )
-        if user is None:
-            return False
-        house.vault.store(user, tokens, now)
-        user.next_at = next_refresh_at(now, tokens.access_expires_at)
-        user.claim = user.last_error = user.last_log_id = None
-        user.failures = 0
-        user.refreshes += 1
-        user.status = Status.ACTIVE
-    log.info("refreshed", open_id=claim.open_id, life_known=tokens.life_known)
-    return True
-
-
-def _write_failure(house: House, claim: _Claim, error: TikTokError) -> None:
-    now = house.clock()
-    ours = (
-        User.id == claim.user_id,
-        User.version == claim.version,
-        User.claim == claim.name,
-    )
+    if claim.refresh_expires_at is None or claim.refresh_expires_at > now:
+        return False
     with writing() as session:
         session.execute(
             update(User)
-            .where(*ours)
-            .values(
-                claim=None,
-                next_at=now + RETRY,
-                failures=User.failures + 1,
-                status=Status.FAILING if isinstance(error, ConnectAgain) else User.status,
-                last_error=error.code,
-                last_log_id=error.log_id,
+            .where(User.id == claim.user_id, User.claim == claim.name)
+            .where(User.version == claim.version)
+            .values(verdicts.grant_is_over(now))
+            .execution_options(synchronize_session=False)
+        )
+    log.warning("grant_over", open_id=claim.open_id)
+    return True
+
+
+def _row(house: House, open_id: str) -> User:
+    with reading() as session:
+        user = session.scalar(
+            select(User).where(
+                User.client_key == house.settings.tiktok_client_key, User.open_id == open_id
             )
         )
-    log.warning("refresh_failed", open_id=claim.open_id, code=error.code, log_id=error.log_id)
+    if user is None:
+        raise NotConnected
+    return user
 
 
-def _orphaned(house: House, claim: _Claim, tokens: TokenSet) -> None:
-    """A reconnect or a disconnect came first: keep theirs; give ours back after a disconnect.
+def _renewed(
+    house: House, user: User, min_ttl: timedelta, rejected: int | None, *, back_off: bool
+) -> User:
+    """Refresh, or wait for whoever does; return the row as it is afterwards."""
+    end = house.clock() + PATIENCE
+    look = _FIRST_LOOK
+    while True:
+        claim = _claimed(house, user, back_off=back_off)
+        if claim is not None:
+            if not close_over(house, claim):
+                land(house, [attempt(house, claim)])
+            return _row(house, user.open_id)
+        user = _row(house, user.open_id)
+        now = house.clock()
+        waiting = user.claim is not None and user.next_at is not None and user.next_at > now
+        if is_good(user, min_ttl, rejected, now) or not waiting or now >= end:
+            return user
+        _pause(look)
+        look = min(look * 1.5, _LONGEST_LOOK)
 
-    A disconnect that is still under way counts too: the tokens it holds may be dead already.
-    """
-    with reading() as session:
-        user = session.get(User, claim.user_id)
-        ended = user is None or user.access_token is None or user.status == Status.REVOKING
-    log.info("refresh_came_late", open_id=claim.open_id, ended=ended)
-    if not ended:
-        return
-    try:
-        house.provider.revoke(tokens.access_token)
-    except TikTokError as error:
-        log.warning("orphan_not_revoked", open_id=claim.open_id, code=error.code)
+
+def _claimed(house: House, user: User, *, back_off: bool) -> Claim | None:
+    now = house.clock()
+    if _is_held(user, now, back_off=back_off) or installation.fault(house) is not None:
+        return None
+    if brakes.permit(house, 1, now).count == 0:
+        return None
+    claim = claim_one(house, user.id, now, version=user.version, back_off=back_off)
+    if claim is not None and installation.fault(house) is not None:
+        # The database was copied away in this very moment.
+        land(house, [Result(claim, NotSent(), now)])
+        return None
+    return claim
+
+
+def _is_held(user: User, now: datetime, *, back_off: bool) -> bool:
+    """Tell whether a lease or the back-off keeps callers off; asked before a probe is taken."""
+    bound = user.claim is not None or (back_off and user.status == Status.FAILING)
+    return bound and user.next_at is not None and user.next_at > now
+
+
+def _best(house: House, user: User, min_ttl: timedelta, rejected: int | None) -> Access:
+    """Return the token that is there after all that could be done. Raises Pending and the rest."""
+    now = house.clock()
+    found = at_hand(house, user, min_ttl, rejected, now)
+    if found is not None:
+        return found
+    refused = rejected is not None and user.version <= rejected
+    if not refused and user.access_expires_at is not None and user.access_expires_at > now:
+        return access(house, user, min_ttl, now, "refresh_pending")
+    raise Pending(_wait(user, now), user.last_error or "refreshing")
+
+
+def _wait(user: User, now: datetime) -> timedelta:
+    """Return when asking again makes sense: after a lease or a back-off, else after a probe."""
+    bound = user.claim is not None or user.status == Status.FAILING
+    if not bound or user.next_at is None:
+        # Its next time may be hours ahead: what is in the way is the breaker or the installation.
+        return brakes.PROBE_EVERY
+    return max(user.next_at - now, timedelta(seconds=1))
+
+
+_pause: Callable[[float], object] = threading.Event().wait

@@ -9,7 +9,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp.database import db, reading, sqlite_path
+from webapp.database import db, reading
+from webapp.files import sqlite_path
 from webapp.models import User
 from webapp.services.house import House
 from webapp.services.vault import CannotOpen

@@ -5,6 +5,7 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -35,21 +36,47 @@ class Vault:
         """Return the public name of the key that seals."""
         return self._keyring.current
 
-    def store(self, user: User, tokens: TokenSet, now: datetime) -> None:
-        """Put a new answer into the row and count its version up.
+    @property
+    def mark(self) -> str:
+        """Return how every sealed text begins that the first key has sealed."""
+        return self._keyring.mark
 
-        What the answer left out is kept: the refresh token (rule 38), the scopes, the end of the
-        grant. An empty text never overwrites (rule 26).
+    def knows(self, key_id: str) -> bool:
+        """Tell whether the key of this public name is among TOKEN_KEYS."""
+        return self._keyring.knows(key_id)
+
+    def resealed(self, user: User) -> dict[str, str]:
+        """Return the row's sealed columns under the first key. Raises CannotOpen."""
+        held = {"access_token": user.access_token, "refresh_token": user.refresh_token}
+        return {
+            column: self._seal(user.open_id, column, self._open(user.open_id, column, sealed))
+            for column, sealed in held.items()
+            if sealed is not None
+        }
+
+    def columns(self, open_id: str, tokens: TokenSet, now: datetime) -> dict[str, Any]:
+        """Return the column values that a new answer changes, sealed for this open_id.
+
+        What the answer left out is kept, so it is not among them: the refresh token (rule 38),
+        the scopes, the end of the grant. An empty text never overwrites (rule 26).
         """
-        user.access_token = self._seal(user, "access_token", tokens.access_token)
+        values: dict[str, Any] = {
+            "access_token": self._seal(open_id, "access_token", tokens.access_token),
+            "access_expires_at": tokens.access_expires_at,
+            "refreshed_at": now,
+        }
         if tokens.refresh_token:
-            user.refresh_token = self._seal(user, "refresh_token", tokens.refresh_token)
+            values["refresh_token"] = self._seal(open_id, "refresh_token", tokens.refresh_token)
         if tokens.scopes is not None:
-            user.scope = ",".join(sorted(tokens.scopes))
+            values["scope"] = ",".join(sorted(tokens.scopes))
         if tokens.refresh_expires_at is not None:
-            user.refresh_expires_at = tokens.refresh_expires_at
-        user.access_expires_at = tokens.access_expires_at
-        user.refreshed_at = now
+            values["refresh_expires_at"] = tokens.refresh_expires_at
+        return values
+
+    def store(self, user: User, tokens: TokenSet, now: datetime) -> None:
+        """Put a new answer into the row and count its version up."""
+        for column, value in self.columns(user.open_id, tokens, now).items():
+            setattr(user, column, value)
         user.version += 1
 
     def load(self, user: User) -> HeldTokens | None:
@@ -58,9 +85,14 @@ class Vault:
             return None
         refresh = user.refresh_token
         return HeldTokens(
-            access_token=self._open(user, "access_token", user.access_token),
-            refresh_token=refresh and self._open(user, "refresh_token", refresh),
+            access_token=self.access_token(user.open_id, user.access_token),
+            refresh_token=refresh
+            and self._keyring.open(refresh, open_id=user.open_id, column="refresh_token"),
         )
+
+    def access_token(self, open_id: str, sealed: str) -> str:
+        """Return the plain access token of a row that was read in part. Raises CannotOpen."""
+        return self._keyring.open(sealed, open_id=open_id, column="access_token")
 
     def forget(self, user: User) -> None:
         """Wipe the row's tokens and count its version up, so that no late answer comes back."""
@@ -88,8 +120,8 @@ class Vault:
         mac = hmac.new(user.open_id.encode(), held.access_token.encode(), hashlib.sha256)
         return mac.hexdigest()[:8]
 
-    def _seal(self, user: User, column: str, plain: str) -> str:
-        return self._keyring.seal(plain, open_id=user.open_id, column=column)
+    def _open(self, open_id: str, column: str, sealed: str) -> str:
+        return self._keyring.open(sealed, open_id=open_id, column=column)
 
-    def _open(self, user: User, column: str, sealed: str) -> str:
-        return self._keyring.open(sealed, open_id=user.open_id, column=column)
+    def _seal(self, open_id: str, column: str, plain: str) -> str:
+        return self._keyring.seal(plain, open_id=open_id, column=column)

@@ -13,6 +13,7 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"0", "false", "no", "off"})
 _SCOPE = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
+_INSTANCE = re.compile(r"[A-Za-z0-9-]{8,64}")
 _EMAIL = re.compile(r"[^@\s<>\"]+@[^@\s<>\"]+\.[^@\s<>\".]+")
 
 
@@ -85,6 +86,12 @@ def _email(value: Any) -> Any:
     return value
 
 
+def _instance(value: Any) -> Any:
+    if value and not _INSTANCE.fullmatch(str(value)):
+        refuse("is no installation's id", "use 8 to 64 letters, digits and dashes, or remove it")
+    return value
+
+
 Flag = Annotated[bool, BeforeValidator(_flag)]
 LogLevel = Annotated[str, BeforeValidator(_level)]
 Scopes = Annotated[tuple[str, ...], BeforeValidator(_scopes)]
@@ -94,5 +101,8 @@ Email = Annotated[str, BeforeValidator(_email)]
 Days = Annotated[int, BeforeValidator(_number(1, 365))]
 Hours = Annotated[int, BeforeValidator(_number(1, 8760))]
 Hops = Annotated[int, BeforeValidator(_number(0, 10))]
+InstanceId = Annotated[str, BeforeValidator(_instance)]
+Rate = Annotated[int, BeforeValidator(_number(1, 10_000))]
+IdleDays = Annotated[int, BeforeValidator(_number(0, 3650))]
 Port = Annotated[int, BeforeValidator(_number(1, 65535))]
 lower_format = BeforeValidator(_format)

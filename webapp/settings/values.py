@@ -28,8 +28,11 @@ from webapp.settings.readings import (
     Flag,
     Hops,
     Hours,
+    IdleDays,
+    InstanceId,
     LogLevel,
     Port,
+    Rate,
     RequiredScopes,
     Scopes,
     ShortName,
@@ -70,6 +73,10 @@ class Settings(BaseSettings):
     token_keys: SealingKeys
     #: May hold a password, so it stays out of the repr; so does the storage below.
     database_url: DatabaseUrl = Field(default="sqlite:///instance/app.db", repr=False)
+    #: Empty: made at the first start and kept in the installation's own folder.
+    instance_id: InstanceId = ""
+    refresh_rate: Rate = 8
+    refresh_idle_days: IdleDays = 0
     session_days: Days = 30
     session_idle_hours: Hours = 72
     proxy_hops: Hops = 0

@@ -25,6 +25,11 @@ _Address = tuple[
 ]
 
 
+#: A look-up costs a thread; a worker makes hundreds of calls a second to one host.
+_KNOWN_SECONDS = 10.0
+_addresses: dict[tuple[str, int], tuple[float, Sequence[_Address]]] = {}
+
+
 class Origin(NamedTuple):
     """Where a connection leads."""
 
@@ -145,7 +150,7 @@ class _BoundedReader(io.RawIOBase):
 
 def _reach(host: str, port: int, deadline: Deadline) -> socket.socket:
     """Connect to the first address that answers; each gets an even share of what is left."""
-    addresses = _look_up(host, port, deadline)
+    addresses = _known(host, port) or _look_up(host, port, deadline)
     failure: OSError = OSError("no address")
     for position, (family, kind, protocol, _name, address) in enumerate(addresses):
         sock = socket.socket(family, kind, protocol)
@@ -158,7 +163,14 @@ def _reach(host: str, port: int, deadline: Deadline) -> socket.socket:
             failure = error
         else:
             return sock
+    _addresses.pop((host, port), None)
     raise failure
+
+
+def _known(host: str, port: int) -> Sequence[_Address]:
+    """Return what the last look-up found, if that was just now; empty if not."""
+    since, addresses = _addresses.get((host, port), (0.0, ()))
+    return addresses if monotonic() - since < _KNOWN_SECONDS else ()
 
 
 def _look_up(host: str, port: int, deadline: Deadline) -> Sequence[_Address]:
@@ -182,4 +194,5 @@ def _look_up(host: str, port: int, deadline: Deadline) -> Sequence[_Address]:
         raise TimeoutError from None
     if isinstance(addresses, OSError):
         raise addresses
+    _addresses[host, port] = (monotonic(), addresses)
     return addresses

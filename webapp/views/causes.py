@@ -156,7 +156,7 @@ CONNECT_CAUSES: dict[str, Cause] = {
             "We changed nothing.",
             (
                 "To stay with this one, sign out at tiktok.com first, then try again.",
-                "To connect the other one, sign out of this site first.",
+                "To connect the other one, tick “Use a different TikTok account” on the next page.",
             ),
             "Try again",
         ),

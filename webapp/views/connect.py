@@ -88,8 +88,8 @@ def callback() -> Response:
         return _page_for(error)
     except connecting.NeededScopeMissing:
         return page("basic_missing")
-    except connecting.DifferentAccount:
-        return page("other_account")
+    except connecting.DifferentAccount as other:
+        return _other_account(other.open_id)
     return _welcome(done)
 
 
@@ -127,6 +127,16 @@ def _connect(attempt: attempts.Attempt, code: str) -> connecting.Connected:
     done = connecting.connect(ours, tokens, attempt.scopes, expected, ours.clock())
     update_profile(ours, done.user_id)
     return done
+
+
+def _other_account(open_id: str) -> Response:
+    """Return the page that names both accounts, as far as this browser may know them."""
+    present = visitor()
+    return page(
+        "other_account",
+        signed_in_as=directory.name_of(house(), open_id) or "",
+        belongs_to=(present.name if present else None) or "",
+    )
 
 
 def _page_for(error: TikTokError) -> Response:

@@ -1,0 +1,24 @@
+"""The keys by which other services ask for tokens; holds their hashes, never a key."""
+
+from datetime import datetime
+
+from sqlalchemy import Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.database import Base, UtcDateTime
+
+
+class ServiceKey(Base):
+    """One named key of one service."""
+
+    __tablename__ = "service_keys"
+
+    #: The public part of the key, by which its row is found.
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    name: Mapped[str] = mapped_column(Text, unique=True)
+    #: SHA-256 of the whole key, hex.
+    digest: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    #: Written at most hourly.
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -1,0 +1,160 @@
+"""Breaker and pace, shared by all processes through one row; judges outcomes, never a person."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from webapp.database import reading, writing
+from webapp.models import Brakes
+from webapp.services.house import House
+
+log = structlog.get_logger(__name__)
+
+PROBE_EVERY = timedelta(seconds=30)
+#: How many outcomes are remembered, and how many it takes to judge by them.
+WINDOW = 50
+ENOUGH = 20
+#: Above this share of refused grants nobody is marked: it is not the people.
+MASS = 0.3
+#: From this share of failures the breaker opens.
+FAILING = 0.8
+_SLOWEST = 1 / 64
+_PACE_A_MINUTE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one refresh tells about TikTok as a whole."""
+
+    #: o ok · g grant refused · t transient or ambiguous · k cannot be opened · empty: nothing.
+    letter: str = ""
+    #: TikTok's code when it does not accept this app: opens the breaker at once.
+    config: str = ""
+    throttled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """What may go out now."""
+
+    #: How many refreshes may be claimed, of those asked for.
+    count: int
+    #: The part of REFRESH_RATE that is allowed, over 0 to 1.
+    pace: float
+    #: Why the breaker is open, and until when nothing goes out; None: closed.
+    reason: str | None = None
+    until: datetime | None = None
+
+
+def permit(
+    house: House, asked: int, now: datetime, *, wanted: Callable[[], bool] = lambda: True
+) -> Permit:
+    """Return how many refreshes may go out; while the breaker is open one every 30 s (a probe).
+
+    `wanted` is asked before the probe is taken: one that nobody can use is lost for 30 s.
+    """
+    brakes = look(house)
+    if brakes.open_reason is None:
+        return Permit(asked, pace(brakes, now))
+    if brakes.probe_at is not None and brakes.probe_at > now:
+        return Permit(0, pace(brakes, now), brakes.open_reason, brakes.probe_at)
+    got = _take_probe(brakes, now) if asked and wanted() else False
+    return Permit(int(got), pace(brakes, now), brakes.open_reason, now + PROBE_EVERY)
+
+
+def look(house: House) -> Brakes:
+    """Return the row, detached; made at the first look."""
+    key = house.settings.tiktok_client_key
+    with reading() as session:
+        found = session.get(Brakes, key)
+    if found is not None:
+        return found
+    made = Brakes(client_key=key, recent="", pace=1.0)
+    try:
+        with writing() as session:
+            session.add(made)
+    except IntegrityError:
+        return look(house)
+    return made
+
+
+def pace(brakes: Brakes, now: datetime) -> float:
+    """Return the part of REFRESH_RATE that is allowed: it grows back by a tenth a minute."""
+    if brakes.pace_at is None:
+        return 1.0
+    minutes = max(0.0, (now - brakes.pace_at).total_seconds() / 60)
+    return min(1.0, brakes.pace + minutes * _PACE_A_MINUTE)
+
+
+def is_mass_rejection(recent: str) -> bool:
+    """Tell whether TikTok refuses so many grants that it cannot be the people."""
+    return len(recent) >= ENOUGH and recent.count("g") / len(recent) > MASS
+
+
+def recent_of(session: Session, house: House) -> str:
+    """Return the letters of the last outcomes."""
+    key = house.settings.tiktok_client_key
+    return session.scalar(select(Brakes.recent).where(Brakes.client_key == key)) or ""
+
+
+def note(session: Session, house: House, outcomes: Sequence[Outcome], now: datetime) -> None:
+    """Remember the outcomes in the caller's transaction; open or close the breaker by them."""
+    brakes = session.scalar(
+        select(Brakes)
+        .where(Brakes.client_key == house.settings.tiktok_client_key)
+        .with_for_update()
+    )
+    if brakes is None:
+        brakes = Brakes(client_key=house.settings.tiktok_client_key, recent="", pace=1.0)
+        session.add(brakes)
+    letters = "".join(each.letter for each in outcomes)
+    brakes.recent = (brakes.recent + letters)[-WINDOW:]
+    if any(each.throttled for each in outcomes):
+        brakes.pace = max(_SLOWEST, pace(brakes, now) / 2)
+        brakes.pace_at = now
+    config = next((each.config for each in outcomes if each.config), "")
+    # An answer about a grant, even a refusal, shows a TikTok that is there and accepts this app.
+    if brakes.open_reason is not None and not config and ("o" in letters or "g" in letters):
+        _close(brakes, letters)
+    elif config or _share(brakes.recent, "t") or _share(brakes.recent, "k"):
+        _open(brakes, "config" if config else _worst(brakes.recent), config, now)
+
+
+def _take_probe(brakes: Brakes, now: datetime) -> bool:
+    """Take the one probe of this half minute; False if another process was quicker."""
+    with writing() as session:
+        taken = session.scalar(
+            update(Brakes)
+            .where(Brakes.client_key == brakes.client_key, Brakes.probe_at <= now)
+            .values(probe_at=now + PROBE_EVERY)
+            .returning(Brakes.client_key)
+        )
+    return taken is not None
+
+
+def _share(recent: str, letter: str) -> bool:
+    return len(recent) >= ENOUGH and recent.count(letter) / len(recent) >= FAILING
+
+
+def _worst(recent: str) -> str:
+    return "transient" if recent.count("t") >= recent.count("k") else "key"
+
+
+def _open(brakes: Brakes, reason: str, code: str, now: datetime) -> None:
+    if brakes.open_reason is None:
+        brakes.open_since = now
+        log.error("breaker_opened", reason=reason, code=code)
+    brakes.open_reason = reason
+    brakes.open_code = code or None
+    brakes.probe_at = now + PROBE_EVERY
+
+
+def _close(brakes: Brakes, letters: str) -> None:
+    log.warning("breaker_closed", reason=brakes.open_reason, code=brakes.open_code)
+    brakes.open_reason = brakes.open_code = brakes.open_since = brakes.probe_at = None
+    brakes.recent = letters[-WINDOW:]

@@ -1,0 +1,138 @@
+"""Who may act on a connection now: one conditional UPDATE, never a broker; calls nobody."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Select, and_, case, or_, select, true, update
+
+from webapp.database import writing
+from webapp.models import Status, User
+from webapp.services.house import House
+from webapp.services.vault import CannotOpen, HeldTokens
+
+#: Whole HTTP call (10 s) < SEND_WITHIN < LEASE, so that a call ends while its claim holds.
+SEND_WITHIN = timedelta(seconds=20)
+LEASE = timedelta(seconds=60)
+
+_KEPT = (Status.ACTIVE, Status.FAILING)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One connection that is ours to act on until the lease ends, as it was when we got it."""
+
+    user_id: int
+    #: The person's, unique for ever: SQLite gives the id of a deleted row to the next one.
+    ticket: str
+    open_id: str
+    version: int
+    #: Random; a failure is written only while the row still carries it.
+    name: str
+    claimed_at: datetime
+    status: Status
+    #: None: sealed under a key that is not here.
+    held: HeldTokens | None = field(repr=False)
+    access_expires_at: datetime | None
+    refresh_expires_at: datetime | None
+    ended_at: datetime | None
+    failures: int
+    refused_at: datetime | None
+    #: Nobody has used it for REFRESH_IDLE_DAYS: it is only kept alive.
+    idle: bool
+    #: An earlier refresh of this version went out and its answer was never seen.
+    interrupted: bool
+
+
+def claim_due(house: House, most: int, now: datetime) -> list[Claim]:
+    """Claim up to `most` connections whose time has come, the longest overdue first."""
+    due = (
+        select(User.id)
+        .where(User.next_at <= now, User.client_key == house.settings.tiktok_client_key)
+        .order_by(User.next_at)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    return _claim(house, due, true(), now)
+
+
+def claim_one(
+    house: House,
+    user_id: int,
+    now: datetime,
+    *,
+    version: int | None = None,
+    back_off: bool = True,
+) -> Claim | None:
+    """Claim one connection on demand; None if somebody has it, or nothing can be refreshed.
+
+    `version`: the one that is to be replaced; None too if somebody has replaced it already.
+
+    `back_off`: a connection that failed lately is left alone until its next try is due, whoever
+    asks; False for a person who presses a button.
+    """
+    free: ColumnElement[bool] = or_(User.claim.is_(None), User.next_at <= now)
+    if back_off:
+        free = and_(free, or_(User.status != Status.FAILING, User.next_at <= now))
+    if version is not None:
+        free = and_(free, User.version == version)
+    one = select(User.id).where(User.id == user_id)
+    found = _claim(house, one, and_(free, User.status.in_(_KEPT)), now)
+    # Somebody asks for it, so it is not left idle.
+    return replace(found[0], idle=False) if found else None
+
+
+def _claim(house: House, ids: Select[int], free: ColumnElement[bool], now: datetime) -> list[Claim]:
+    name = secrets.token_hex(8)
+    with writing() as session:
+        rows = session.scalars(
+            update(User)
+            .where(User.id.in_(ids), free)
+            .where(or_(User.refresh_token.is_not(None), User.status == Status.REVOKING))
+            .values(
+                claim=name,
+                next_at=now + LEASE,
+                # A claim that nobody gave back belonged to a process that died in mid-call.
+                interrupted=case((User.claim.is_not(None), True), else_=User.interrupted),
+            )
+            .returning(User)
+            .execution_options(synchronize_session=False)
+        ).all()
+    return _opened(house, rows, name, now)
+
+
+def _opened(house: House, rows: Sequence[User], name: str, now: datetime) -> list[Claim]:
+    return [
+        Claim(
+            user_id=user.id,
+            ticket=user.ticket,
+            open_id=user.open_id,
+            version=user.version,
+            name=name,
+            claimed_at=now,
+            status=Status(user.status),
+            held=_held(house, user),
+            access_expires_at=user.access_expires_at,
+            refresh_expires_at=user.refresh_expires_at,
+            ended_at=user.ended_at,
+            failures=user.failures,
+            refused_at=user.refused_at,
+            interrupted=user.interrupted,
+            idle=_is_idle(house, user, now),
+        )
+        for user in rows
+    ]
+
+
+def _is_idle(house: House, user: User, now: datetime) -> bool:
+    days = house.settings.refresh_idle_days
+    used = max(user.last_used_at or user.connected_at, user.connected_at)
+    return days > 0 and now - used > timedelta(days=days)
+
+
+def _held(house: House, user: User) -> HeldTokens | None:
+    try:
+        return house.vault.load(user)
+    except CannotOpen:
+        return None

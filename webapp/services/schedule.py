@@ -1,0 +1,44 @@
+"""When to act next: spread refreshes, bounded back-off; pure arithmetic, reads no clock."""
+
+import random
+from datetime import datetime, timedelta
+
+#: The longest wait between two tries of one connection, in seconds.
+LONGEST_WAIT = 900
+#: The shortest, so that a quarter of a life that is over does not make a storm.
+SHORTEST_WAIT = 15
+_dice = random.SystemRandom()
+
+
+def next_refresh_at(now: datetime, expires_at: datetime) -> datetime:
+    """Return a random moment between 50 % and 75 % of the life that is left.
+
+    A fixed margin refreshes everybody who connected together in the same minute for ever.
+    """
+    return now + (expires_at - now) * _dice.uniform(0.5, 0.75)
+
+
+def keep_alive_at(
+    now: datetime, access_ends: datetime, grant_ends: datetime | None, *, idle: bool
+) -> datetime:
+    """Return when to refresh next; a connection that nobody uses only before its grant ends."""
+    if idle and grant_ends is not None and grant_ends > access_ends:
+        return next_refresh_at(now, grant_ends)
+    return next_refresh_at(now, access_ends)
+
+
+def back_off(failures: int, now: datetime, access_ends: datetime | None) -> datetime:
+    """Return when to try again after so many failures: min(60·2^k, 900) s, half of it random.
+
+    Never more than a quarter of the life that is left, so that at least four tries fit into it.
+    """
+    seconds = float(min(60 * 2 ** min(failures, 10), LONGEST_WAIT))
+    if access_ends is not None and access_ends > now:
+        quarter = (access_ends - now).total_seconds() / 4
+        seconds = min(seconds, max(quarter, SHORTEST_WAIT))
+    return now + timedelta(seconds=seconds / 2 + _dice.uniform(0, seconds / 2))
+
+
+def soon(now: datetime) -> datetime:
+    """Return the moment of the one quick retry after an answer that was lost: in 2 to 5 s."""
+    return now + timedelta(seconds=_dice.uniform(2, 5))

@@ -1,0 +1,202 @@
+"""`flask tokens run`: refreshes all that is due, in its own process; never inside gunicorn.
+
+One thread claims, many call, one commits in groups. Claims exactly what it can send.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from webapp.database import reading
+from webapp.models import Status, User
+from webapp.services import brakes, disconnect, installation, rescue
+from webapp.services.claims import Claim, claim_due
+from webapp.services.committer import Committer, Context
+from webapp.services.house import House
+from webapp.services.lateness import earliest, lag
+from webapp.services.pace import Pace, Tally
+from webapp.services.refresh import attempt, close_over
+from webapp.services.verdicts import NotSent, Result
+
+__all__ = ["Worker", "lag"]
+
+log = structlog.get_logger(__name__)
+
+#: Calls under way at once; at 300 ms each that is 850 refreshes a second.
+WIDTH = 256
+#: The longest sleep between two looks at the table, in seconds.
+LOOK_EVERY = 1.0
+TELL_EVERY = 60.0
+BEAT_EVERY = 3600.0
+
+
+class Worker:
+    """One process that keeps connections fresh until it is told to stop."""
+
+    def __init__(self, house: House, context: Context) -> None:
+        """Take the house, and what opens an app context in a thread."""
+        self._house = house
+        self._context = context
+        self._stop = threading.Event()
+        self._busy = 0
+        self._lock = threading.Lock()
+        self._pace = Pace(house.settings.refresh_rate)
+        self._told: dict[str, int] = {}
+        self._told_at = self._beat_at = time.monotonic()
+        self.tally = Tally()
+        self._committer = Committer(house, context, self.tally, self._free)
+        #: Why it ended by itself; None: it did not.
+        self.refused: installation.Mismatch | None = None
+
+    def stop(self) -> None:
+        """Claim nothing more; calls under way are finished and committed."""
+        self._stop.set()
+
+    def run(self, *, once: bool = False, tell: Callable[[Tally], None] | None = None) -> None:
+        """Work until stopped; `once`: until nothing is due. `tell` is called after each look.
+
+        Ends at once, with `refused` set, where the database does not belong to this installation.
+        """
+        self.refused = installation.fault(self._house)
+        if self.refused is not None:
+            return
+        installation.beat(self._house)
+        rescue.replay(self._house)
+        self._committer.start()
+        try:
+            with ThreadPoolExecutor(WIDTH, thread_name_prefix="call") as callers:
+                while not self._stop.is_set():
+                    claimed = self._look(callers)
+                    if tell is not None:
+                        tell(self.tally)
+                    if once and not claimed and self._is_done():
+                        break
+                    self._keep_told()
+                    if not claimed:
+                        self._stop.wait(self._until_next())
+        finally:
+            self._committer.end()
+            if tell is not None:
+                tell(self.tally)
+            self._log()
+
+    def _look(self, callers: ThreadPoolExecutor) -> int:
+        """Claim what can be sent now and hand it to the callers; return how many."""
+        with self._lock:
+            free = WIDTH - self._busy
+        try:
+            now = self._house.clock()
+            permit = brakes.permit(self._house, free, now, wanted=lambda: self._is_due(now))
+            count = min(permit.count, self._pace.allowance(permit.pace), free)
+            claims = claim_due(self._house, count, self._house.clock()) if count > 0 else []
+        except SQLAlchemyError as error:
+            log.warning("look_failed", error=type(error).__name__)
+            return 0
+        self._pace.spend(len(claims))
+        with self._lock:
+            self._busy += len(claims)
+        if claims and not self._is_ours():
+            for claim in claims:
+                self._committer.put(Result(claim, NotSent(), self._house.clock()))
+            self.stop()
+            return 0
+        for claim in claims:
+            callers.submit(self._call, claim)
+        return len(claims)
+
+    def _is_ours(self) -> bool:
+        """Look whose database it is once more; after a claim, so that none slips by a copy."""
+        try:
+            self.refused = installation.fault(self._house)
+        except SQLAlchemyError as error:
+            log.warning("look_failed", error=type(error).__name__)
+        if self.refused is not None:
+            log.error("installation_mismatch", cause=self.refused.cause, mend=self.refused.mend)
+        return self.refused is None
+
+    def _is_due(self, now: datetime) -> bool:
+        due = earliest(self._house)
+        return due is not None and due <= now
+
+    def _call(self, claim: Claim) -> None:
+        """Make the call of one claim, in a thread of its own, and queue what came of it."""
+        try:
+            if claim.status == Status.REVOKING:
+                with self._context():
+                    self._revoke(claim)
+            elif self._is_over(claim):
+                with self._context():
+                    close_over(self._house, claim)
+                self.tally.add("grant_over")
+            else:
+                self._committer.put(attempt(self._house, claim))
+                return
+        except Exception as error:  # noqa: BLE001  a caller that dies would keep its slot
+            log.error("call_broke", open_id=claim.open_id, error=type(error).__name__)
+            self.tally.add("broke")
+        self._free(1)
+
+    def _is_over(self, claim: Claim) -> bool:
+        ends = claim.refresh_expires_at
+        return ends is not None and ends <= self._house.clock()
+
+    def _revoke(self, claim: Claim) -> None:
+        with reading() as session:
+            user = session.get(User, claim.user_id)
+        if user is not None and user.status == Status.REVOKING:
+            outcome = disconnect.finish(self._house, user)
+            self.tally.add("revoked" if outcome.forgotten else "revoke_again")
+
+    def _free(self, count: int) -> None:
+        with self._lock:
+            self._busy -= count
+
+    def _is_done(self) -> bool:
+        """Tell whether nothing is under way and nothing that could be sent is due."""
+        with self._lock:
+            if self._busy:
+                return False
+        now = self._house.clock()
+        try:
+            due = earliest(self._house)
+            return due is None or due > now or brakes.permit(self._house, 0, now).reason is not None
+        except SQLAlchemyError:
+            return True
+
+    def _until_next(self) -> float:
+        """Return the seconds until something is due, at most one."""
+        now = self._house.clock()
+        try:
+            due = earliest(self._house)
+        except SQLAlchemyError:
+            return LOOK_EVERY
+        if due is None:
+            return LOOK_EVERY
+        return min(max((due - now).total_seconds(), self._pace.wait(), 0.01), LOOK_EVERY)
+
+    def _keep_told(self) -> None:
+        """Once a minute say what was done; once an hour note how far the database has come."""
+        passed = time.monotonic()
+        if passed - self._told_at >= TELL_EVERY:
+            self._told_at = passed
+            self._log()
+        if passed - self._beat_at >= BEAT_EVERY:
+            self._beat_at = passed
+            try:
+                installation.beat(self._house)
+            except SQLAlchemyError as error:
+                log.warning("beat_failed", error=type(error).__name__)
+
+    def _log(self) -> None:
+        """Write one line of what was done since the last one; none if that is nothing."""
+        counts = self.tally.since(self._told)
+        if not counts:
+            return
+        self._told = self.tally.taken()
+        with self._lock:
+            log.info("worked", **counts, under_way=self._busy)
