@@ -10,7 +10,6 @@ import structlog
 from flask import Flask, abort, g, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
-from flask_login import LoginManager
 from flask_migrate import Migrate
 from flask_wtf import CSRFProtect
 from jinja2 import StrictUndefined
@@ -60,8 +59,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     guards.register(app)
     csrf = CSRFProtect(app)
     headers.register(app, settings)
-    login = LoginManager(app)
-    visitor.register(login)
+    visitor.register(app)
     _add_pages(app, settings, clock)
     guards.exempt_from_csrf(app, csrf)
     _limit(app)
@@ -125,7 +123,7 @@ def _refuse_unreadable(app: Flask) -> None:
 
     @app.before_request
     def _measure() -> None:
-        if len(request.environ.get("RAW_URI", request.full_path)) > LONGEST_URL:
+        if len(request.environ.get("RAW_URI") or request.full_path) > LONGEST_URL:
             abort(414)
         if (request.content_length or 0) > LARGEST_BODY:
             abort(413)

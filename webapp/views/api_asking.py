@@ -42,6 +42,11 @@ def wish() -> Wish:
     return Wish(_min_ttl(args.getlist("min_ttl")), _scopes(args.getlist("scope")))
 
 
+def has(version: int) -> bool:
+    """Tell whether the service says that it has this version of the token (RFC 9110 §13.1.2)."""
+    return "If-None-Match" in request.headers and request.if_none_match.contains_weak(str(version))
+
+
 def rejected_version() -> int:
     """Return the version that the body names. Raises BadRequest."""
     wrong = BadRequest('The body is JSON like {"rejected_version": 17}, and nothing else.')

@@ -14,23 +14,26 @@ _ALWAYS = {
     # Our own pages may see where a form came from; nobody else may.
     "Referrer-Policy": "same-origin",
 }
+_HTTPS_ONLY = ("Strict-Transport-Security", "max-age=31536000")
 
 
 def register(app: Flask, settings: Settings) -> None:
     """Add the headers to whatever is answered."""
     policy = content_security_policy(settings)
+    always = [(name.lower(), (name, value)) for name, value in _ALWAYS.items()]
+    if settings.https:
+        always.append(("strict-transport-security", _HTTPS_ONLY))
 
     @app.after_request
     def _add(response: Response) -> Response:
-        for name, value in _ALWAYS.items():
-            response.headers.setdefault(name, value)
-        response.headers["Content-Security-Policy"] = policy
-        if settings.https:
-            response.headers["Strict-Transport-Security"] = "max-age=31536000"
         if request.endpoint == "static" and response.status_code < 400:
             response.headers["Cache-Control"] = "public, max-age=3600"
-        else:
-            response.headers.setdefault("Cache-Control", "no-store")
+        # One pass over what a view set: `setdefault` looks through all of it for each header.
+        there = {name.lower() for name, _value in response.headers}
+        response.headers.extend([pair for name, pair in always if name not in there])
+        response.headers["Content-Security-Policy"] = policy
+        if "cache-control" not in there:
+            response.headers["Cache-Control"] = "no-store"
         return response
 
 
