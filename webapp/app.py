@@ -164,11 +164,15 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
 
 def _limit(app: Flask) -> None:
     """Hand the views' marks to a limiter of this app's own."""
-    limiter = Limiter(get_remote_address, app=app)
+    views: dict[str, Callable[..., Any]] = dict(app.view_functions)
+    limits = {name: view.limit for name, view in views.items() if hasattr(view, "limit")}
+
+    def limited() -> str:
+        # The empty name makes the limiter look no further; services are counted at their door.
+        return request.endpoint if request.endpoint in limits else ""
+
+    limiter = Limiter(get_remote_address, app=app, request_identifier=limited)
     # Flask-Limiter itself holds it weakly only.
     app.extensions["coatcheck.limiter"] = limiter
-    views: dict[str, Callable[..., Any]] = dict(app.view_functions)
-    for endpoint, view in views.items():
-        limit = getattr(view, "limit", None)
-        if limit:
-            app.view_functions[endpoint] = limiter.limit(limit)(view)
+    for endpoint, limit in limits.items():
+        app.view_functions[endpoint] = limiter.limit(limit)(views[endpoint])
