@@ -43,7 +43,9 @@ def test_an_address_over_4_kb_is_too_long(service: Service) -> None:
 
 
 def test_raw_bytes_are_a_bad_request(client: BrowserLikeClient) -> None:
-    problem(client.get(TOKEN, environ_overrides={"QUERY_STRING": "min_ttl=\xff"}), 400, "bad_request")
+    problem(
+        client.get(TOKEN, environ_overrides={"QUERY_STRING": "min_ttl=\xff"}), 400, "bad_request"
+    )
 
 
 def test_a_host_that_is_not_ours_is_a_bad_request(client: BrowserLikeClient) -> None:

@@ -102,7 +102,8 @@ def close_over(house: House, claim: Claim) -> bool:
     with writing() as session:
         session.execute(
             update(User)
-            .where(User.id == claim.user_id, User.version == claim.version)
+            .where(User.id == claim.user_id, User.claim == claim.name)
+            .where(User.version == claim.version)
             .values(verdicts.grant_is_over(now))
             .execution_options(synchronize_session=False)
         )
@@ -145,9 +146,22 @@ def _renewed(
 
 def _claimed(house: House, user: User, *, back_off: bool) -> Claim | None:
     now = house.clock()
-    if installation.fault(house) is not None or brakes.permit(house, 1, now).count == 0:
+    if _is_held(user, now, back_off=back_off) or installation.fault(house) is not None:
         return None
-    return claim_one(house, user.id, now, back_off=back_off)
+    if brakes.permit(house, 1, now).count == 0:
+        return None
+    claim = claim_one(house, user.id, now, version=user.version, back_off=back_off)
+    if claim is not None and installation.fault(house) is not None:
+        # The database was copied away in this very moment.
+        land(house, [Result(claim, NotSent(), now)])
+        return None
+    return claim
+
+
+def _is_held(user: User, now: datetime, *, back_off: bool) -> bool:
+    """Tell whether a lease or the back-off keeps callers off; asked before a probe is taken."""
+    bound = user.claim is not None or (back_off and user.status == Status.FAILING)
+    return bound and user.next_at is not None and user.next_at > now
 
 
 def _best(house: House, user: User, min_ttl: timedelta, rejected: int | None) -> Access:

@@ -36,6 +36,24 @@ class Vault:
         """Return the public name of the key that seals."""
         return self._keyring.current
 
+    @property
+    def mark(self) -> str:
+        """Return how every sealed text begins that the first key has sealed."""
+        return self._keyring.mark
+
+    def knows(self, key_id: str) -> bool:
+        """Tell whether the key of this public name is among TOKEN_KEYS."""
+        return self._keyring.knows(key_id)
+
+    def resealed(self, user: User) -> dict[str, str]:
+        """Return the row's sealed columns under the first key. Raises CannotOpen."""
+        held = {"access_token": user.access_token, "refresh_token": user.refresh_token}
+        return {
+            column: self._seal(user.open_id, column, self._open(user.open_id, column, sealed))
+            for column, sealed in held.items()
+            if sealed is not None
+        }
+
     def columns(self, open_id: str, tokens: TokenSet, now: datetime) -> dict[str, Any]:
         """Return the column values that a new answer changes, sealed for this open_id.
 
@@ -101,6 +119,9 @@ class Vault:
             return None
         mac = hmac.new(user.open_id.encode(), held.access_token.encode(), hashlib.sha256)
         return mac.hexdigest()[:8]
+
+    def _open(self, open_id: str, column: str, sealed: str) -> str:
+        return self._keyring.open(sealed, open_id=open_id, column=column)
 
     def _seal(self, open_id: str, column: str, plain: str) -> str:
         return self._keyring.seal(plain, open_id=open_id, column=column)

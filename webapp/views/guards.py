@@ -62,6 +62,8 @@ public = access("public")
 person = access("person")
 operator = access("operator")
 service = access("service")
+#: Checked by the signature, in the view: only that knows the raw body.
+tiktok = access("tiktok")
 
 
 def register(app: Flask) -> None:
@@ -129,7 +131,7 @@ def _refuse_haste(limit: RateLimitItem | None, key_id: str) -> Response | None:
 
 def _refuse(who: Access | None) -> Response | None:
     present = visitor() if who in ("person", "operator") else None
-    if who == "public":
+    if who in ("public", "tiktok"):
         return None
     if who == "person":
         return None if present else redirect(url_for("home.index"), 303)
