@@ -21,7 +21,14 @@ from webapp.views import api_document
 MALFORMED = (
     *("min_ttl=", "min_ttl=-1", "min_ttl=86401", "min_ttl=5.0", "min_ttl=%2B5", "min_ttl=1e3"),
     *("min_ttl=%D9%A3", "min_ttl=300&min_ttl=300", "min_ttl=999999999999999999999", "min_ttl=x"),
-    *("scope=", "scope=a,,b", "scope=a%20b", "scope=%3Cscript%3E", "scope=" + "a," * 60 + "a"),
+    *(
+        "scope=",
+        "scope=a,,b",
+        "scope=a%20b",
+        "scope=%3Cscript%3E",
+        "&".join(["scope=a"] * 51),
+        "scope=" + "a" * 1001,
+    ),
     *("ttl=5", "access_token=1", "%00=1"),
 )
 
