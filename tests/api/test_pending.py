@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import make_url, select
+from sqlalchemy import make_url, select, text
 from sqlalchemy.exc import OperationalError
 
 from tests.api.asking import Service, problem
@@ -15,7 +15,7 @@ from tests.fixtures.app import MakeApp
 from tests.fixtures.database import dispose
 from tests.movable import MovableClock
 from tests.servers import Sandbox
-from webapp.database import reading, writing
+from webapp.database import db, reading, writing
 from webapp.models import Brakes, User
 from webapp.services import brakes, handout, installation
 from webapp.services.installation import Mismatch
@@ -129,6 +129,42 @@ def test_a_database_file_that_is_broken_is_our_trouble(
     assert pending(service.get(mara), "database") == 30
     dispose(app)
     path.write_bytes(whole)
+
+
+@pytest.mark.usefixtures("each_database")
+def test_a_look_that_failed_leaves_no_connection_changed(
+    app: Flask, service: Service, mara: str
+) -> None:
+    def rename(old: str, new: str) -> None:
+        with app.app_context(), writing() as session:
+            session.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))
+
+    rename("service_keys", "away")
+    pending(service.get(mara), "database")
+    with app.app_context():
+        connection = db.engine.raw_connection()
+        assert not getattr(connection.driver_connection, "autocommit", False)
+        connection.close()
+    rename("away", "service_keys")
+    assert service.get(mara).status_code == 200
+
+
+@pytest.mark.usefixtures("each_database")
+def test_a_look_that_failed_leaves_no_connection_changed(
+    app: Flask, service: Service, mara: str
+) -> None:
+    def rename(old: str, new: str) -> None:
+        with app.app_context(), writing() as session:
+            session.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))
+
+    rename("service_keys", "away")
+    pending(service.get(mara), "database")
+    with app.app_context():
+        connection = db.engine.raw_connection()
+        assert not getattr(connection.driver_connection, "autocommit", False)
+        connection.close()
+    rename("away", "service_keys")
+    assert service.get(mara).status_code == 200
 
 
 def test_a_database_that_goes_away_during_a_refresh_is_our_trouble(
