@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from flask import Flask, g
+from flask import Flask, g, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
-from flask_login import LoginManager
 from flask_migrate import Migrate
 from flask_wtf import CSRFProtect
 from jinja2 import StrictUndefined
@@ -58,8 +57,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     guards.register(app)
     csrf = CSRFProtect(app)
     headers.register(app, settings)
-    login = LoginManager(app)
-    visitor.register(login)
+    visitor.register(app)
     _add_pages(app, settings, clock)
     guards.exempt_from_csrf(app, csrf)
     _limit(app)
@@ -149,11 +147,15 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
 
 def _limit(app: Flask) -> None:
     """Hand the views' marks to a limiter of this app's own."""
-    limiter = Limiter(get_remote_address, app=app)
+    views: dict[str, Callable[..., Any]] = dict(app.view_functions)
+    limits = {name: view.limit for name, view in views.items() if hasattr(view, "limit")}
+
+    def limited() -> str:
+        # The empty name makes the limiter look no further; services are counted at their door.
+        return request.endpoint if request.endpoint in limits else ""
+
+    limiter = Limiter(get_remote_address, app=app, request_identifier=limited)
     # Flask-Limiter itself holds it weakly only.
     app.extensions["coatcheck.limiter"] = limiter
-    views: dict[str, Callable[..., Any]] = dict(app.view_functions)
-    for endpoint, view in views.items():
-        limit = getattr(view, "limit", None)
-        if limit:
-            app.view_functions[endpoint] = limiter.limit(limit)(view)
+    for endpoint, limit in limits.items():
+        app.view_functions[endpoint] = limiter.limit(limit)(views[endpoint])

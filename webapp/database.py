@@ -3,12 +3,11 @@
 Flask-SQLAlchemy makes the engine and nothing else, so that leaving it is a change of this file.
 Every transaction is one of two: `reading()` or `writing()`. Both end before a call to TikTok,
 because a held connection costs every other request its turn (security.md, "Facts that bite").
-One statement alone that reads one row needs no transaction: `glance()`.
 """
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
@@ -20,8 +19,6 @@ from sqlalchemy import (
     Dialect,
     Engine,
     MetaData,
-    Row,
-    Select,
     TypeDecorator,
     event,
 )
@@ -32,9 +29,6 @@ from sqlalchemy.orm import DeclarativeBase, Session
 BUSY_TIMEOUT_MS = 10_000
 #: What a connection waits for a free place in the pool, in seconds.
 POOL_TIMEOUT = 10
-
-#: Marks a statement that needs no BEGIN.
-_ALONE = {"coatcheck_alone": True}
 
 db = SQLAlchemy()
 
@@ -102,18 +96,6 @@ def writing(*, durable: bool = False) -> Iterator[Session]:
         session.commit()
 
 
-def glance(statement: Select[Any], values: Mapping[str, Any]) -> Row[Any] | None:
-    """Return the first row of one statement, read without a transaction; None if there is none.
-
-    For the hand-out alone, where BEGIN, ROLLBACK and a session cost more than the look itself.
-    """
-    engine = db.engine
-    # SQLAlchemy's own AUTOCOMMIT would give SQLite's driver its BEGIN back afterwards.
-    plain = {"isolation_level": "AUTOCOMMIT"} if engine.dialect.name != "sqlite" else _ALONE
-    with engine.connect() as connection:
-        return connection.execution_options(**plain).execute(statement, values).first()
-
-
 def engine_options(url: str) -> dict[str, Any]:
     """Return what Flask-SQLAlchemy hands to `create_engine` for this database URL.
 
@@ -173,10 +155,7 @@ def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    if "coatcheck_alone" in options:
-        return
-    durability = options.get("coatcheck_write")
+    durability = connection.get_execution_options().get("coatcheck_write")
     if durability is None:
         connection.exec_driver_sql("BEGIN")
         return

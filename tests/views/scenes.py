@@ -10,7 +10,7 @@ from flask import Flask, g
 from jinja2 import StrictUndefined
 
 from tests.processes import ROOT
-from webapp.views import errors, present
+from webapp.views import api_document, errors, present
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 ENDPOINTS = {
@@ -18,6 +18,8 @@ ENDPOINTS = {
     "home.privacy": "/privacy",
     "home.terms": "/terms",
     "home.cookies": "/cookies",
+    "api.docs": "/api/docs",
+    "api.document": "/api/v1/openapi.json",
     "connect.choose": "/connect",
     "connect.start": "/connect/start",
     "account.show": "/account",
@@ -239,7 +241,21 @@ OPERATORS: dict[str, Scene] = {
     "tokens-empty": Scene("operators/tokens.html", _tokens([], 0), OPERATOR),
     "tokens-beyond": Scene("operators/tokens.html", _tokens([], 8), OPERATOR),
 }
-SCENES = PEOPLE | OPERATORS
+ORIGIN = "https://tickets.example"
+#: Pages of programmers.
+PROGRAMMERS: dict[str, Scene] = {
+    "api": Scene(
+        "api/docs.html",
+        {
+            "summary": "Ask for a working TikTok access token.",
+            "calls": api_document.calls(ORIGIN),
+            "kinds": list(api_document.kinds(ORIGIN).values()),
+            "reasons": api_document.words("Reason"),
+            "warnings": api_document.words("Warning"),
+        },
+    )
+}
+SCENES = PEOPLE | OPERATORS | PROGRAMMERS
 
 
 def stage() -> Flask:

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import and_, bindparam, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp.database import glance, writing
+from webapp.database import writing
 from webapp.models import ServiceKey, User
 from webapp.services import refresh
 from webapp.services.access import (
@@ -25,6 +25,7 @@ from webapp.services.access import (
     at_hand,
     note_use,
 )
+from webapp.services.glance import Away, Glance
 from webapp.services.house import House
 from webapp.services.service_keys import is_key, public_id
 from webapp.services.vault import CannotOpen
@@ -36,7 +37,7 @@ OUR_TROUBLE = timedelta(seconds=30)
 
 _keys = ServiceKey.__table__
 _users = User.__table__
-_BOTH = (
+_both = Glance(
     select(
         _keys.c.id.label("key_id"),
         _keys.c.digest,
@@ -96,9 +97,9 @@ def arrive(house: House, key: str, open_id: str) -> Arrival:
     asked = "" if "\0" in open_id else open_id
     client_key = house.settings.tiktok_client_key
     try:
-        found = glance(_BOTH, {"key_id": public, "client_key": client_key, "open_id": asked})
-    except SQLAlchemyError as error:
-        raise _away(error) from None
+        found = _both.first({"key_id": public, "client_key": client_key, "open_id": asked})
+    except Away as error:
+        raise _away(str(error)) from None
     if found is None or not is_key(key, found.digest) or found.revoked_at is not None:
         raise BadKey
     now = house.clock()
@@ -135,7 +136,7 @@ def hand_out(
         else:
             _note_row(row, house.clock())
     except SQLAlchemyError as error:
-        raise _away(error) from None
+        raise _away(type(error).__name__) from None
     except CannotOpen as error:
         log.error("row_cannot_be_opened", open_id=arrival.open_id, reason=str(error))
         raise Pending(OUR_TROUBLE, "cannot_open") from None
@@ -145,8 +146,8 @@ def hand_out(
     return access
 
 
-def _away(error: SQLAlchemyError) -> Pending:
-    log.error("database_away", error=type(error).__name__)
+def _away(error: str) -> Pending:
+    log.error("database_away", error=error)
     return Pending(OUR_TROUBLE, "database")
 
 

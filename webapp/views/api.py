@@ -3,7 +3,8 @@
 import json
 from datetime import UTC, datetime
 
-from flask import Blueprint, Response, g, jsonify, render_template, request
+from flask import Blueprint, Response, g, jsonify, render_template
+from werkzeug.datastructures import Headers
 
 from webapp.services import handout
 from webapp.services.access import Access, NotConnected, Pending, ReconnectRequired
@@ -14,6 +15,8 @@ from webapp.views.guards import at_most_a_key, public, service
 from webapp.views.house import house
 
 api = Blueprint("api", __name__)
+
+_JSON = ("Content-Type", "application/json")
 
 
 @api.get("/api/v1/tokens/<open_id>", merge_slashes=False)
@@ -59,11 +62,11 @@ def docs() -> str:
 
 def _answer(rejected: int | None) -> Response:
     """Answer with the token or with the one problem that is in the way."""
-    arrival: handout.Arrival = g.arrival
+    ours = house()
     try:
         wish = api_asking.wish()
         access = handout.hand_out(
-            house(), arrival, min_ttl=wish.min_ttl, scopes=wish.scopes, rejected_version=rejected
+            ours, g.arrival, min_ttl=wish.min_ttl, scopes=wish.scopes, rejected_version=rejected
         )
     except BadRequest as error:
         return problem("bad_request", detail=str(error))
@@ -76,33 +79,32 @@ def _answer(rejected: int | None) -> Response:
     except Pending as error:
         wait = error.retry_after.total_seconds()
         return problem("refresh_pending", retry_after=wait, cause=error.cause)
-    return _given(access, house().clock())
+    if rejected is None and api_asking.has(access.version):
+        return Response(status=304, headers=_head(access))
+    return Response(_body(access, ours.clock()), headers=_head(access, _JSON))
 
 
-def _given(access: Access, now: datetime) -> Response:
-    """Return the token; 304 to whoever has this very version already."""
-    etag = f'"{access.version}"'
-    headers = {"ETag": etag, "Cache-Control": "no-store", "Vary": "Authorization"}
-    if "If-None-Match" in request.headers and request.method == "GET" and _has(access.version):
-        response = Response(status=304, headers=headers)
-        del response.headers["Content-Type"]
-        return response
-    body = {
-        "open_id": access.open_id,
-        "access_token": access.access_token,
-        "token_type": "Bearer",
-        "scopes": sorted(access.scopes),
-        "expires_at": _text(access.expires_at),
-        "expires_in": max(int((access.expires_at - now).total_seconds()), 0),
-        "refreshed_at": _text(access.refreshed_at),
-        "version": access.version,
-        "warnings": access.warnings,
-    }
-    return Response(json.dumps(body), headers=headers, mimetype="application/json")
+def _head(access: Access, *more: tuple[str, str]) -> Headers:
+    """Return the headers of an answer that nobody may keep and only this key may see."""
+    kept = ("Cache-Control", "no-store"), ("Vary", "Authorization")
+    return Headers([("ETag", f'"{access.version}"'), *kept, *more])
 
 
-def _has(version: int) -> bool:
-    return request.if_none_match.contains_weak(str(version))
+def _body(access: Access, now: datetime) -> str:
+    left = int((access.expires_at - now).total_seconds())
+    return json.dumps(
+        {
+            "open_id": access.open_id,
+            "access_token": access.access_token,
+            "token_type": "Bearer",
+            "scopes": sorted(access.scopes),
+            "expires_at": _text(access.expires_at),
+            "expires_in": max(left, 0),
+            "refreshed_at": _text(access.refreshed_at),
+            "version": access.version,
+            "warnings": access.warnings,
+        }
+    )
 
 
 def _reconnect(error: ReconnectRequired) -> Response:
@@ -129,4 +131,4 @@ def _text(moment: datetime | None) -> str | None:
     """Return a moment as RFC 3339 in UTC, in whole seconds, so that it is never too late."""
     if moment is None:
         return None
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00") + "Z"

@@ -9,8 +9,10 @@ from flask import request
 
 LONGEST_TTL = 86400
 _DEFAULT_TTL = 300
-_SCOPE = re.compile(r"[A-Za-z0-9._-]{1,100}")
+#: As the contract has it (openapi.json).
+_SCOPES = re.compile(r"[A-Za-z0-9._-]+(,[A-Za-z0-9._-]+)*")
 _MOST_SCOPES = 50
+_LONGEST_SCOPES = 1000
 _KNOWN = frozenset({"min_ttl", "scope"})
 
 
@@ -42,6 +44,11 @@ def wish() -> Wish:
     return Wish(_min_ttl(args.getlist("min_ttl")), _scopes(args.getlist("scope")))
 
 
+def has(version: int) -> bool:
+    """Tell whether the service says that it has this version of the token (RFC 9110 §13.1.2)."""
+    return "If-None-Match" in request.headers and request.if_none_match.contains_weak(str(version))
+
+
 def rejected_version() -> int:
     """Return the version that the body names. Raises BadRequest."""
     wrong = BadRequest('The body is JSON like {"rejected_version": 17}, and nothing else.')
@@ -52,6 +59,8 @@ def rejected_version() -> int:
     if not isinstance(body, dict) or body.keys() != {"rejected_version"}:
         raise wrong
     version = body["rejected_version"]
+    if isinstance(version, float) and version.is_integer():
+        version = int(version)  # 17.0 is an integer to JSON Schema, and to some languages
     if isinstance(version, bool) or not isinstance(version, int) or version < 0:
         raise BadRequest("rejected_version is a whole number from 0 up.")
     return version
@@ -68,10 +77,10 @@ def _min_ttl(texts: list[str]) -> timedelta:
 
 
 def _scopes(texts: list[str]) -> frozenset[str]:
-    names = [name for text in texts for name in text.split(",")]
-    if len(names) > _MOST_SCOPES or not all(map(_SCOPE.fullmatch, names)):
+    fit = all(len(text) <= _LONGEST_SCOPES and _SCOPES.fullmatch(text) for text in texts)
+    if len(texts) > _MOST_SCOPES or not fit:
         raise BadRequest("scope is names of scopes, joined by commas or repeated.")
-    return frozenset(names)
+    return frozenset(name for text in texts for name in text.split(","))
 
 
 _USUAL = Wish(timedelta(seconds=_DEFAULT_TTL), frozenset())

@@ -104,17 +104,18 @@ def exempt_from_csrf(app: Flask, csrf: CSRFProtect) -> None:
 
 def _refuse_service(limit: RateLimitItem | None) -> Response | None:
     """Accept a service by its key alone; `g.arrival` then holds the row it asks for."""
-    open_id = (request.view_args or {}).get("open_id", "")
+    asked = request.view_args or {}
     try:
-        g.arrival = handout.arrive(house(), api_asking.bearer(), open_id)
+        arrival = handout.arrive(house(), api_asking.bearer(), asked.get("open_id", ""))
     except handout.BadKey:
         return problem("bad_key")
     except Pending as error:
         wait = error.retry_after.total_seconds()
         return problem("refresh_pending", retry_after=wait, cause=error.cause)
+    g.arrival = arrival
     # For the line that the server writes of every request.
-    request.environ[KEY_ID] = g.arrival.key_id
-    return _refuse_haste(limit, g.arrival.key_id)
+    request.environ[KEY_ID] = arrival.key_id
+    return _refuse_haste(limit, arrival.key_id)
 
 
 def _refuse_haste(limit: RateLimitItem | None, key_id: str) -> Response | None:

@@ -15,7 +15,7 @@ def register(app: Flask) -> None:
 
     @app.before_request
     def _measure() -> None:
-        if len(request.environ.get("RAW_URI", request.full_path)) > LONGEST_URL:
+        if len(request.environ.get("RAW_URI") or request.full_path) > LONGEST_URL:
             abort(414)
         if (request.content_length or 0) > LARGEST_BODY:
             abort(413)

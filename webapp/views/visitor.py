@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from flask import session
+from flask import Flask, session
 from flask_login import AnonymousUserMixin, LoginManager, UserMixin, current_user, login_user
 
 from webapp.services import sessions
@@ -52,8 +52,12 @@ def sign_out(*, everywhere: bool = False) -> None:
     session.clear()
 
 
-def register(login: LoginManager) -> None:
+def register(app: Flask) -> None:
     """Teach Flask-Login to find a person by their session's secret."""
+    login = LoginManager()
+    # Not its `init_app`: for the sake of a remember cookie, which nobody has here, that opens
+    # the session at the end of every request, and so lets every answer vary by the cookie.
+    app.login_manager = login  # type: ignore[attr-defined]  # where Flask-Login looks for it
     # Our sessions end on the server; its own guess by address and browser would sign phones out.
     login.session_protection = None
     login.anonymous_user = AnonymousUserMixin

@@ -1,0 +1,94 @@
+"""The example client of docs/, as a service would run it: against gunicorn and the sandbox."""
+
+import importlib.util
+import json
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+from urllib.error import HTTPError
+
+import pytest
+from flask import Flask
+
+from tests.movable import MovableClock
+from tests.processes import ROOT
+from tests.servers import Gunicorn, Sandbox, plain_session
+from webapp.services import service_keys
+
+PATH = ROOT / "docs" / "example_client.py"
+
+
+@pytest.fixture
+def example(
+    app: Flask, server: Gunicorn, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ModuleType]:
+    """The client, with its two settings."""
+    with app.app_context():
+        monkeypatch.setenv("COATCHECK_KEY", service_keys.issue("example", clock()))
+    monkeypatch.setenv("COATCHECK_URL", server.url)
+    spec = importlib.util.spec_from_file_location("example_client", PATH)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    yield module
+    sys.modules.pop("example_client", None)
+
+
+def call_to(sandbox: Sandbox) -> object:
+    """Return a call to the pretend TikTok that gives its HTTP status."""
+
+    def call(access_token: str) -> int:
+        url = f"{sandbox.url}/v2/user/info/?fields=open_id"
+        with plain_session() as session:
+            return session.get(url, headers={"Authorization": f"Bearer {access_token}"}).status_code
+
+    return call
+
+
+def test_it_gets_a_token_once_and_asks_for_changes_afterwards(
+    example: ModuleType, server: Gunicorn, sandbox: Sandbox, mara: str
+) -> None:
+    assert example.with_token(mara, call_to(sandbox)) == 200
+    assert example.with_token(mara, call_to(sandbox)) == 200
+    lines = [json.loads(line) for line in server.log().splitlines() if line.startswith('{"')]
+    asked = [line["status"] for line in lines if mara in line.get("path", "")]
+    assert asked == [200, 304]
+
+
+def test_it_replaces_a_token_that_tiktok_rejects(
+    example: ModuleType, sandbox: Sandbox, mara: str
+) -> None:
+    sandbox.expire("mara")
+    assert example.with_token(mara, call_to(sandbox)) == 200
+    assert example.ask(mara)["version"] == 2
+    assert sandbox.calls("token.refresh_token") == 1
+
+
+def test_it_waits_as_long_as_it_is_told(
+    example: ModuleType, sandbox: Sandbox, mara: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[int] = []
+    monkeypatch.setattr(example.time, "sleep", waits.append)
+    sandbox.faults("token", "http500", times=1)
+    sandbox.expire("mara")
+    with pytest.raises(TimeoutError):
+        example.with_token(mara, call_to(sandbox))
+    assert len(waits) == 5
+    assert all(1 <= wait <= 60 for wait in waits)
+
+
+def test_it_tells_that_somebody_is_not_connected(example: ModuleType) -> None:
+    with pytest.raises(HTTPError, match="404"):
+        example.ask("-000nobody")
+
+
+def test_it_needs_nothing_but_the_standard_library_and_stays_short() -> None:
+    text = PATH.read_text(encoding="utf-8")
+    names = {line.split()[1].split(".")[0] for line in text.splitlines() if line[:5] in IMPORTS}
+    assert names <= sys.stdlib_module_names
+    code = [line for line in text.split('"""', 2)[2].splitlines() if line.strip()]
+    assert len(code) <= 36
+
+
+IMPORTS = ("impor", "from ")
