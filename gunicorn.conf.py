@@ -15,6 +15,7 @@ from gunicorn import glogging, util
 from webapp import logs
 from webapp.cli.asking import words
 from webapp.services import doctor
+from webapp.views.guards import KEY_ID
 
 load_dotenv(Path(__file__).with_name(".env"))
 
@@ -49,7 +50,10 @@ class Log(glogging.Logger):
             log.propagate = True
 
     def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
-        """Write one line a request: the query holds `code` and `state`, so it is left out."""
+        """Write one line a request: the query holds `code` and `state`, so it is left out.
+
+        `key` is the public part of the service's key: which service got whose token, and when.
+        """
         structlog.get_logger("gunicorn.access").info(
             "request",
             method=environ.get("REQUEST_METHOD"),
@@ -58,6 +62,7 @@ class Log(glogging.Logger):
             bytes=getattr(resp, "sent", None),
             ms=round(request_time.total_seconds() * 1000),
             client=environ.get("REMOTE_ADDR"),
+            **({"key": environ[KEY_ID]} if KEY_ID in environ else {}),
         )
 
 
@@ -73,6 +78,9 @@ def on_starting(server: Any) -> None:
     logs.configure(settings)
     for doubt in doctor.doubts(settings):
         logging.getLogger("coatcheck").warning("%s – %s – %s", doubt.name, doubt.cause, doubt.mend)
+    if (found := doctor.whose(settings)) is not None:
+        # Pages are served all the same; only refreshing is refused.
+        logging.getLogger("coatcheck").error("%s – %s – %s", found.name, found.cause, found.mend)
 
 
 def _answer(sock: Any, status: int, reason: str, _message: str) -> None:

@@ -25,7 +25,9 @@ from webapp.settings import Settings
 from webapp.tiktok import provider
 from webapp.views import errors, guards, headers, present, visitor
 from webapp.views.account import account
+from webapp.views.api import api
 from webapp.views.connect import callback, connect
+from webapp.views.cookies import PeopleOnly
 from webapp.views.home import home
 from webapp.views.house import KEY
 from webapp.views.operators import operators
@@ -44,6 +46,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     app = Flask(
         "webapp", static_folder=str(ROOT / "static"), template_folder=str(ROOT / "templates")
     )
+    app.session_interface = PeopleOnly()
     app.config.from_mapping(_config(settings))
     _open_database(app)
     app.extensions[KEY] = House(
@@ -61,7 +64,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     login = LoginManager(app)
     visitor.register(login)
     _add_pages(app, settings, clock)
-    _exempt(app, csrf)
+    guards.exempt_from_csrf(app, csrf)
     _limit(app)
     cli.register(app)
     guards.require_access_everywhere(app)
@@ -102,10 +105,8 @@ def _open_database(app: Flask) -> None:
 
 
 def _own_folder(app: Flask) -> Path:
-    """Return where this installation keeps files of its own: beside an SQLite database."""
     with app.app_context():
-        path = database.sqlite_path(db.engine)
-    return path.parent if path is not None else ROOT / "instance"
+        return database.own_folder(db.engine, ROOT)
 
 
 def _number_requests(app: Flask) -> None:
@@ -137,7 +138,7 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
     app.jinja_env.undefined = StrictUndefined
     present.register(app, clock)
     errors.register(app)
-    for blueprint in (home, connect, account, operators, status, webhook):
+    for blueprint in (home, connect, account, operators, api, status, webhook):
         app.register_blueprint(blueprint)
     app.add_url_rule(
         settings.callback_path, "connect.callback", callback, methods=["GET"], strict_slashes=True
@@ -160,13 +161,6 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
             "visitor": visitor.visitor(),
             "reference": g.get("request_id", "-"),
         }
-
-
-def _exempt(app: Flask, csrf: CSRFProtect) -> None:
-    """Ask for a form's token everywhere but where no form and no cookie are behind the call."""
-    for endpoint, view in app.view_functions.items():
-        if guards.access_of(app, endpoint) in guards.WITHOUT_FORMS:
-            csrf.exempt(view)
 
 
 def _limit(app: Flask) -> None:

@@ -3,26 +3,40 @@
 Flask-SQLAlchemy makes the engine and nothing else, so that leaving it is a change of this file.
 Every transaction is one of two: `reading()` or `writing()`. Both end before a call to TikTok,
 because a held connection costs every other request its turn (security.md, "Facts that bite").
+One statement alone that reads one row needs no transaction: `glance()`.
 """
 
 import os
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, TypeDecorator, event
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    MetaData,
+    Row,
+    Select,
+    TypeDecorator,
+    event,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import DeclarativeBase, Session
 
 BUSY_TIMEOUT_MS = 10_000
 #: What a connection waits for a free place in the pool, in seconds.
 POOL_TIMEOUT = 10
+
+#: Marks a statement that needs no BEGIN.
+_ALONE = {"coatcheck_alone": True}
 
 db = SQLAlchemy()
 
@@ -90,6 +104,18 @@ def writing(*, durable: bool = False) -> Iterator[Session]:
         session.commit()
 
 
+def glance(statement: Select[Any], values: Mapping[str, Any]) -> Row[Any] | None:
+    """Return the first row of one statement, read without a transaction; None if there is none.
+
+    For the hand-out alone, where BEGIN, ROLLBACK and a session cost more than the look itself.
+    """
+    engine = db.engine
+    # SQLAlchemy's own AUTOCOMMIT would give SQLite's driver its BEGIN back afterwards.
+    plain = {"isolation_level": "AUTOCOMMIT"} if engine.dialect.name != "sqlite" else _ALONE
+    with engine.connect() as connection:
+        return connection.execution_options(**plain).execute(statement, values).first()
+
+
 def engine_options(url: str) -> dict[str, Any]:
     """Return what Flask-SQLAlchemy hands to `create_engine` for this database URL.
 
@@ -120,6 +146,12 @@ def sqlite_path(engine: Engine) -> Path | None:
     if engine.dialect.name != "sqlite" or not engine.url.database:
         return None
     return Path(engine.url.database)
+
+
+def own_folder(engine: Engine, root: Path) -> Path:
+    """Return where an installation keeps files of its own: beside an SQLite database."""
+    path = sqlite_path(engine)
+    return path.parent if path is not None else root / "instance"
 
 
 def ensure_file(path: Path) -> None:
@@ -181,7 +213,10 @@ def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    durability = connection.get_execution_options().get("coatcheck_write")
+    options = connection.get_execution_options()
+    if "coatcheck_alone" in options:
+        return
+    durability = options.get("coatcheck_write")
     if durability is None:
         connection.exec_driver_sql("BEGIN")
         return

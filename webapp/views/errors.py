@@ -17,6 +17,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, SecurityError
 
 from webapp.clock import utc_now
+from webapp.views import api_problems
 from webapp.views.causes import CONNECT_CAUSES, Cause
 from webapp.views.http_causes import BY_STATUS, HTTP_CAUSES
 from webapp.views.present import display_name
@@ -91,6 +92,8 @@ def _http_error(error: HTTPException) -> Response:
     """Return the page for an HTTP error that no view explained, with the headers it prescribes."""
     if isinstance(error.response, Response):
         return error.response
+    if api_problems.is_api():
+        return api_problems.of_http(error)
     status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _plain(replace(CAUSES["our_fault"], status=status))
@@ -109,6 +112,8 @@ def _our_fault(error: Exception) -> Response:
     """Log an exception nobody expected, and return the page that cannot break itself."""
     with suppress(Exception):  # a full disk under the log must not cost the page as well
         structlog.get_logger().exception("request.broken", path=request.path, exc_info=error)
+    if api_problems.is_api():
+        return api_problems.problem("our_fault")
     return _plain(CAUSES["our_fault"])
 
 
