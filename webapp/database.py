@@ -6,14 +6,11 @@ because a held connection costs every other request its turn (security.md, "Fact
 One statement alone that reads one row needs no transaction: `glance()`.
 """
 
-import os
-import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
@@ -28,7 +25,8 @@ from sqlalchemy import (
     TypeDecorator,
     event,
 )
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 BUSY_TIMEOUT_MS = 10_000
@@ -129,55 +127,9 @@ def engine_options(url: str) -> dict[str, Any]:
     }
     if not url.startswith("sqlite"):
         options["pool_pre_ping"] = True
+        # A server that takes connections and says nothing would hold a request for ever.
+        options["connect_args"] = {"connect_timeout": 5}
     return options
-
-
-def absolute_url(url: str, folder: Path) -> str:
-    """Return the URL with a relative SQLite path resolved against `folder`."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
-        return url
-    path = (folder / parsed.database).resolve()
-    return parsed.set(database=str(path)).render_as_string(hide_password=False)
-
-
-def sqlite_path(engine: Engine) -> Path | None:
-    """Return the file behind an SQLite engine; None on PostgreSQL."""
-    if engine.dialect.name != "sqlite" or not engine.url.database:
-        return None
-    return Path(engine.url.database)
-
-
-def own_folder(engine: Engine, root: Path) -> Path:
-    """Return where an installation keeps files of its own: beside an SQLite database."""
-    path = sqlite_path(engine)
-    return path.parent if path is not None else root / "instance"
-
-
-def ensure_file(path: Path) -> None:
-    """Make the SQLite file if it is not there: 0600, in a 0700 folder, in WAL mode.
-
-    The file is finished under another name and linked into place, so that of several processes
-    that start together none ever sees a half-made one, and none waits for another's WAL switch.
-    """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if path.exists():
-        path.chmod(0o600)
-        return
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    try:
-        connection = sqlite3.connect(draft, isolation_level=None)
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        finally:
-            connection.close()
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            path.chmod(0o600)
-    finally:
-        draft.unlink()
 
 
 def scrub() -> None:
@@ -196,10 +148,18 @@ def scrub() -> None:
 
 
 def prepare(engine: Engine) -> None:
-    """Set up a fresh engine: pragmas and BEGIN of our own on SQLite."""
+    """Set up a fresh engine: errors that quote no row; pragmas and BEGIN of our own on SQLite."""
+    event.listen(engine, "handle_error", _cut)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_pragmas)
         event.listen(engine, "begin", _begin)
+
+
+def _cut(context: ExceptionContext) -> None:
+    """Keep an error's first line: in the next ones PostgreSQL quotes the row that failed."""
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if isinstance(context.sqlalchemy_exception, DBAPIError) and error and error.args:
+            error.args = (str(error.args[0]).partition("\n")[0],)
 
 
 def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:

@@ -136,13 +136,14 @@ class Scene:
 
 def _choose(**more: Any) -> dict[str, Any]:
     usual = {"required": [BASIC], "optional": [STATS, VIDEOS], "ticked": set(), "already": set()}
-    return usual | {"tiktok_host": "www.tiktok.com", "unfinished": False} | more
+    return usual | {"tiktok_host": "www.tiktok.com", "another": False, "unfinished": False} | more
 
 
 def _account(health: str, **more: Any) -> dict[str, Any]:
     usual = {"person": MARA, "health": health, "granted": [BASIC, VIDEOS], "missing": [STATS]}
     usual |= {"reconnect_by": NOW + timedelta(days=325), "ending_soon": False, "again": []}
-    return usual | {"reason": None, "since": None, "held": True} | more
+    usual |= {"reason": None, "since": None, "held": True, "choices": True}
+    return usual | more
 
 
 def _tokens(rows: list[Row], total: int, **more: Any) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from webapp.models import BrowserSession, Health, User
 from webapp.services.house import House
 
 PAGE = 50
+#: The largest id that PostgreSQL's integer holds; it refuses to compare with a larger one.
+_LARGEST_ID = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,9 @@ def page(
     ours = User.client_key == house.settings.tiktok_client_key
     query = select(User).where(ours)
     if before is not None:
-        query = query.where(User.id > before).order_by(User.id)
+        query = query.where(User.id > min(before, _LARGEST_ID)).order_by(User.id)
     elif after is not None:
-        query = query.where(User.id < after).order_by(User.id.desc())
+        query = query.where(User.id < min(after, _LARGEST_ID)).order_by(User.id.desc())
     else:
         query = query.order_by(User.id.desc())
     with reading() as session:

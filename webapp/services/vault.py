@@ -49,7 +49,7 @@ class Vault:
         """Return the row's sealed columns under the first key. Raises CannotOpen."""
         held = {"access_token": user.access_token, "refresh_token": user.refresh_token}
         return {
-            column: self._seal(user.open_id, column, self._open(user, column, sealed))
+            column: self._seal(user.open_id, column, self._open(user.open_id, column, sealed))
             for column, sealed in held.items()
             if sealed is not None
         }
@@ -119,6 +119,9 @@ class Vault:
             return None
         mac = hmac.new(user.open_id.encode(), held.access_token.encode(), hashlib.sha256)
         return mac.hexdigest()[:8]
+
+    def _open(self, open_id: str, column: str, sealed: str) -> str:
+        return self._keyring.open(sealed, open_id=open_id, column=column)
 
     def _seal(self, open_id: str, column: str, plain: str) -> str:
         return self._keyring.seal(plain, open_id=open_id, column=column)

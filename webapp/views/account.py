@@ -47,6 +47,7 @@ def show() -> str:
         granted=scopes.granted(user),
         missing=scopes.missing(user),
         again=scopes.again(user),
+        choices=bool(house().settings.tiktok_optional_scopes),
         reconnect_by=user.refresh_expires_at,
         ending_soon=user.grant_ending(now),
         reason=reason,

@@ -145,6 +145,7 @@ CONNECT_CAUSES: dict[str, Cause] = {
             NOTHING,
             ("Use a TikTok account that is a tester.", "Or ask the people who run the site."),
             "Use another TikTok account",
+            "/connect?another=1",
             contact=True,
         ),
         Cause(  # J

@@ -97,10 +97,10 @@ def _http_error(error: HTTPException) -> Response:
     status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _plain(replace(CAUSES["our_fault"], status=status))
-    cause = replace(CAUSES[_code_of(error)], status=status)
     if isinstance(error, SecurityError):
         # The host is not ours, so no address can be made for the links of the full page.
-        return _plain(cause)
+        return _plain(CAUSES["other_host"])
+    cause = replace(CAUSES[_code_of(error)], status=status)
     response = _answer(cause, log_id="", retry_after=_wait_of(error), now=utc_now())
     for name, value in error.get_headers(request.environ):
         if name == "Allow":
@@ -163,6 +163,9 @@ def _plain(cause: Cause) -> Response:
         "title": cause.title,
         "what": cause.what,
         "stored": cause.stored,
+        "action": cause.action,
+        # The public address, because the one that was asked for may not be ours.
+        "home": f"{site.get('public_origin', '')}/",
         "code": cause.code,
         "reference": _reference(),
     }

@@ -25,12 +25,13 @@ class Tag(NamedTuple):
 
 
 CONNECTED = Tag("ok", "Connected")
+RETRIED = Tag("warn", "Connected, being retried")
 DISCONNECTED = Tag("off", "Disconnected")
 FOR_PEOPLE = {
     "fresh": CONNECTED,
     "due": CONNECTED,
     "refreshing": CONNECTED,
-    "failing": Tag("warn", "Connected, being retried"),
+    "failing": RETRIED,
     "expired": Tag("warn", "Access has run out"),
     "reconnect": Tag("bad", "Needs you"),
     "revoking": DISCONNECTED,
@@ -89,6 +90,11 @@ def health_word(health: str) -> Tag:
     Raises KeyError if `health` is not a state of health.
     """
     return FOR_PEOPLE[health]
+
+
+def is_connected(health: str) -> bool:
+    """Say whether people of this health are told that they are connected."""
+    return health_word(health) in (CONNECTED, RETRIED)
 
 
 def operator_word(health: str) -> Tag:
