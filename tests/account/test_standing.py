@@ -14,10 +14,11 @@ from tests.views.reading import JARGON, long_sentences
 from tests.walk import connect
 from webapp.models import Reason
 from webapp.views import present
+from webapp.views.endings import ENDINGS
 
 
 def test_every_reason_has_words() -> None:
-    assert set(present.ENDINGS) == {reason.value for reason in Reason}
+    assert set(ENDINGS) == {reason.value for reason in Reason}
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -27,7 +28,7 @@ def test_a_reason_is_told_on_the_next_visit(
     mark(app, status="reconnect", reason=reason.value, ended_at=clock(), next_at=None)
     clock.advance(hours=5)
     page = account(mara)
-    because = present.ENDINGS[reason.value].because
+    because = ENDINGS[reason.value].because
     assert f"Access stopped working 5 hours ago because {because}." in notices(page)
     assert "Nothing you have saved is lost." in notices(page)
     assert not JARGON.findall(page.text)

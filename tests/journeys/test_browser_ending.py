@@ -50,6 +50,21 @@ def test_disconnecting_while_tiktok_is_down_says_which_half_worked(
     sandbox.faults("revoke", "http500")
     disconnect(page)
     told = page.get_by_role("status")
+    expect(told).to_contain_text("Disconnected here. TikTok did not answer;")
+    expect(told).to_contain_text("we keep trying for 24 hours.")
+    expect(page.locator(".ticket .tag")).to_have_text("Disconnected")
+    (row,) = simple.rows()
+    assert row["status"] == "revoking"
+
+
+@pytest.mark.rule(40)
+def test_disconnecting_while_tiktok_refuses_says_which_half_worked(
+    simple: Site, sandbox: Sandbox, page: Page
+) -> None:
+    account(page, simple)
+    sandbox.faults("revoke", "error200", error="invalid_client")
+    disconnect(page)
+    told = page.get_by_role("status")
     expect(told).to_contain_text("Disconnected here: the access we held is deleted.")
     expect(told).to_contain_text("TikTok did not confirm its half.")
     (row,) = simple.rows()

@@ -10,7 +10,7 @@ from flask import Flask
 from tests.processes import ROOT
 from tests.views.reading import JARGON, Reading, long_sentences
 from tests.views.scenes import HEALTHS, PEOPLE, SCENES, play, stage
-from webapp.views import present
+from webapp.views.endings import ENDINGS
 
 TEMPLATES = ROOT / "templates"
 STATIC = ROOT / "static"
@@ -209,10 +209,10 @@ def test_an_account_says_how_it_stands(app: Flask, health: str, said: str, unsai
     assert unsaid not in text
 
 
-@pytest.mark.parametrize("reason", present.ENDINGS)
+@pytest.mark.parametrize("reason", ENDINGS)
 def test_every_reason_is_told_in_words_and_leads_back(app: Flask, reason: str) -> None:
     page = Reading(play(app, SCENES[f"account-{reason}"]))
-    because = present.ENDINGS[reason].because
+    because = ENDINGS[reason].because
     assert f"Access stopped working 3 hours ago because {because}." in page.text
     assert "Nothing you have saved is lost." in page.text
     assert [button.text for button in page.primary] == ["Reconnect TikTok"]

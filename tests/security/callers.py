@@ -31,7 +31,7 @@ def routes(app: Flask) -> list[tuple[str, str, str]]:
     """Return (method, endpoint, path) of all that can be asked for, HEAD and OPTIONS left out."""
     found = []
     for rule in app.url_map.iter_rules():
-        path = rule.rule.replace("<path:filename>", "style.css")
+        path = rule.rule.replace("<path:filename>", "style.css").replace("<open_id>", "-000nobody")
         assert "<" not in path, f"say here what to ask {rule.rule} for"
         methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
         found += [(method, rule.endpoint, path) for method in sorted(methods)]

@@ -21,6 +21,7 @@ TABLE: dict[tuple[str, str], tuple[str, tuple[int, int, int]]] = {
     ("GET", "connect.connected"): ("person", (303, 200, 200)),
     ("GET", "account.show"): ("person", (303, 200, 200)),
     ("GET", "account.confirm_disconnect"): ("person", (303, 200, 200)),
+    ("POST", "account.refresh"): ("person", (303, 303, 303)),
     ("POST", "account.disconnect"): ("person", (303, 303, 303)),
     ("GET", "account.confirm_delete"): ("person", (303, 200, 200)),
     ("POST", "account.delete"): ("person", (303, 422, 422)),
@@ -28,6 +29,11 @@ TABLE: dict[tuple[str, str], tuple[str, tuple[int, int, int]]] = {
     ("POST", "account.sign_out"): ("person", (303, 303, 303)),
     ("POST", "account.sign_out_everywhere"): ("person", (303, 303, 303)),
     ("GET", "operators.tokens"): ("operator", (404, 404, 200)),
+    ("GET", "api.token"): ("service", (401, 401, 401)),
+    ("POST", "api.refresh"): ("service", (401, 401, 401)),
+    ("GET", "api.document"): ("public", (200, 200, 200)),
+    ("GET", "api.docs"): ("public", (200, 200, 200)),
+    ("POST", "webhook.receive"): ("tiktok", (401, 401, 401)),
     ("GET", "status.healthz"): ("public", (200, 200, 200)),
     ("GET", "status.readyz"): ("public", (200, 200, 200)),
 }
@@ -92,13 +98,13 @@ def test_a_route_without_a_class_stops_the_start(
 def test_a_class_that_nobody_knows_lets_nobody_in(
     make_app: MakeApp, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def service_only() -> str:
+    def friends_only() -> str:
         return "come in"
 
-    service_only.access = "service"  # type: ignore[attr-defined]  # as guards.access marks
+    friends_only.access = "friend"  # type: ignore[attr-defined]  # as guards.access marks
     door = Blueprint("status", __name__)
-    door.add_url_rule("/services", "services", service_only)
+    door.add_url_rule("/friends", "friends", friends_only)
     monkeypatch.setattr("webapp.app.status", door)
     app = make_app()
     for kind in CALLERS:
-        assert caller(app, sandbox, kind).get("/services").status_code == 404
+        assert caller(app, sandbox, kind).get("/friends").status_code == 404

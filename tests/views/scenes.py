@@ -11,6 +11,7 @@ from jinja2 import StrictUndefined
 
 from tests.processes import ROOT
 from webapp.views import api_document, errors, present
+from webapp.views.endings import ENDINGS
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 ENDPOINTS = {
@@ -195,7 +196,7 @@ PEOPLE: dict[str, Scene] = {
             ),
             SIGNED_IN,
         )
-        for reason in present.ENDINGS
+        for reason in ENDINGS
     },
     "account-ending": Scene(
         "account/show.html",

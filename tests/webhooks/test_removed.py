@@ -10,6 +10,7 @@ from tests.movable import MovableClock
 from tests.servers import Sandbox
 from tests.walk import connect
 from tests.webhooks.notices import TikTok, row_of
+from webapp.database import writing
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
@@ -95,11 +96,19 @@ def test_a_foreign_key_and_a_foreign_person_are_ignored(
 
 
 @pytest.mark.rule(61)
+def test_a_row_of_a_former_key_is_left_alone(app: Flask, tiktok: TikTok, mara: str) -> None:
+    with app.app_context(), writing() as session:
+        session.merge(row_of(app, mara)).client_key = "former-key"
+    before = row_of(app, mara)
+    for key in ("former-key", None):
+        tiktok.removes(mara, **{"client_key": key} if key else {})
+    assert row_of(app, mara).version == before.version
+
+
+@pytest.mark.rule(61)
 def test_it_tells_more_than_a_refusal_that_came_before(
     app: Flask, tiktok: TikTok, mara: str, clock: MovableClock
 ) -> None:
-    from webapp.database import writing
-
     with app.app_context(), writing() as session:
         row = session.merge(row_of(app, mara))
         row.status, row.reason, row.ended_at = "reconnect", "refused", clock()

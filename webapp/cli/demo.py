@@ -111,7 +111,7 @@ def _start_sandbox(
     with os.fdopen(log, "a") as sink:
         process = children.start(
             "The sandbox",
-            [sys.executable, "-m", "sandbox", "--port", "0"],
+            [sys.executable, "-m", "sandbox", "--port", "0", "--webhook-url", _notices(settings)],
             plain
             | {
                 "SANDBOX_CLIENT_KEY": settings["TIKTOK_CLIENT_KEY"],
@@ -132,6 +132,11 @@ def _start_sandbox(
             f"The sandbox did not start; its last words are in {folder}/sandbox.log"
         )
     return url
+
+
+def _notices(settings: Mapping[str, str]) -> str:
+    """Return where the sandbox tells that somebody removed the app there."""
+    return f"http://127.0.0.1:{settings['PORT']}/webhooks/tiktok"
 
 
 def _listen(lines: IO[str], told: "queue.Queue[str]") -> None:
