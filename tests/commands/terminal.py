@@ -26,11 +26,13 @@ def flask(env: Mapping[str, str], *words: str, given: str = "") -> subprocess.Co
     )
 
 
-def command(app: Flask, *words: str, given: str = "") -> Result:
-    """Run `flask words…` of this app to its end, in this process."""
+def command(
+    app: Flask, *words: str, given: str = "", env: Mapping[str, str] | None = None
+) -> Result:
+    """Run `flask words…` of this app to its end, in this process; `env` is for the doctor."""
     # Its own context on top: a command takes the one that is there.
     with app.app_context():
-        return app.test_cli_runner().invoke(args=words, input=given)
+        return app.test_cli_runner(env=env).invoke(args=words, input=given)
 
 
 def started(env: Mapping[str, str], folder: Path, *words: str) -> Process:
