@@ -1,6 +1,6 @@
 """Breaker and pace, shared by all processes through one row; judges outcomes, never a person."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -51,14 +51,19 @@ class Permit:
     until: datetime | None = None
 
 
-def permit(house: House, asked: int, now: datetime) -> Permit:
-    """Return how many refreshes may go out; while the breaker is open one every 30 s (a probe)."""
+def permit(
+    house: House, asked: int, now: datetime, *, wanted: Callable[[], bool] = lambda: True
+) -> Permit:
+    """Return how many refreshes may go out; while the breaker is open one every 30 s (a probe).
+
+    `wanted` is asked before the probe is taken: one that nobody can use is lost for 30 s.
+    """
     brakes = look(house)
     if brakes.open_reason is None:
         return Permit(asked, pace(brakes, now))
     if brakes.probe_at is not None and brakes.probe_at > now:
         return Permit(0, pace(brakes, now), brakes.open_reason, brakes.probe_at)
-    got = _take_probe(brakes, now) if asked else False
+    got = _take_probe(brakes, now) if asked and wanted() else False
     return Permit(int(got), pace(brakes, now), brakes.open_reason, now + PROBE_EVERY)
 
 

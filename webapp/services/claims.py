@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, and_, case, or_, select, true, update
@@ -24,6 +24,8 @@ class Claim:
     """One connection that is ours to act on until the lease ends, as it was when we got it."""
 
     user_id: int
+    #: The person's, unique for ever: SQLite gives the id of a deleted row to the next one.
+    ticket: str
     open_id: str
     version: int
     #: Random; a failure is written only while the row still carries it.
@@ -55,8 +57,17 @@ def claim_due(house: House, most: int, now: datetime) -> list[Claim]:
     return _claim(house, due, true(), now)
 
 
-def claim_one(house: House, user_id: int, now: datetime, *, back_off: bool = True) -> Claim | None:
+def claim_one(
+    house: House,
+    user_id: int,
+    now: datetime,
+    *,
+    version: int | None = None,
+    back_off: bool = True,
+) -> Claim | None:
     """Claim one connection on demand; None if somebody has it, or nothing can be refreshed.
+
+    `version`: the one that is to be replaced; None too if somebody has replaced it already.
 
     `back_off`: a connection that failed lately is left alone until its next try is due, whoever
     asks; False for a person who presses a button.
@@ -64,9 +75,12 @@ def claim_one(house: House, user_id: int, now: datetime, *, back_off: bool = Tru
     free: ColumnElement[bool] = or_(User.claim.is_(None), User.next_at <= now)
     if back_off:
         free = and_(free, or_(User.status != Status.FAILING, User.next_at <= now))
+    if version is not None:
+        free = and_(free, User.version == version)
     one = select(User.id).where(User.id == user_id)
     found = _claim(house, one, and_(free, User.status.in_(_KEPT)), now)
-    return found[0] if found else None
+    # Somebody asks for it, so it is not left idle.
+    return replace(found[0], idle=False) if found else None
 
 
 def _claim(house: House, ids: Select[int], free: ColumnElement[bool], now: datetime) -> list[Claim]:
@@ -75,7 +89,7 @@ def _claim(house: House, ids: Select[int], free: ColumnElement[bool], now: datet
         rows = session.scalars(
             update(User)
             .where(User.id.in_(ids), free)
-            .where(User.refresh_token.is_not(None))
+            .where(or_(User.refresh_token.is_not(None), User.status == Status.REVOKING))
             .values(
                 claim=name,
                 next_at=now + LEASE,
@@ -92,6 +106,7 @@ def _opened(house: House, rows: Sequence[User], name: str, now: datetime) -> lis
     return [
         Claim(
             user_id=user.id,
+            ticket=user.ticket,
             open_id=user.open_id,
             version=user.version,
             name=name,

@@ -24,7 +24,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from webapp.database import Base, absolute_url, db, prepare, writing
+from webapp.database import Base, db, prepare, writing
+from webapp.files import absolute_url
 from webapp.models import Installation, User
 from webapp.services import rescue, status
 from webapp.services.house import House

@@ -11,7 +11,7 @@ from typing import Literal
 
 from sqlalchemy import Engine, NullPool, create_engine
 
-from webapp.database import absolute_url, own_folder
+from webapp.files import absolute_url, own_folder
 from webapp.services import installation, keeping, status
 from webapp.services.house import House
 from webapp.settings import (

@@ -22,13 +22,16 @@ _CLEARED: dict[str, Any] = {
 }
 
 
-def store(session: Session, user_id: int, version: int, values: dict[str, Any]) -> bool:
+def store(
+    session: Session, user_id: int, ticket: str, version: int, values: dict[str, Any]
+) -> bool:
     """Write sealed columns, clear every mark, count version and refreshes up.
 
     False if the grant has changed since `version`: somebody connected, disconnected or refreshed.
+    `ticket`: the row's, because SQLite gives the id of a deleted row to the next person.
     """
     values = _CLEARED | values
-    keys = {"the_id": user_id, "the_version": version}
+    keys = {"the_id": user_id, "the_ticket": ticket, "the_version": version}
     # Not through the ORM: it would build and compile the statement for each of 64 rows.
     done = session.connection().execute(_statement(frozenset(values)), values | keys)
     return done.rowcount == 1
@@ -39,7 +42,8 @@ def _statement(columns: frozenset[str]) -> Update:
     users = User.__table__.c
     return (
         update(User)
-        .where(users.id == bindparam("the_id"), users.version == bindparam("the_version"))
+        .where(users.id == bindparam("the_id"), users.ticket == bindparam("the_ticket"))
+        .where(users.version == bindparam("the_version"))
         .values({name: bindparam(name, type_=users[name].type) for name in sorted(columns)})
         .values(version=users.version + 1, refreshes=users.refreshes + 1)
     )

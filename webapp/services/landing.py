@@ -6,12 +6,18 @@ sent, so an answer that is lost here is a person's connection lost.
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
 from sqlalchemy import select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    SQLAlchemyError,
+    TimeoutError,
+)
 from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
@@ -20,7 +26,7 @@ from webapp.services import brakes, guarded, rescue, schedule, verdicts
 from webapp.services.brakes import Outcome
 from webapp.services.house import House
 from webapp.services.verdicts import Result
-from webapp.tiktok.errors import TikTokError
+from webapp.tiktok.errors import ConnectAgain, TikTokError
 from webapp.tokens import TokenSet
 
 log = structlog.get_logger(__name__)
@@ -36,25 +42,36 @@ def land(house: House, results: Sequence[Result], patience: float = PATIENCE) ->
     """Write every answer into its row and tell which ones are in; one row never costs another.
 
     False: a reconnect or a disconnect came first and theirs was kept, or nothing was to be stored.
-    Never raises for a database that is away: what cannot be written is sealed into the rescue
-    file (services.rescue), so it is True there too.
+    Never raises: what cannot be written within `patience` seconds is sealed into the rescue file
+    (services.rescue), so it is True there too; without a disk either, it goes on trying both.
     """
-    end = time.monotonic() + patience
+    return _landed(house, results, time.monotonic() + patience)
+
+
+def _landed(house: House, results: Sequence[Result], end: float) -> list[bool]:
     while True:
         try:
             landed = _write(house, results)
-        except SQLAlchemyError as error:
-            if len(results) > 1 and time.monotonic() > end:
-                return [land(house, [each], patience=0)[0] for each in results]
-            if time.monotonic() > end:
-                return [_rescued(house, each, error) for each in results]
+        except Exception as error:  # noqa: BLE001  whatever it is, it must not cost a grant
+            if len(results) > 1 and not _is_away(error):
+                # One of them cannot be written: the others shall not share its fate.
+                return [_landed(house, [each], end)[0] for each in results]
+            if time.monotonic() > end and _rescue(house, results, error):
+                return [isinstance(each.answer, TokenSet) for each in results]
             log.warning("landing_waits", answers=len(results), error=type(error).__name__)
-            threading.Event().wait(_PAUSE)
+            _pause(_PAUSE)
             continue
         for result, stored in zip(results, landed, strict=True):
             if not stored and isinstance(result.answer, TokenSet):
-                _came_late(house, result)
+                _came_late(house, result, result.answer)
         return landed
+
+
+def _is_away(error: Exception) -> bool:
+    """Tell whether the database itself is in the way, and not what is to be written."""
+    if isinstance(error, OperationalError | InterfaceError | TimeoutError):
+        return True
+    return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
 def _write(house: House, results: Sequence[Result]) -> list[bool]:
@@ -62,7 +79,8 @@ def _write(house: House, results: Sequence[Result]) -> list[bool]:
     outcomes: list[Outcome] = []
     words: list[str] = []
     with writing(durable=True) as session:
-        mass = brakes.is_mass_rejection(brakes.recent_of(session, house))
+        recent = brakes.recent_of(session, house) + _letters(results)
+        mass = brakes.is_mass_rejection(recent[-brakes.WINDOW :])
         landed = []
         for result in results:
             if isinstance(result.answer, TokenSet):
@@ -96,7 +114,7 @@ def _store(session: Session, house: House, result: Result, tokens: TokenSet) -> 
         tokens.refresh_expires_at or claim.refresh_expires_at,
         idle=claim.idle,
     )
-    return guarded.store(session, claim.user_id, claim.version, values)
+    return guarded.store(session, claim.user_id, claim.ticket, claim.version, values)
 
 
 def _mark(session: Session, result: Result, columns: dict[str, Any]) -> None:
@@ -126,29 +144,54 @@ def _tell(result: Result, word: str) -> None:
     level("refresh_failed", verdict=word, **facts)
 
 
-def _rescued(house: House, result: Result, error: SQLAlchemyError) -> bool:
-    if not isinstance(result.answer, TokenSet):
-        return False
-    rescue.append(house, result.claim, result.answer, result.received_at)
-    log.error("answer_rescued", open_id=result.claim.open_id, error=type(error).__name__)
+def _letters(results: Sequence[Result]) -> str:
+    """Return the outcomes of a group as far as they tell whether TikTok refuses everybody."""
+    refused = {True: "g", False: ""}
+    return "".join(
+        "o" if isinstance(each.answer, TokenSet) else refused[isinstance(each.answer, ConnectAgain)]
+        for each in results
+    )
+
+
+def _rescue(house: House, results: Sequence[Result], error: Exception) -> bool:
+    """Put the answers that count into the rescue file; False if it does not take them either."""
+    for result in results:
+        if isinstance(result.answer, TokenSet):
+            try:
+                rescue.append(house, result.claim, result.answer, result.received_at)
+            except OSError as failure:
+                log.critical("answers_held", answers=len(results), error=type(failure).__name__)
+                return False
+            log.error("answer_rescued", open_id=result.claim.open_id, error=type(error).__name__)
     return True
 
 
-def _came_late(house: House, result: Result) -> None:
-    """Give an orphan back to TikTok if the account was disconnected meanwhile."""
-    if not isinstance(result.answer, TokenSet):
-        return
+def _came_late(house: House, result: Result, tokens: TokenSet) -> None:
+    """Give an orphan back to TikTok if the grant was ended meanwhile, here or there.
+
+    Not if the person is connected: revoking ends the whole connection at TikTok.
+    """
+    open_id = result.claim.open_id
+    try:
+        kept = _is_connected(house, open_id)
+        log.info("refresh_came_late", open_id=open_id, kept=kept)
+        if not kept:
+            house.provider.revoke(tokens.access_token)
+    except (TikTokError, SQLAlchemyError) as failure:
+        log.warning("orphan_not_revoked", open_id=open_id, error=type(failure).__name__)
+
+
+def _is_connected(house: House, open_id: str) -> bool:
     with reading() as session:
         kept = session.scalar(
-            select(User.id).where(User.id == result.claim.user_id, User.status.notin_(_ENDED))
+            select(User.id)
+            .where(User.client_key == house.settings.tiktok_client_key)
+            .where(User.open_id == open_id, User.status.notin_(_ENDED))
+            # Wiped by TikTok's webhook: nobody holds the grant any more.
+            .where(User.access_token.is_not(None))
         )
-    log.info("refresh_came_late", open_id=result.claim.open_id, kept=kept is not None)
-    if kept is not None:
-        return
-    try:
-        house.provider.revoke(result.answer.access_token)
-    except TikTokError as failure:
-        log.warning("orphan_not_revoked", open_id=result.claim.open_id, code=failure.code)
+    return kept is not None
 
 
 _ENDED = (Status.REVOKING, Status.REVOKED)
+_pause: Callable[[float], object] = threading.Event().wait

@@ -26,7 +26,7 @@ from webapp.tokens import TokenSet
 log = structlog.get_logger(__name__)
 _TIMES = {"access_expires_at", "refresh_expires_at", "refreshed_at"}
 #: What every line holds, and what an answer may have left out.
-_ALWAYS = {"user_id", "version", "access_token", "access_expires_at", "refreshed_at"}
+_ALWAYS = {"user_id", "ticket", "version", "access_token", "access_expires_at", "refreshed_at"}
 _MAYBE = {"refresh_token", "scope", "refresh_expires_at"}
 
 
@@ -47,7 +47,8 @@ def append(house: House, claim: Claim, tokens: TokenSet, now: datetime) -> None:
     Raises OSError if even that cannot be done.
     """
     values = house.vault.columns(claim.open_id, tokens, now)
-    line = {"user_id": claim.user_id, "version": claim.version} | {
+    row = {"user_id": claim.user_id, "ticket": claim.ticket, "version": claim.version}
+    line = row | {
         name: value.isoformat() if isinstance(value, datetime) else value
         for name, value in values.items()
     }
@@ -124,15 +125,16 @@ def _read(line: bytes) -> dict[str, Any] | None:
             values[name] = datetime.fromisoformat(values[name])
         whole = values.keys() - _MAYBE == _ALWAYS
         counted = isinstance(values["user_id"], int) and isinstance(values["version"], int)
+        named = isinstance(values["ticket"], str)
         aware = all(values[name].tzinfo for name in _TIMES & values.keys())
-        return dict(values) if whole and counted and aware else None
+        return dict(values) if whole and counted and named and aware else None
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
 def _store(session: Session, values: dict[str, Any]) -> bool:
-    user_id, version = values.pop("user_id"), values.pop("version")
+    user_id, ticket, version = (values.pop(name) for name in ("user_id", "ticket", "version"))
     values["next_at"] = schedule.next_refresh_at(
         values["refreshed_at"], values["access_expires_at"]
     )
-    return guarded.store(session, user_id, version, values)
+    return guarded.store(session, user_id, ticket, version, values)

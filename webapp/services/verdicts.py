@@ -126,7 +126,11 @@ def _ambiguous(claim: Claim, now: datetime, error: TryLater) -> Verdict:
 
 def _transient(claim: Claim, now: datetime, error: Exception) -> Verdict:
     later = schedule.back_off(claim.failures, now, claim.access_expires_at)
-    return Verdict(_failing(claim, later) | _said(error), Outcome("t"), "transient")
+    columns = _failing(claim, later) | _said(error)
+    if isinstance(error, TryLater) and error.code == "answer_unusable" and error.status == 200:
+        # A yes that cannot be read: TikTok may have rotated, and then it is not the person's doing.
+        columns["interrupted"] = True
+    return Verdict(columns, Outcome("t"), "transient")
 
 
 def _failing(claim: Claim, again: datetime) -> dict[str, Any]:

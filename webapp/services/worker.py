@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -89,7 +90,8 @@ class Worker:
         with self._lock:
             free = WIDTH - self._busy
         try:
-            permit = brakes.permit(self._house, free, self._house.clock())
+            now = self._house.clock()
+            permit = brakes.permit(self._house, free, now, wanted=lambda: self._is_due(now))
             count = min(permit.count, self._pace.allowance(permit.pace), free)
             claims = claim_due(self._house, count, self._house.clock()) if count > 0 else []
         except SQLAlchemyError as error:
@@ -116,6 +118,10 @@ class Worker:
         if self.refused is not None:
             log.error("installation_mismatch", cause=self.refused.cause, mend=self.refused.mend)
         return self.refused is None
+
+    def _is_due(self, now: datetime) -> bool:
+        due = earliest(self._house)
+        return due is not None and due <= now
 
     def _call(self, claim: Claim) -> None:
         """Make the call of one claim, in a thread of its own, and queue what came of it."""

@@ -1,0 +1,220 @@
+"""What happens between TikTok's answer and our commit: nobody's later wish is overwritten."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from tests.keep.standins import Meanwhile, with_provider
+from tests.keep.world import World
+from tests.services.grants import given, join
+from tests.services.holding import assert_forgotten, rows
+from webapp.services import claims, disconnect
+from webapp.services.claims import claim_due, claim_one
+from webapp.services.landing import land
+from webapp.services.refresh import NotConnected, ReconnectRequired, attempt, fresh
+from webapp.services.worker import Worker
+from webapp.tiktok.errors import ConnectAgain
+
+pytestmark = pytest.mark.usefixtures("each_database")
+
+
+def crossed(world: World, meanwhile: Callable[[], object], *, expired: bool = False) -> None:
+    """Refresh the one row that is due, with something between TikTok's answer and our commit."""
+    provider = Meanwhile(world.house.provider, after=meanwhile)
+    world.make_due(expired=expired)
+    claim, *_none = claim_due(world.house, 1, world.clock())
+    result = attempt(with_provider(world.house, provider), claim)
+    land(world.house, [result])
+
+
+@pytest.mark.rule(54)
+def test_a_reconnect_during_a_refresh_is_kept(world: World) -> None:
+    open_id = world.person()
+    crossed(world, world.person)
+    user = world.row(open_id)
+    assert (user.version, user.status, user.claim) == (2, "active", None)
+    assert world.sandbox.calls("revoke") == 0
+    world.assert_in_step(living=1)
+
+
+@pytest.mark.rule(54)
+def test_a_reconnect_before_the_refresh_arrives_is_kept_and_not_blamed(world: World) -> None:
+    open_id = world.person()
+    world.make_due(expired=True)
+    claim, *_none = claim_due(world.house, 1, world.clock())
+    world.person()
+    result = attempt(world.house, claim)
+    assert isinstance(result.answer, ConnectAgain)
+    land(world.house, [result])
+    user = world.row(open_id)
+    assert (user.version, user.status, user.failures, user.refused_at) == (2, "active", 0, None)
+    assert world.sandbox.counters()["dead_refresh_tokens_seen"]["superseded"] == 1
+    world.assert_in_step(living=1)
+
+
+@pytest.mark.rule(40)
+@pytest.mark.parametrize("access_is", ["good", "over", "ended by the rotation"])
+@pytest.mark.parametrize("end", [disconnect.disconnect, disconnect.delete])
+def test_ending_a_connection_during_a_refresh_leaves_nothing_alive_at_tiktok(
+    world: World, end: Callable[..., object], access_is: str
+) -> None:
+    world.sandbox.manners(old_access_tokens_die=access_is == "ended by the rotation")
+    open_id = world.person()
+    user_id = world.row(open_id).id
+    crossed(world, lambda: end(world.house, user_id), expired=access_is == "over")
+    assert world.sandbox.books()[open_id]["ended"] == "revoked"
+    if end is disconnect.delete:
+        assert rows(world.app) == []
+    else:
+        assert_forgotten(world.row(open_id))
+    # Without an access token the disconnect has only the refresh token that was just spent.
+    world.assert_in_step(spent=int(access_is != "good"), living=0)
+
+
+def test_a_late_answer_is_never_written_into_the_next_persons_row(world: World) -> None:
+    """SQLite gives the id of a deleted row to the next one, whose version is the same too."""
+    world.person("mara")
+    late = world.row(world.person("jo"))
+
+    def replaced() -> None:
+        disconnect.delete(world.house, late.id)
+        world.person("noor")
+
+    world.change(next_at=None)
+    world.change(late.open_id, next_at=world.clock())
+    claim, *_none = claim_due(world.house, 9, world.clock())
+    provider = Meanwhile(world.house.provider, after=replaced)
+    assert land(world.house, [attempt(with_provider(world.house, provider), claim)]) == [False]
+    world.assert_in_step(living=2)
+
+
+def test_a_late_answer_does_not_end_the_connection_of_who_deleted_and_joined_again(
+    world: World,
+) -> None:
+    open_id = world.person()
+    user_id = world.row(open_id).id
+
+    def again() -> None:
+        disconnect.delete(world.house, user_id)
+        world.person()
+
+    crossed(world, again)
+    assert world.sandbox.calls("revoke") == 1
+    assert world.sandbox.books()[open_id]["ended"] is None
+    world.assert_in_step(living=1)
+
+
+def test_who_asks_for_a_token_during_a_disconnect_is_told_so(world: World) -> None:
+    open_id = world.person()
+    provider = Meanwhile(
+        world.house.provider,
+        after=lambda: disconnect.disconnect(world.house, world.row(open_id).id),
+    )
+    with pytest.raises(ReconnectRequired) as told:
+        fresh(with_provider(world.house, provider), open_id, pressed=True)
+    assert told.value.reason == "disconnected"
+    world.assert_in_step(living=0)
+
+
+def test_who_asks_for_a_token_while_the_account_is_deleted_is_told_so(world: World) -> None:
+    open_id = world.person()
+    provider = Meanwhile(
+        world.house.provider, after=lambda: disconnect.delete(world.house, world.row(open_id).id)
+    )
+    with pytest.raises(NotConnected):
+        fresh(with_provider(world.house, provider), open_id, pressed=True)
+    world.assert_in_step(living=0)
+
+
+@pytest.mark.rule(32)
+def test_a_provider_slower_than_the_lease_costs_no_grant(world: World) -> None:
+    """Fencing by lease lost 50 of 50, guarding by version none."""
+    world.people(50)
+    world.make_due(expired=True)
+    results = [attempt(world.house, claim) for claim in claim_due(world.house, 50, world.clock())]
+    world.clock.advance(claims.LEASE * 3)
+    assert land(world.house, results) == [True] * 50
+    world.assert_in_step(living=50)
+
+
+@pytest.mark.rule(34)
+def test_a_losers_refusal_before_the_winners_success_does_no_harm(world: World) -> None:
+    open_id = world.person()
+    world.make_due(expired=True)
+    winner, *_none = claim_due(world.house, 1, world.clock())
+    won = attempt(world.house, winner)
+    world.clock.advance(claims.LEASE)
+    loser = claim_one(world.house, winner.user_id, world.clock())
+    assert loser is not None
+    land(world.house, [attempt(world.house, loser)])
+    assert world.row(open_id).status == "failing"
+    assert land(world.house, [won]) == [True]
+    user = world.row(open_id)
+    assert (user.status, user.failures, user.refused_at, user.claim) == ("active", 0, None, None)
+    world.assert_in_step(spent=1, living=1)
+
+
+@pytest.mark.rule(34)
+def test_a_losers_refusal_after_the_winners_success_does_no_harm(world: World) -> None:
+    open_id = world.person()
+    world.make_due(expired=True)
+    winner, *_none = claim_due(world.house, 1, world.clock())
+    won = attempt(world.house, winner)
+    world.clock.advance(claims.LEASE)
+    loser = claim_one(world.house, winner.user_id, world.clock())
+    assert loser is not None
+    lost = attempt(world.house, loser)
+    assert land(world.house, [won]) == [True]
+    land(world.house, [lost])
+    user = world.row(open_id)
+    assert (user.status, user.failures, user.last_error) == ("active", 0, None)
+    world.assert_in_step(spent=1, living=1)
+
+
+@pytest.mark.rule(34)
+def test_both_in_one_group_do_no_harm(world: World) -> None:
+    world.person()
+    world.make_due(expired=True)
+    winner, *_none = claim_due(world.house, 1, world.clock())
+    won = attempt(world.house, winner)
+    world.clock.advance(claims.LEASE)
+    loser = claim_one(world.house, winner.user_id, world.clock())
+    assert loser is not None
+    land(world.house, [attempt(world.house, loser), won])
+    world.assert_in_step(spent=1, living=1)
+
+
+def test_a_claim_that_is_too_old_is_not_sent(world: World) -> None:
+    open_id = world.person()
+    world.make_due(expired=True)
+    claim, *_none = claim_due(world.house, 1, world.clock())
+    world.clock.advance(claims.SEND_WITHIN + timedelta(seconds=1))
+    land(world.house, [attempt(world.house, claim)])
+    user = world.row(open_id)
+    assert (user.claim, user.next_at, user.status) == (None, world.clock(), "active")
+    assert (user.failures, user.interrupted, world.calls()) == (0, False, 0)
+    Worker(world.house, world.app.app_context).run(once=True)
+    world.assert_in_step(living=1)
+
+
+def test_clocks_forty_five_seconds_apart_do_not_take_a_claim_from_each_other(world: World) -> None:
+    """The other host sees the lease run out while the call may still last: 45 + 10 < 60."""
+    world.person()
+    world.make_due(expired=True)
+    claim, *_none = claim_due(world.house, 1, world.clock())
+    ahead = world.clock() + timedelta(seconds=45 + 10)
+    assert claim_due(world.house, 1, ahead) == []
+    assert claim_one(world.house, claim.user_id, ahead) is None
+    land(world.house, [attempt(world.house, claim)])
+    world.assert_in_step(living=1)
+
+
+def test_a_connect_by_a_clock_that_is_behind_is_still_newer(world: World) -> None:
+    person = world.person()
+    world.clock.advance(seconds=45)
+    fresh(world.house, person, rejected_version=1)
+    world.clock.advance(seconds=-45)
+    join(world.house, given(world.sandbox, world.clock()))
+    assert fresh(world.house, person).version == 3
+    world.assert_in_step(living=1)

@@ -1,0 +1,219 @@
+"""One refresh an account, whoever asks and how many at once; all who asked get the same token."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from tests.keep.standins import PATIENCE, Held, Meanwhile, with_provider
+from tests.keep.world import World
+from tests.services.crowd import at_once
+from webapp.services import refresh
+from webapp.services.claims import claim_due, claim_one
+from webapp.services.refresh import Access, Pending, fresh
+from webapp.services.worker import Worker
+from webapp.tiktok.provider import Provider
+from webapp.tokens import TokenSet
+
+pytestmark = pytest.mark.usefixtures("each_database")
+
+
+class UntilAllWait(Provider):
+    """Answers only when every other caller waits for the answer."""
+
+    def __init__(self, true: Provider, callers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Take the number of callers beside the worker."""
+        self._true, self._callers = true, callers
+        self._waiting: set[int] = set()
+        self._all_wait = threading.Event()
+        self._pause = refresh._pause
+        monkeypatch.setattr(refresh, "_pause", self._wait)
+
+    def _wait(self, seconds: float) -> None:
+        self._waiting.add(threading.get_ident())
+        if len(self._waiting) >= self._needed:
+            self._all_wait.set()
+        self._pause(seconds)
+
+    def refresh(self, refresh_token: str) -> TokenSet:
+        """Refresh, then keep the answer back."""
+        ours = threading.current_thread().name.startswith("call")
+        self._needed = self._callers if ours else self._callers - 1
+        tokens = self._true.refresh(refresh_token)
+        assert self._all_wait.wait(PATIENCE)
+        return tokens
+
+    _needed = 1_000
+
+
+@pytest.mark.rule(33)
+def test_sixteen_callers_of_one_expired_row_make_one_call(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_id = world.person()
+    world.make_due(expired=True)
+    house = with_provider(world.house, UntilAllWait(world.house.provider, 16, monkeypatch))
+    given = at_once(world.app, 16, lambda _number: fresh(house, open_id))
+    assert all(isinstance(each, Access) and not each.warnings for each in given), given
+    assert len({each.access_token for each in given if isinstance(each, Access)}) == 1
+    assert world.calls() == 1
+    world.assert_in_step(living=1)
+
+
+@pytest.mark.rule(33)
+def test_worker_service_and_person_at_once_make_one_call(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_id = world.person()
+    world.make_due(expired=True)
+    provider = UntilAllWait(world.house.provider, 8, monkeypatch)
+    house = with_provider(world.house, provider)
+    worker = Worker(house, world.app.app_context)
+
+    def act(number: int) -> Access | None:
+        if number == 0:
+            worker.run(once=True)
+            return None
+        return fresh(house, open_id, pressed=number % 2 == 0)
+
+    nothing, *given = at_once(world.app, 9, act)
+    assert nothing is None
+    assert all(isinstance(each, Access) and each.version == 2 for each in given), given
+    assert world.calls() == 1
+    world.assert_in_step(living=1)
+
+
+@pytest.mark.rule(33)
+def test_a_caller_that_was_slow_to_claim_takes_what_another_has_refreshed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_id = world.person()
+    world.make_due(expired=True)
+    claimed = refresh._claimed
+
+    def late(*args: object, **options: bool) -> object:
+        monkeypatch.setattr(refresh, "_claimed", claimed)
+        fresh(world.house, open_id)
+        return claimed(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(refresh, "_claimed", late)
+    assert fresh(world.house, open_id).version == 2
+    assert world.calls() == 1
+    world.assert_in_step(living=1)
+
+
+def test_eight_workers_claim_two_hundred_due_rows_each_once(world: World) -> None:
+    world.people(200)
+    world.make_due()
+    now = world.clock()
+    claimed = at_once(world.app, 8, lambda _number: claim_due(world.house, 25, now))
+    ids = [claim.user_id for claims in claimed for claim in claims]  # type: ignore[union-attr]
+    assert len(ids) == len(set(ids)) == 200
+
+
+def test_the_longest_overdue_are_claimed_first(world: World) -> None:
+    early, late = world.person("mara"), world.person("jo")
+    now = world.clock()
+    world.change(late, next_at=now - timedelta(minutes=1))
+    world.change(early, next_at=now - timedelta(minutes=2))
+    assert [claim.open_id for claim in claim_due(world.house, 1, now)] == [early]
+    assert [claim.open_id for claim in claim_due(world.house, 1, now)] == [late]
+
+
+@pytest.mark.rule(52)
+def test_another_apps_people_are_left_alone(world: World) -> None:
+    world.person()
+    world.change(client_key="the app before")
+    world.make_due()
+    assert claim_due(world.house, 10, world.clock()) == []
+
+
+def test_a_newer_version_is_not_claimed_for_an_older_one(world: World) -> None:
+    user = world.row(world.person())
+    now = world.clock()
+    assert claim_one(world.house, user.id, now, version=user.version - 1) is None
+    assert claim_one(world.house, user.id, now, version=user.version) is not None
+
+
+@pytest.mark.rule(31)
+def test_plenty_of_life_is_answered_from_the_row(world: World) -> None:
+    open_id = world.person()
+    assert fresh(world.house, open_id).expires_at > world.clock() + timedelta(hours=1)
+    assert world.calls() == 0
+
+
+@pytest.mark.rule(31)
+@pytest.mark.parametrize("whole", [7200, 86400])
+def test_under_the_margin_it_is_refreshed_and_then_not_again(world: World, whole: int) -> None:
+    world.sandbox.lifetimes(expires_in=whole)
+    open_id = world.person()
+    world.wait_until_left(open_id, 299)
+    for _again in range(3):
+        assert fresh(world.house, open_id).version == 2
+    assert world.calls() == 1
+    world.assert_in_step(living=1)
+
+
+@pytest.mark.rule(31)
+def test_asking_for_more_than_half_of_a_life_is_no_refresh_every_time(world: World) -> None:
+    open_id = world.person()
+    for _again in range(3):
+        fresh(world.house, open_id, min_ttl=timedelta(days=30))
+    assert world.calls() == 0
+
+
+def test_a_token_that_tiktok_rejected_is_refreshed_once_for_all_who_say_so(world: World) -> None:
+    open_id = world.person()
+    given = [fresh(world.house, open_id, rejected_version=1) for _caller in range(3)]
+    assert {each.version for each in given} == {2}
+    assert world.calls() == 1
+    world.assert_in_step(living=1)
+
+
+def test_a_still_valid_token_is_given_while_a_better_one_cannot_be_had(world: World) -> None:
+    open_id = world.person()
+    world.wait_until_left(open_id, 200)
+    world.sandbox.faults("token", "http500")
+    access = fresh(world.house, open_id)
+    assert access.warnings == ("refresh_pending",)
+    assert access.expires_at == world.clock() + timedelta(seconds=200)
+    world.assert_in_step(living=1)
+
+
+def test_who_waits_for_a_refresh_that_takes_too_long_is_told_when_to_come_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_id = world.person()
+    world.make_due(expired=True)
+    monkeypatch.setattr(refresh, "PATIENCE", timedelta(0))
+    provider = Held(world.house.provider)
+    house = with_provider(world.house, provider)
+
+    def hold() -> Access:
+        with world.app.app_context():
+            return fresh(house, open_id)
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(hold)
+        assert provider.answered.wait(PATIENCE)
+        with pytest.raises(Pending) as pending:
+            fresh(house, open_id)
+        provider.release.set()
+        assert first.result(PATIENCE).version == 2
+    assert timedelta(0) < pending.value.retry_after <= timedelta(seconds=60)
+    world.assert_in_step(living=1)
+
+
+def test_nothing_is_held_while_tiktok_is_asked(world: World) -> None:
+    """Two connections at most in the pool would be checked out if a session were held."""
+    open_id = world.person()
+    world.make_due(expired=True)
+    from webapp.database import db
+
+    seen: list[str] = []
+    pool = db.engine.pool
+    provider = Meanwhile(world.house.provider, before=lambda: seen.append(pool.status()))
+    fresh(with_provider(world.house, provider), open_id)
+    assert "Current Checked out connections: 0" in seen[0]
+    world.assert_in_step(living=1)

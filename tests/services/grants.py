@@ -1,0 +1,44 @@
+"""Grants for tests of the services: made up on the spot, or given by the sandbox."""
+
+import secrets
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from tests.servers import Sandbox
+from webapp.services.connect import Connected, connect
+from webapp.services.house import House
+from webapp.tokens import TokenSet
+
+BASIC = "user.info.basic"
+
+
+def made_up(now: datetime, open_id: str = "made-up-person", **changes: Any) -> TokenSet:
+    """Return a whole token answer that no TikTok gave; `changes` by the name of the field."""
+    tokens = TokenSet(
+        access_token=f"act.{secrets.token_urlsafe(24)}",
+        refresh_token=f"rft.{secrets.token_urlsafe(24)}",
+        open_id=open_id,
+        scopes=frozenset({BASIC}),
+        access_expires_at=now + timedelta(hours=2),
+        refresh_expires_at=now + timedelta(days=180),
+    )
+    return replace(tokens, **changes)
+
+
+def given(sandbox: Sandbox, now: datetime, person: str = "mara") -> TokenSet:
+    """Let a person consent at the sandbox; return the token answer that TikTok gave."""
+    answer = sandbox.control("grants", person=person, scopes=[BASIC])
+    return TokenSet(
+        access_token=answer["access_token"],
+        refresh_token=answer["refresh_token"],
+        open_id=answer["open_id"],
+        scopes=frozenset(answer["scope"].split(",")),
+        access_expires_at=now + timedelta(seconds=answer["expires_in"]),
+        refresh_expires_at=now + timedelta(seconds=answer["refresh_expires_in"]),
+    )
+
+
+def join(house: House, tokens: TokenSet) -> Connected:
+    """Connect whoever a token answer belongs to, at the present of the house's clock."""
+    return connect(house, tokens, [BASIC], None, house.clock())
