@@ -30,6 +30,8 @@ def complete(
         "SECRET_KEY": secrets.token_urlsafe(48),
         "TOKEN_KEYS": base64.b64encode(secrets.token_bytes(32)).decode(),
         "DATABASE_URL": database_url,
+        # On PostgreSQL the processes of a test keep their files in another folder than its app.
+        "INSTANCE_ID": "made-up-instance",
         "RATELIMIT_ENABLED": "0",
         "SUPPORT_EMAIL": "support@example.com",
         "LOG_LEVEL": "DEBUG",

@@ -60,6 +60,14 @@ REVOKED: Row = {
     "connected_at": BEGAN,
 }
 
+#: What revision 0004 adds to a person.
+KEPT: Row = {
+    "reason": "interrupted",
+    "ended_at": SEEN,
+    "refused_at": BEGAN,
+    "interrupted": True,
+}
+
 ROWS: Mapping[str, Tables] = {
     "0001": {"users": (CONNECTED, REVOKED)},
     "0002": {
@@ -70,4 +78,22 @@ ROWS: Mapping[str, Tables] = {
         )
     },
     "0003": {"spent_states": ({"digest": "d" * 64, "spent_at": SEEN},)},
+    "0004": {
+        "users": (CONNECTED | KEPT, REVOKED | {"interrupted": False}),
+        "service_keys": (
+            {"id": "k1", "name": "billing", "digest": "e" * 64, "created_at": BEGAN},
+            {"id": "k2", "name": "old", "digest": "f" * 64, "created_at": BEGAN}
+            | {"last_used_at": SEEN, "revoked_at": SEEN},
+        ),
+        "brakes": (
+            {"client_key": "made-up-key", "recent": "ooot", "pace": 0.25, "pace_at": SEEN}
+            | {"open_reason": "config", "open_code": "invalid_client"}
+            | {"open_since": BEGAN, "probe_at": SEEN},
+        ),
+        "installation": (
+            {"id": 1, "instance_id": "made-up-instance", "key_id": "0a1b2c3d"}
+            | {"client_key": "made-up-key", "bound_at": BEGAN, "binding": "c0ffee"}
+            | {"generation": 7, "moved_at": SEEN},
+        ),
+    },
 }

@@ -62,12 +62,15 @@ def _in_context(app: Flask, worker: Worker, once: bool) -> None:
 
 def _watch(working: Future[None], worker: Worker, asked: list[int], shown: Progress | None) -> None:
     """Return when the worker has ended; hand on what signals ask, show how far it is."""
-    while not working.done():
-        wait([working], timeout=LOOK_EVERY)
-        if asked:
-            worker.stop()
-        if shown is not None:
-            shown.at(worker.tally.total())
+    try:
+        while not working.done():
+            wait([working], timeout=LOOK_EVERY)
+            if asked:
+                worker.stop()
+            if shown is not None:
+                shown.at(worker.tally.total())
+    finally:
+        worker.stop()
     working.result()
 
 

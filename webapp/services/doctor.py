@@ -158,8 +158,8 @@ def _keeping(house: House) -> Iterator[Check]:
     if closed := keeping.closed(house):
         yield Check(
             "warn",
-            "keys",
-            f"{closed} rows are sealed under a key that is not in TOKEN_KEYS",
+            "rows",
+            f"{closed} are sealed under a key that is not in TOKEN_KEYS",
             "put that key back, after the new one, then: flask tokens reseal",
         )
 

@@ -25,6 +25,12 @@ def earliest(house: House) -> datetime | None:
         )
 
 
+def is_due(house: House, now: datetime) -> bool:
+    """Tell whether anything is to be acted on now."""
+    due = earliest(house)
+    return due is not None and due <= now
+
+
 def lag(house: House, now: datetime) -> float:
     """Return by how many seconds the worker is late; 0 when nothing is overdue."""
     due = earliest(house)

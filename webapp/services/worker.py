@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,7 +17,7 @@ from webapp.services import brakes, disconnect, installation, rescue
 from webapp.services.claims import Claim, claim_due
 from webapp.services.committer import Committer, Context
 from webapp.services.house import House
-from webapp.services.lateness import earliest, lag
+from webapp.services.lateness import earliest, is_due, lag
 from webapp.services.pace import Pace, Tally
 from webapp.services.refresh import attempt, close_over
 from webapp.services.verdicts import NotSent, Result
@@ -91,7 +90,7 @@ class Worker:
             free = WIDTH - self._busy
         try:
             now = self._house.clock()
-            permit = brakes.permit(self._house, free, now, wanted=lambda: self._is_due(now))
+            permit = brakes.permit(self._house, free, now, wanted=lambda: is_due(self._house, now))
             count = min(permit.count, self._pace.allowance(permit.pace), free)
             claims = claim_due(self._house, count, self._house.clock()) if count > 0 else []
         except SQLAlchemyError as error:
@@ -118,10 +117,6 @@ class Worker:
         if self.refused is not None:
             log.error("installation_mismatch", cause=self.refused.cause, mend=self.refused.mend)
         return self.refused is None
-
-    def _is_due(self, now: datetime) -> bool:
-        due = earliest(self._house)
-        return due is not None and due <= now
 
     def _call(self, claim: Claim) -> None:
         """Make the call of one claim, in a thread of its own, and queue what came of it."""
@@ -163,8 +158,9 @@ class Worker:
                 return False
         now = self._house.clock()
         try:
-            due = earliest(self._house)
-            return due is None or due > now or brakes.permit(self._house, 0, now).reason is not None
+            if not is_due(self._house, now):
+                return True
+            return brakes.permit(self._house, 0, now).reason is not None
         except SQLAlchemyError:
             return True
 

@@ -40,7 +40,7 @@ def upgrade() -> None:
         sa.Column("open_since", UtcDateTime(), nullable=True),
         sa.Column("probe_at", UtcDateTime(), nullable=True),
         sa.Column("open_code", sa.Text(), nullable=True),
-        sa.Column("pace", sa.Float(), nullable=False),
+        sa.Column("pace", sa.Double(), nullable=False),
         sa.Column("pace_at", UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("client_key", name="pk_brakes"),
     )

@@ -1,0 +1,58 @@
+"""People whose consent the sandbox really holds, connected without the dance; no test."""
+
+import hashlib
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+
+from tests.servers import Sandbox
+from webapp.database import reading, writing
+from webapp.models import User
+from webapp.services.connect import connect
+from webapp.services.house import House
+from webapp.tokens import TokenSet
+
+SCOPES = ("user.info.basic",)
+
+
+def join(house: House, sandbox: Sandbox, name: str, **columns: Any) -> str:
+    """Connect a person of the sandbox, then set columns of the row; return the open_id."""
+    if name not in {person["name"] for person in sandbox.people()}:
+        sandbox.control("people", name=name)
+    answer = sandbox.control("grants", person=name, scopes=list(SCOPES))
+    now = house.clock()
+    tokens = TokenSet(
+        access_token=answer["access_token"],
+        refresh_token=answer["refresh_token"],
+        open_id=answer["open_id"],
+        scopes=frozenset(SCOPES),
+        access_expires_at=now + timedelta(seconds=answer["expires_in"]),
+        refresh_expires_at=now + timedelta(seconds=answer["refresh_expires_in"]),
+    )
+    done = connect(house, tokens, SCOPES, None, now)
+    if columns:
+        with writing() as session:
+            session.execute(update(User).where(User.id == done.user_id).values(columns))
+    return done.open_id
+
+
+def join_due(house: House, sandbox: Sandbox, *names: str) -> list[str]:
+    """Connect people whose refresh has been due for a minute."""
+    due = house.clock() - timedelta(minutes=1)
+    return [join(house, sandbox, name, next_at=due) for name in names]
+
+
+def row(house: House, open_id: str) -> User:
+    """Return the row as it is now."""
+    with reading() as session:
+        return session.scalars(select(User).where(User.open_id == open_id)).one()
+
+
+def is_what_tiktok_holds(house: House, sandbox: Sandbox, open_id: str) -> bool:
+    """Tell whether the stored refresh token is the one that lives in the sandbox's books."""
+    held = house.vault.load(row(house, open_id))
+    assert held is not None
+    assert held.refresh_token is not None
+    digest = hashlib.sha256(held.refresh_token.encode()).hexdigest()
+    return bool(sandbox.books()[open_id]["refresh_token_sha256"] == digest)

@@ -1,0 +1,170 @@
+"""`flask tokens copy`: everything moves into another database, of either kind, or nothing does."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import Engine, create_engine, insert, select
+
+from tests import databases
+from tests.commands.people import join, join_due, row
+from tests.commands.terminal import command
+from tests.fixtures.app import MakeApp
+from tests.servers import Sandbox
+from webapp.database import Base, db, writing
+from webapp.models import Installation, ServiceKey
+from webapp.services import claims, installation, sessions
+from webapp.services.house import House
+
+MakeDatabase = Callable[..., str]
+
+
+@pytest.fixture
+def database(
+    request: pytest.FixtureRequest, tmp_path: Path, template_of: Callable[[str], str]
+) -> Iterator[MakeDatabase]:
+    """A function: kind → URL of another database of this test's own, migrated and empty."""
+    made = []
+
+    def make(kind: str) -> str:
+        template = template_of(kind)
+        if kind == "sqlite":
+            path = tmp_path / "other" / "app.db"
+            path.parent.mkdir()
+            path.write_bytes(Path(template.removeprefix("sqlite:///")).read_bytes())
+            return f"sqlite:///{path}"
+        server: databases.Postgres = request.getfixturevalue("postgres_server")
+        made.append((server, server.create(databases.make_url(template))))
+        return made[-1][1].render_as_string(hide_password=False)
+
+    yield make
+    for server, url in made:
+        server.drop(url)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def target(request: pytest.FixtureRequest, database: MakeDatabase) -> str:
+    """Where to copy to."""
+    return database(request.param)
+
+
+@pytest.fixture
+def filled(house: House, sandbox: Sandbox) -> House:
+    """A house with something in every table."""
+    join_due(house, sandbox, "mara", "tomas", "aiko")
+    assert installation.fault(house) is None
+    sessions.begin(house, 1, house.clock())
+    with writing() as session:
+        key = {"id": "k1", "name": "billing", "digest": "0" * 64, "created_at": house.clock()}
+        session.execute(insert(ServiceKey), key)
+    return house
+
+
+def contents(engine: Engine) -> dict[str, list[dict[str, Any]]]:
+    """Return every row of every table but the binding."""
+    with engine.connect() as connection:
+        return {
+            table.name: [
+                dict(each._mapping)
+                for each in connection.execute(select(table).order_by(*table.primary_key))
+            ]
+            for table in Base.metadata.sorted_tables
+            if table.name != Installation.__tablename__
+        }
+
+
+@pytest.mark.usefixtures("each_database")
+def test_all_rows_arrive_as_they_were(app: Flask, filled: House, target: str) -> None:
+    before = contents(db.engine)
+    run = command(app, "tokens", "copy", target)
+    assert (run.exit_code, run.stderr.splitlines()[-1][:7]) == (0, "Copied:")
+    assert f"{sum(map(len, before.values()))} rows copied and counted" in run.stdout
+    assert "Never start the old one again" in run.stdout
+    engine = create_engine(target)
+    assert contents(engine) == before
+    engine.dispose()
+
+
+@pytest.mark.usefixtures("each_database")
+def test_the_new_one_refreshes_and_takes_people_and_the_old_one_refreshes_nothing(
+    app: Flask, filled: House, target: str, make_app: MakeApp, sandbox: Sandbox
+) -> None:
+    assert command(app, "tokens", "copy", target).exit_code == 0
+    there = make_app(DATABASE_URL=target)
+    assert command(there, "tokens", "run", "--once").stdout == "refreshed 3\n"
+    with there.app_context():
+        # The next id must be one that no copied row has.
+        join(there.extensions["coatcheck"], sandbox, "jo")
+    assert there.test_client().get("/readyz").get_json()["status"] == "ok"
+    old = command(app, "tokens", "run", "--once")
+    assert old.exit_code == 1
+    assert "copied to another database" in old.stderr
+    assert sandbox.counters()["spent_refresh_tokens_seen"] == 0
+
+
+def test_more_rows_than_a_batch_all_arrive(
+    app: Flask, house: House, target: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webapp.services.copying.BATCH", 2)
+    join_due(house, sandbox, "mara", "tomas", "aiko", "jo", "soren")
+    assert "5 rows copied" in command(app, "tokens", "copy", target).stdout
+
+
+@pytest.mark.usefixtures("each_database")
+def test_a_target_with_rows_is_refused_and_left_as_it_was(
+    app: Flask, filled: House, target: str
+) -> None:
+    assert command(app, "tokens", "copy", target).exit_code == 0
+    installation.adopt(filled)
+    run = command(app, "tokens", "copy", target)
+    assert (run.exit_code, run.stdout) == (1, "")
+    assert "nothing was copied: the other database is not empty: there are rows in" in run.stderr
+    assert installation.fault(filled) is None, "the old one was marked as moved all the same"
+
+
+@pytest.mark.usefixtures("each_database")
+def test_while_a_refresh_is_under_way_it_is_refused(app: Flask, filled: House, target: str) -> None:
+    claims.claim_due(filled, 1, filled.clock())
+    run = command(app, "tokens", "copy", target)
+    assert run.exit_code == 1
+    assert "1 refreshes are under way: stop the worker" in run.stderr
+    engine = create_engine(target)
+    assert not any(contents(engine).values())
+    engine.dispose()
+
+
+def test_a_claim_that_nobody_gave_back_does_not_hold_it_up(
+    app: Flask, filled: House, target: str, sandbox: Sandbox
+) -> None:
+    (due, *_rest) = join_due(filled, sandbox, "mara")
+    long_ago = filled.clock() - claims.LEASE - timedelta(seconds=1)
+    assert claims.claim_one(filled, row(filled, due).id, long_ago, back_off=False)
+    assert command(app, "tokens", "copy", target).exit_code == 0
+
+
+def test_answers_in_the_rescue_file_come_first(app: Flask, filled: House, target: str) -> None:
+    filled.rescue_file.write_text("", encoding="utf-8")
+    run = command(app, "tokens", "copy", target)
+    assert run.exit_code == 1
+    assert "flask tokens rescue" in run.stderr
+
+
+def test_what_is_no_migrated_database_is_refused(
+    app: Flask, house: House, tmp_path: Path, migrated: str
+) -> None:
+    for url, why in {
+        f"sqlite:///{tmp_path}/none.db": "flask db upgrade",
+        migrated: "in use already",
+        "postgresql://somebody:made-up-pass@127.0.0.1:9/none": "does not answer",
+        "mongodb://somewhere/none": "no address of a database",
+        "nonsense": "no address of a database",
+    }.items():
+        run = command(app, "tokens", "copy", url)
+        assert run.exit_code == 1
+        assert why in run.stderr
+        assert "made-up-pass" not in run.output
+    assert not (tmp_path / "none.db").exists()
+    assert installation.fault(house) is None

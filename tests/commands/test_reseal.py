@@ -1,0 +1,164 @@
+"""`flask tokens reseal`: every row under the first key, whatever happens meanwhile."""
+
+import base64
+import secrets
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, insert, select
+
+from tests.commands.people import is_what_tiktok_holds, join, row
+from tests.commands.terminal import command, flask, started
+from tests.fixtures.app import MakeApp
+from tests.servers import Sandbox
+from webapp.database import reading, writing
+from webapp.models import User
+from webapp.services import refresh
+from webapp.services import reseal as sealing
+from webapp.services.house import House
+from webapp.services.vault import HeldTokens
+
+
+def new_key() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+@pytest.fixture
+def keys(env: Mapping[str, str]) -> str:
+    """TOKEN_KEYS with a new key in front of the one that sealed."""
+    return f"{new_key()},{env['TOKEN_KEYS']}"
+
+
+@pytest.fixture
+def rotated(make_app: MakeApp, keys: str) -> Iterator[House]:
+    """The house of an app with the new key in front, its context open."""
+    app = make_app(TOKEN_KEYS=keys)
+    with app.app_context():
+        yield app.extensions["coatcheck"]
+
+
+def crowd(house: House, count: int) -> None:
+    """Fill in many rows as they lie there, each with tokens of its own."""
+    sealed = [
+        {
+            "open_id": (open_id := f"-000crowd{number}"),
+            "client_key": house.settings.tiktok_client_key,
+            "ticket": f"ct_{number}",
+            "created_at": house.clock(),
+            "connected_at": house.clock(),
+            "access_token": house.vault._seal(open_id, "access_token", f"act.{number}"),
+            "refresh_token": house.vault._seal(open_id, "refresh_token", f"rft.{number}"),
+            "interrupted": False,
+            **dict.fromkeys(("scope", "asked_scope"), "user.info.basic"),
+            **dict.fromkeys(("version", "failures", "refreshes"), 0),
+            "status": "active",
+        }
+        for number in range(count)
+    ]
+    with writing() as session:
+        session.execute(insert(User), sealed)
+
+
+def held(house: House) -> dict[str, HeldTokens | None]:
+    """Return everybody's plain tokens."""
+    with reading() as session:
+        return {user.open_id: house.vault.load(user) for user in session.scalars(select(User))}
+
+
+@pytest.mark.usefixtures("each_database")
+def test_every_row_is_sealed_anew_and_the_old_key_can_go(
+    house: House, rotated: House, make_app: MakeApp, sandbox: Sandbox, keys: str
+) -> None:
+    crowd(house, 3)
+    revoked = join(house, sandbox, "soren", access_token=None, refresh_token=None)
+    half = join(house, sandbox, "jo", refresh_token=None)
+    before = held(house)
+    run = command(make_app(TOKEN_KEYS=keys), "tokens", "reseal")
+    assert (run.exit_code, run.stdout) == (0, "4 rows sealed anew\n")
+    alone = make_app(TOKEN_KEYS=keys.split(",")[0])
+    with alone.app_context():
+        assert held(alone.extensions["coatcheck"]) == before
+    assert (before[revoked], row(house, half).version) == (None, 1)
+    again = command(make_app(TOKEN_KEYS=keys), "tokens", "reseal")
+    assert (again.exit_code, again.stdout) == (0, "0 rows sealed anew\n")
+
+
+@pytest.mark.usefixtures("each_database")
+def test_a_refresh_meanwhile_is_never_overwritten(
+    house: House, rotated: House, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crowd(house, 2)
+    mara = join(house, sandbox, "mara")
+    opened = sealing._sealed
+
+    def refreshed_meanwhile(at: House, rows: list[User]) -> list[tuple[User, dict[str, str]]]:
+        found = opened(at, rows)
+        if row(house, mara).version == 1:
+            # By a process that has the former keys alone, so that a second pass is needed.
+            refresh.fresh(house, mara, pressed=True)
+        return found
+
+    monkeypatch.setattr(sealing, "_sealed", refreshed_meanwhile)
+    *_steps, last = sealing.reseal(rotated)
+    assert (last.done, last.closed) == (3, 0)
+    assert row(house, mara).version == 2
+    assert is_what_tiktok_holds(rotated, sandbox, mara)
+    assert sealing.remaining(rotated) == 0
+
+
+@pytest.mark.usefixtures("each_database")
+def test_what_no_key_opens_is_counted_told_and_left_alone(
+    house: House, make_app: MakeApp, rotated: House, keys: str, sandbox: Sandbox
+) -> None:
+    crowd(house, 2)
+    lost = house.vault._seal("-000nobody", "access_token", "act.moved")
+    mara = join(house, sandbox, "mara", access_token=lost)
+    run = command(make_app(TOKEN_KEYS=keys), "tokens", "reseal")
+    assert run.exit_code == 1
+    assert run.stdout == "2 rows sealed anew\n"
+    assert "1 rows were left as they are: no key in TOKEN_KEYS opens them" in run.stderr
+    assert row(house, mara).access_token == lost
+    assert sealing.closed(rotated) == 0, "its key is here, its text is not of this row"
+
+
+@pytest.mark.usefixtures("each_database")
+def test_rows_under_a_key_that_is_gone_are_counted_for_the_doctor(
+    house: House, make_app: MakeApp
+) -> None:
+    crowd(house, 3)
+    app = make_app(TOKEN_KEYS=new_key())
+    with app.app_context():
+        assert sealing.closed(app.extensions["coatcheck"]) == 3
+    assert sealing.closed(house) == 0
+
+
+def test_killed_midway_it_goes_on_where_it_was(
+    house: House, env: Mapping[str, str], rotated: House, keys: str, tmp_path: Path
+) -> None:
+    crowd(house, 12_000)
+    before = held(house)
+    process = started(env | {"TOKEN_KEYS": keys}, tmp_path, "tokens", "reseal")
+    process.wait_for(lambda: "Sealed anew: " in process.output() or None)
+    process.kill()
+    left = sealing.remaining(rotated)
+    assert 0 < left < 12_000
+    assert held(rotated) == before
+    run = flask(env | {"TOKEN_KEYS": keys}, "tokens", "reseal")
+    assert (run.returncode, run.stdout) == (0, f"{left} rows sealed anew\n")
+    assert f"Sealed anew: {left} of {left}" in run.stderr
+    assert held(rotated) == before
+
+
+@pytest.mark.rule(55)
+def test_nothing_sealed_under_the_former_key_is_left_in_the_file(
+    house: House, app: Flask, make_app: MakeApp, keys: str, migrated: str
+) -> None:
+    crowd(house, 20)
+    command(make_app(TOKEN_KEYS=keys), "tokens", "reseal")
+    database = Path(migrated.removeprefix("sqlite:///"))
+    files = [path.read_bytes() for path in database.parent.glob("app.db*")]
+    assert not [file for file in files if house.vault.mark.encode() in file]
+    with reading() as session:
+        assert session.scalar(select(func.count()).select_from(User)) == 20

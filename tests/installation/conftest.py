@@ -1,0 +1,32 @@
+"""Fixtures: apps that keep their id in a file, as one does who sets no INSTANCE_ID."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from tests.fixtures.app import MakeApp
+from webapp.services.house import House
+
+Move = Callable[..., House]
+
+
+@pytest.fixture
+def move_in(make_app: MakeApp) -> Iterator[Move]:
+    """A function: settings to change → the house of an app on this database, its context open."""
+    with ExitStack() as stack:
+
+        def move(**changes: Any) -> House:
+            app = make_app(**({"INSTANCE_ID": None} | changes))
+            stack.enter_context(app.app_context())
+            house: House = app.extensions["coatcheck"]
+            return house
+
+        yield move
+
+
+@pytest.fixture
+def house(move_in: Move) -> House:
+    """The house of an app without INSTANCE_ID."""
+    return move_in()

@@ -1,0 +1,85 @@
+"""The installation's own files, and what happens when files are copied and restored for real."""
+
+import shutil
+import sqlite3
+import stat
+import threading
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.app import MakeApp
+from tests.installation.conftest import Move
+from webapp.services import identity, installation
+from webapp.services.house import House
+
+
+def test_many_that_start_at_once_get_one_id(house: House, tmp_path: Path) -> None:
+    folder = tmp_path / "fresh"
+    gate, found = threading.Barrier(16), []
+
+    def start() -> None:
+        gate.wait()
+        found.append(identity.make(house.settings, folder))
+
+    threads = [threading.Thread(target=start) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 16
+    assert len(set(found)) == 1
+    assert [path.name for path in folder.iterdir()] == [identity.ID_FILE]
+
+
+def test_the_files_are_for_this_user_alone(house: House, tmp_path: Path) -> None:
+    folder = tmp_path / "fresh"
+    identity.make(house.settings, folder)
+    identity.note(folder, "binding", 1)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+
+
+@pytest.mark.parametrize("text", ["", "binding", "binding x", "other 7", "binding 7 8", "\0\xff"])
+def test_a_generation_that_cannot_be_read_counts_for_nothing(tmp_path: Path, text: str) -> None:
+    (tmp_path / identity.GENERATION_FILE).write_bytes(text.encode("latin1"))
+    assert identity.reached(tmp_path, "binding") == 0
+    identity.note(tmp_path, "binding", 7)
+    assert identity.reached(tmp_path, "binding") == 7
+
+
+def test_a_folder_copied_with_database_and_id_is_seen(
+    house: House, make_app: MakeApp, tmp_path: Path
+) -> None:
+    original = Path(tmp_path / "app.db")
+    assert installation.fault(house) is None
+    copied = tmp_path.with_name(f"{tmp_path.name}-copy")
+    shutil.copytree(tmp_path, copied)
+    app = make_app(INSTANCE_ID=None, DATABASE_URL=f"sqlite:///{copied / original.name}")
+    with app.app_context():
+        there = replace(app.extensions["coatcheck"], folder=copied)
+        seen = installation.fault(there)
+        assert seen is not None
+        assert str(tmp_path) in seen.cause
+        installation.adopt(there)
+        assert installation.fault(there) is None
+    assert installation.fault(house) is None
+    assert identity.known(house.settings, tmp_path) != identity.known(house.settings, copied)
+
+
+def test_a_backup_that_is_put_back_is_seen(
+    house: House, move_in: Move, migrated: str, tmp_path: Path
+) -> None:
+    database, backup = Path(migrated.removeprefix("sqlite:///")), tmp_path / "backup.db"
+    assert installation.fault(house) is None
+    installation.beat(house)
+    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(backup)) as copy:
+        source.backup(copy)
+    installation.beat(house)
+    with closing(sqlite3.connect(backup)) as source, closing(sqlite3.connect(database)) as back:
+        source.backup(back)
+    seen = installation.fault(move_in())
+    assert seen is not None
+    assert "went back in time" in seen.cause

@@ -1,0 +1,165 @@
+"""What a foreign database or a late worker changes: nothing is refreshed, pages go on."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import update
+
+from tests.commands.people import join, row
+from tests.commands.terminal import command
+from tests.fixtures.app import MakeApp
+from tests.fixtures.served import Serve
+from tests.movable import MovableClock
+from tests.servers import Sandbox
+from webapp.database import writing
+from webapp.models import Brakes, Installation
+from webapp.services import brakes, claims, installation, refresh
+from webapp.services.house import House
+from webapp.services.worker import Worker
+
+each_database = pytest.mark.usefixtures("each_database")
+
+
+@pytest.fixture
+def foreign(make_app: MakeApp, sandbox: Sandbox) -> Flask:
+    """An app on a database of another installation, with Mara in it."""
+    ours = make_app()
+    with ours.app_context():
+        assert installation.fault(ours.extensions["coatcheck"]) is None
+        join(ours.extensions["coatcheck"], sandbox, "mara")
+    return make_app(INSTANCE_ID="another-instance")
+
+
+def house_of(app: Flask) -> House:
+    house: House = app.extensions["coatcheck"]
+    return house
+
+
+def ready(app: Flask) -> tuple[int, dict[str, Any]]:
+    answer = app.test_client().get("/readyz")
+    return answer.status_code, answer.get_json()
+
+
+@each_database
+def test_a_token_with_life_left_is_given_and_an_expired_one_is_not_refreshed(
+    foreign: Flask, sandbox: Sandbox, clock: MovableClock
+) -> None:
+    open_id = sandbox.open_id("mara")
+    with foreign.app_context():
+        house = house_of(foreign)
+        clock.advance(minutes=118)
+        assert refresh.fresh(house, open_id).warnings == ("refresh_pending",)
+        clock.advance(minutes=5)
+        with pytest.raises(refresh.Pending):
+            refresh.fresh(house, open_id)
+        with pytest.raises(refresh.Pending):
+            refresh.fresh(house, open_id, pressed=True)
+        assert row(house, open_id).claim is None
+    assert sandbox.calls("token.refresh_token") == 0
+
+
+@each_database
+def test_a_worker_that_is_running_stops_when_the_database_is_copied_away(
+    app: Flask, sandbox: Sandbox, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with app.app_context():
+        house = house_of(app)
+        open_id = join(house, sandbox, "mara", next_at=clock())
+        worker = Worker(house, app.app_context)
+
+        def claim_beside_a_copy(*words: Any) -> list[claims.Claim]:
+            found = claims.claim_due(*words)
+            with writing() as session:
+                session.execute(update(Installation).values(moved_at=clock()))
+            return found
+
+        monkeypatch.setattr("webapp.services.worker.claim_due", claim_beside_a_copy)
+        worker.run()
+        assert worker.refused is not None
+        assert "copied to another database" in worker.refused.cause
+        assert (row(house, open_id).claim, row(house, open_id).status) == (None, "active")
+    assert sandbox.calls("token.refresh_token") == 0
+
+
+@each_database
+def test_pages_go_on_and_readiness_tells(foreign: Flask) -> None:
+    status, said = ready(foreign)
+    assert (status, said["status"], said["faults"]) == (200, "degraded", [])
+    assert [doubt["name"] for doubt in said["doubts"]] == ["INSTANCE_ID"]
+    assert "another-instance" not in str(said)
+    assert foreign.test_client().get("/").status_code == 200
+
+
+def test_the_doctor_fails_with_what_to_do(foreign: Flask, env: dict[str, str]) -> None:
+    run = command(foreign, "doctor", env=env)
+    assert run.exit_code == 1
+    (line,) = [line for line in run.stdout.splitlines() if " installation " in line]
+    assert line.startswith("FAIL installation – the database has belonged to another installation")
+    assert "flask tokens adopt" in line
+
+
+def test_gunicorn_says_it_once_loudly_and_serves(
+    app: Flask, serve: Serve, sandbox: Sandbox
+) -> None:
+    with app.app_context():
+        assert installation.fault(house_of(app)) is None
+    server = serve(workers=2, INSTANCE_ID="another-instance")
+    assert server.log().count("belonged to another installation") == 1
+    assert server.get("/readyz").json()["status"] == "degraded"
+
+
+@each_database
+@pytest.mark.parametrize(("minutes", "word"), [(4, "ok"), (6, "degraded"), (600, "degraded")])
+def test_a_late_worker_is_told_and_takes_no_web_process_away(
+    app: Flask, sandbox: Sandbox, clock: MovableClock, minutes: int, word: str
+) -> None:
+    with app.app_context():
+        join(house_of(app), sandbox, "mara", next_at=clock() - timedelta(minutes=minutes))
+    status, said = ready(app)
+    assert (status, said["status"]) == (200, word)
+    assert [doubt["name"] for doubt in said["doubts"]] == ([] if word == "ok" else ["worker"])
+
+
+@each_database
+def test_a_claim_whose_worker_died_counts_as_late_once_its_lease_is_over(
+    app: Flask, sandbox: Sandbox, clock: MovableClock
+) -> None:
+    with app.app_context():
+        open_id = join(house_of(app), sandbox, "mara", next_at=clock())
+        assert claims.claim_one(house_of(app), row(house_of(app), open_id).id, clock())
+    assert ready(app)[1]["status"] == "ok"
+    clock.advance(minutes=7)
+    assert [doubt["name"] for doubt in ready(app)[1]["doubts"]] == ["worker"]
+
+
+@each_database
+def test_an_open_breaker_and_a_rescue_file_are_told(
+    app: Flask, clock: MovableClock, env: dict[str, str]
+) -> None:
+    with app.app_context():
+        house = house_of(app)
+        brakes.look(house)
+        with writing() as session:
+            opened = {"open_reason": "config", "open_code": "invalid_client", "probe_at": clock()}
+            session.execute(update(Brakes).values(**opened))
+    house.rescue_file.write_text("", encoding="utf-8")
+    doubts = {doubt["name"]: doubt["cause"] for doubt in ready(app)[1]["doubts"]}
+    assert doubts.keys() == {"breaker", "rescue"}
+    assert "TikTok does not accept this app (invalid_client)" in doubts["breaker"]
+    said = command(app, "doctor", env=env).stdout
+    assert "\nwarn breaker – refreshes are held back: TikTok does not accept" in said
+    assert "\nwarn rescue – answers of TikTok" in said
+
+
+@pytest.mark.rule(53)
+@each_database
+def test_the_doctor_counts_people_of_another_client_key(
+    app: Flask, sandbox: Sandbox, env: dict[str, str]
+) -> None:
+    with app.app_context():
+        join(house_of(app), sandbox, "mara")
+        join(house_of(app), sandbox, "tomas", client_key="another-app")
+    said = command(app, "doctor", env=env).stdout
+    assert "warn people – 1 connected under another TIKTOK_CLIENT_KEY" in said
