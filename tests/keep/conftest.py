@@ -23,3 +23,9 @@ def house(app: Flask) -> Iterator[House]:
 def world(house: House, app: Flask, sandbox: Sandbox, clock: MovableClock) -> World:
     """The app and TikTok side by side; nobody is connected yet."""
     return World(app, house, sandbox, clock)
+
+
+@pytest.fixture
+def env(env: dict[str, str]) -> dict[str, str]:
+    """As ever, but the worker may go faster than anything here needs."""
+    return env | {"REFRESH_RATE": "500"}

@@ -107,6 +107,11 @@ class World:
         with reading() as session:
             return session.scalars(select(Brakes)).one()
 
+    def set_recent(self, letters: str) -> None:
+        """Let the brakes remember these outcomes, a letter each."""
+        with writing() as session:
+            session.execute(update(Brakes).values(recent=letters))
+
     def refreshes(self) -> int:
         """Return how many refreshes TikTok did."""
         done: int = self.sandbox.counters()["calls"].get("token.refresh_token", {}).get("ok", 0)
