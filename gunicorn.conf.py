@@ -15,6 +15,8 @@ from gunicorn import glogging, util
 from webapp import logs
 from webapp.cli.asking import words
 from webapp.services import doctor
+from webapp.views import headers
+from webapp.views.guards import KEY_ID
 
 load_dotenv(Path(__file__).with_name(".env"))
 
@@ -23,7 +25,8 @@ _port = os.environ.get("PORT", "").strip()
 bind = f"127.0.0.1:{_port if _port.isdecimal() else 8000}"
 worker_class = "gthread"
 workers = 2
-threads = 32
+# One worker may take all of 40 slow sign-ins, so 32 let pages wait behind them (decisions/0009).
+threads = 64
 # Longer than a whole call to TikTok (10 s), so that no worker is killed in the middle of one.
 timeout = 30
 graceful_timeout = 30
@@ -49,16 +52,24 @@ class Log(glogging.Logger):
             log.propagate = True
 
     def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
-        """Write one line a request: the query holds `code` and `state`, so it is left out."""
+        """Write one line a request: the query holds `code` and `state`, so it is left out.
+
+        `key` is the public part of the service's key: which service got whose token, and when. Of
+        a request that gunicorn refuses itself, `resp` and `environ` hold little; an error here
+        would cost its sender the answer.
+        """
         structlog.get_logger("gunicorn.access").info(
             "request",
             method=environ.get("REQUEST_METHOD"),
-            path=environ.get("PATH_INFO"),
-            status=resp.status_code,
+            path=environ.get("PATH_INFO", getattr(req, "path", None)),
+            status=int(str(resp.status).split()[0]),
             bytes=getattr(resp, "sent", None),
             ms=round(request_time.total_seconds() * 1000),
             client=environ.get("REMOTE_ADDR"),
+            **({"key": environ[KEY_ID]} if KEY_ID in environ else {}),
         )
+        # What this thread says before its next request must not bear this one's reference.
+        structlog.contextvars.clear_contextvars()
 
 
 logger_class = Log
@@ -71,8 +82,16 @@ def on_starting(server: Any) -> None:
         click.echo(words(problems), err=True)
         sys.exit(_REFUSED)
     logs.configure(settings)
+    _headers.update(headers.always(settings))
     for doubt in doctor.doubts(settings):
         logging.getLogger("coatcheck").warning("%s – %s – %s", doubt.name, doubt.cause, doubt.mend)
+    if (found := doctor.whose(settings)) is not None:
+        # Pages are served all the same; only refreshing is refused.
+        logging.getLogger("coatcheck").error("%s – %s – %s", found.name, found.cause, found.mend)
+
+
+#: The security headers of every answer, for those that the app does not give itself.
+_headers: dict[str, str] = {}
 
 
 def _answer(sock: Any, status: int, reason: str, _message: str) -> None:
@@ -89,9 +108,7 @@ def _answer(sock: Any, status: int, reason: str, _message: str) -> None:
         "Content-Type: text/html; charset=utf-8",
         f"Content-Length: {len(body)}",
         "Cache-Control: no-store",
-        "Content-Security-Policy: default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
-        "Referrer-Policy: no-referrer",
-        "X-Content-Type-Options: nosniff",
+        *(f"{name}: {value}" for name, value in _headers.items()),
     )
     util.write_nonblock(sock, "\r\n".join((*head, "", body)).encode("latin1"))
 

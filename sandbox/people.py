@@ -85,7 +85,7 @@ CAST: tuple[Person, ...] = (
     Person("xiaolong", "李小龙", "水", False, 64_000, 1, 900_000, 12),
     Person(
         "mallory",
-        "=cmd|'/C calc'!A1 <script>alert(1)</script> \u202egnp.exe\u2066\x1b[31m",
+        "=Mallory (hostile name) <script>alert(1)</script> \u202egnp.exe\u2066\x1b[31m",
         "\"><img src=x onerror=alert(1)> {{ 7*7 }} ' OR 1=1 --",
         False,
         13,

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import requests
 
 from tests.processes import ROOT, Process, plain_environment, running
+from tests.workers import children, minds_signals
 
 READY = re.compile(r"^sandbox ready on (http://127\.0\.0\.1:\d+)$", re.MULTILINE)
 ANSWER_WITHIN = 10
@@ -171,6 +172,9 @@ def gunicorn(
         server = Gunicorn(url, process)
 
         def answers() -> bool | None:
+            born = children(process.pid)
+            if len(born) < workers or not all(map(minds_signals, born)):
+                return None
             try:
                 return server.get(ready).status_code == 200 or None
             except requests.ConnectionError:

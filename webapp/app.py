@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from flask import Flask, abort, g, request
+from flask import Flask, g
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import LoginManager
@@ -15,7 +15,7 @@ from flask_migrate import Migrate
 from flask_wtf import CSRFProtect
 from jinja2 import StrictUndefined
 
-from webapp import cli, database, logs
+from webapp import cli, database, files, logs
 from webapp.clock import Clock, utc_now
 from webapp.database import db
 from webapp.services.house import House
@@ -23,18 +23,18 @@ from webapp.services.status import MIGRATIONS
 from webapp.services.vault import Vault
 from webapp.settings import Settings
 from webapp.tiktok import provider
-from webapp.views import errors, guards, headers, present, visitor
+from webapp.views import errors, guards, headers, intake, present, visitor
 from webapp.views.account import account
+from webapp.views.api import api
 from webapp.views.connect import callback, connect
+from webapp.views.cookies import PeopleOnly
 from webapp.views.home import home
 from webapp.views.house import KEY
 from webapp.views.operators import operators
 from webapp.views.status import status
+from webapp.views.webhook import webhook
 
 ROOT = Path(__file__).resolve().parent.parent
-LARGEST_BODY = 16 * 1024
-#: Bytes of path and query. TikTok's codes are under 1,000; gunicorn cuts off far above this.
-LONGEST_URL = 4096
 
 
 def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
@@ -43,6 +43,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     app = Flask(
         "webapp", static_folder=str(ROOT / "static"), template_folder=str(ROOT / "templates")
     )
+    app.session_interface = PeopleOnly()
     app.config.from_mapping(_config(settings))
     _open_database(app)
     app.extensions[KEY] = House(
@@ -53,13 +54,14 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
         _own_folder(app),
     )
     _number_requests(app)
-    _refuse_unreadable(app)
+    intake.register(app)
     guards.register(app)
-    CSRFProtect(app)
+    csrf = CSRFProtect(app)
     headers.register(app, settings)
     login = LoginManager(app)
     visitor.register(login)
     _add_pages(app, settings, clock)
+    guards.exempt_from_csrf(app, csrf)
     _limit(app)
     cli.register(app)
     guards.require_access_everywhere(app)
@@ -76,8 +78,8 @@ def _config(settings: Settings) -> dict[str, Any]:
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_REFRESH_EACH_REQUEST": False,
         "PERMANENT_SESSION_LIFETIME": timedelta(days=settings.session_days),
-        "MAX_CONTENT_LENGTH": LARGEST_BODY,
-        "MAX_FORM_MEMORY_SIZE": LARGEST_BODY,
+        "MAX_CONTENT_LENGTH": intake.LARGEST_BODY,
+        "MAX_FORM_MEMORY_SIZE": intake.LARGEST_BODY,
         "TRUSTED_HOSTS": settings.hosts,
         "PREFERRED_URL_SCHEME": "https" if settings.https else "http",
         # Nobody meets an expired form; the token is bound to the session anyhow.
@@ -86,8 +88,9 @@ def _config(settings: Settings) -> dict[str, Any]:
         "WTF_CSRF_SSL_STRICT": False,
         "RATELIMIT_STORAGE_URI": settings.ratelimit_storage_uri,
         "RATELIMIT_ENABLED": settings.ratelimit_enabled,
-        "RATELIMIT_HEADERS_ENABLED": True,
-        "SQLALCHEMY_DATABASE_URI": database.absolute_url(settings.database_url, ROOT),
+        # Its Retry-After would be on every answer, and over the one that a page chose.
+        "RATELIMIT_HEADERS_ENABLED": False,
+        "SQLALCHEMY_DATABASE_URI": files.absolute_url(settings.database_url, ROOT),
         "SQLALCHEMY_ENGINE_OPTIONS": database.engine_options(settings.database_url),
     }
 
@@ -100,10 +103,8 @@ def _open_database(app: Flask) -> None:
 
 
 def _own_folder(app: Flask) -> Path:
-    """Return where this installation keeps files of its own: beside an SQLite database."""
     with app.app_context():
-        path = database.sqlite_path(db.engine)
-    return path.parent if path is not None else ROOT / "instance"
+        return files.own_folder(db.engine, ROOT)
 
 
 def _number_requests(app: Flask) -> None:
@@ -116,26 +117,11 @@ def _number_requests(app: Flask) -> None:
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
 
-def _refuse_unreadable(app: Flask) -> None:
-    """Turn away what is too big, and queries in raw bytes that are no UTF-8, before any view."""
-
-    @app.before_request
-    def _measure() -> None:
-        if len(request.environ.get("RAW_URI", request.full_path)) > LONGEST_URL:
-            abort(414)
-        if (request.content_length or 0) > LARGEST_BODY:
-            abort(413)
-        try:
-            request.query_string.decode()
-        except UnicodeDecodeError:
-            abort(400)
-
-
 def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
     app.jinja_env.undefined = StrictUndefined
     present.register(app, clock)
     errors.register(app)
-    for blueprint in (home, connect, account, operators, status):
+    for blueprint in (home, connect, account, operators, api, status, webhook):
         app.register_blueprint(blueprint)
     app.add_url_rule(
         settings.callback_path, "connect.callback", callback, methods=["GET"], strict_slashes=True
@@ -148,6 +134,7 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
         support_email=settings.support_email,
         sandbox=settings.sandbox,
         callback_path=settings.callback_path,
+        public_origin=settings.public_origin,
         tiktok_host=settings.authorize_host,
     )
 

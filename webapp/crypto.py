@@ -33,6 +33,15 @@ class Keyring:
         #: The id of the key that seals.
         self.current = key_id(keys[0])
 
+    def knows(self, name: str) -> bool:
+        """Tell whether the key of this id is here."""
+        return name in self._keys
+
+    @property
+    def mark(self) -> str:
+        """Return how every text begins that the current key has sealed."""
+        return f"{_VERSION}.{self.current}."
+
     def seal(self, plain: str, *, open_id: str, column: str) -> str:
         """Return the sealed text of one token, for this row and column only."""
         nonce = os.urandom(_NONCE_BYTES)

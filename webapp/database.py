@@ -3,26 +3,38 @@
 Flask-SQLAlchemy makes the engine and nothing else, so that leaving it is a change of this file.
 Every transaction is one of two: `reading()` or `writing()`. Both end before a call to TikTok,
 because a held connection costs every other request its turn (security.md, "Facts that bite").
+One statement alone that reads one row needs no transaction: `glance()`.
 """
 
-import os
-import secrets
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, TypeDecorator, event
-from sqlalchemy.engine import make_url
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    MetaData,
+    Row,
+    Select,
+    TypeDecorator,
+    event,
+)
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 BUSY_TIMEOUT_MS = 10_000
 #: What a connection waits for a free place in the pool, in seconds.
 POOL_TIMEOUT = 10
+
+#: Marks a statement that needs no BEGIN.
+_ALONE = {"coatcheck_alone": True}
 
 db = SQLAlchemy()
 
@@ -90,6 +102,18 @@ def writing(*, durable: bool = False) -> Iterator[Session]:
         session.commit()
 
 
+def glance(statement: Select[Any], values: Mapping[str, Any]) -> Row[Any] | None:
+    """Return the first row of one statement, read without a transaction; None if there is none.
+
+    For the hand-out alone, where BEGIN, ROLLBACK and a session cost more than the look itself.
+    """
+    engine = db.engine
+    # SQLAlchemy's own AUTOCOMMIT would give SQLite's driver its BEGIN back afterwards.
+    plain = {"isolation_level": "AUTOCOMMIT"} if engine.dialect.name != "sqlite" else _ALONE
+    with engine.connect() as connection:
+        return connection.execution_options(**plain).execute(statement, values).first()
+
+
 def engine_options(url: str) -> dict[str, Any]:
     """Return what Flask-SQLAlchemy hands to `create_engine` for this database URL.
 
@@ -103,49 +127,9 @@ def engine_options(url: str) -> dict[str, Any]:
     }
     if not url.startswith("sqlite"):
         options["pool_pre_ping"] = True
+        # A server that takes connections and says nothing would hold a request for ever.
+        options["connect_args"] = {"connect_timeout": 5}
     return options
-
-
-def absolute_url(url: str, folder: Path) -> str:
-    """Return the URL with a relative SQLite path resolved against `folder`."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
-        return url
-    path = (folder / parsed.database).resolve()
-    return parsed.set(database=str(path)).render_as_string(hide_password=False)
-
-
-def sqlite_path(engine: Engine) -> Path | None:
-    """Return the file behind an SQLite engine; None on PostgreSQL."""
-    if engine.dialect.name != "sqlite" or not engine.url.database:
-        return None
-    return Path(engine.url.database)
-
-
-def ensure_file(path: Path) -> None:
-    """Make the SQLite file if it is not there: 0600, in a 0700 folder, in WAL mode.
-
-    The file is finished under another name and linked into place, so that of several processes
-    that start together none ever sees a half-made one, and none waits for another's WAL switch.
-    """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if path.exists():
-        path.chmod(0o600)
-        return
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    try:
-        connection = sqlite3.connect(draft, isolation_level=None)
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        finally:
-            connection.close()
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            path.chmod(0o600)
-    finally:
-        draft.unlink()
 
 
 def scrub() -> None:
@@ -164,10 +148,18 @@ def scrub() -> None:
 
 
 def prepare(engine: Engine) -> None:
-    """Set up a fresh engine: pragmas and BEGIN of our own on SQLite."""
+    """Set up a fresh engine: errors that quote no row; pragmas and BEGIN of our own on SQLite."""
+    event.listen(engine, "handle_error", _cut)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_pragmas)
         event.listen(engine, "begin", _begin)
+
+
+def _cut(context: ExceptionContext) -> None:
+    """Keep an error's first line: in the next ones PostgreSQL quotes the row that failed."""
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if isinstance(context.sqlalchemy_exception, DBAPIError) and error and error.args:
+            error.args = (str(error.args[0]).partition("\n")[0],)
 
 
 def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
@@ -181,7 +173,10 @@ def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    durability = connection.get_execution_options().get("coatcheck_write")
+    options = connection.get_execution_options()
+    if "coatcheck_alone" in options:
+        return
+    durability = options.get("coatcheck_write")
     if durability is None:
         connection.exec_driver_sql("BEGIN")
         return

@@ -19,12 +19,14 @@ MASK = "***"
 #: Authlib the PKCE verifier, urllib3 request lines, SQLAlchemy every row it reads.
 _TALKATIVE = ("authlib", "urllib3", "requests", "sqlalchemy")
 _NAMES = r"code|state|code_verifier|client_secret|access_token|refresh_token|token"
-#: By shape: TikTok's tokens and codes · parameters in a URL or a form · the same in JSON or a
-#: repr · Authorization values. A code cannot be told from other text without its name or suffix.
+#: By shape: TikTok's tokens · service keys · TikTok's codes · parameters in a URL or a form · the
+#: same in JSON or a repr · Authorization values. A code cannot be told from other text without its
+#: name or suffix.
 _SHAPES = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
         (r"\b(act|rft|clt)\.[A-Za-z0-9!*._~%+/=-]{4,}", rf"\1.{MASK}"),
+        (r"\bcck_([0-9a-f]{12})_[0-9a-f]{64}", rf"cck_\1_{MASK}"),
         (r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{8,}(\*|%2A)[0-9](!|%21)[A-Za-z0-9.]+", MASK),
         (rf"(?:\b|(?<=%3F)|(?<=%26))({_NAMES})(=|%3D)[^&\s\"'<>]+", rf"\1\2{MASK}"),
         (rf"(['\"])({_NAMES})\1(\s*[:,]\s*)(['\"])(?:(?!\4).)*\4", rf"\1\2\1\3\4{MASK}\4"),

@@ -9,7 +9,8 @@ from flask import Flask
 
 from tests.processes import ROOT
 from tests.views.reading import JARGON, Reading, long_sentences
-from tests.views.scenes import PEOPLE, SCENES, play, stage
+from tests.views.scenes import HEALTHS, PEOPLE, SCENES, play, stage
+from webapp.views import present
 
 TEMPLATES = ROOT / "templates"
 STATIC = ROOT / "static"
@@ -208,9 +209,37 @@ def test_an_account_says_how_it_stands(app: Flask, health: str, said: str, unsai
     assert unsaid not in text
 
 
-def test_a_reason_is_told_when_there_is_one(app: Flask) -> None:
-    assert "Reason: It was removed in the TikTok app." in words(app, "account-reason")
-    assert "Reason" not in words(app, "account-reconnect")
+@pytest.mark.parametrize("reason", present.ENDINGS)
+def test_every_reason_is_told_in_words_and_leads_back(app: Flask, reason: str) -> None:
+    page = Reading(play(app, SCENES[f"account-{reason}"]))
+    because = present.ENDINGS[reason].because
+    assert f"Access stopped working 3 hours ago because {because}." in page.text
+    assert "Nothing you have saved is lost." in page.text
+    assert [button.text for button in page.primary] == ["Reconnect TikTok"]
+    closed = "TikTok closed this connection" in page.text
+    assert closed is (reason in ("removed_2", "removed_3", "removed_4"))
+    asked = [f.attrs["value"] for f in page.all("input") if f.attrs["name"] == "scopes"]
+    assert asked == ["user.info.basic", "video.list"]
+
+
+def test_an_ending_without_a_reason_guesses_none(app: Flask) -> None:
+    assert "Access stopped working." in words(app, "account-reconnect")
+
+
+def test_the_end_of_a_connection_is_told_before_it_comes(app: Flask) -> None:
+    text = words(app, "account-ending")
+    assert "Reconnect by 5 December 2026" in text
+    assert "Yours ends in 13 days." in text
+    assert "Reconnect by" not in words(app, "account-fresh")
+    assert "Reconnect by 24 November 2026" in words(app, "account-ending-expired")
+
+
+@pytest.mark.parametrize("health", HEALTHS)
+def test_refreshing_now_is_offered_while_there_is_something_to_refresh(
+    app: Flask, health: str
+) -> None:
+    offered = "Refresh now" in words(app, f"account-{health}")
+    assert offered is (health not in ("reconnect", "revoking", "revoked"))
 
 
 def test_a_hostile_name_is_only_text(app: Flask) -> None:

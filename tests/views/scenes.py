@@ -21,6 +21,7 @@ ENDPOINTS = {
     "connect.choose": "/connect",
     "connect.start": "/connect/start",
     "account.show": "/account",
+    "account.refresh": "/account/refresh",
     "account.confirm_disconnect": "/account/disconnect",
     "account.disconnect": "/account/disconnect/now",
     "account.confirm_delete": "/account/delete",
@@ -54,6 +55,7 @@ class Person:
     ticket: str = "ct_8f2k91qd"
     open_id: str = "-000Jq74ETHj4fhvb6QG"
     connected_at: datetime = NOW - timedelta(days=40, hours=2)
+    refreshed_at: datetime | None = NOW - timedelta(minutes=20)
     status: str = "active"
 
 
@@ -82,6 +84,8 @@ class Row:
     refreshed_at: datetime | None = NOW - timedelta(minutes=20)
     fingerprint: str | None = "3f9ca01e"
     last_error: str | None = None
+    reason: str | None = None
+    next_at: datetime | None = NOW + timedelta(minutes=35)
 
 
 BASIC = Scope(
@@ -111,8 +115,8 @@ ROWS = [
     Row("Tomás Ferreira", "due", refreshed_at=None),
     Row("Oluwaseun Adeyemi-Brightwater", "failing", last_error="temporarily_unavailable"),
     Row("Jo", "expired", access_expires_at=NOW - timedelta(hours=3)),
-    Row("愛子", "reconnect", last_error="invalid_grant"),
-    Row(None, "revoked", "-0", None, None, (), 0, 3, None, None, None),
+    Row("愛子", "reconnect", last_error="invalid_grant", reason="refused", next_at=None),
+    Row(None, "revoked", "-0", None, None, (), 0, 3, None, None, None, None, None),
     Row("Aiko", "refreshing"),
     Row("Ben", "revoking"),
 ]
@@ -132,12 +136,14 @@ class Scene:
 
 def _choose(**more: Any) -> dict[str, Any]:
     usual = {"required": [BASIC], "optional": [STATS, VIDEOS], "ticked": set(), "already": set()}
-    return usual | {"tiktok_host": "www.tiktok.com", "unfinished": False} | more
+    return usual | {"tiktok_host": "www.tiktok.com", "another": False, "unfinished": False} | more
 
 
 def _account(health: str, **more: Any) -> dict[str, Any]:
     usual = {"person": MARA, "health": health, "granted": [BASIC, VIDEOS], "missing": [STATS]}
-    return usual | {"reconnect_by": NOW + timedelta(days=325), "reason": None} | more
+    usual |= {"reconnect_by": NOW + timedelta(days=325), "ending_soon": False, "again": []}
+    usual |= {"reason": None, "since": None, "held": True, "choices": True}
+    return usual | more
 
 
 def _tokens(rows: list[Row], total: int, **more: Any) -> dict[str, Any]:
@@ -174,11 +180,31 @@ PEOPLE: dict[str, Scene] = {
         "connect/connected.html", CONNECTED | {"missing": [STATS, VIDEOS]}, SIGNED_IN
     ),
     **{f"account-{h}": Scene("account/show.html", _account(h), SIGNED_IN) for h in HEALTHS},
-    "account-reason": Scene(
+    **{
+        f"account-{reason}": Scene(
+            "account/show.html",
+            _account(
+                "reconnect",
+                reason=reason,
+                since=NOW - timedelta(hours=3),
+                granted=[],
+                held=False,
+                again=[BASIC.id, VIDEOS.id],
+            ),
+            SIGNED_IN,
+        )
+        for reason in present.ENDINGS
+    },
+    "account-ending": Scene(
         "account/show.html",
-        _account("reconnect", reason="it was removed in the TikTok app", reconnect_by=None),
+        _account("fresh", ending_soon=True, reconnect_by=NOW + timedelta(days=13, hours=1)),
         SIGNED_IN,
         flashed=(("warn", "TikTok did not confirm its half."), ("bad", "That did not work.")),
+    ),
+    "account-ending-expired": Scene(
+        "account/show.html",
+        _account("expired", ending_soon=True, reconnect_by=NOW + timedelta(days=2)),
+        SIGNED_IN,
     ),
     "account-hostile": Scene(
         "account/show.html",

@@ -25,6 +25,7 @@ STATUSES = {
     "incomplete": 400,
     "code_refused": 400,
     "form_expired": 400,
+    "other_host": 400,
     "unreadable": 400,
     "basic_missing": 403,
     "site_in_testing": 403,
@@ -86,7 +87,7 @@ def test_a_page_says_what_was_stored_and_what_to_do(app: Flask, code: str) -> No
     assert "stored" in page.text or "We changed nothing" in page.text
     (primary,) = page.primary
     assert primary.text == errors.CAUSES[code].action
-    assert primary.attrs["href"] in ("/", "/connect", "/account")
+    assert primary.attrs["href"] in ("/", "/connect", "/connect?another=1", "/account")
 
 
 @pytest.mark.parametrize("code", STATUSES)
@@ -211,6 +212,7 @@ def test_a_foreign_host_gets_a_plain_400(app: Flask) -> None:
     app.config["TRUSTED_HOSTS"] = ["coatcheck.example"]
     answer = app.test_client().get("/", base_url="http://evil.example")
     assert answer.status_code == 400
+    assert Reading(answer.text).the("h1") == "This site has another address"
     assert "evil" not in answer.text
 
 

@@ -3,12 +3,13 @@
 import json
 import sys
 from collections.abc import Iterable
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, Protocol, cast
 
 import click
 from flask import current_app
 
 from webapp.services.house import House
+from webapp.services.status import database_fault
 from webapp.settings import Problem, listed
 
 #: Where an app that waits for its settings keeps what is wrong with them.
@@ -21,6 +22,15 @@ def house() -> House:
     if problems is not None:
         not_done(words(problems))
     return cast(House, current_app.extensions["coatcheck"])
+
+
+def migrated_house() -> House:
+    """Return the house of a database that is there and new enough, else end with what to do."""
+    at = house()
+    fault = database_fault()
+    if fault is not None:
+        unfit("Nothing can be done without the database.", fault)
+    return at
 
 
 def house_or_none() -> House | None:
@@ -39,6 +49,27 @@ def not_done(reason: str) -> NoReturn:
     """End the command with 1 and the reason on stderr."""
     click.echo(reason, err=True)
     sys.exit(1)
+
+
+class Unfit(Protocol):
+    """Something that does not fit, and what to do about it."""
+
+    @property
+    def name(self) -> str:
+        """What it is about, as an operator knows it."""
+
+    @property
+    def cause(self) -> str:
+        """What is wrong with it."""
+
+    @property
+    def mend(self) -> str:
+        """What to do."""
+
+
+def unfit(heading: str, found: Unfit) -> NoReturn:
+    """End the command with 1, what does not fit and what to do."""
+    not_done(f"{heading}\n{listed([Problem(found.name, found.cause, found.mend)])}")
 
 
 def show_json(value: Any) -> None:

@@ -181,8 +181,7 @@ def _control(url: str, method: str, what: str, wish: Mapping[str, Any] | None = 
 def _people(people: Iterable[Mapping[str, Any]]) -> str:
     lines = []
     for person in people:
-        health = seeding.PEOPLE.get(person["name"])
-        state = f"connected, {health.value}" if health else "not connected yet"
+        state = seeding.story(person["name"])
         if person["name"] == seeding.OPERATOR:
             state += ", an operator: sees /operators/tokens"
         name = "".join(c for c in person["display_name"] if c.isprintable())

@@ -71,6 +71,9 @@ def _try(children: Children, make_app: MakeApp, environ: Mapping[str, str]) -> N
     served.pop("GUNICORN_CMD_ARGS", None)
     children.start("gunicorn", [sys.executable, "-m", "gunicorn", "wsgi:app"], served)
     _wait_for_answer(children, port)
+    # After it, so that what gunicorn refuses is told once.
+    words = [sys.executable, "-m", "flask", "--app", "wsgi", "tokens", "run"]
+    children.start("The worker", words, served)
     click.echo(f"\nCoatcheck is at http://127.0.0.1:{port}\n{story}\nCtrl-C ends it.")
     _tell_death(children)
 

@@ -1,13 +1,18 @@
 """Runs the migrations in one locked transaction; never while another process migrates too."""
 
 from alembic import context
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 import webapp.models  # noqa: F401  (fills the metadata)
-from webapp.database import Base, db, ensure_file, sqlite_path
+from webapp.database import Base, db
+from webapp.files import ensure_file, sqlite_path
 
 #: Any fixed number: the lock of this project's migrations on a PostgreSQL server.
 _ADVISORY_LOCK = 7_046_029_254_386_353_131
+
+
+class DanglingRows(RuntimeError):
+    """A migration left rows that point at rows which are gone."""
 
 
 def _run() -> None:
@@ -18,6 +23,8 @@ def _run() -> None:
     with engine.connect() as bare:
         # BEGIN IMMEDIATE: the second of two migrating processes waits, then finds nothing to do.
         connection = bare.execution_options(coatcheck_write="FULL")
+        if engine.dialect.name == "sqlite":
+            _let_tables_be_rebuilt(connection)
         with connection.begin():
             if engine.dialect.name == "postgresql":
                 connection.execute(
@@ -31,6 +38,25 @@ def _run() -> None:
             )
             with context.begin_transaction():
                 context.run_migrations()
+            if engine.dialect.name == "sqlite":
+                _refuse_dangling(connection)
+
+
+def _let_tables_be_rebuilt(connection: Connection) -> None:
+    """Keep SQLite from deleting what points at a table while that is dropped and built anew.
+
+    Only outside a transaction can it be told so (sqlite.org/lang_altertable.html, section 7).
+    The connection never goes back to the pool, where foreign keys bind.
+    """
+    connection.detach()
+    connection.connection.cursor().execute("PRAGMA foreign_keys=OFF")
+
+
+def _refuse_dangling(connection: Connection) -> None:
+    """Check by hand what SQLite was kept from checking. Raises DanglingRows."""
+    found = {row[0] for row in connection.exec_driver_sql("PRAGMA foreign_key_check")}
+    if found:
+        raise DanglingRows(f"rows of {', '.join(sorted(found))} point at rows that are gone")
 
 
 _run()

@@ -20,3 +20,10 @@ class Installation(Base):
     key_id: Mapped[str] = mapped_column(Text)
     client_key: Mapped[str] = mapped_column(Text)
     bound_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    #: Random, new with every binding: says which database the installation's own file counts for.
+    binding: Mapped[str] = mapped_column(Text)
+    #: Counts up while a worker runs, here and in that file: a file that is ahead of the row means
+    #: that the database went back in time.
+    generation: Mapped[int] = mapped_column(default=0)
+    #: When everything was copied to another database, which alone refreshes since; None: never.
+    moved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -146,6 +146,12 @@ class User(Base):
             return Health.DUE
         return Health.FRESH
 
+    def ended(self, now: datetime) -> tuple[str | None, datetime | None]:
+        """Return why the person must come back, as a `Reason`, and since when; None: not known."""
+        if self.refresh_expires_at is not None and self.refresh_expires_at <= now:
+            return self.reason or Reason.GRANT_OVER.value, self.ended_at or self.refresh_expires_at
+        return self.reason, self.ended_at
+
     def grant_ending(self, now: datetime) -> bool:
         """Tell whether the grant itself ends soon, so that the person must come back."""
         return self.refresh_expires_at is not None and self.refresh_expires_at - now < GRANT_ENDING

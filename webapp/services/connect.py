@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Literal
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from webapp.database import reading, writing
+from webapp.database import writing
 from webapp.models import Status, User
 from webapp.services.house import House
 from webapp.services.schedule import next_refresh_at
@@ -34,6 +34,11 @@ class NeededScopeMissing(Exception):
 class DifferentAccount(Exception):
     """The sign-in was begun by one person's session and finished with another's account."""
 
+    def __init__(self, open_id: str) -> None:
+        """Take the open_id of the account that came back."""
+        super().__init__("another account")
+        self.open_id = open_id
+
 
 @dataclass(frozen=True)
 class Connected:
@@ -51,18 +56,18 @@ def connect(
     """Store the answer of an exchange under its open_id and clear every mark (rule 54).
 
     `viewer` is the open_id that this sign-in must end in; None: anybody's will do.
-    Raises NeededScopeMissing and DifferentAccount; then nothing is stored, and a grant that
-    nobody holds is given back to TikTok.
+    Raises NeededScopeMissing and DifferentAccount; then nobody is signed in and no row is made,
+    and a grant that nobody holds is given back to TikTok.
     """
     if tokens.scopes is None:
         # An answer that leaves the scope out grants what was asked (RFC 6749 §5.1).
         tokens = replace(tokens, scopes=frozenset(asked))
     if BASIC not in (tokens.scopes or ()):
-        _give_back(house, tokens)
+        _settle(house, tokens, asked, now)
         raise NeededScopeMissing
     if viewer is not None and viewer != tokens.open_id:
-        _give_back(house, tokens)
-        raise DifferentAccount
+        _settle(house, tokens, asked, now)
+        raise DifferentAccount(str(tokens.open_id))
     try:
         return _store(house, tokens, asked, now)
     except IntegrityError:
@@ -73,28 +78,38 @@ def connect(
 def _store(house: House, tokens: TokenSet, asked: Collection[str], now: datetime) -> Connected:
     open_id = str(tokens.open_id)
     with writing() as session:
-        user = session.scalar(
-            select(User)
-            .where(User.client_key == house.settings.tiktok_client_key, User.open_id == open_id)
-            .with_for_update()
-        )
+        user = session.scalar(_row_of(house, open_id))
         kind: Kind = "new" if user is None else _kind(user, now)
         user = user or _new_row(session, house.settings.tiktok_client_key, open_id, now)
-        user.status = Status.ACTIVE
-        user.failures = 0
-        user.last_error = user.last_log_id = user.claim = None
-        user.reason = user.ended_at = user.refused_at = None
-        user.interrupted = False
-        # An answer that says nothing of the grant's end must not inherit an older grant's.
-        user.refresh_expires_at = None
-        user.asked_scope = ",".join(sorted(asked))
-        user.connected_at = now
-        house.vault.store(user, tokens, now)
-        user.next_at = next_refresh_at(now, tokens.access_expires_at)
+        _take_up(house, user, tokens, asked, now)
         session.flush()
         connected = Connected(user.id, open_id, kind)
     log.info("connected", open_id=open_id, kind=kind, scopes=len(tokens.scopes or ()))
     return connected
+
+
+def _row_of(house: House, open_id: str) -> Select[User]:
+    return (
+        select(User)
+        .where(User.client_key == house.settings.tiktok_client_key, User.open_id == open_id)
+        .with_for_update()
+    )
+
+
+def _take_up(
+    house: House, user: User, tokens: TokenSet, asked: Collection[str], now: datetime
+) -> None:
+    user.status = Status.ACTIVE
+    user.failures = 0
+    user.last_error = user.last_log_id = user.claim = None
+    user.reason = user.ended_at = user.refused_at = None
+    user.interrupted = False
+    # An answer that says nothing of the grant's end must not inherit an older grant's.
+    user.refresh_expires_at = None
+    user.asked_scope = ",".join(sorted(asked))
+    user.connected_at = now
+    house.vault.store(user, tokens, now)
+    user.next_at = next_refresh_at(now, tokens.access_expires_at)
 
 
 def _kind(user: User, now: datetime) -> Kind:
@@ -119,20 +134,20 @@ def _new_row(session: Session, client_key: str, open_id: str, now: datetime) -> 
     return user
 
 
-def _give_back(house: House, tokens: TokenSet) -> None:
-    """Revoke a grant that is not going to be kept, unless the same person's older one is.
+def _settle(house: House, tokens: TokenSet, asked: Collection[str], now: datetime) -> None:
+    """Put a grant that ends in no sign-in where it does no harm.
 
-    Revoking ends the whole connection at TikTok, so it would take the stored grant with it.
+    For somebody who is connected it replaced the grant we hold, whose refresh token is dead by
+    now, so it goes into their row. Anybody else's is given back: revoked at TikTok.
     """
-    with reading() as session:
-        held = session.scalar(
-            select(User.id).where(
-                User.client_key == house.settings.tiktok_client_key,
-                User.open_id == tokens.open_id,
-                User.access_token.is_not(None),
-            )
+    with writing() as session:
+        connected = User.status.not_in((Status.REVOKING, Status.REVOKED))
+        user = session.scalar(
+            _row_of(house, str(tokens.open_id)).where(User.access_token.is_not(None), connected)
         )
-    if held is not None:
+        if user is not None:
+            _take_up(house, user, tokens, asked, now)
+    if user is not None:
         return
     try:
         house.provider.revoke(tokens.access_token)

@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from webapp.database import writing
-from webapp.models import Health, Status, User
+from webapp.models import Health, Reason, Status, User
 from webapp.services.connect import connect
 from webapp.services.house import House
 from webapp.services.profile import update_profile
 from webapp.tokens import TokenSet
 
-#: Who is seeded, and how their connection stands. Everybody else can connect for the first time.
+#: Who is seeded, and how their connection stands as the worker starts: it refreshes who is due or
+#: expired within seconds. Everybody else can connect for the first time.
 PEOPLE: Mapping[str, Health] = {
     "mara": Health.FRESH,
     "tomas": Health.DUE,
@@ -22,6 +23,21 @@ PEOPLE: Mapping[str, Health] = {
     "soren": Health.REVOKED,
 }
 OPERATOR = "mara"
+
+
+_STORIES = {
+    Health.FRESH: "connected, fresh",
+    Health.DUE: "connected; due, so the worker is refreshing it now",
+    Health.EXPIRED: "connected; had run out, so the worker is refreshing it now",
+    Health.FAILING: "connected, failing: TikTok was away, the next try is far off",
+    Health.RECONNECT: "must connect again: TikTok refused to go on",
+    Health.REVOKED: "revoked",
+}
+
+
+def story(name: str) -> str:
+    """Return how this person stands, as the demo tells it."""
+    return _STORIES[PEOPLE[name]] if name in PEOPLE else "not connected yet"
 
 
 def seed(house: House, grants: Mapping[str, TokenSet], now: datetime) -> int:
@@ -43,20 +59,24 @@ def _age(house: House, user_id: int, health: Health, now: datetime) -> None:
     with writing() as session:
         user = session.scalars(select(User).where(User.id == user_id)).one()
         user.refreshes = 40
-        user.refreshed_at = now - timedelta(hours=1)
+        user.refreshed_at = now - timedelta(minutes=10)
+        user.next_at = now + timedelta(minutes=70)
         if health is Health.DUE:
             user.next_at = now - timedelta(minutes=2)
         elif health is Health.FAILING:
+            # So far off that it lasts: the sandbox answers, so the next try would mend it.
             user.status, user.failures = Status.FAILING, 3
-            user.last_error, user.next_at = "temporarily_unavailable", now + timedelta(minutes=4)
+            user.last_error, user.next_at = "temporarily_unavailable", now + timedelta(days=30)
         elif health is Health.EXPIRED:
             user.access_expires_at = now - timedelta(minutes=30)
+            user.next_at = now - timedelta(minutes=60)
         elif health is Health.RECONNECT:
-            user.status, user.last_error, user.next_at = Status.RECONNECT, "invalid_grant", None
-            user.refresh_expires_at = now - timedelta(days=1)
+            user.status, user.reason = Status.RECONNECT, Reason.REFUSED
+            user.last_error, user.next_at = "invalid_grant", None
+            user.ended_at = now - timedelta(days=1)
         elif health is Health.REVOKED:
             house.vault.forget(user)
-            user.status = Status.REVOKED
+            user.status, user.ended_at = Status.REVOKED, now - timedelta(days=1)
 
 
 def _make_operator(user_id: int, now: datetime) -> None:

@@ -11,6 +11,8 @@ from webapp.models import BrowserSession, Health, User
 from webapp.services.house import House
 
 PAGE = 50
+#: The largest id that PostgreSQL's integer holds; it refuses to compare with a larger one.
+_LARGEST_ID = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,9 @@ class Row:
     refreshed_at: datetime | None
     fingerprint: str | None
     last_error: str | None
+    #: Why the person must come back; None while all is well.
+    reason: str | None
+    next_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,16 @@ def owner(user_id: int) -> User:
     return user
 
 
+def name_of(house: House, open_id: str) -> str | None:
+    """Return the name of whoever has this open_id; None if nobody here has, or has no name."""
+    with reading() as session:
+        return session.scalar(
+            select(User.display_name).where(
+                User.client_key == house.settings.tiktok_client_key, User.open_id == open_id
+            )
+        )
+
+
 def page(
     house: House, now: datetime, *, after: int | None = None, before: int | None = None
 ) -> Page:
@@ -65,9 +80,9 @@ def page(
     ours = User.client_key == house.settings.tiktok_client_key
     query = select(User).where(ours)
     if before is not None:
-        query = query.where(User.id > before).order_by(User.id)
+        query = query.where(User.id > min(before, _LARGEST_ID)).order_by(User.id)
     elif after is not None:
-        query = query.where(User.id < after).order_by(User.id.desc())
+        query = query.where(User.id < min(after, _LARGEST_ID)).order_by(User.id.desc())
     else:
         query = query.order_by(User.id.desc())
     with reading() as session:
@@ -112,6 +127,8 @@ def own_data(user_id: int) -> dict[str, Any] | None:
         "access_refreshed": _text(user.refreshed_at),
         "access_ends": _text(user.access_expires_at),
         "connection_ends": _text(user.refresh_expires_at),
+        "access_ended": _text(user.ended_at),
+        "access_ended_because": user.reason,
         "last_used": _text(user.last_used_at),
         "access_refreshes": user.refreshes,
         "operator_since": _text(user.operator_since),
@@ -137,6 +154,8 @@ def _row(house: House, user: User, now: datetime) -> Row:
         refreshed_at=user.refreshed_at,
         fingerprint=house.vault.fingerprint(user),
         last_error=user.last_error,
+        reason=user.ended(now)[0],
+        next_at=user.next_at,
     )
 
 

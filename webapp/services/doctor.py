@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import NullPool, create_engine
+from sqlalchemy import Engine, NullPool, create_engine
 
-from webapp.database import absolute_url
-from webapp.services import status
+from webapp.files import absolute_url, own_folder
+from webapp.services import installation, keeping, status
 from webapp.services.house import House
 from webapp.settings import (
     NAMES,
@@ -74,6 +74,16 @@ def doubts(settings: Settings, environ: Mapping[str, str] = os.environ) -> list[
     return found
 
 
+def whose(settings: Settings) -> Problem | None:
+    """Return why nothing will be refreshed from here, for a start that has no app yet."""
+    engine = _engine(settings)
+    try:
+        found = installation.fault_at(engine, settings, own_folder(engine, ROOT))
+    finally:
+        engine.dispose()
+    return Problem(found.name, found.cause, found.mend) if found else None
+
+
 def checks(environ: Mapping[str, str], house: House | None) -> Iterator[Check]:
     """Yield every check; without a house (settings refused) what needs one is left out."""
     settings, problems = settings_problems(environ)
@@ -86,6 +96,7 @@ def checks(environ: Mapping[str, str], house: House | None) -> Iterator[Check]:
             fault = status.keys_fault(house)
             found = [Problem(fault.name, fault.cause, fault.mend)] if fault else []
             yield _check("keys", found, "open what is stored")
+            yield from _keeping(house)
     yield from _files(environ, settings)
     if house:
         yield _credentials(house)
@@ -106,10 +117,7 @@ def _settings_checks(
 
 
 def _database_problems(settings: Settings) -> list[Problem]:
-    url = absolute_url(settings.database_url, ROOT)
-    # A server that swallows packets must not hold up the start; SQLite waits for nothing here.
-    patience = {"connect_timeout": 5} if url.startswith("postgresql") else {}
-    engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=patience)
+    engine = _engine(settings)
     try:
         fault = status.database_fault(engine)
     finally:
@@ -117,10 +125,43 @@ def _database_problems(settings: Settings) -> list[Problem]:
     return [Problem(fault.name, fault.cause, fault.mend)] if fault else []
 
 
+def _engine(settings: Settings) -> Engine:
+    url = absolute_url(settings.database_url, ROOT)
+    # A server that swallows packets must not hold up the start; SQLite waits for nothing here.
+    patience = {"connect_timeout": 5} if url.startswith("postgresql") else {}
+    return create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=patience)
+
+
 def _check(name: str, found: list[Problem], well: str) -> Check:
     if not found:
         return Check("ok", name, well)
     return Check("FAIL", name, found[0].cause, found[0].mend)
+
+
+def _keeping(house: House) -> Iterator[Check]:
+    """Yield whether the database belongs here, and how the worker gets on."""
+    mismatch = keeping.installation_doubt(house)
+    found = [Problem(mismatch.name, mismatch.cause, mismatch.mend)] if mismatch else []
+    yield _check("installation", found, "the database belongs to this installation")
+    doubts = [doubt for doubt in keeping.doubts(house) if doubt != mismatch]
+    for doubt in doubts:
+        yield Check("warn", doubt.name, doubt.cause, doubt.mend)
+    if not doubts:
+        yield Check("ok", "worker", "nothing is overdue, nothing is held back")
+    if strangers := keeping.strangers(house):
+        yield Check(
+            "warn",
+            "people",
+            f"{strangers} connected under another TIKTOK_CLIENT_KEY and cannot be refreshed",
+            "they connect again, or the former TIKTOK_CLIENT_KEY is put back",
+        )
+    if closed := keeping.closed(house):
+        yield Check(
+            "warn",
+            "keys",
+            f"{closed} rows are sealed under a key that is not in TOKEN_KEYS",
+            "put that key back, after the new one, then: flask tokens reseal",
+        )
 
 
 def _files(environ: Mapping[str, str], settings: Settings) -> Iterator[Check]:

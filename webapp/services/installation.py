@@ -1,17 +1,30 @@
 """Binds the database to this installation, so that a copy or a restored backup is seen.
 
-A copy that refreshes kills the original's grants, because refresh tokens die on use. Where the
-database does not belong here nothing is refreshed, and it is said what to do.
+Refresh tokens die on use: a copy that refreshes kills the original's grants, and an old backup
+holds spent ones. Where the database does not belong here nothing is refreshed, and it is said why
+and what to do. Pages are served all the same.
 """
 
 import secrets
 from dataclasses import dataclass
+from pathlib import Path
 
+import structlog
+from sqlalchemy import Engine, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
-from webapp.models import Installation
+from webapp.models import Installation, User
+from webapp.services import identity
 from webapp.services.house import House
+from webapp.services.vault import Vault
+from webapp.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+_MEANT = "If the other one is gone for good: flask tokens adopt"
+_BOTH = "Where two refresh, each ends the other's grants"
 
 
 @dataclass(frozen=True)
@@ -24,26 +37,156 @@ class Mismatch:
 
 
 def fault(house: House) -> Mismatch | None:
-    """Return why nothing may be refreshed from here; None if the database belongs here."""
+    """Return why nothing may be refreshed from here; None if the database belongs here.
+
+    Binds a database that belongs to nobody yet, and follows a rotation of TOKEN_KEYS.
+    """
     with reading() as session:
         bound = session.get(Installation, 1)
     if bound is None:
         return _bind(house)
+    found = judge(bound, house.settings, house.vault, house.folder)
+    if found is None and bound.key_id != house.vault.key_id:
+        _follow_rotation(house, bound.key_id)
+    return found
+
+
+def fault_at(engine: Engine, settings: Settings, folder: Path) -> Mismatch | None:
+    """Return the same for a start that has no app yet, or a look that may change nothing."""
+    with Session(engine) as session:
+        bound = session.get(Installation, 1)
+        if bound is None:
+            return None
+        return judge(bound, settings, Vault(settings.token_keys), folder)
+
+
+def judge(bound: Installation, settings: Settings, vault: Vault, folder: Path) -> Mismatch | None:
+    """Return what of the binding does not fit this installation, the gravest first."""
+    since = f"{bound.bound_at:%Y-%m-%d}"
+    if bound.moved_at is not None:
+        return Mismatch(
+            "DATABASE_URL",
+            f"everything in it was copied to another database on {bound.moved_at:%Y-%m-%d}, which"
+            " alone refreshes since",
+            f"set DATABASE_URL to the new one. {_BOTH}. {_MEANT}",
+        )
+    if identity.known(settings, folder) != bound.instance_id:
+        return Mismatch(
+            "INSTANCE_ID",
+            f"the database has belonged to another installation since {since}:"
+            " this is a copy of it, a restored backup or another host",
+            f"{_BOTH}. {_MEANT}. If this is one more host of the same installation:"
+            f" INSTANCE_ID={bound.instance_id} in the environment of every host",
+        )
+    if (origin := identity.came_from(settings, folder)) is not None:
+        return Mismatch(
+            "INSTANCE_ID",
+            f"the folder with the database was copied or moved here from {origin}",
+            f"{_BOTH}. {_MEANT}",
+        )
+    if identity.reached(folder, bound.binding) > bound.generation:
+        return Mismatch(
+            "DATABASE_URL",
+            "the database went back in time: a backup was restored, and TikTok has replaced"
+            " refresh tokens since",
+            "put the newest copy back. If there is none: flask tokens adopt; those whose access"
+            " was refreshed since the backup have to connect again",
+        )
+    return _secrets(bound, settings, vault)
+
+
+def _secrets(bound: Installation, settings: Settings, vault: Vault) -> Mismatch | None:
+    if not vault.knows(bound.key_id):
+        return Mismatch(
+            "TOKEN_KEYS",
+            f"does not hold the key {bound.key_id} under which the stored tokens were sealed",
+            "put it back, after the new one: TOKEN_KEYS=new,old",
+        )
+    if settings.tiktok_client_key != bound.client_key:
+        return Mismatch(
+            "TIKTOK_CLIENT_KEY",
+            "is another than the one the database was bound to: TikTok knows the people in it"
+            " under the former one only",
+            "put the former one back. If you mean to change apps: flask tokens adopt;"
+            " everybody then connects again",
+        )
     return None
+
+
+def beat(house: House) -> None:
+    """Count the generation up, in the row and then in the file. Call it after `fault` said None.
+
+    In this order, and with the disk waited for: a crash in between leaves the file behind, never
+    ahead.
+    """
+    with writing(durable=True) as session:
+        bound = session.get(Installation, 1, with_for_update=True)
+        if bound is None:
+            return
+        bound.generation += 1
+    try:
+        identity.note(house.folder, bound.binding, bound.generation)
+    except OSError as error:
+        log.warning("generation_not_noted", error=type(error).__name__)
+
+
+def adopt(house: House) -> Mismatch | None:
+    """Bind the database to this installation on purpose; return what did not fit before.
+
+    After a copy or a restored backup the refresh tokens in it may be spent. Should TikTok refuse
+    one, that is told as our doing and not as the person's. Raises OSError if the folder takes no
+    file.
+    """
+    name = identity.renew(house.settings, house.folder)
+    with writing(durable=True) as session:
+        bound = session.get(Installation, 1, with_for_update=True)
+        before = None
+        if bound is not None:
+            before = judge(bound, house.settings, house.vault, house.folder)
+        session.merge(_binding(house, name))
+        if before is not None and before.name in ("INSTANCE_ID", "DATABASE_URL"):
+            session.execute(
+                update(User)
+                .where(User.refresh_token.is_not(None))
+                .values(interrupted=True)
+                .execution_options(synchronize_session=False)
+            )
+    log.warning("database_adopted", cause=before.cause if before else None)
+    return before
 
 
 def _bind(house: House) -> Mismatch | None:
     try:
+        name = identity.make(house.settings, house.folder)
+    except OSError as error:
+        cause = f"cannot be kept in {house.folder} ({error.strerror})"
+        return Mismatch("INSTANCE_ID", cause, "let this user write there, or set INSTANCE_ID")
+    try:
         with writing() as session:
-            session.add(
-                Installation(
-                    id=1,
-                    instance_id=secrets.token_hex(8),
-                    key_id=house.vault.key_id,
-                    client_key=house.settings.tiktok_client_key,
-                    bound_at=house.clock(),
-                )
-            )
+            session.add(_binding(house, name))
     except IntegrityError:
         return fault(house)
     return None
+
+
+def _binding(house: House, name: str) -> Installation:
+    return Installation(
+        id=1,
+        instance_id=name,
+        key_id=house.vault.key_id,
+        client_key=house.settings.tiktok_client_key,
+        bound_at=house.clock(),
+        binding=secrets.token_hex(8),
+        generation=0,
+        moved_at=None,
+    )
+
+
+def _follow_rotation(house: House, former: str) -> None:
+    with writing() as session:
+        session.execute(
+            update(Installation)
+            .where(Installation.id == 1, Installation.key_id == former)
+            .values(key_id=house.vault.key_id)
+        )
+    log.info("key_rotation_seen", key_id=house.vault.key_id)

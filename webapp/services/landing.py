@@ -170,7 +170,7 @@ def _rescue(house: House, results: Sequence[Result], error: Exception) -> bool:
 
 
 def _came_late(house: House, result: Result, tokens: TokenSet) -> None:
-    """Give an orphan back to TikTok if the account was disconnected meanwhile.
+    """Give an orphan back to TikTok if the grant was ended meanwhile, here or there.
 
     Not if the person is connected: revoking ends the whole connection at TikTok.
     """
@@ -190,6 +190,8 @@ def _is_connected(house: House, open_id: str) -> bool:
             select(User.id)
             .where(User.client_key == house.settings.tiktok_client_key)
             .where(User.open_id == open_id, User.status.notin_(_ENDED))
+            # Wiped by TikTok's webhook: nobody holds the grant any more.
+            .where(User.access_token.is_not(None))
         )
     return kept is not None
 

@@ -5,7 +5,6 @@ Claim, call with nothing held, land. Never calls TikTok inside a transaction.
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
@@ -14,6 +13,16 @@ from sqlalchemy import select, update
 from webapp.database import reading, writing
 from webapp.models import Status, User
 from webapp.services import brakes, installation, verdicts
+from webapp.services.access import (
+    Access,
+    NotConnected,
+    Pending,
+    ReconnectRequired,
+    access,
+    at_hand,
+    is_good,
+    note_use,
+)
 from webapp.services.claims import SEND_WITHIN, Claim, claim_one
 from webapp.services.house import House
 from webapp.services.landing import land
@@ -21,54 +30,23 @@ from webapp.services.vault import CannotOpen
 from webapp.services.verdicts import CannotOpenRow, NotSent, Result
 from webapp.tiktok.errors import TikTokError, WrongAccount
 
+__all__ = [
+    "Access",
+    "CannotOpen",
+    "NotConnected",
+    "Pending",
+    "ReconnectRequired",
+    "attempt",
+    "close_over",
+    "fresh",
+]
+
 log = structlog.get_logger(__name__)
 
 MIN_TTL = timedelta(seconds=300)
 #: How long a caller waits for whoever has the claim.
 PATIENCE = timedelta(seconds=10)
 _FIRST_LOOK, _LONGEST_LOOK = 0.03, 0.25
-#: `last_used_at` is written at most this often.
-USED_EVERY = timedelta(hours=1)
-
-
-class NotConnected(Exception):
-    """Nobody with this open_id has connected here."""
-
-
-class ReconnectRequired(Exception):
-    """Only the person can mend it, by connecting again."""
-
-    def __init__(self, reason: str, since: datetime | None) -> None:
-        """Take one of the words of `Reason` (or "disconnected"), and since when."""
-        super().__init__(reason)
-        self.reason = reason
-        self.since = since
-
-
-class Pending(Exception):
-    """There is no working access token now, and it is TikTok's trouble or ours, not theirs."""
-
-    def __init__(self, retry_after: timedelta, cause: str) -> None:
-        """Take how long to wait, and a word: what is in the way."""
-        super().__init__(cause)
-        self.retry_after = retry_after
-        self.cause = cause
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """A working access token, for the one who asked."""
-
-    open_id: str
-    access_token: str = field(repr=False)
-    scopes: frozenset[str]
-    expires_at: datetime
-    refreshed_at: datetime | None
-    #: +1 whenever the token changes.
-    version: int
-    #: `refresh_pending`: shorter than asked, a refresh is due · `shorter_than_asked`: TikTok
-    #: gives no longer one · `life_unknown`: TikTok did not say how long it lives.
-    warnings: tuple[str, ...] = ()
 
 
 def fresh(
@@ -89,12 +67,12 @@ def fresh(
     user = _row(house, open_id)
     if pressed:
         rejected_version = user.version
-    _refuse_ended(user, house.clock())
-    if _is_good(user, min_ttl, rejected_version, house.clock()):
-        return _access(house, user)
-    user = _renewed(house, user, min_ttl, rejected_version, back_off=not pressed)
-    _refuse_ended(user, house.clock())
-    return _best(house, user, min_ttl, rejected_version)
+    found = at_hand(house, user, min_ttl, rejected_version, house.clock())
+    if found is None:
+        user = _renewed(house, user, min_ttl, rejected_version, back_off=not pressed)
+        found = _best(house, user, min_ttl, rejected_version)
+    note_use(user, house.clock())
+    return found
 
 
 def attempt(house: House, claim: Claim) -> Result:
@@ -145,28 +123,6 @@ def _row(house: House, open_id: str) -> User:
     return user
 
 
-def _refuse_ended(user: User, now: datetime) -> None:
-    if user.status in (Status.REVOKING, Status.REVOKED):
-        raise ReconnectRequired("disconnected", user.ended_at)
-    if user.status == Status.RECONNECT:
-        raise ReconnectRequired(user.reason or "refused", user.ended_at)
-    if user.refresh_expires_at is not None and user.refresh_expires_at <= now:
-        raise ReconnectRequired("grant_over", user.refresh_expires_at)
-
-
-def _margin(user: User, min_ttl: timedelta) -> timedelta:
-    """Return the life that must be left: never more than half of a token's whole (rule 31)."""
-    if user.refreshed_at is None or user.access_expires_at is None:
-        return min_ttl
-    return min(min_ttl, (user.access_expires_at - user.refreshed_at) / 2)
-
-
-def _is_good(user: User, min_ttl: timedelta, rejected: int | None, now: datetime) -> bool:
-    if user.access_expires_at is None or (rejected is not None and user.version <= rejected):
-        return False
-    return user.access_expires_at - now > _margin(user, min_ttl)
-
-
 def _renewed(
     house: House, user: User, min_ttl: timedelta, rejected: int | None, *, back_off: bool
 ) -> User:
@@ -182,7 +138,7 @@ def _renewed(
         user = _row(house, user.open_id)
         now = house.clock()
         waiting = user.claim is not None and user.next_at is not None and user.next_at > now
-        if _is_good(user, min_ttl, rejected, now) or not waiting or now >= end:
+        if is_good(user, min_ttl, rejected, now) or not waiting or now >= end:
             return user
         _pause(look)
         look = min(look * 1.5, _LONGEST_LOOK)
@@ -194,7 +150,12 @@ def _claimed(house: House, user: User, *, back_off: bool) -> Claim | None:
         return None
     if brakes.permit(house, 1, now).count == 0:
         return None
-    return claim_one(house, user.id, now, version=user.version, back_off=back_off)
+    claim = claim_one(house, user.id, now, version=user.version, back_off=back_off)
+    if claim is not None and installation.fault(house) is not None:
+        # The database was copied away in this very moment.
+        land(house, [Result(claim, NotSent(), now)])
+        return None
+    return claim
 
 
 def _is_held(user: User, now: datetime, *, back_off: bool) -> bool:
@@ -204,46 +165,24 @@ def _is_held(user: User, now: datetime, *, back_off: bool) -> bool:
 
 
 def _best(house: House, user: User, min_ttl: timedelta, rejected: int | None) -> Access:
+    """Return the token that is there after all that could be done. Raises Pending and the rest."""
     now = house.clock()
-    if _is_good(user, min_ttl, rejected, now):
-        return _access(house, user)
+    found = at_hand(house, user, min_ttl, rejected, now)
+    if found is not None:
+        return found
     refused = rejected is not None and user.version <= rejected
     if not refused and user.access_expires_at is not None and user.access_expires_at > now:
-        return _access(house, user, "refresh_pending")
-    until = user.next_at if user.next_at is not None and user.next_at > now else now
-    raise Pending(max(until - now, timedelta(seconds=1)), user.last_error or "refreshing")
+        return access(house, user, min_ttl, now, "refresh_pending")
+    raise Pending(_wait(user, now), user.last_error or "refreshing")
 
 
-def _access(house: House, user: User, *more: str) -> Access:
-    held = house.vault.load(user)
-    if held is None or user.access_expires_at is None:
-        raise CannotOpen("there is no token in this row")
-    _used(user, house.clock())
-    warnings = [*more]
-    if user.last_error == "life_unknown":
-        warnings.append("life_unknown")
-    return Access(
-        open_id=user.open_id,
-        access_token=held.access_token,
-        scopes=user.granted,
-        expires_at=user.access_expires_at,
-        refreshed_at=user.refreshed_at,
-        version=user.version,
-        warnings=tuple(warnings),
-    )
-
-
-def _used(user: User, now: datetime) -> None:
-    """Write down that somebody uses this connection, at most hourly."""
-    if user.last_used_at is not None and now - user.last_used_at < USED_EVERY:
-        return
-    with writing() as session:
-        session.execute(
-            update(User)
-            .where(User.id == user.id)
-            .values(last_used_at=now)
-            .execution_options(synchronize_session=False)
-        )
+def _wait(user: User, now: datetime) -> timedelta:
+    """Return when asking again makes sense: after a lease or a back-off, else after a probe."""
+    bound = user.claim is not None or user.status == Status.FAILING
+    if not bound or user.next_at is None:
+        # Its next time may be hours ahead: what is in the way is the breaker or the installation.
+        return brakes.PROBE_EVERY
+    return max(user.next_at - now, timedelta(seconds=1))
 
 
 _pause: Callable[[float], object] = threading.Event().wait

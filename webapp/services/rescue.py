@@ -3,9 +3,12 @@
 Never holds a plain token. Replaying is idempotent: a line is stored only while its version holds.
 """
 
+import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +24,10 @@ from webapp.services.house import House
 from webapp.tokens import TokenSet
 
 log = structlog.get_logger(__name__)
-_TIMES = ("access_expires_at", "refresh_expires_at", "refreshed_at")
+_TIMES = {"access_expires_at", "refresh_expires_at", "refreshed_at"}
+#: What every line holds, and what an answer may have left out.
+_ALWAYS = {"user_id", "ticket", "version", "access_token", "access_expires_at", "refreshed_at"}
+_MAYBE = {"refresh_token", "scope", "refresh_expires_at"}
 
 
 @dataclass(frozen=True)
@@ -47,27 +53,38 @@ def append(house: House, claim: Claim, tokens: TokenSet, now: datetime) -> None:
         for name, value in values.items()
     }
     path = house.rescue_file
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    opened = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
-    try:
-        os.write(opened, json.dumps(line).encode() + b"\n")
-        os.fsync(opened)
-    finally:
-        os.close(opened)
+    with _alone(path):
+        opened = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+        try:
+            os.write(opened, json.dumps(line).encode() + b"\n")
+            os.fsync(opened)
+        finally:
+            os.close(opened)
+
+
+def waiting(house: House) -> bool:
+    """Tell whether there is anything to replay."""
+    path = house.rescue_file
+    return path.exists() or any(_aside(path))
 
 
 def replay(house: House) -> Replayed:
     """Store what the file holds and remove it; safe to run twice, or after a crash in between."""
     counts = {"stored": 0, "outdated": 0, "unreadable": 0}
     for path in _taken(house.rescue_file):
+        try:
+            lines = path.read_bytes().splitlines()
+        except FileNotFoundError:
+            # Another worker starts at the same moment and was quicker.
+            continue
         with writing(durable=True) as session:
-            for line in path.read_bytes().splitlines():
+            for line in lines:
                 values = _read(line)
                 if values is None:
                     counts["unreadable"] += 1
                     continue
                 counts["stored" if _store(session, values) else "outdated"] += 1
-        path.unlink()
+        path.unlink(missing_ok=True)
     replayed = Replayed(**counts)
     if any(counts.values()):
         log.warning("rescue_replayed", **counts)
@@ -80,22 +97,37 @@ def _taken(path: Path) -> Iterator[Path]:
     Moved, so that an answer that is rescued meanwhile goes into a new file and is not removed.
     """
     if path.exists():
-        aside = path.with_name(f"{path.name}.{os.getpid()}.{int(path.stat().st_mtime_ns)}")
-        path.rename(aside)
-    yield from sorted(path.parent.glob(f"{path.name}.*"))
+        with _alone(path), suppress(FileNotFoundError):
+            path.rename(path.with_name(f"{path.name}.{os.getpid()}.{time.time_ns()}"))
+    yield from sorted(_aside(path))
+
+
+def _aside(path: Path) -> Iterator[Path]:
+    return path.parent.glob(f"{path.name}.*.*")
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep other processes from writing and moving the file: no line may go into a moved one."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    opened = os.open(path.with_name(f"{path.stem}.lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
 
 
 def _read(line: bytes) -> dict[str, Any] | None:
     try:
         values = json.loads(line)
-        for name in _TIMES:
-            if values.get(name):
-                values[name] = datetime.fromisoformat(values[name])
-        if not isinstance(values["user_id"], int) or not isinstance(values["version"], int):
-            return None
-        if not isinstance(values["ticket"], str):
-            return None
-        return dict(values)
+        for name in _TIMES & values.keys():
+            values[name] = datetime.fromisoformat(values[name])
+        whole = values.keys() - _MAYBE == _ALWAYS
+        counted = isinstance(values["user_id"], int) and isinstance(values["version"], int)
+        named = isinstance(values["ticket"], str)
+        aware = all(values[name].tzinfo for name in _TIMES & values.keys())
+        return dict(values) if whole and counted and named and aware else None
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
 

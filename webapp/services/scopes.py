@@ -40,6 +40,11 @@ def granted(user: User) -> list[Scope]:
     return in_words(sorted(user.granted))
 
 
+def again(user: User) -> list[str]:
+    """Return what to ask for when somebody reconnects: what they had allowed, as far as known."""
+    return sorted(user.granted or user.asked)
+
+
 def in_words(names: Collection[str]) -> list[Scope]:
     """Return the catalogue's words; one that TikTok added since speaks for itself."""
     return [CATALOGUE.get(name) or Scope(id=name, label=name, why="", limits="") for name in names]

@@ -9,7 +9,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp.database import db, reading, sqlite_path
+from webapp.database import db, reading
+from webapp.files import sqlite_path
 from webapp.models import User
 from webapp.services.house import House
 from webapp.services.vault import CannotOpen
@@ -53,13 +54,15 @@ def database_fault(engine: Engine | None = None) -> Fault | None:
 
 def keys_fault(house: House) -> Fault | None:
     """Return what is wrong with TOKEN_KEYS; None if the newest sealed row opens."""
-    with reading() as session:
-        user = session.scalar(
-            select(User).where(User.access_token.is_not(None)).order_by(User.id.desc()).limit(1)
-        )
+    newest = select(User).where(User.access_token.is_not(None)).order_by(User.id.desc()).limit(1)
     try:
+        with reading() as session:
+            user = session.scalar(newest)
         if user is not None:
             house.vault.load(user)
+    except SQLAlchemyError as error:
+        cause = f"the database cannot be read ({type(error).__name__})"
+        return Fault("DATABASE_URL", cause, "restore the database whole, from a backup")
     except CannotOpen as error:
         return Fault(
             "TOKEN_KEYS",

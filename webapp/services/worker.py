@@ -3,28 +3,27 @@
 One thread claims, many call, one commits in groups. Claims exactly what it can send.
 """
 
-import queue
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from datetime import datetime
 
 import structlog
-from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.database import reading
 from webapp.models import Status, User
-from webapp.services import brakes, disconnect, rescue
+from webapp.services import brakes, disconnect, installation, rescue
 from webapp.services.claims import Claim, claim_due
+from webapp.services.committer import Committer, Context
 from webapp.services.house import House
-from webapp.services.landing import GROUP, land
+from webapp.services.lateness import earliest, lag
 from webapp.services.pace import Pace, Tally
 from webapp.services.refresh import attempt, close_over
-from webapp.services.verdicts import Result
-from webapp.tokens import TokenSet
+from webapp.services.verdicts import NotSent, Result
+
+__all__ = ["Worker", "lag"]
 
 log = structlog.get_logger(__name__)
 
@@ -33,8 +32,7 @@ WIDTH = 256
 #: The longest sleep between two looks at the table, in seconds.
 LOOK_EVERY = 1.0
 TELL_EVERY = 60.0
-
-Context = Callable[[], AbstractContextManager[object]]
+BEAT_EVERY = 3600.0
 
 
 class Worker:
@@ -45,22 +43,31 @@ class Worker:
         self._house = house
         self._context = context
         self._stop = threading.Event()
-        self._results: queue.SimpleQueue[Result | None] = queue.SimpleQueue()
         self._busy = 0
         self._lock = threading.Lock()
         self._pace = Pace(house.settings.refresh_rate)
+        self._told: dict[str, int] = {}
+        self._told_at = self._beat_at = time.monotonic()
         self.tally = Tally()
+        self._committer = Committer(house, context, self.tally, self._free)
+        #: Why it ended by itself; None: it did not.
+        self.refused: installation.Mismatch | None = None
 
     def stop(self) -> None:
         """Claim nothing more; calls under way are finished and committed."""
         self._stop.set()
 
     def run(self, *, once: bool = False, tell: Callable[[Tally], None] | None = None) -> None:
-        """Work until stopped; `once`: until nothing is due. `tell` is called after each look."""
+        """Work until stopped; `once`: until nothing is due. `tell` is called after each look.
+
+        Ends at once, with `refused` set, where the database does not belong to this installation.
+        """
+        self.refused = installation.fault(self._house)
+        if self.refused is not None:
+            return
+        installation.beat(self._house)
         rescue.replay(self._house)
-        committer = threading.Thread(target=self._commit, name="committer")
-        committer.start()
-        told = time.monotonic()
+        self._committer.start()
         try:
             with ThreadPoolExecutor(WIDTH, thread_name_prefix="call") as callers:
                 while not self._stop.is_set():
@@ -69,14 +76,11 @@ class Worker:
                         tell(self.tally)
                     if once and not claimed and self._is_done():
                         break
-                    if time.monotonic() - told >= TELL_EVERY:
-                        self._log()
-                        told = time.monotonic()
+                    self._keep_told()
                     if not claimed:
                         self._stop.wait(self._until_next())
         finally:
-            self._results.put(None)
-            committer.join()
+            self._committer.end()
             if tell is not None:
                 tell(self.tally)
             self._log()
@@ -85,20 +89,35 @@ class Worker:
         """Claim what can be sent now and hand it to the callers; return how many."""
         with self._lock:
             free = WIDTH - self._busy
-        now = self._house.clock()
         try:
+            now = self._house.clock()
             permit = brakes.permit(self._house, free, now, wanted=lambda: self._is_due(now))
             count = min(permit.count, self._pace.allowance(permit.pace), free)
-            claims = claim_due(self._house, count, now) if count > 0 else []
+            claims = claim_due(self._house, count, self._house.clock()) if count > 0 else []
         except SQLAlchemyError as error:
             log.warning("look_failed", error=type(error).__name__)
             return 0
         self._pace.spend(len(claims))
         with self._lock:
             self._busy += len(claims)
+        if claims and not self._is_ours():
+            for claim in claims:
+                self._committer.put(Result(claim, NotSent(), self._house.clock()))
+            self.stop()
+            return 0
         for claim in claims:
             callers.submit(self._call, claim)
         return len(claims)
+
+    def _is_ours(self) -> bool:
+        """Look whose database it is once more; after a claim, so that none slips by a copy."""
+        try:
+            self.refused = installation.fault(self._house)
+        except SQLAlchemyError as error:
+            log.warning("look_failed", error=type(error).__name__)
+        if self.refused is not None:
+            log.error("installation_mismatch", cause=self.refused.cause, mend=self.refused.mend)
+        return self.refused is None
 
     def _is_due(self, now: datetime) -> bool:
         due = earliest(self._house)
@@ -115,7 +134,7 @@ class Worker:
                     close_over(self._house, claim)
                 self.tally.add("grant_over")
             else:
-                self._results.put(attempt(self._house, claim))
+                self._committer.put(attempt(self._house, claim))
                 return
         except Exception as error:  # noqa: BLE001  a caller that dies would keep its slot
             log.error("call_broke", open_id=claim.open_id, error=type(error).__name__)
@@ -133,35 +152,6 @@ class Worker:
             outcome = disconnect.finish(self._house, user)
             self.tally.add("revoked" if outcome.forgotten else "revoke_again")
 
-    def _commit(self) -> None:
-        """Commit what the callers bring, in groups, until None comes."""
-        with self._context():
-            ended = False
-            while not ended:
-                group, ended = self._group()
-                if not group:
-                    continue
-                landed = land(self._house, group)
-                for result, stored in zip(group, landed, strict=True):
-                    self.tally.add(_word(result, stored))
-                self._free(len(group))
-
-    def _group(self) -> tuple[list[Result], bool]:
-        """Return what is there, at least one and at most 64, and whether the end was among it."""
-        first = self._results.get()
-        if first is None:
-            return [], True
-        group = [first]
-        while len(group) < GROUP:
-            try:
-                more = self._results.get_nowait()
-            except queue.Empty:
-                break
-            if more is None:
-                return group, True
-            group.append(more)
-        return group, False
-
     def _free(self, count: int) -> None:
         with self._lock:
             self._busy -= count
@@ -172,8 +162,11 @@ class Worker:
             if self._busy:
                 return False
         now = self._house.clock()
-        due = earliest(self._house)
-        return due is None or due > now or brakes.permit(self._house, 0, now).reason is not None
+        try:
+            due = earliest(self._house)
+            return due is None or due > now or brakes.permit(self._house, 0, now).reason is not None
+        except SQLAlchemyError:
+            return True
 
     def _until_next(self) -> float:
         """Return the seconds until something is due, at most one."""
@@ -184,37 +177,26 @@ class Worker:
             return LOOK_EVERY
         if due is None:
             return LOOK_EVERY
-        return min(max((due - now).total_seconds(), 0.01), LOOK_EVERY)
+        return min(max((due - now).total_seconds(), self._pace.wait(), 0.01), LOOK_EVERY)
+
+    def _keep_told(self) -> None:
+        """Once a minute say what was done; once an hour note how far the database has come."""
+        passed = time.monotonic()
+        if passed - self._told_at >= TELL_EVERY:
+            self._told_at = passed
+            self._log()
+        if passed - self._beat_at >= BEAT_EVERY:
+            self._beat_at = passed
+            try:
+                installation.beat(self._house)
+            except SQLAlchemyError as error:
+                log.warning("beat_failed", error=type(error).__name__)
 
     def _log(self) -> None:
-        counts = self.tally.taken()
-        if counts:
-            log.info("worked", **counts)
-
-
-def earliest(house: House) -> datetime | None:
-    """Return when the next unclaimed connection is due; None if none ever is."""
-    with reading() as session:
-        # Not min(): the index gives the first row and stops, whatever else is asked of it.
-        return session.scalar(
-            select(User.next_at)
-            .where(User.next_at.is_not(None), User.claim.is_(None))
-            .where(User.client_key == house.settings.tiktok_client_key)
-            .order_by(User.next_at)
-            .limit(1)
-        )
-
-
-def lag(house: House, now: datetime) -> float:
-    """Return by how many seconds the worker is late; 0 when nothing is overdue.
-
-    Needs no heartbeat: a dead worker shows as a lag that grows.
-    """
-    due = earliest(house)
-    return max(0.0, (now - due).total_seconds()) if due is not None else 0.0
-
-
-def _word(result: Result, stored: bool) -> str:
-    if isinstance(result.answer, TokenSet):
-        return "refreshed" if stored else "came_late"
-    return "failed"
+        """Write one line of what was done since the last one; none if that is nothing."""
+        counts = self.tally.since(self._told)
+        if not counts:
+            return
+        self._told = self.tally.taken()
+        with self._lock:
+            log.info("worked", **counts, under_way=self._busy)

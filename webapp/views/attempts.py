@@ -8,7 +8,10 @@ from typing import Any
 
 from flask import session
 
-KEY = "attempts"
+_OPEN = "attempts"
+_CAME_BACK = "came_back"
+#: What a sign-in takes along into the new session: another tab may still be at TikTok.
+KEPT = (_OPEN, _CAME_BACK)
 #: 26 abandoned sign-ins overflowed the cookie and broke signing in for good (security.md).
 LIMIT = 5
 LIFE = timedelta(minutes=10)
@@ -48,12 +51,16 @@ def take(state: str) -> Attempt | None:
     found = next((each for each in kept if _same(each.state, state)), None)
     if found is not None:
         _keep([each for each in kept if each is not found])
+        session[_CAME_BACK] = int(found.started_at.timestamp())
     return found
 
 
 def unfinished(now: datetime) -> bool:
-    """Tell whether somebody left for TikTok from here lately and did not come back."""
-    return any(now - each.started_at <= REMEMBERED for each in _all())
+    """Tell whether somebody left for TikTok from here lately and did not come back since."""
+    came_back = datetime.fromtimestamp(session.get(_CAME_BACK, 0), UTC)
+    return any(
+        each.started_at > came_back and now - each.started_at <= REMEMBERED for each in _all()
+    )
 
 
 def _same(ours: str, theirs: str) -> bool:
@@ -61,7 +68,7 @@ def _same(ours: str, theirs: str) -> bool:
 
 
 def _all() -> list[Attempt]:
-    kept: list[list[Any]] = session.get(KEY, [])
+    kept: list[list[Any]] = session.get(_OPEN, [])
     return [
         Attempt(state, datetime.fromtimestamp(started, UTC), tuple(scopes), viewer, another)
         for state, started, scopes, viewer, another in kept
@@ -69,7 +76,7 @@ def _all() -> list[Attempt]:
 
 
 def _keep(attempts: Sequence[Attempt]) -> None:
-    session[KEY] = [
+    session[_OPEN] = [
         [each.state, int(each.started_at.timestamp()), each.scopes, each.viewer, each.another]
         for each in attempts
     ]

@@ -145,6 +145,7 @@ CONNECT_CAUSES: dict[str, Cause] = {
             NOTHING,
             ("Use a TikTok account that is a tester.", "Or ask the people who run the site."),
             "Use another TikTok account",
+            "/connect?another=1",
             contact=True,
         ),
         Cause(  # J
@@ -155,7 +156,7 @@ CONNECT_CAUSES: dict[str, Cause] = {
             "We changed nothing.",
             (
                 "To stay with this one, sign out at tiktok.com first, then try again.",
-                "To connect the other one, sign out of this site first.",
+                "To connect the other one, tick “Use a different TikTok account” on the next page.",
             ),
             "Try again",
         ),

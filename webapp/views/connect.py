@@ -2,6 +2,7 @@
 
 import structlog
 from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response
 
 from webapp.services import connect as connecting
@@ -20,6 +21,7 @@ from webapp.views import attempts, refusals
 from webapp.views.errors import page
 from webapp.views.guards import at_most, person, public
 from webapp.views.house import house
+from webapp.views.present import is_connected
 from webapp.views.visitor import sign_in, visitor
 
 log = structlog.get_logger(__name__)
@@ -43,6 +45,7 @@ def choose() -> str:
         optional=offer.optional,
         ticked=set(request.args.getlist("add")),
         already=user.granted if user else frozenset(),
+        another=request.args.get("another") == "1",
         unfinished=attempts.unfinished(ours.clock()),
     )
 
@@ -61,13 +64,17 @@ def start() -> Response:
     url = ours.provider.authorization_url(
         state=attempt.state, scopes=asked, another_account=another
     )
-    return redirect(url, 302)
+    # Without the usual body, which would write the state into a page.
+    return Response(status=302, headers={"Location": url})
 
 
 @public
 @at_most(SIGN_INS)
 def callback() -> Response:
     """Take TikTok's answer: the state is judged before anything else in it (rule 12)."""
+    if request.method != "GET":
+        # Flask lets HEAD in with every GET; whoever checks a link must not use the code up.
+        raise MethodNotAllowed(["GET"])
     try:
         attempt = refusals.attempt_of(answers.state(request.args))
         done = _connect(attempt, _code())
@@ -80,8 +87,8 @@ def callback() -> Response:
         return _page_for(error)
     except connecting.NeededScopeMissing:
         return page("basic_missing")
-    except connecting.DifferentAccount:
-        return page("other_account")
+    except connecting.DifferentAccount as other:
+        return _other_account(other.open_id)
     return _welcome(done)
 
 
@@ -93,6 +100,9 @@ def connected() -> str | Response:
     user = directory.find(present.user_id) if present else None
     if user is None:
         return redirect(url_for("home.index"), 303)
+    if not is_connected(user.health(house().clock()).value):
+        # A bookmark outlives the connection that it was made for.
+        return redirect(url_for("account.show"), 303)
     return render_template(
         "connect/connected.html",
         person=user,
@@ -116,6 +126,16 @@ def _connect(attempt: attempts.Attempt, code: str) -> connecting.Connected:
     done = connecting.connect(ours, tokens, attempt.scopes, expected, ours.clock())
     update_profile(ours, done.user_id)
     return done
+
+
+def _other_account(open_id: str) -> Response:
+    """Return the page that names both accounts, as far as this browser may know them."""
+    present = visitor()
+    return page(
+        "other_account",
+        signed_in_as=directory.name_of(house(), open_id) or "",
+        belongs_to=(present.name if present else None) or "",
+    )
 
 
 def _page_for(error: TikTokError) -> Response:
@@ -147,7 +167,4 @@ def _welcome(done: connecting.Connected) -> Response:
         target = url_for("account.show")
     else:
         target = url_for("connect.connected", kind=done.kind if done.kind == "again" else None)
-    response = redirect(target, 303)
-    # The address that brought the code must reach nobody (RFC 9700 §4.2).
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
+    return redirect(target, 303)

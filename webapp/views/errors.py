@@ -17,8 +17,10 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, SecurityError
 
 from webapp.clock import utc_now
+from webapp.views import api_problems
 from webapp.views.causes import CONNECT_CAUSES, Cause
 from webapp.views.http_causes import BY_STATUS, HTTP_CAUSES
+from webapp.views.present import display_name
 
 #: Code → what its page says.
 CAUSES = CONNECT_CAUSES | HTTP_CAUSES
@@ -40,11 +42,11 @@ def page(
     """Return the page of a cause, or problem+json to a client that prefers JSON.
 
     `log_id` is TikTok's, for its support. `retry_after` is in seconds. `signed_in_as` and
-    `belongs_to` are the names of the two accounts of "other_account".
+    `belongs_to` are the names of the two accounts of "other_account", as far as they are known.
     Raises KeyError if `code` is no cause.
     """
     cause = CAUSES[code]
-    if signed_in_as and belongs_to:
+    if belongs_to:
         cause = replace(cause, what=_two_accounts(signed_in_as, belongs_to))
     return _answer(cause, log_id=log_id, retry_after=retry_after, now=now or utc_now())
 
@@ -58,7 +60,10 @@ def register(app: Flask) -> None:
 
 
 def _two_accounts(signed_in_as: str, belongs_to: str) -> str:
-    return f"You signed in as {signed_in_as}. This connection belongs to {belongs_to}."
+    owner, other = display_name(belongs_to), display_name(signed_in_as)
+    if not signed_in_as or owner == other:
+        return f"This connection belongs to {owner}. You came back with another account."
+    return f"You signed in as {other}. This connection belongs to {owner}."
 
 
 def _answer(cause: Cause, *, log_id: str, retry_after: int | None, now: datetime) -> Response:
@@ -87,13 +92,15 @@ def _http_error(error: HTTPException) -> Response:
     """Return the page for an HTTP error that no view explained, with the headers it prescribes."""
     if isinstance(error.response, Response):
         return error.response
+    if api_problems.is_api():
+        return api_problems.of_http(error)
     status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _plain(replace(CAUSES["our_fault"], status=status))
-    cause = replace(CAUSES[_code_of(error)], status=status)
     if isinstance(error, SecurityError):
         # The host is not ours, so no address can be made for the links of the full page.
-        return _plain(cause)
+        return _plain(CAUSES["other_host"])
+    cause = replace(CAUSES[_code_of(error)], status=status)
     response = _answer(cause, log_id="", retry_after=_wait_of(error), now=utc_now())
     for name, value in error.get_headers(request.environ):
         if name == "Allow":
@@ -105,6 +112,8 @@ def _our_fault(error: Exception) -> Response:
     """Log an exception nobody expected, and return the page that cannot break itself."""
     with suppress(Exception):  # a full disk under the log must not cost the page as well
         structlog.get_logger().exception("request.broken", path=request.path, exc_info=error)
+    if api_problems.is_api():
+        return api_problems.problem("our_fault")
     return _plain(CAUSES["our_fault"])
 
 
@@ -154,6 +163,9 @@ def _plain(cause: Cause) -> Response:
         "title": cause.title,
         "what": cause.what,
         "stored": cause.stored,
+        "action": cause.action,
+        # The public address, because the one that was asked for may not be ours.
+        "home": f"{site.get('public_origin', '')}/",
         "code": cause.code,
         "reference": _reference(),
     }

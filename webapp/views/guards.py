@@ -1,13 +1,24 @@
 """Who may call a route: every view says so or the app does not start; deny comes first."""
 
 from collections.abc import Callable
+from time import time
 from typing import Any, Literal, TypeVar
 
-from flask import Flask, abort, redirect, request, url_for
+from flask import Flask, abort, current_app, g, redirect, request, url_for
+from flask_limiter import Limiter
+from flask_wtf import CSRFProtect
+from limits import RateLimitItem, parse
 from werkzeug.wrappers import Response
 
+from webapp.services import handout
+from webapp.services.access import Pending
+from webapp.views import api_asking
+from webapp.views.api_problems import problem
+from webapp.views.house import house
 from webapp.views.visitor import visitor
 
+#: Where the server's log finds the public part of a service's key.
+KEY_ID = "coatcheck.key_id"
 Access = Literal["public", "person", "operator", "service", "tiktok"]
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -36,9 +47,23 @@ def at_most(limit: str) -> Callable[[View], View]:
     return mark
 
 
+def at_most_a_key(limit: str) -> Callable[[View], View]:
+    """Mark a service's view with how often one key may call it, in Flask-Limiter's words."""
+    parsed = parse(limit)
+
+    def mark(view: View) -> View:
+        view.key_limit = parsed  # type: ignore[attr-defined]  # read at the door, below
+        return view
+
+    return mark
+
+
 public = access("public")
 person = access("person")
 operator = access("operator")
+service = access("service")
+#: Checked by the signature, in the view: only that knows the raw body.
+tiktok = access("tiktok")
 
 
 def register(app: Flask) -> None:
@@ -48,7 +73,10 @@ def register(app: Flask) -> None:
     def _at_the_door() -> Response | None:
         if request.endpoint is None or request.routing_exception is not None:
             return None
-        return _refuse(access_of(app, request.endpoint))
+        who = access_of(app, request.endpoint)
+        if who == "service":
+            return _refuse_service(getattr(app.view_functions[request.endpoint], "key_limit", None))
+        return _refuse(who)
 
 
 def access_of(app: Flask, endpoint: str) -> Access | None:
@@ -67,9 +95,42 @@ def require_access_everywhere(app: Flask) -> None:
         raise UnguardedRoute(f"say who may call: {', '.join(silent)} (webapp/views/guards.py)")
 
 
+def exempt_from_csrf(app: Flask, csrf: CSRFProtect) -> None:
+    """Ask no CSRF token of callers that no cookie speaks for: a browser cannot act as them."""
+    for endpoint, view in app.view_functions.items():
+        if access_of(app, endpoint) in ("service", "tiktok"):
+            csrf.exempt(view)
+
+
+def _refuse_service(limit: RateLimitItem | None) -> Response | None:
+    """Accept a service by its key alone; `g.arrival` then holds the row it asks for."""
+    open_id = (request.view_args or {}).get("open_id", "")
+    try:
+        g.arrival = handout.arrive(house(), api_asking.bearer(), open_id)
+    except handout.BadKey:
+        return problem("bad_key")
+    except Pending as error:
+        wait = error.retry_after.total_seconds()
+        return problem("refresh_pending", retry_after=wait, cause=error.cause)
+    # For the line that the server writes of every request.
+    request.environ[KEY_ID] = g.arrival.key_id
+    return _refuse_haste(limit, g.arrival.key_id)
+
+
+def _refuse_haste(limit: RateLimitItem | None, key_id: str) -> Response | None:
+    # Flask-Limiter's own decorator would put its Retry-After over that of a 503.
+    limiter: Limiter = current_app.extensions["coatcheck.limiter"]
+    if limit is None or not limiter.enabled or limiter.limiter.hit(limit, key_id):
+        return None
+    return problem(
+        "rate_limited",
+        retry_after=limiter.limiter.get_window_stats(limit, key_id).reset_time - time(),
+    )
+
+
 def _refuse(who: Access | None) -> Response | None:
     present = visitor() if who in ("person", "operator") else None
-    if who == "public":
+    if who in ("public", "tiktok"):
         return None
     if who == "person":
         return None if present else redirect(url_for("home.index"), 303)

@@ -18,20 +18,30 @@ _ALWAYS = {
 
 def register(app: Flask, settings: Settings) -> None:
     """Add the headers to whatever is answered."""
-    policy = content_security_policy(settings)
+    ours = always(settings)
 
     @app.after_request
     def _add(response: Response) -> Response:
-        for name, value in _ALWAYS.items():
-            response.headers.setdefault(name, value)
-        response.headers["Content-Security-Policy"] = policy
-        if settings.https:
-            response.headers["Strict-Transport-Security"] = "max-age=31536000"
+        if request.endpoint == "connect.callback":
+            # Its address holds the code, which must reach nobody (RFC 9700 §4.2).
+            response.headers["Referrer-Policy"] = "no-referrer"
+        for name, value in ours.items():
+            # Where a page may be more reserved than the rest; it cannot be less.
+            if name != "Referrer-Policy" or name not in response.headers:
+                response.headers[name] = value
         if request.endpoint == "static" and response.status_code < 400:
             response.headers["Cache-Control"] = "public, max-age=3600"
         else:
             response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+
+def always(settings: Settings) -> dict[str, str]:
+    """Return what every answer carries; the server's own error answers too (gunicorn.conf.py)."""
+    made = {**_ALWAYS, "Content-Security-Policy": content_security_policy(settings)}
+    if settings.https:
+        made["Strict-Transport-Security"] = "max-age=31536000"
+    return made
 
 
 def content_security_policy(settings: Settings) -> str:

@@ -81,6 +81,16 @@ HTTP_CAUSES: dict[str, Cause] = {
             *HOME,
         ),
         Cause(
+            "other_host",
+            400,
+            "This site has another address",
+            "It does not answer under the name that you used.",
+            NOTHING_AT_ALL,
+            ("Open the right address, and keep that one.",),
+            "Open the right address",
+            "/",
+        ),
+        Cause(
             "unreadable",
             400,
             "We could not read that request",

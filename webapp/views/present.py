@@ -25,12 +25,13 @@ class Tag(NamedTuple):
 
 
 CONNECTED = Tag("ok", "Connected")
+RETRIED = Tag("warn", "Connected, being retried")
 DISCONNECTED = Tag("off", "Disconnected")
 FOR_PEOPLE = {
     "fresh": CONNECTED,
     "due": CONNECTED,
     "refreshing": CONNECTED,
-    "failing": Tag("warn", "Connected, being retried"),
+    "failing": RETRIED,
     "expired": Tag("warn", "Access has run out"),
     "reconnect": Tag("bad", "Needs you"),
     "revoking": DISCONNECTED,
@@ -48,12 +49,52 @@ FOR_OPERATORS = {
 }
 
 
+class Ending(NamedTuple):
+    """Why access stopped, after "because", and one sentence more where that helps."""
+
+    because: str
+    more: str = ""
+
+
+#: By `Reason`. Nothing here blames the person, and nothing guesses.
+ENDINGS = {
+    "refused": Ending("TikTok refused to renew it", "TikTok did not say why."),
+    "interrupted": Ending("a renewal was interrupted on our side", "You did nothing wrong."),
+    "grant_over": Ending(
+        "the time that TikTok gives one connection ran out", "Reconnecting starts it anew."
+    ),
+    "removed_0": Ending("TikTok ended it", "TikTok did not say why."),
+    "removed_1": Ending("it was removed in the TikTok app"),
+    "removed_2": Ending("the TikTok account was deleted"),
+    "removed_3": Ending("of TikTok's age rules"),
+    "removed_4": Ending("TikTok suspended the account"),
+    "removed_5": Ending("this site disconnected it"),
+}
+#: Signing in again may not help: TikTok must let the account in first.
+CLOSED = ("removed_2", "removed_3", "removed_4")
+
+
+def ending(reason: str) -> Ending:
+    """Return why access stopped, in words. Raises KeyError if `reason` is none of `Reason`."""
+    return ENDINGS[reason]
+
+
+def is_closed(reason: str | None) -> bool:
+    """Say whether TikTok closed the account itself, and not this connection alone."""
+    return reason in CLOSED
+
+
 def health_word(health: str) -> Tag:
     """Return what the person is told about the health of their connection.
 
     Raises KeyError if `health` is not a state of health.
     """
     return FOR_PEOPLE[health]
+
+
+def is_connected(health: str) -> bool:
+    """Say whether people of this health are told that they are connected."""
+    return health_word(health) in (CONNECTED, RETRIED)
 
 
 def operator_word(health: str) -> Tag:
@@ -146,10 +187,12 @@ def register(app: Flask, clock: Clock = utc_now) -> None:
         clock_time=clock_time,
         day=day,
         display_name=display_name,
+        ending=ending,
         exact=exact,
         health_word=health_word,
         in_words=in_words,
         initials=initials,
+        is_closed=is_closed,
         iso=iso,
         operator_word=operator_word,
         plural=plural,

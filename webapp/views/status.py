@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response, jsonify
 
+from webapp.services import keeping
 from webapp.services import status as state
 from webapp.views.guards import public
 from webapp.views.house import house
@@ -19,7 +20,17 @@ def healthz() -> Response:
 @status.get("/readyz")
 @public
 def readyz() -> tuple[Response, int]:
-    """Answer whether the database, its migrations and the keys are in order: 200 or 503."""
-    faults = state.faults(house())
-    found = [{"name": each.name, "cause": each.cause} for each in faults]
-    return jsonify(status="not ready" if faults else "ok", faults=found), 503 if faults else 200
+    """Answer whether pages can be served: database, migrations, keys; 503 if not.
+
+    What is wrong with the keeping (worker late, breaker open, foreign database) is told as a
+    doubt under 200: taking web processes away would mend none of it, and while the worker is
+    away it is they who refresh what somebody asks for.
+    """
+    ours = house()
+    faults = state.faults(ours)
+    doubts = [] if faults else keeping.doubts(ours)
+    return jsonify(
+        status="not ready" if faults else "degraded" if doubts else "ok",
+        faults=[{"name": each.name, "cause": each.cause} for each in faults],
+        doubts=[{"name": each.name, "cause": each.cause} for each in doubts],
+    ), 503 if faults else 200

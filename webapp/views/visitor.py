@@ -32,10 +32,10 @@ def sign_in(user_id: int) -> None:
     ours = house()
     now = ours.clock()
     _end_present()
-    under_way = session.get(attempts.KEY, [])
+    under_way = {key: session[key] for key in attempts.KEPT if key in session}
     session.clear()
     # Another tab may still be at TikTok; whose account it may end in is judged when it is back.
-    session[attempts.KEY] = under_way
+    session.update(under_way)
     session.permanent = True
     secret = sessions.begin(ours, user_id, now)
     found = sessions.find(ours, secret, now)

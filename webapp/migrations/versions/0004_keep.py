@@ -51,6 +51,9 @@ def upgrade() -> None:
         sa.Column("key_id", sa.Text(), nullable=False),
         sa.Column("client_key", sa.Text(), nullable=False),
         sa.Column("bound_at", UtcDateTime(), nullable=False),
+        sa.Column("binding", sa.Text(), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("moved_at", UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_installation"),
     )
 

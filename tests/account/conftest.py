@@ -1,0 +1,14 @@
+"""Fixtures: somebody who has connected, in their browser."""
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.servers import Sandbox
+from tests.walk import connect
+
+
+@pytest.fixture
+def mara(client: FlaskClient, sandbox: Sandbox) -> FlaskClient:
+    """The browser of somebody who has connected."""
+    assert connect(client).status_code == 303
+    return client

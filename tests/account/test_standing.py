@@ -1,0 +1,100 @@
+"""The account page says how the connection stands: the cause, since when, and until when."""
+
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.account.people import account, disconnect, mark, notices, the_row
+from tests.fixtures.app import MakeApp
+from tests.movable import MovableClock
+from tests.servers import Sandbox
+from tests.views.reading import JARGON, long_sentences
+from tests.walk import connect
+from webapp.models import Reason
+from webapp.views import present
+
+
+def test_every_reason_has_words() -> None:
+    assert set(present.ENDINGS) == {reason.value for reason in Reason}
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_reason_is_told_on_the_next_visit(
+    app: Flask, mara: FlaskClient, clock: MovableClock, reason: Reason
+) -> None:
+    mark(app, status="reconnect", reason=reason.value, ended_at=clock(), next_at=None)
+    clock.advance(hours=5)
+    page = account(mara)
+    because = present.ENDINGS[reason.value].because
+    assert f"Access stopped working 5 hours ago because {because}." in notices(page)
+    assert "Nothing you have saved is lost." in notices(page)
+    assert not JARGON.findall(page.text)
+    assert not long_sentences(page)
+
+
+def test_a_connection_whose_time_is_over_says_so_before_any_worker_came(
+    app: Flask, mara: FlaskClient, clock: MovableClock
+) -> None:
+    ends = the_row(app).refresh_expires_at
+    assert ends is not None
+    clock.now = ends + timedelta(days=2)
+    mark(app, access_expires_at=clock())
+    connect(other := app.test_client())
+    assert account(other).text.count("Needs you") == 0
+    mark(app, refresh_expires_at=ends)
+    told = notices(account(other))
+    assert "Access stopped working 2 days ago because the time" in told
+
+
+@pytest.mark.parametrize(
+    ("left", "warned"), [(timedelta(days=14), False), (timedelta(days=14, seconds=-1), True)]
+)
+def test_the_date_of_tiktoks_answer_is_a_warning_from_14_days_before(
+    make_app: MakeApp, sandbox: Sandbox, clock: MovableClock, left: timedelta, *, warned: bool
+) -> None:
+    sandbox.lifetimes(refresh_expires_in=int(left.total_seconds()))
+    client = make_app().test_client()
+    connect(client)
+    date = present.day(clock() + left)
+    told = notices(account(client))
+    assert (f"Reconnect by {date}" in told) is warned
+    assert date in account(client).text
+
+
+def test_a_disconnect_without_an_answer_is_told_as_half_done(
+    app: Flask, mara: FlaskClient, sandbox: Sandbox
+) -> None:
+    sandbox.faults("revoke", "http500")
+    page = disconnect(mara)
+    assert (
+        "Disconnected here. TikTok did not answer; we keep trying for 24 hours. "
+        "You can also remove us in the TikTok app." in notices(page)
+    )
+    assert the_row(app).status == "revoking"
+    for later in (page, account(mara)):
+        assert "TikTok has not confirmed yet" in notices(later)
+        assert "Disconnected" in later.text
+        assert "kept only to tell TikTok" in later.text
+        assert "Refresh now" not in later.text
+
+
+def test_a_disconnect_that_tiktok_refuses_is_told_too(mara: FlaskClient, sandbox: Sandbox) -> None:
+    sandbox.faults("revoke", "error200", error="invalid_client")
+    told = notices(disconnect(mara))
+    assert "the access we held is deleted. TikTok did not confirm its half." in told
+
+
+def test_a_disconnect_that_tiktok_confirms_is_told_in_full(mara: FlaskClient) -> None:
+    page = disconnect(mara)
+    assert "Disconnected. TikTok confirmed it." in notices(page)
+    assert "Access key\ndeleted" in page.text
+
+
+def test_the_download_says_why_access_ended(app: Flask, mara: FlaskClient) -> None:
+    since = the_row(app).connected_at
+    mark(app, status="reconnect", reason="removed_1", ended_at=since)
+    told = mara.get("/account/export").get_json()
+    assert told["access_ended_because"] == "removed_1"
+    assert told["access_ended"] == since.isoformat()

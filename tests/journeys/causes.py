@@ -1,0 +1,141 @@
+"""How a person comes to the page of each cause; never by an address that only a test would know."""
+
+from collections.abc import Callable
+
+from playwright.sync_api import Page
+
+from tests.environment import CALLBACK
+from tests.journeys import pages
+from tests.journeys.sites import Site
+from tests.servers import Sandbox
+
+Way = Callable[[Page, Site, Sandbox], object]
+
+
+def finish(page: Page, site: Site, person: str = "mara") -> None:
+    """Leave for TikTok and allow everything."""
+    pages.leave_for_tiktok(page, site.url)
+    pages.allow(page, person)
+
+
+def cancel(page: Page, site: Site, _sandbox: Sandbox) -> None:
+    """Say no at TikTok."""
+    pages.leave_for_tiktok(page, site.url)
+    pages.press(page, "Cancel")
+
+
+def take_too_long(page: Page, site: Site, _sandbox: Sandbox) -> None:
+    """Leave TikTok's question open for more than ten minutes."""
+    pages.leave_for_tiktok(page, site.url)
+    site.let_attempts_age(page.context, 11 * 60)
+    pages.allow(page)
+
+
+def lose_the_cookie(page: Page, site: Site, _sandbox: Sandbox) -> None:
+    """Come back in a browser that kept nothing."""
+    pages.leave_for_tiktok(page, site.url)
+    page.context.clear_cookies()
+    pages.allow(page)
+
+
+def block_cookies(page: Page, site: Site, _sandbox: Sandbox) -> None:
+    """Press the button in a browser that keeps nothing."""
+    page.goto(f"{site.url}/")
+    page.context.clear_cookies()
+    pages.press(page, pages.CONTINUE)
+
+
+def begin_six_times(page: Page, site: Site, _sandbox: Sandbox) -> None:
+    """Finish the first of more sign-ins than a browser may have under way."""
+    for _ in range(6):
+        pages.leave_for_tiktok(page, site.url)
+    for _ in range(5 * 2):
+        page.go_back()
+    pages.allow(page)
+
+
+def open_the_callback_twice(page: Page, site: Site, _sandbox: Sandbox) -> None:
+    """Say no, then load the page that told it once more."""
+    pages.leave_for_tiktok(page, site.url)
+    pages.press(page, "Cancel")
+    page.reload()
+
+
+def leave_out_the_name(page: Page, site: Site, _sandbox: Sandbox) -> None:
+    """Untick the one permission that nobody can do without."""
+    pages.leave_for_tiktok(page, site.url)
+    pages.allow(page, but=["user.info.basic"])
+
+
+def be_no_tester(page: Page, site: Site, _sandbox: Sandbox) -> None:
+    """Sign in with an account that is no target user of a Sandbox app."""
+    pages.leave_for_tiktok(page, site.url)
+    pages.press(page, "Answer “not a target user”")
+
+
+def return_as_somebody_else(page: Page, site: Site, _sandbox: Sandbox) -> None:
+    """Connect again, with another account than the one that is signed in."""
+    pages.connect(page, site.url)
+    page.goto(f"{site.url}/connect")
+    pages.press(page, pages.CONTINUE)
+    pages.allow(page, "jo")
+
+
+def at_tiktok(endpoint: str, kind: str, **options: object) -> Way:
+    """Return a way on which TikTok has a fault."""
+
+    def way(page: Page, site: Site, sandbox: Sandbox) -> None:
+        sandbox.faults(endpoint, kind, **options)
+        finish(page, site)
+
+    return way
+
+
+def use_an_old_form(page: Page, site: Site, _sandbox: Sandbox) -> None:
+    """Press a button of a page that was opened before signing out and in again."""
+    finish(page, site)
+    pages.heading(page, "Connected")
+    other = page.context.new_page()
+    other.goto(f"{site.url}/account")
+    pages.press(other, "Sign out")
+    pages.connect(other, site.url)
+    pages.press(page, "Sign out")
+
+
+def paste_a_book(page: Page, site: Site, _sandbox: Sandbox) -> None:
+    """Put far too much into a field."""
+    finish(page, site)
+    pages.heading(page, "Connected")
+    page.goto(f"{site.url}/account/delete")
+    page.get_by_label("Your ticket number").fill("a book " * 3000)
+    pages.press(page, "Yes, delete everything")
+
+
+def at(path: str, host: str = "127.0.0.1") -> Way:
+    """Return the way of whoever types an address."""
+    return lambda page, site, _sandbox: page.goto(site.url.replace("127.0.0.1", host) + path)
+
+
+#: Cause → how one gets to its page. `too_many` and `our_fault` need an app of their own.
+WAYS: dict[str, Way] = {
+    "denied": cancel,
+    "expired": take_too_long,
+    "cookie_missing": lose_the_cookie,
+    "cookies_blocked": block_cookies,
+    "older_attempt": begin_six_times,
+    "already_done": open_the_callback_twice,
+    "tiktok_down": at_tiktok("token", "http500"),
+    "tiktok_unclear": at_tiktok("token", "html"),
+    "basic_missing": leave_out_the_name,
+    "site_not_ready": at_tiktok("token", "error200", error="invalid_client"),
+    "site_in_testing": be_no_tester,
+    "other_account": return_as_somebody_else,
+    "incomplete": at_tiktok("authorize", "answer", answer={"code": "$delete"}),
+    "code_refused": at_tiktok("token", "error200", error="invalid_grant"),
+    "form_expired": use_an_old_form,
+    "not_found": at("/nothing-here"),
+    "wrong_method": at("/sign-out"),
+    "too_large": paste_a_book,
+    "too_long": at(f"{CALLBACK}?code={'a' * 5000}"),
+    "other_host": at("/", host="localhost"),
+}

@@ -1,0 +1,56 @@
+"""Fixtures: the app under gunicorn, with and without a choice, empty at the start of each test."""
+
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+from sqlalchemy import make_url
+
+from tests import servers
+from tests.journeys.sites import Site, site
+
+
+@pytest.fixture(scope="session")
+def _choosing(
+    sandbox_server: servers.Sandbox,
+    template_of: Callable[[str], str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Site]:
+    yield from _served(sandbox_server, template_of, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def _simple(
+    sandbox_server: servers.Sandbox,
+    template_of: Callable[[str], str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Site]:
+    scopes = {"TIKTOK_SCOPES": "user.info.basic,video.list", "TIKTOK_OPTIONAL_SCOPES": ""}
+    yield from _served(sandbox_server, template_of, tmp_path_factory, **scopes)
+
+
+def _served(
+    sandbox: servers.Sandbox,
+    template_of: Callable[[str], str],
+    tmp_path_factory: pytest.TempPathFactory,
+    **changes: str,
+) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("site")
+    database = folder / "app.db"
+    shutil.copy(str(make_url(template_of("sqlite")).database), database)
+    with site(sandbox, f"sqlite:///{database}", folder, **changes) as served:
+        yield served
+
+
+@pytest.fixture
+def choosing(_choosing: Site, sandbox: servers.Sandbox) -> Site:
+    """The app where video.list is people's own choice; nobody has connected yet."""
+    _choosing.empty()
+    return _choosing
+
+
+@pytest.fixture
+def simple(_simple: Site, sandbox: servers.Sandbox) -> Site:
+    """The app that asks for user.info.basic and video.list at once; nobody has connected yet."""
+    _simple.empty()
+    return _simple

@@ -1,0 +1,68 @@
+"""A browser without cookies: told before it leaves for TikTok, and again should it come back."""
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser import Complaints
+from tests.journeys import pages
+from tests.journeys.sites import Site
+from tests.servers import Sandbox
+
+pytestmark = pytest.mark.browser
+
+
+def open_without_cookies(page: Page, site: Site) -> None:
+    """Open the front page in a browser that keeps no cookie of it."""
+    page.goto(f"{site.url}/")
+    page.context.clear_cookies()
+
+
+def test_blocked_cookies_are_told_before_leaving(
+    simple: Site, sandbox: Sandbox, page: Page, complaints: Complaints
+) -> None:
+    open_without_cookies(page, simple)
+    complaints.expect("status of 400")
+    pages.press(page, pages.CONTINUE)
+    pages.heading(page, "Your browser is blocking cookies")
+    assert page.url == f"{simple.url}/connect"
+    assert "You have not left for TikTok" in page.locator("main").inner_text()
+    assert sandbox.calls("authorize") == 0
+
+
+def test_with_cookies_allowed_the_same_page_leads_on(
+    simple: Site, page: Page, complaints: Complaints
+) -> None:
+    open_without_cookies(page, simple)
+    complaints.expect("status of 400")
+    pages.press(page, pages.CONTINUE)
+    pages.press(page, "Try again")
+    pages.press(page, pages.CONTINUE)
+    pages.allow(page)
+    pages.heading(page, "Connected")
+
+
+@pytest.mark.rule(12)
+def test_cookies_lost_on_the_way_are_told(
+    simple: Site, sandbox: Sandbox, page: Page, complaints: Complaints
+) -> None:
+    pages.leave_for_tiktok(page, simple.url)
+    page.context.clear_cookies()
+    complaints.expect("status of 400")
+    pages.allow(page)
+    pages.heading(page, "We could not recognise your browser")
+    assert sandbox.calls("token.authorization_code") == 0
+    assert simple.rows() == []
+    pages.press(page, "Try again here")
+    pages.press(page, pages.CONTINUE)
+    pages.allow(page)
+    pages.heading(page, "Connected")
+
+
+def test_only_the_one_cookie_of_the_cookie_page_is_ever_set(simple: Site, page: Page) -> None:
+    pages.connect(page, simple.url)
+    page.goto(f"{simple.url}/cookies")
+    (cookie,) = page.context.cookies(simple.url)
+    assert page.get_by_role("rowheader").all_inner_texts() == [cookie.get("name")]
+    assert cookie.get("httpOnly")
+    assert cookie.get("sameSite") == "Lax"
+    assert page.evaluate("[localStorage.length, sessionStorage.length]") == [0, 0]

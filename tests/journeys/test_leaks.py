@@ -1,0 +1,193 @@
+"""Every secret that ever existed is sought in every place it could have got to, at DEBUG."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from tests.fixtures.app import MakeApp
+from tests.fixtures.served import Serve
+from tests.forms import the_form
+from tests.journeys import raw, search
+from tests.journeys.commands import flask
+from tests.journeys.http_browser import HttpBrowser, opened
+from tests.journeys.recorder import Recorder, recording
+from tests.servers import Gunicorn, Sandbox, refused_start
+from tests.walk import begin, come_back, connect, consent
+
+#: Where the app looks for TikTok.
+URLS = ("TIKTOK_AUTHORIZE_URL", "TIKTOK_API_URL")
+OWN = ("TIKTOK_CLIENT_SECRET", "SECRET_KEY", "TOKEN_KEYS")
+
+
+@dataclass
+class House:
+    """A served app whose every secret is known."""
+
+    server: Gunicorn
+    sandbox: Sandbox
+    recorder: Recorder
+    env: dict[str, str]
+    folder: Path
+    browsers: list[HttpBrowser] = field(default_factory=list)
+    cookies: set[str] = field(default_factory=set)
+    #: What commands said.
+    said: list[str] = field(default_factory=list)
+
+    def browser(self) -> HttpBrowser:
+        """Return a browser whose pages and cookies are kept for the search."""
+        made = HttpBrowser(self.server.url)
+        self.browsers.append(made)
+        made.hooks["response"].append(lambda *_a, **_o: self.cookies.add(made.cookie))
+        return made
+
+    def post(self, browser: HttpBrowser, page: str, action: str, **more: str) -> int:
+        """Press the button on a page that goes to `action`."""
+        form = the_form(browser.get(page).text, action)
+        return browser.post(action, data=form.data(**more)).status_code
+
+    def opened_cookies(self) -> list[str]:
+        """Return what every cookie ever set says."""
+        self.cookies |= {browser.cookie for browser in self.browsers}
+        return [opened(cookie) for cookie in self.cookies if cookie]
+
+    def secrets(self) -> set[str]:
+        """Return all but the states and session secrets, which the cookie may hold."""
+        passed = [v for name, v in self.recorder.seen.items() if name != "state"]
+        return set().union(*passed) | {self.env[name] for name in OWN}
+
+    def session_secrets(self) -> set[str]:
+        """Return what signs browsers in."""
+        opened = [json.loads(cookie) for cookie in self.opened_cookies()]
+        return {cookie["_user_id"] for cookie in opened if "_user_id" in cookie}
+
+    def places(self) -> dict[str, bytes]:
+        """Return every place that no secret may be in, states and session secrets included."""
+        pages = b"\n".join(body for browser in self.browsers for body in browser.bodies)
+        said = {"commands": "\n".join(self.said).encode()}
+        logs = {"log": self.server.log().encode(), "pages": pages}
+        return logs | said | search.database(self.env["DATABASE_URL"])
+
+
+@pytest.fixture
+def house(
+    serve: Serve, sandbox: Sandbox, env: dict[str, str], each_database: str, tmp_path: Path
+) -> Iterator[House]:
+    with recording(sandbox.url) as recorder:
+        urls = {name: env[name].replace(sandbox.url, recorder.url) for name in URLS}
+        yield House(serve(**urls), sandbox, recorder, env | urls, tmp_path)
+
+
+def good_ways(house: House) -> None:
+    """Connect wholly, partly and again; disconnect; delete; sign out."""
+    mara, jo, tomas = house.browser(), house.browser(), house.browser()
+    assert connect(mara, scopes=["video.list"]).status_code == 303
+    assert connect(jo, "jo", ["user.info.basic"], scopes=["video.list"]).status_code == 303
+    refused = {"kind": "error200", "error": "access_token_invalid", "status": 401}
+    house.sandbox.faults("user_info", times=1, **refused)
+    assert connect(tomas, "tomas").status_code == 303  # refreshes on the way
+    for browser in (mara, jo, tomas):
+        for page in ("/account", "/connected", "/account/export", "/connect", "/"):
+            browser.get(page)
+    assert house.post(jo, "/account/disconnect", "/account/disconnect") == 303
+    house.sandbox.expire("tomas")
+    assert house.post(tomas, "/account/disconnect", "/account/disconnect") == 303
+    ticket = mara.get("/account/export").json()["ticket"]
+    assert house.post(mara, "/account/delete", "/account/delete", ticket=ticket) == 303
+    assert connect(mara).status_code == 303
+    assert house.post(jo, "/account", "/sign-out") == 303
+
+
+def bad_ways(house: House) -> None:
+    """Cancel, reload, forge; meet a TikTok that is down, lies, or repeats what it was sent."""
+    secret = house.env["TIKTOK_CLIENT_SECRET"]
+    browser = house.browser()
+    cancelled = come_back(browser, consent(begin(browser), deny="1"))
+    assert "You chose not to connect" in cancelled.text
+    faults = [
+        ("token", {"kind": "http500"}, 503),
+        ("token", {"kind": "drop"}, 503),
+        ("token", {"kind": "html"}, 502),
+        ("token", {"kind": "truncated"}, 502),
+        ("token", {"kind": "error200", "error": secret, "description": secret}, 503),
+        ("token", {"kind": "answer", "answer": {"expires_in": "soon"}}, 502),
+        ("user_info", {"kind": "http500"}, 303),
+        ("user_info", {"kind": "raw", "body": f'{{"error": "{secret}"}}'}, 303),
+    ]
+    for endpoint, fault, status in faults:
+        house.sandbox.faults(endpoint, times=1, **fault)
+        assert connect(house.browser(), "aiko").status_code == status, fault
+    callback = consent(begin(browser))
+    assert come_back(browser, callback).status_code == 303
+    browser.get(callback, headers={"Referer": callback})
+    assert come_back(house.browser(), callback).status_code == 400
+    target = callback.removeprefix(house.server.url).encode()
+    for spoilt in (target + b"&\xff", target + b" x", target + b"a" * 9000):
+        raw.get(house.server.url, spoilt, b"Referer: " + target)
+
+
+def commands(house: House, make_app: MakeApp) -> None:
+    """Run what operators run, with all settings right and with some wrong."""
+    runner = make_app(**{name: house.env[name] for name in URLS}).test_cli_runner()
+    open_id = house.sandbox.open_id("mara")
+    for words in ("doctor", "doctor --json", f"operators add {open_id}", "operators list"):
+        run = runner.invoke(args=words.split(), env=house.env)
+        assert run.exit_code == 0, run.output
+        house.said.append(run.output + run.stderr)
+    assert len(runner.invoke(args=["keys", "generate"]).output.strip()) == 44
+    wrong = house.env | {"SESSION_DAYS": "many", "TOKEN_KEYS": f"{house.env['TOKEN_KEYS']},short"}
+    code, said = refused_start(wrong, house.folder)
+    assert code == 78
+    house.said += [said, flask(wrong, "doctor")]
+
+
+def breakdown(house: House) -> None:
+    """Take the table away under a sign-in: a 500, with a traceback in the log."""
+    browser = house.browser()
+    callback = consent(begin(browser), "noor")
+    engine = create_engine(house.env["DATABASE_URL"])
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE users RENAME TO users_away"))
+    assert come_back(browser, callback).status_code == 500
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE users_away RENAME TO users"))
+    engine.dispose()
+    assert "Traceback" in house.server.log()
+
+
+@pytest.mark.rule(55, 11)
+def test_no_secret_is_anywhere_it_should_not_be(house: House, make_app: MakeApp) -> None:
+    good_ways(house)
+    bad_ways(house)
+    commands(house, make_app)
+    during = search.database(house.env["DATABASE_URL"])
+    breakdown(house)
+    states = house.recorder.seen["state"]
+    seen = {name: len(values) for name, values in house.recorder.seen.items()}
+    assert min(seen[name] for name in ("code", "code_verifier", "access_token", "state")) >= 8
+    assert seen["refresh_token"] >= 6
+    everything = house.secrets() | states | house.session_secrets()
+    places = house.places() | {f"{name}, before": text for name, text in during.items()}
+    assert search.found_in(places, everything) == []
+    cookies = {"cookies": "\n".join(house.opened_cookies()).encode()}
+    assert search.found_in(cookies, house.secrets()) == []
+    # The same search finds what is there, in every kind of place.
+    assert search.found_in(cookies, states)
+    assert house.session_secrets()
+    control(house, places)
+
+
+def control(house: House, places: dict[str, bytes]) -> None:
+    """Insist that the search finds what is planted, in each place, in each spelling."""
+    secret = next(iter(house.recorder.seen["code"]))
+    assert "*" in secret
+    for place, content in places.items():
+        for spelling in search.spellings(secret):
+            planted = {place: content + spelling + b"tail"}
+            assert search.found_in(planted, [secret]) == [f"{place}: {secret[:8]}…"]
+    open_id = house.sandbox.open_id("mara")
+    found = {hit.partition(":")[0] for hit in search.found_in(places, [open_id])}
+    assert {"log", "pages", "table users", "commands"} <= found

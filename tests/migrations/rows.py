@@ -1,0 +1,73 @@
+"""Rows as they stand in a database that is in use, for each revision; never made by the models.
+
+A revision that makes or changes a table gets an entry in ROWS: revision → table → rows, for
+whatever it made or changed. What it left alone keeps the rows of the revision before.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+Row = Mapping[str, Any]
+Tables = Mapping[str, Sequence[Row]]
+
+BEGAN = datetime(2026, 10, 3, 8, 15, 30, 123456, tzinfo=UTC)
+SEEN = datetime(2026, 11, 22, 23, 59, 59, tzinfo=UTC)
+
+#: A person in the middle of a refresh, with everything filled in and texts longer than any bound.
+CONNECTED: Row = {
+    "id": 1,
+    "client_key": "made-up-key",
+    "open_id": "-000Jq74ETHj4fhvb6QG",
+    "union_id": "union-1",
+    "display_name": "愛子 O'Hara 🔧",
+    "username": "aiko",
+    "ticket": "ct_8F2K-91QD",
+    "operator_since": BEGAN,
+    "created_at": BEGAN,
+    "access_token": "v1.made-up." + "a" * 9000,
+    "refresh_token": "v1.made-up." + "r" * 9000,
+    "scope": "user.info.basic,video.list",
+    "asked_scope": "user.info.basic,user.info.stats,video.list",
+    "access_expires_at": SEEN,
+    "refresh_expires_at": SEEN.replace(year=2027),
+    "version": 41,
+    "next_at": SEEN,
+    "claim": "c0ffee",
+    "status": "failing",
+    "failures": 2,
+    "last_error": "temporarily_unavailable",
+    "last_log_id": "2026112223595901",
+    "refreshes": 40,
+    "refreshed_at": SEEN,
+    "last_used_at": SEEN,
+    "connected_at": BEGAN,
+}
+#: A person who disconnected, with nothing in what may be empty; the same open_id elsewhere.
+REVOKED: Row = {
+    **dict.fromkeys(CONNECTED),
+    "id": 2,
+    "client_key": "another-key",
+    "open_id": CONNECTED["open_id"],
+    "ticket": "ct_2222-2222",
+    "created_at": BEGAN,
+    "scope": "",
+    "asked_scope": "user.info.basic",
+    "version": 0,
+    "status": "revoked",
+    "failures": 0,
+    "refreshes": 0,
+    "connected_at": BEGAN,
+}
+
+ROWS: Mapping[str, Tables] = {
+    "0001": {"users": (CONNECTED, REVOKED)},
+    "0002": {
+        "browser_sessions": (
+            {"digest": "a" * 64, "user_id": 1, "created_at": BEGAN, "seen_at": SEEN},
+            {"digest": "b" * 64, "user_id": 1, "created_at": SEEN, "seen_at": SEEN},
+            {"digest": "c" * 64, "user_id": 2, "created_at": BEGAN, "seen_at": BEGAN},
+        )
+    },
+    "0003": {"spent_states": ({"digest": "d" * 64, "spent_at": SEEN},)},
+}

@@ -1,0 +1,104 @@
+"""Every route lets in exactly whom its class says; a route that has no class stops the start."""
+
+import pytest
+from flask import Blueprint, Flask
+
+from tests.fixtures.app import MakeApp
+from tests.security.callers import CALLERS, Caller, caller, routes
+from tests.servers import Sandbox
+from webapp.views.guards import UnguardedRoute, access_of
+
+#: (method, endpoint) → class, and the status for nobody, a person, an operator.
+TABLE: dict[tuple[str, str], tuple[str, tuple[int, int, int]]] = {
+    ("GET", "static"): ("public", (200, 200, 200)),
+    ("GET", "home.index"): ("public", (200, 303, 303)),
+    ("GET", "home.privacy"): ("public", (200, 200, 200)),
+    ("GET", "home.terms"): ("public", (200, 200, 200)),
+    ("GET", "home.cookies"): ("public", (200, 200, 200)),
+    ("GET", "connect.choose"): ("public", (200, 200, 200)),
+    ("POST", "connect.start"): ("public", (302, 302, 302)),
+    ("GET", "connect.callback"): ("public", (400, 400, 400)),
+    ("GET", "connect.connected"): ("person", (303, 200, 200)),
+    ("GET", "account.show"): ("person", (303, 200, 200)),
+    ("GET", "account.confirm_disconnect"): ("person", (303, 200, 200)),
+    ("POST", "account.disconnect"): ("person", (303, 303, 303)),
+    ("GET", "account.confirm_delete"): ("person", (303, 200, 200)),
+    ("POST", "account.delete"): ("person", (303, 422, 422)),
+    ("GET", "account.export"): ("person", (303, 200, 200)),
+    ("POST", "account.sign_out"): ("person", (303, 303, 303)),
+    ("POST", "account.sign_out_everywhere"): ("person", (303, 303, 303)),
+    ("GET", "operators.tokens"): ("operator", (404, 404, 200)),
+    ("GET", "status.healthz"): ("public", (200, 200, 200)),
+    ("GET", "status.readyz"): ("public", (200, 200, 200)),
+}
+
+
+def test_the_table_knows_every_route(app: Flask) -> None:
+    there = {(method, endpoint) for method, endpoint, _path in routes(app)}
+    assert there == TABLE.keys(), "say in TABLE who may call the new route, and what they get"
+
+
+def test_every_route_has_the_class_of_the_table(app: Flask) -> None:
+    found = {(method, end): access_of(app, end) for method, end, _path in routes(app)}
+    assert found == {route: who for route, (who, _statuses) in TABLE.items()}
+
+
+@pytest.mark.parametrize("kind", CALLERS)
+def test_every_caller_gets_what_the_class_says(
+    make_app: MakeApp, sandbox: Sandbox, kind: Caller
+) -> None:
+    app = make_app()
+    # The token has tests of its own; here it would hide what the guard says.
+    app.config["WTF_CSRF_ENABLED"] = False
+    for method, endpoint, path in routes(app):
+        who, statuses = TABLE[method, endpoint]
+        answer = caller(app, sandbox, kind).open(path, method=method, buffered=True)
+        wanted = statuses[CALLERS.index(kind)]
+        assert answer.status_code == wanted, f"{kind}: {method} {path} → {answer.status_code}"
+        if kind == "nobody" and who == "person":
+            assert answer.headers["Location"] == "/"
+
+
+@pytest.mark.parametrize("kind", ["nobody", "person"])
+def test_an_operators_page_looks_like_no_page(app: Flask, sandbox: Sandbox, kind: Caller) -> None:
+    client = caller(app, sandbox, kind)
+    hidden = client.get("/operators/tokens", headers={"Accept": "application/json"}).get_json()
+    absent = client.get("/operators/nothing", headers={"Accept": "application/json"}).get_json()
+    assert hidden.pop("reference") != absent.pop("reference")
+    assert hidden == absent
+
+
+def test_an_operator_who_was_removed_is_a_person(app: Flask, sandbox: Sandbox) -> None:
+    from webapp.services import operators
+
+    client = caller(app, sandbox, "operator")
+    assert client.get("/operators/tokens").status_code == 200
+    with app.app_context():
+        operators.remove(app.extensions["coatcheck"], sandbox.open_id("mara"))
+    assert client.get("/operators/tokens").status_code == 404
+    assert client.get("/account").status_code == 200
+
+
+def test_a_route_without_a_class_stops_the_start(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = Blueprint("status", __name__)
+    silent.add_url_rule("/open-door", "open_door", lambda: "come in")
+    monkeypatch.setattr("webapp.app.status", silent)
+    with pytest.raises(UnguardedRoute, match=r"status\.open_door"):
+        make_app()
+
+
+def test_a_class_that_nobody_knows_lets_nobody_in(
+    make_app: MakeApp, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def service_only() -> str:
+        return "come in"
+
+    service_only.access = "service"  # type: ignore[attr-defined]  # as guards.access marks
+    door = Blueprint("status", __name__)
+    door.add_url_rule("/services", "services", service_only)
+    monkeypatch.setattr("webapp.app.status", door)
+    app = make_app()
+    for kind in CALLERS:
+        assert caller(app, sandbox, kind).get("/services").status_code == 404

@@ -1,0 +1,134 @@
+"""A connection that ends is gone here in every case, and nothing is left of a deleted account."""
+
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import event, func, select
+from sqlalchemy.engine import make_url
+
+from tests.servers import Sandbox
+from tests.services.grants import given, join
+from tests.services.holding import assert_forgotten, assert_holds_what_tiktok_holds, rows, the_row
+from webapp.database import db, reading, writing
+from webapp.models import BrowserSession, User
+from webapp.services import sessions
+from webapp.services.disconnect import delete, disconnect
+from webapp.services.house import House
+from webapp.services.profile import update_profile
+from webapp.tiktok.provider import Provider
+
+
+class Reconnecting(Provider):
+    """TikTok as it is, but the person connects again while we are revoking."""
+
+    def __init__(self, house: House, sandbox: Sandbox) -> None:
+        """Take the house to connect in."""
+        self._house, self._sandbox = house, sandbox
+
+    def revoke(self, access_token: str) -> None:
+        self._house.provider.revoke(access_token)
+        join(self._house, given(self._sandbox, self._house.clock()))
+
+
+@pytest.mark.rule(40)
+@pytest.mark.usefixtures("each_database")
+def test_disconnecting_twice_is_disconnecting_once(
+    house: House, app: Flask, sandbox: Sandbox
+) -> None:
+    person = join(house, given(sandbox, house.clock())).user_id
+    assert disconnect(house, person).confirmed
+    assert disconnect(house, person).confirmed
+    assert sandbox.calls("revoke") == 1
+    assert_forgotten(the_row(app))
+
+
+@pytest.mark.usefixtures("each_database")
+def test_who_connects_again_during_a_disconnect_stays_connected(
+    house: House, app: Flask, sandbox: Sandbox
+) -> None:
+    person = join(house, given(sandbox, house.clock())).user_id
+    disconnect(replace(house, provider=Reconnecting(house, sandbox)), person)
+    assert the_row(app).status == "active"
+    assert_holds_what_tiktok_holds(app, sandbox)
+
+
+@pytest.mark.usefixtures("each_database")
+def test_deleting_takes_one_person_and_everything_about_them(
+    house: House, app: Flask, sandbox: Sandbox
+) -> None:
+    gone = join(house, given(sandbox, house.clock(), "mara"))
+    stays = join(house, given(sandbox, house.clock(), "jo"))
+    for done in (gone, stays):
+        sessions.begin(house, done.user_id, house.clock())
+    assert delete(house, gone.user_id).confirmed
+    assert [user.open_id for user in rows(app)] == [stays.open_id]
+    with reading() as session:
+        assert session.scalar(select(func.count()).select_from(BrowserSession)) == 1
+    books = sandbox.books()
+    assert (books[gone.open_id]["ended"], books[stays.open_id]["ended"]) == ("revoked", None)
+
+
+@pytest.mark.usefixtures("each_database")
+def test_deleting_works_when_tiktok_is_down_and_says_so(
+    house: House, app: Flask, sandbox: Sandbox
+) -> None:
+    sandbox.faults("revoke", "http500")
+    done = join(house, given(sandbox, house.clock()))
+    outcome = delete(house, done.user_id)
+    assert (outcome.confirmed, outcome.code) == (False, "server_error")
+    assert outcome.log_id
+    assert rows(app) == []
+    assert delete(house, done.user_id).confirmed
+
+
+@pytest.mark.usefixtures("each_database")
+def test_a_row_without_a_refresh_token_is_still_forgotten(
+    house: House, app: Flask, sandbox: Sandbox
+) -> None:
+    person = join(house, given(sandbox, house.clock())).user_id
+    with writing() as session:
+        user = session.get_one(User, person)
+        user.refresh_token, user.access_expires_at = None, house.clock()
+    assert not disconnect(house, person).confirmed
+    assert_forgotten(the_row(app))
+
+
+def test_no_byte_of_a_deleted_account_is_left_in_the_file(
+    house: House, app: Flask, sandbox: Sandbox
+) -> None:
+    """SQLite alone: PostgreSQL's files are its own, cleared by its vacuum."""
+    start_careless()
+    for name in ("jo", "soren", "aiko"):
+        update_profile(house, join(house, given(sandbox, house.clock(), name)).user_id)
+    done = join(house, given(sandbox, house.clock(), "mara"))
+    update_profile(house, done.user_id)
+    secret = sessions.begin(house, done.user_id, house.clock())
+    user = next(user for user in rows(app) if user.id == done.user_id)
+    traces = [user.open_id, user.union_id, user.display_name, user.ticket]
+    traces += [user.access_token, user.refresh_token]
+    before = on_disk(house)
+    assert all(str(trace).encode() in before for trace in traces)
+    delete(house, done.user_id)
+    assert sessions.find(house, secret, house.clock()) is None
+    after = on_disk(house)
+    assert [trace for trace in traces if str(trace).encode() in after] == []
+    assert sandbox.open_id("jo").encode() in after
+
+
+def start_careless() -> None:
+    """Let SQLite start as most builds do, without overwriting: Debian's overwrites unasked."""
+
+    def careless(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute("PRAGMA secure_delete=OFF")
+
+    event.listen(db.engine, "connect", careless, insert=True)
+    db.engine.dispose()
+
+
+def on_disk(house: House) -> bytes:
+    """Every byte of the database: its file, its write-ahead log, whatever lies beside it."""
+    path = Path(str(make_url(house.settings.database_url).database))
+    return b"".join(each.read_bytes() for each in sorted(path.parent.glob(f"{path.name}*")))

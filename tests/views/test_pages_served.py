@@ -1,0 +1,148 @@
+"""Every page as the real app serves it, for people in every state of health."""
+
+import html
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.fixtures.app import MakeApp
+from tests.forms import forms
+from tests.views.connections import connection, house_of, sign_in
+from tests.views.reading import Reading
+from webapp.database import writing
+from webapp.models import Health, User
+
+PUBLIC = ("/", "/connect", "/privacy", "/terms", "/cookies")
+PRIVATE = (
+    *("/connect", "/connected", "/connected?kind=again", "/account"),
+    *("/account/disconnect", "/account/delete", "/privacy", "/terms", "/cookies"),
+)
+#: What a template prints when a value is not there, or is not meant for people.
+LEAKED = re.compile(r"\bNone\b|Undefined|\bTrue\b|\bFalse\b|<[A-Z]\w+[ .:]|\{[{%]|datetime\.|\[\]")
+HOSTILE = "<script>alert(1)</script>\u202e" + "é" * 80
+
+
+def judge(answer: TestResponse, path: str) -> Reading:
+    """Hold a page to what all have in common, and return it read."""
+    assert answer.status_code == 200, f"{path} → {answer.status_code}"
+    assert answer.mimetype == "text/html"
+    reading = Reading(answer.text)
+    heading = reading.the("h1")
+    assert heading
+    assert html.unescape(reading.the("title")) == f"{heading} · Coatcheck", path
+    assert not LEAKED.search(reading.text), f"{path}: {LEAKED.search(reading.text)}"
+    assert len(reading.all("main")) == 1
+    for form in forms(answer.text):
+        sent = dict(form.fields)
+        assert form.method == "post", path
+        assert len(sent.get("csrf_token", "")) > 40, f"{path}: {form.action} has no CSRF token"
+    return reading
+
+
+def operator(app: Flask, client: FlaskClient, user: User) -> None:
+    """Make a person an operator, and sign them in."""
+    with app.app_context(), writing() as session:
+        session.get_one(User, user.id).operator_since = house_of(app).clock()
+    sign_in(app, client, user)
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+@pytest.mark.parametrize("optional", ["", "video.list,user.info.stats"])
+def test_strangers_see_every_public_page(make_app: MakeApp, path: str, optional: str) -> None:
+    client = make_app(TIKTOK_OPTIONAL_SCOPES=optional).test_client()
+    judge(client.get(path), path)
+
+
+@pytest.mark.parametrize("health", list(Health))
+@pytest.mark.usefixtures("each_database")
+def test_people_see_their_pages_in_every_state(
+    app: Flask, client: FlaskClient, health: Health
+) -> None:
+    sign_in(app, client, connection(app, 1, health))
+    for path in PRIVATE:
+        judge(client.get(path), path)
+    assert "Mara" in client.get("/account").text
+
+
+@pytest.mark.parametrize("name", [None, "", HOSTILE], ids=["none", "empty", "hostile"])
+def test_a_strange_name_breaks_no_page(app: Flask, client: FlaskClient, name: str | None) -> None:
+    operator(app, client, connection(app, 1, name=name))
+    for path in (*PRIVATE, "/operators/tokens"):
+        reading = judge(client.get(path), path)
+        assert "alert(1)" not in [script.text for script in reading.all("script")]
+        assert "\u202e" not in reading.text
+
+
+@pytest.mark.parametrize("health", list(Health))
+@pytest.mark.rule(55)
+def test_the_data_people_take_along_are_json_without_tokens(
+    app: Flask, client: FlaskClient, health: Health
+) -> None:
+    user = connection(app, 1, health, name=HOSTILE)
+    sign_in(app, client, user)
+    answer = client.get("/account/export")
+    tool = [sys.executable, "-m", "json.tool"]
+    checked = subprocess.run(tool, input=answer.data, capture_output=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    found = json.loads(answer.data)
+    assert (found["open_id"], found["display_name"]) == (user.open_id, HOSTILE)
+    assert found["status"] == user.status
+    assert len(found["signed_in"]) == 1
+    for secret in ("act.made-up", "rft.made-up", user.access_token or "v1."):
+        assert secret not in answer.text
+
+
+@pytest.mark.usefixtures("each_database")
+def test_operators_see_every_state_of_health(app: Flask, client: FlaskClient) -> None:
+    rows = [connection(app, number, health) for number, health in enumerate(Health)]
+    operator(app, client, rows[0])
+    reading = judge(client.get("/operators/tokens"), "/operators/tokens")
+    for row in rows:
+        assert row.open_id in reading.text
+    words = {e.text for e in reading.elements if "tag" in e.classes}
+    assert len(words) == len(Health)
+
+
+class TestPaging:
+    @pytest.fixture
+    def people(self, app: Flask, client: FlaskClient) -> list[str]:
+        """The open_ids of 120 people, the newest first; the client is an operator's."""
+        rows = [connection(app, number) for number in range(120)]
+        operator(app, client, rows[0])
+        return [row.open_id for row in reversed(rows)]
+
+    def walk(self, client: FlaskClient, path: str, rel: str) -> list[tuple[str, list[str]]]:
+        """Follow the links `rel` from a page on; return each page's path and open_ids."""
+        walked = []
+        while path:
+            reading = judge(client.get(path), path)
+            found = [e.text for e in reading.all("code") if e.text.startswith("open-")]
+            walked.append((path, found))
+            assert "of 120 connections" in reading.the("caption")
+            links = [e.attrs["href"] for e in reading.all("a") if e.attrs.get("rel") == rel]
+            path = links[0] if links else ""
+            assert len(walked) <= 3, "it never ends"
+        return walked
+
+    def test_the_links_walk_all_rows_both_ways(
+        self, client: FlaskClient, people: list[str]
+    ) -> None:
+        onward = self.walk(client, "/operators/tokens", "next")
+        assert [len(rows) for _path, rows in onward] == [50, 50, 20]
+        assert [row for _path, rows in onward for row in rows] == people
+        back = self.walk(client, onward[-1][0], "prev")
+        assert [rows for _path, rows in reversed(back)] == [rows for _path, rows in onward]
+
+    def test_a_page_stays_put_while_newer_people_connect(
+        self, app: Flask, client: FlaskClient, people: list[str]
+    ) -> None:
+        (_first, (path, rows), _last) = self.walk(client, "/operators/tokens", "next")
+        connection(app, 777)
+        reading = Reading(client.get(path).text)
+        assert [e.text for e in reading.all("code") if e.text.startswith("open-")] == rows

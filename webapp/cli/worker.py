@@ -1,0 +1,102 @@
+"""`flask tokens run`: the worker as a process, from its start to its end; refreshes nothing itself.
+
+Signals only set a mark: the worker runs in a thread of its own, so that none ever interrupts it
+between TikTok's answer and the commit.
+"""
+
+import signal
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, nullcontext
+from typing import Any, cast
+
+import click
+import structlog
+from flask import Flask, current_app
+from flask.cli import with_appcontext
+
+from webapp.cli.asking import migrated_house, not_done, unfit
+from webapp.cli.progress import Progress
+from webapp.services import keeping, lateness
+from webapp.services.house import House
+from webapp.services.worker import Worker
+
+log = structlog.get_logger(__name__)
+
+#: Seconds between two looks at signals and progress.
+LOOK_EVERY = 0.2
+
+
+@click.command("run")
+@click.option("--once", is_flag=True, help="Refresh all that is due, then end: for cron.")
+@with_appcontext
+def run(once: bool) -> None:
+    """Keep connections fresh until SIGTERM or Ctrl-C, which lets calls under way be finished."""
+    at = migrated_house()
+    _refuse_unfit(at)
+    # The real app: threads do not see the one of this context.
+    app = cast(Flask, cast(Any, current_app)._get_current_object())
+    worker = Worker(at, app.app_context)
+    due = lateness.overdue(at, at.clock()) if once else 0
+    log.info("worker_started", once=once, rate=at.settings.refresh_rate)
+    with (
+        _signals() as asked,
+        Progress("Refreshed", due) if once else nullcontext() as shown,
+        ThreadPoolExecutor(1, thread_name_prefix="worker") as alone,
+    ):
+        working = alone.submit(_in_context, app, worker, once)
+        _watch(working, worker, asked, shown)
+    if worker.refused is not None:
+        _refuse_unfit(at)
+    counts = worker.tally.taken()
+    log.info("worker_ended", **counts)
+    if once:
+        click.echo(", ".join(f"{word} {count}" for word, count in counts.items()) or "nothing due")
+        _tell_left(at, stopped=bool(asked))
+
+
+def _in_context(app: Flask, worker: Worker, once: bool) -> None:
+    with app.app_context():
+        worker.run(once=once)
+
+
+def _watch(working: Future[None], worker: Worker, asked: list[int], shown: Progress | None) -> None:
+    """Return when the worker has ended; hand on what signals ask, show how far it is."""
+    while not working.done():
+        wait([working], timeout=LOOK_EVERY)
+        if asked:
+            worker.stop()
+        if shown is not None:
+            shown.at(worker.tally.total())
+    working.result()
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Give a list that holds a number as soon as somebody asks for the end."""
+    asked: list[int] = []
+    signs = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(sign, lambda number, _frame: asked.append(number)) for sign in signs]
+    try:
+        yield asked
+    finally:
+        for sign, handler in zip(signs, before, strict=True):
+            signal.signal(sign, handler)
+
+
+def _refuse_unfit(at: House) -> None:
+    """End with 1, and what to do, where no worker may run."""
+    found = keeping.refusal(at)
+    if found is not None:
+        unfit("No worker may run here.", found)
+
+
+def _tell_left(at: House, *, stopped: bool) -> None:
+    """End with 1 and the reason if connections that are due had to be left."""
+    _refuse_unfit(at)
+    left = lateness.overdue(at, at.clock())
+    held = keeping.open_brakes(at)
+    if left and held is not None:
+        not_done(f"{left} connections are still due: {held[0]}; {held[1]}")
+    if left and stopped:
+        not_done(f"{left} connections are still due: it was stopped")

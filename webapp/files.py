@@ -1,0 +1,57 @@
+"""Where this installation keeps its files, and how they are made; opens no database for use."""
+
+import os
+import secrets
+import sqlite3
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlalchemy.engine import make_url
+
+
+def absolute_url(url: str, folder: Path) -> str:
+    """Return the URL with a relative SQLite path resolved against `folder`."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        return url
+    path = (folder / parsed.database).resolve()
+    return parsed.set(database=str(path)).render_as_string(hide_password=False)
+
+
+def sqlite_path(engine: Engine) -> Path | None:
+    """Return the file behind an SQLite engine; None on PostgreSQL."""
+    if engine.dialect.name != "sqlite" or not engine.url.database:
+        return None
+    return Path(engine.url.database)
+
+
+def own_folder(engine: Engine, root: Path) -> Path:
+    """Return where an installation keeps files of its own: beside an SQLite database."""
+    path = sqlite_path(engine)
+    return path.parent if path is not None else root / "instance"
+
+
+def ensure_file(path: Path) -> None:
+    """Make the SQLite file if it is not there: 0600, in a 0700 folder, in WAL mode.
+
+    The file is finished under another name and linked into place, so that of several processes
+    that start together none ever sees a half-made one, and none waits for another's WAL switch.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.exists():
+        path.chmod(0o600)
+        return
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    try:
+        connection = sqlite3.connect(draft, isolation_level=None)
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        finally:
+            connection.close()
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            path.chmod(0o600)
+    finally:
+        draft.unlink()

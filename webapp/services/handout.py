@@ -1,0 +1,175 @@
+"""Hands an access token to a service that shows its key; never a refresh token, and seldom slow.
+
+The key and the row come with one statement, so that a token that is good as it is costs one look
+at the database. Whatever is in the way of a look is our trouble, never a bad key.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import cast
+
+import structlog
+from sqlalchemy import and_, bindparam, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from webapp.database import glance, writing
+from webapp.models import ServiceKey, User
+from webapp.services import refresh
+from webapp.services.access import (
+    USED_EVERY,
+    Access,
+    NotConnected,
+    Pending,
+    Row,
+    at_hand,
+    note_use,
+)
+from webapp.services.house import House
+from webapp.services.service_keys import is_key, public_id
+from webapp.services.vault import CannotOpen
+
+log = structlog.get_logger(__name__)
+
+#: When to ask again while it is the database or the keys of this installation that are in the way.
+OUR_TROUBLE = timedelta(seconds=30)
+
+_keys = ServiceKey.__table__
+_users = User.__table__
+_BOTH = (
+    select(
+        _keys.c.id.label("key_id"),
+        _keys.c.digest,
+        _keys.c.last_used_at.label("key_used_at"),
+        _keys.c.revoked_at,
+        *(
+            _users.c[name]
+            for name in (
+                *("id", "open_id", "status", "reason", "ended_at", "access_token", "scope"),
+                *("access_expires_at", "refresh_expires_at", "refreshed_at", "version"),
+                *("last_error", "last_used_at"),
+            )
+        ),
+    )
+    .select_from(_keys)
+    .outerjoin(
+        _users,
+        and_(
+            _users.c.client_key == bindparam("client_key"),
+            _users.c.open_id == bindparam("open_id"),
+        ),
+    )
+    .where(_keys.c.id == bindparam("key_id"))
+)
+
+
+class BadKey(Exception):
+    """No key, an unknown or a revoked one; which of them is nobody's business."""
+
+
+class ScopeMissing(Exception):
+    """The person did not grant all of the scopes that were asked for."""
+
+    def __init__(self, missing: list[str]) -> None:
+        """Take the scopes that are missing, sorted."""
+        super().__init__(", ".join(missing))
+        self.missing = missing
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A service whose key was accepted, and the row it asks for as it was at that moment."""
+
+    #: The public part of the key.
+    key_id: str
+    open_id: str
+    #: None: nobody with this open_id has connected.
+    row: Row | None
+
+
+def arrive(house: House, key: str, open_id: str) -> Arrival:
+    """Accept a service's key, and bring the row along. Raises BadKey, Pending."""
+    public = public_id(key)
+    if public is None:
+        raise BadKey
+    # PostgreSQL has no NUL in texts, and TikTok none in open_ids.
+    asked = "" if "\0" in open_id else open_id
+    client_key = house.settings.tiktok_client_key
+    try:
+        found = glance(_BOTH, {"key_id": public, "client_key": client_key, "open_id": asked})
+    except SQLAlchemyError as error:
+        raise _away(error) from None
+    if found is None or not is_key(key, found.digest) or found.revoked_at is not None:
+        raise BadKey
+    now = house.clock()
+    if found.key_used_at is None or now - found.key_used_at >= USED_EVERY:
+        _note_key(public, now)
+    return Arrival(public, open_id, cast(Row, found) if found.id is not None else None)
+
+
+def hand_out(
+    house: House,
+    arrival: Arrival,
+    *,
+    min_ttl: timedelta,
+    scopes: Collection[str] = (),
+    rejected_version: int | None = None,
+) -> Access:
+    """Return a working access token with at least `min_ttl` left, and all of `scopes`.
+
+    `rejected_version`: TikTok answered 401 to that version (see `refresh.fresh`).
+    Raises NotConnected, ReconnectRequired, ScopeMissing, Pending.
+    """
+    row = arrival.row
+    if row is None:
+        raise NotConnected
+    if rejected_version is not None and rejected_version > row.version:
+        # Not of this row's life: handing out what there is tells more than spending a refresh.
+        rejected_version = None
+    try:
+        access = at_hand(house, row, min_ttl, rejected_version, house.clock())
+        if access is None:
+            access = refresh.fresh(
+                house, arrival.open_id, min_ttl=min_ttl, rejected_version=rejected_version
+            )
+        else:
+            _note_row(row, house.clock())
+    except SQLAlchemyError as error:
+        raise _away(error) from None
+    except CannotOpen as error:
+        log.error("row_cannot_be_opened", open_id=arrival.open_id, reason=str(error))
+        raise Pending(OUR_TROUBLE, "cannot_open") from None
+    missing = sorted(set(scopes) - access.scopes)
+    if missing:
+        raise ScopeMissing(missing)
+    return access
+
+
+def _away(error: SQLAlchemyError) -> Pending:
+    log.error("database_away", error=type(error).__name__)
+    return Pending(OUR_TROUBLE, "database")
+
+
+def _note_key(key_id: str, now: datetime) -> None:
+    try:
+        with writing() as session:
+            session.execute(
+                update(ServiceKey)
+                .where(ServiceKey.id == key_id)
+                .values(last_used_at=now)
+                .execution_options(synchronize_session=False)
+            )
+    except SQLAlchemyError as error:
+        _not_noted(error)
+
+
+def _note_row(row: Row, now: datetime) -> None:
+    try:
+        note_use(row, now)
+    except SQLAlchemyError as error:
+        _not_noted(error)
+
+
+def _not_noted(error: SQLAlchemyError) -> None:
+    """Go on: a token that is good is not held back because its use could not be written down."""
+    log.warning("use_not_noted", error=type(error).__name__)

@@ -1,0 +1,128 @@
+"""The API's contract, written by hand in openapi.json: what is served, shown and answered by.
+
+Problems speak as the document's examples do, so that the contract and the answers cannot differ.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+#: Where every path of the contract begins.
+API = "/api/v1/"
+DOCS = "/api/docs"
+_FILE = Path(__file__).with_name("openapi.json")
+#: Stands in the file for the public origin of the installation.
+_ORIGIN = "https://coatcheck.example"
+_JSON = ("application/json", "application/problem+json")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One code of a problem, as the document has it."""
+
+    code: str
+    status: int
+    meaning: str
+    do: str
+    example: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One example of an answer, as the page shows it."""
+
+    status: str
+    code: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """One operation, as the page shows it."""
+
+    method: str
+    path: str
+    title: str
+    purpose: str
+    parameters: list[dict[str, Any]]
+    samples: list[dict[str, str]]
+    answers: list[Answer]
+
+
+@cache
+def document(origin: str) -> dict[str, Any]:
+    """Return the document of an installation at `origin`; not to be changed."""
+    text = _FILE.read_text(encoding="utf-8").replace(_ORIGIN, origin)
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+@cache
+def kinds(origin: str) -> dict[str, Kind]:
+    """Return code → kind of problem, in the order of their status."""
+    found = [
+        Kind(
+            code=code,
+            status=example["value"]["status"],
+            meaning=example.get("x-meaning", response["description"]),
+            do=example.get("x-do", response.get("x-do", "")),
+            example=example["value"],
+        )
+        for response in document(origin)["components"]["responses"].values()
+        for code, example in _examples(response).items()
+        if code
+    ]
+    return {kind.code: kind for kind in sorted(found, key=lambda kind: kind.status)}
+
+
+@cache
+def words(schema: str) -> dict[str, str]:
+    """Return value → what it means, for a schema that lists its values one by one."""
+    values = document(_ORIGIN)["components"]["schemas"][schema]["oneOf"]
+    return {each["const"]: each["description"] for each in values}
+
+
+def calls(origin: str) -> list[Call]:
+    """Return the operations with everything the page shows of each."""
+    whole = document(origin)
+    return [
+        Call(
+            method=method.upper(),
+            path=path,
+            title=operation["summary"],
+            purpose=operation["description"],
+            parameters=[_resolved(whole, each) for each in operation.get("parameters", [])],
+            samples=operation["x-codeSamples"],
+            answers=_answers(whole, operation["responses"]),
+        )
+        for path, operations in whole["paths"].items()
+        for method, operation in operations.items()
+    ]
+
+
+def _answers(whole: dict[str, Any], responses: dict[str, Any]) -> list[Answer]:
+    return [
+        Answer(status, code, json.dumps(example["value"], indent=2, ensure_ascii=False))
+        for status, response in responses.items()
+        for code, example in _examples(_resolved(whole, response)).items()
+    ]
+
+
+def _examples(response: dict[str, Any]) -> dict[str, Any]:
+    """Return code → example; the code of a success is empty."""
+    for kind in _JSON:
+        content = response.get("content", {}).get(kind)
+        if content:
+            return dict(content.get("examples") or {"": {"value": content["example"]}})
+    return {}
+
+
+def _resolved(whole: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" not in part:
+        return part
+    found = whole
+    for name in part["$ref"].removeprefix("#/").split("/"):
+        found = found[name]
+    return found
