@@ -240,6 +240,15 @@ def test_a_grant_that_is_over_makes_no_call_and_needs_the_person(world: World) -
     assert world.calls() == 0
 
 
+@pytest.mark.parametrize("status", ["reconnect", "revoking", "revoked"])
+def test_what_has_ended_is_not_refreshed(world: World, status: str) -> None:
+    open_id = world.person()
+    world.change(open_id, status=status)
+    with pytest.raises(ReconnectRequired):
+        fresh(world.house, open_id, pressed=True)
+    assert world.calls() == 0
+
+
 @pytest.mark.rule(54)
 def test_connecting_again_clears_every_mark(world: World) -> None:
     open_id = world.person()

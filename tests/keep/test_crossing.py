@@ -185,6 +185,19 @@ def test_both_in_one_group_do_no_harm(world: World) -> None:
     world.assert_in_step(spent=1, living=1)
 
 
+def test_a_claim_left_behind_by_a_crash_ends_with_its_lease(world: World) -> None:
+    open_id = world.person()
+    world.make_due(expired=True)
+    left, *_none = claim_due(world.house, 1, world.clock())
+    world.clock.advance(claims.LEASE - timedelta(seconds=1))
+    assert claim_due(world.house, 1, world.clock()) == []
+    assert claim_one(world.house, left.user_id, world.clock()) is None
+    assert world.row(open_id).health(world.clock()) == "refreshing"
+    world.clock.advance(seconds=1)
+    assert world.work() == 1
+    world.assert_in_step(living=1)
+
+
 def test_a_claim_that_is_too_old_is_not_sent(world: World) -> None:
     open_id = world.person()
     world.make_due(expired=True)

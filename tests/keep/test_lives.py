@@ -20,6 +20,29 @@ def bend(world: World, **changes: object) -> None:
     world.sandbox.faults("token", "answer", grant_type="refresh_token", times=1, answer=changes)
 
 
+@pytest.mark.rule(29, 32)
+def test_a_whole_answer_replaces_the_grant(world: World) -> None:
+    open_id = world.person()
+    world.clock.advance(hours=1)
+    world.sandbox.lifetimes(expires_in=3600, refresh_expires_in=1_000_000)
+    access = fresh(world.house, open_id, pressed=True)
+    user = world.row(open_id)
+    assert opened(world.app, user).access_token == access.access_token
+    assert user.access_expires_at == world.clock() + timedelta(seconds=3600)
+    assert user.refresh_expires_at == world.clock() + timedelta(seconds=1_000_000)
+    assert 1800 <= seconds(user.next_at, world.clock()) <= 2700
+    assert (user.version, user.refreshes, user.refreshed_at) == (2, 1, world.clock())
+    assert (user.status, user.failures, user.claim) == ("active", 0, None)
+    world.assert_in_step(living=1)
+
+
+def test_an_answer_without_an_open_id_is_taken(world: World) -> None:
+    open_id = world.person()
+    bend(world, open_id="$delete")
+    assert fresh(world.house, open_id, pressed=True).version == 2
+    world.assert_in_step(living=1)
+
+
 @pytest.mark.rule(26)
 def test_an_absurd_life_never_costs_the_new_refresh_token(world: World) -> None:
     for open_id, life in zip(world.people(len(ABSURD)), ABSURD, strict=True):
