@@ -66,7 +66,6 @@ class Worker:
         if self.refused is not None:
             return
         installation.beat(self._house)
-        rescue.replay(self._house)
         self._committer.start()
         try:
             with ThreadPoolExecutor(WIDTH, thread_name_prefix="call") as callers:
@@ -90,11 +89,14 @@ class Worker:
         with self._lock:
             free = WIDTH - self._busy
         try:
+            if rescue.waiting(self._house):
+                # Before anything is claimed: what lies there was refreshed already.
+                rescue.replay(self._house)
             now = self._house.clock()
             permit = brakes.permit(self._house, free, now, wanted=lambda: self._is_due(now))
             count = min(permit.count, self._pace.allowance(permit.pace), free)
             claims = claim_due(self._house, count, self._house.clock()) if count > 0 else []
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OSError) as error:
             log.warning("look_failed", error=type(error).__name__)
             return 0
         self._pace.spend(len(claims))
