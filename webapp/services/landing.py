@@ -165,6 +165,9 @@ def _rescue(house: House, results: Sequence[Result], error: Exception) -> bool:
             except OSError as failure:
                 log.critical("answers_held", answers=len(results), error=type(failure).__name__)
                 return False
+            except Exception as failure:  # noqa: BLE001  it cannot even be sealed, now or ever
+                log.critical("answer_lost", open_id=result.claim.open_id, error=repr(type(failure)))
+                continue
             log.error("answer_rescued", open_id=result.claim.open_id, error=type(error).__name__)
     return True
 
