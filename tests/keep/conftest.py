@@ -31,5 +31,5 @@ def world(house: House, app: Flask, sandbox: Sandbox, clock: MovableClock) -> Wo
 
 @pytest.fixture
 def env(env: dict[str, str]) -> dict[str, str]:
-    """As ever, but the worker may go faster than anything here needs."""
-    return env | {"REFRESH_RATE": "500"}
+    """As ever, but the worker may go fast; processes on PostgreSQL are one installation."""
+    return env | {"REFRESH_RATE": "500", "INSTANCE_ID": "made-up-instance"}

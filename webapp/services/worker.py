@@ -44,6 +44,8 @@ class Worker:
         self._context = context
         self._stop = threading.Event()
         self._busy = 0
+        #: The breaker was open at the last look.
+        self._is_held_back = False
         self._lock = threading.Lock()
         self._pace = Pace(house.settings.refresh_rate)
         self._told: dict[str, int] = {}
@@ -94,6 +96,7 @@ class Worker:
                 rescue.replay(self._house)
             now = self._house.clock()
             permit = brakes.permit(self._house, free, now, wanted=lambda: self._is_due(now))
+            self._is_held_back = permit.reason is not None
             count = min(permit.count, self._pace.allowance(permit.pace), free)
             claims = claim_due(self._house, count, self._house.clock()) if count > 0 else []
         except (SQLAlchemyError, OSError) as error:
@@ -177,7 +180,7 @@ class Worker:
             due = earliest(self._house)
         except SQLAlchemyError:
             return LOOK_EVERY
-        if due is None:
+        if due is None or self._is_held_back:
             return LOOK_EVERY
         return min(max((due - now).total_seconds(), self._pace.wait(), 0.01), LOOK_EVERY)
 
