@@ -59,6 +59,11 @@ class Sandbox:
         """
         return self.control("faults", endpoint=endpoint, kind=kind, **options)
 
+    def forget_faults(self) -> None:
+        """Call every fault off; all else stays."""
+        with plain_session() as session:
+            _agreed(session.delete(f"{self.url}/control/faults", timeout=ANSWER_WITHIN))
+
     def counters(self) -> Any:
         """Return `calls` (endpoint → outcome → number), `faults`, `trap_hits` and the rest."""
         return self._ask("counters")

@@ -8,7 +8,6 @@ import pytest
 import requests
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
 
 from tests.forms import the_form
 from tests.movable import MovableClock
@@ -16,9 +15,8 @@ from tests.servers import Sandbox
 from tests.walk import begin, come_back, connect, consent
 from webapp import database
 from webapp.database import db, writing
-from webapp.models import User
 from webapp.services import operators
-from webapp.services.refresh import refresh
+from webapp.services.refresh import fresh
 from webapp.tiktok.transport import Transport
 
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -66,11 +64,6 @@ def post(client: FlaskClient, page: str, action: str, **fields: str) -> int:
     """Press a page's button as a person does; return the status."""
     form = the_form(client.get(page).text, action)
     return client.post(action, data=form.data(**fields)).status_code
-
-
-def user_id(app: Flask) -> int:
-    with app.app_context(), database.reading() as session:
-        return session.scalars(select(User.id)).one()
 
 
 @pytest.mark.parametrize("who", ["stranger", "person", "operator"])
@@ -126,7 +119,7 @@ def test_refreshing_holds_nothing_while_tiktok_is_asked(
 ) -> None:
     connect(client)
     with app.app_context():
-        refresh(app.extensions["coatcheck"], user_id(app))
+        fresh(app.extensions["coatcheck"], sandbox.open_id("mara"), pressed=True)
     sandbox.expire("mara")
     assert post(client, "/account/disconnect", "/account/disconnect") == 303
     # Revoke is refused, so it is refreshed first.

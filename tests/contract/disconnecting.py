@@ -8,6 +8,7 @@ from tests.forms import the_form
 
 CONFIRMED = "Disconnected. TikTok confirmed it."
 NOT_CONFIRMED = "TikTok did not confirm its half."
+NO_ANSWER = "TikTok did not answer; we keep trying for 24 hours."
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,18 @@ class Told:
 
     @property
     def confirmed(self) -> bool:
-        """Whether TikTok's half worked. Raises AssertionError if the page says both or neither."""
-        said = [CONFIRMED in self.page, NOT_CONFIRMED in self.page]
-        assert said.count(True) == 1, self.page
-        return said[0]
+        """Whether TikTok's half worked. Raises AssertionError unless the page says one thing."""
+        return self._said(CONFIRMED)
+
+    @property
+    def waits(self) -> bool:
+        """Whether TikTok is told again. Raises AssertionError unless the page says one thing."""
+        return self._said(NO_ANSWER)
+
+    def _said(self, asked: str) -> bool:
+        said = [words for words in (CONFIRMED, NOT_CONFIRMED, NO_ANSWER) if words in self.page]
+        assert len(said) == 1, self.page
+        return said == [asked]
 
 
 def disconnect(client: FlaskClient) -> Told:
@@ -31,5 +40,5 @@ def disconnect(client: FlaskClient) -> Told:
     assert (answer.status_code, answer.headers["Location"]) == (303, "/account")
     page = client.get("/account")
     assert page.status_code == 200
-    assert "You are not connected" in page.text
+    assert "You are not connected" in page.text or "You are disconnected here" in page.text
     return Told(page.text)

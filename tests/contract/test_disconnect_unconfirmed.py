@@ -1,7 +1,11 @@
-"""Whatever TikTok answers to a revoke, our half is done, and the page says which half worked."""
+"""Whatever TikTok answers to a revoke, our half is done, and the page says which half worked.
+
+Where it does not answer, it is told again for a day (docs/decisions), and then that is over too.
+"""
 
 import base64
 import secrets
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -14,9 +18,25 @@ from tests.fixtures.app import MakeApp
 from tests.forms import the_form
 from tests.movable import MovableClock
 from tests.servers import Sandbox
-from tests.services.holding import assert_forgotten, rows, the_row
+from tests.services.holding import (
+    assert_forgotten,
+    assert_holds_what_tiktok_holds,
+    house_of,
+    rows,
+    the_row,
+)
 from tests.walk import connect
+from webapp.services.worker import Worker
 from webapp.tiktok.transport import Transport
+
+
+def work_when_due(app: Flask, clock: MovableClock) -> None:
+    """Let time pass until the only row is due, and a worker see to it."""
+    due = the_row(app).next_at
+    assert due is not None
+    clock.advance(max(due - clock(), timedelta(0)))
+    with app.app_context():
+        Worker(house_of(app), app.app_context).run(once=True)
 
 
 @pytest.fixture
@@ -24,6 +44,17 @@ def connected(client: FlaskClient) -> FlaskClient:
     """A browser of a person who has connected."""
     assert connect(client).status_code == 303
     return client
+
+
+@pytest.mark.rule(40, 42)
+@pytest.mark.parametrize("error", ["invalid_client", "invalid_request", "access_token_invalid"])
+def test_a_no_is_told_and_forgotten_all_the_same(
+    connected: FlaskClient, app: Flask, sandbox: Sandbox, error: str
+) -> None:
+    sandbox.faults("revoke", "error200", error=error, status=400)
+    told = disconnect(connected)
+    assert (told.confirmed, told.waits) == (False, False)
+    assert_forgotten(the_row(app))
 
 
 @pytest.mark.rule(40, 42)
@@ -41,32 +72,84 @@ def connected(client: FlaskClient) -> FlaskClient:
         ("raw", {"body": "ok"}),
         ("raw", {"body": "{}", "status": 500}),
         ("raw", {"body": "", "status": 404}),
-        ("error200", {"error": "invalid_client"}),
-        ("error200", {"error": "invalid_request", "status": 400}),
         ("error200", {"error": "server_error"}),
     ],
 )
-def test_what_is_no_yes_is_told_and_forgotten_all_the_same(
-    connected: FlaskClient, app: Flask, sandbox: Sandbox, kind: str, options: dict[str, Any]
+def test_what_is_no_answer_is_told_and_asked_for_again(
+    connected: FlaskClient,
+    app: Flask,
+    sandbox: Sandbox,
+    clock: MovableClock,
+    kind: str,
+    options: dict[str, Any],
 ) -> None:
-    sandbox.faults("revoke", kind, **options)
-    assert not disconnect(connected).confirmed
-    assert_forgotten(the_row(app))
+    sandbox.faults("revoke", kind, times=1, **options)
+    assert disconnect(connected).waits
+    user = the_row(app)
+    assert (user.status, user.claim) == ("revoking", None)
     assert sandbox.calls("revoke") == 1
+    work_when_due(app, clock)
+    assert_forgotten(the_row(app))
+    assert sandbox.books()[user.open_id]["ended"] == "revoked"
     assert sandbox.counters()["trap_hits"] == 0
 
 
 @pytest.mark.rule(40)
 @pytest.mark.usefixtures("each_database")
-@pytest.mark.parametrize("error", ["invalid_grant", "invalid_client", "server_error"])
-def test_a_refresh_that_fails_on_the_way_is_told_and_forgotten(
+def test_after_a_day_without_an_answer_all_is_wiped(
+    connected: FlaskClient, app: Flask, sandbox: Sandbox, clock: MovableClock
+) -> None:
+    sandbox.faults("revoke", "http500")
+    assert disconnect(connected).waits
+    for _try in range(3):
+        work_when_due(app, clock)
+        assert the_row(app).status == "revoking"
+    clock.advance(hours=24)
+    work_when_due(app, clock)
+    assert_forgotten(the_row(app))
+
+
+@pytest.mark.rule(40)
+@pytest.mark.usefixtures("each_database")
+@pytest.mark.parametrize("error", ["invalid_grant", "invalid_client"])
+def test_a_refresh_that_is_refused_on_the_way_is_told_and_forgotten(
     connected: FlaskClient, app: Flask, sandbox: Sandbox, clock: MovableClock, error: str
 ) -> None:
     sandbox.faults("token", "error200", error=error, grant_type="refresh_token")
     clock.advance(hours=2)
-    assert not disconnect(connected).confirmed
+    told = disconnect(connected)
+    assert (told.confirmed, told.waits) == (False, False)
     assert_forgotten(the_row(app))
     assert (sandbox.calls("token.refresh_token"), sandbox.calls("revoke")) == (1, 0)
+
+
+@pytest.mark.rule(40)
+@pytest.mark.usefixtures("each_database")
+def test_a_refresh_without_an_answer_on_the_way_is_tried_again(
+    connected: FlaskClient, app: Flask, sandbox: Sandbox, clock: MovableClock
+) -> None:
+    sandbox.faults("token", "http500", grant_type="refresh_token", times=1)
+    clock.advance(hours=2)
+    assert disconnect(connected).waits
+    open_id = the_row(app).open_id
+    work_when_due(app, clock)
+    assert_forgotten(the_row(app))
+    assert sandbox.books()[open_id]["ended"] == "revoked"
+    assert sandbox.counters()["spent_refresh_tokens_seen"] == 0
+
+
+@pytest.mark.rule(40)
+@pytest.mark.usefixtures("each_database")
+def test_a_renewed_pair_is_kept_until_the_revoke_is_answered(
+    connected: FlaskClient, app: Flask, sandbox: Sandbox, clock: MovableClock
+) -> None:
+    sandbox.faults("revoke", "http500", times=1)
+    clock.advance(hours=2)
+    assert disconnect(connected).waits
+    assert_holds_what_tiktok_holds(app, sandbox)
+    work_when_due(app, clock)
+    assert_forgotten(the_row(app))
+    assert sandbox.counters()["spent_refresh_tokens_seen"] == 0
 
 
 @pytest.mark.rule(40)
@@ -87,8 +170,8 @@ def test_a_silent_tiktok_is_not_waited_for_for_ever(
     client = app.test_client()
     connect(client)
     sandbox.faults("revoke", "timeout")
-    assert not disconnect(client).confirmed
-    assert_forgotten(the_row(app))
+    assert disconnect(client).waits
+    assert the_row(app).status == "revoking"
 
 
 @pytest.mark.rule(40)

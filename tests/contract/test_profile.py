@@ -179,7 +179,8 @@ def test_a_refresh_that_fails_still_signs_in(
     assert connect(client).status_code == 303
     assert (sandbox.calls("user_info"), sandbox.calls("token.refresh_token")) == (1, 1)
     assert client.get("/account").status_code == 200
-    assert the_row(app).last_error == error
+    # What is our own fault leaves no mark on a person's row.
+    assert the_row(app).last_error == (None if error == "invalid_client" else error)
 
 
 @pytest.mark.rule(47)

@@ -1,19 +1,16 @@
 """What happens between TikTok's answer and our commit: nobody's later wish is overwritten."""
 
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 
 from tests.keep.standins import Meanwhile, with_provider
 from tests.keep.world import World
-from tests.services.grants import given, join
 from tests.services.holding import assert_forgotten, rows
-from webapp.services import claims, disconnect
-from webapp.services.claims import claim_due, claim_one
+from webapp.services import disconnect
+from webapp.services.claims import claim_due
 from webapp.services.landing import land
 from webapp.services.refresh import NotConnected, ReconnectRequired, attempt, fresh
-from webapp.services.worker import Worker
 from webapp.tiktok.errors import ConnectAgain
 
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -125,96 +122,3 @@ def test_who_asks_for_a_token_while_the_account_is_deleted_is_told_so(world: Wor
     with pytest.raises(NotConnected):
         fresh(with_provider(world.house, provider), open_id, pressed=True)
     world.assert_in_step(living=0)
-
-
-@pytest.mark.rule(32)
-def test_a_provider_slower_than_the_lease_costs_no_grant(world: World) -> None:
-    """Fencing by lease lost 50 of 50, guarding by version none."""
-    world.people(50)
-    world.make_due(expired=True)
-    results = [attempt(world.house, claim) for claim in claim_due(world.house, 50, world.clock())]
-    world.clock.advance(claims.LEASE * 3)
-    assert land(world.house, results) == [True] * 50
-    world.assert_in_step(living=50)
-
-
-@pytest.mark.rule(34)
-def test_a_losers_refusal_before_the_winners_success_does_no_harm(world: World) -> None:
-    open_id = world.person()
-    world.make_due(expired=True)
-    winner, *_none = claim_due(world.house, 1, world.clock())
-    won = attempt(world.house, winner)
-    world.clock.advance(claims.LEASE)
-    loser = claim_one(world.house, winner.user_id, world.clock())
-    assert loser is not None
-    land(world.house, [attempt(world.house, loser)])
-    assert world.row(open_id).status == "failing"
-    assert land(world.house, [won]) == [True]
-    user = world.row(open_id)
-    assert (user.status, user.failures, user.refused_at, user.claim) == ("active", 0, None, None)
-    world.assert_in_step(spent=1, living=1)
-
-
-@pytest.mark.rule(34)
-def test_a_losers_refusal_after_the_winners_success_does_no_harm(world: World) -> None:
-    open_id = world.person()
-    world.make_due(expired=True)
-    winner, *_none = claim_due(world.house, 1, world.clock())
-    won = attempt(world.house, winner)
-    world.clock.advance(claims.LEASE)
-    loser = claim_one(world.house, winner.user_id, world.clock())
-    assert loser is not None
-    lost = attempt(world.house, loser)
-    assert land(world.house, [won]) == [True]
-    land(world.house, [lost])
-    user = world.row(open_id)
-    assert (user.status, user.failures, user.last_error) == ("active", 0, None)
-    world.assert_in_step(spent=1, living=1)
-
-
-@pytest.mark.rule(34)
-def test_both_in_one_group_do_no_harm(world: World) -> None:
-    world.person()
-    world.make_due(expired=True)
-    winner, *_none = claim_due(world.house, 1, world.clock())
-    won = attempt(world.house, winner)
-    world.clock.advance(claims.LEASE)
-    loser = claim_one(world.house, winner.user_id, world.clock())
-    assert loser is not None
-    land(world.house, [attempt(world.house, loser), won])
-    world.assert_in_step(spent=1, living=1)
-
-
-def test_a_claim_that_is_too_old_is_not_sent(world: World) -> None:
-    open_id = world.person()
-    world.make_due(expired=True)
-    claim, *_none = claim_due(world.house, 1, world.clock())
-    world.clock.advance(claims.SEND_WITHIN + timedelta(seconds=1))
-    land(world.house, [attempt(world.house, claim)])
-    user = world.row(open_id)
-    assert (user.claim, user.next_at, user.status) == (None, world.clock(), "active")
-    assert (user.failures, user.interrupted, world.calls()) == (0, False, 0)
-    Worker(world.house, world.app.app_context).run(once=True)
-    world.assert_in_step(living=1)
-
-
-def test_clocks_forty_five_seconds_apart_do_not_take_a_claim_from_each_other(world: World) -> None:
-    """The other host sees the lease run out while the call may still last: 45 + 10 < 60."""
-    world.person()
-    world.make_due(expired=True)
-    claim, *_none = claim_due(world.house, 1, world.clock())
-    ahead = world.clock() + timedelta(seconds=45 + 10)
-    assert claim_due(world.house, 1, ahead) == []
-    assert claim_one(world.house, claim.user_id, ahead) is None
-    land(world.house, [attempt(world.house, claim)])
-    world.assert_in_step(living=1)
-
-
-def test_a_connect_by_a_clock_that_is_behind_is_still_newer(world: World) -> None:
-    person = world.person()
-    world.clock.advance(seconds=45)
-    fresh(world.house, person, rejected_version=1)
-    world.clock.advance(seconds=-45)
-    join(world.house, given(world.sandbox, world.clock()))
-    assert fresh(world.house, person).version == 3
-    world.assert_in_step(living=1)

@@ -1,17 +1,16 @@
 """One refresh an account, whoever asks and how many at once; all who asked get the same token."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 
-from tests.keep.standins import PATIENCE, Held, Meanwhile, with_provider
+from tests.keep.standins import PATIENCE, with_provider
 from tests.keep.world import World
 from tests.services.crowd import at_once
 from webapp.services import refresh
 from webapp.services.claims import claim_due, claim_one
-from webapp.services.refresh import Access, Pending, fresh
+from webapp.services.refresh import Access, fresh
 from webapp.services.worker import Worker
 from webapp.tiktok.provider import Provider
 from webapp.tokens import TokenSet
@@ -134,86 +133,3 @@ def test_a_newer_version_is_not_claimed_for_an_older_one(world: World) -> None:
     now = world.clock()
     assert claim_one(world.house, user.id, now, version=user.version - 1) is None
     assert claim_one(world.house, user.id, now, version=user.version) is not None
-
-
-@pytest.mark.rule(31)
-def test_plenty_of_life_is_answered_from_the_row(world: World) -> None:
-    open_id = world.person()
-    assert fresh(world.house, open_id).expires_at > world.clock() + timedelta(hours=1)
-    assert world.calls() == 0
-
-
-@pytest.mark.rule(31)
-@pytest.mark.parametrize("whole", [7200, 86400])
-def test_under_the_margin_it_is_refreshed_and_then_not_again(world: World, whole: int) -> None:
-    world.sandbox.lifetimes(expires_in=whole)
-    open_id = world.person()
-    world.wait_until_left(open_id, 299)
-    for _again in range(3):
-        assert fresh(world.house, open_id).version == 2
-    assert world.calls() == 1
-    world.assert_in_step(living=1)
-
-
-@pytest.mark.rule(31)
-def test_asking_for_more_than_half_of_a_life_is_no_refresh_every_time(world: World) -> None:
-    open_id = world.person()
-    for _again in range(3):
-        fresh(world.house, open_id, min_ttl=timedelta(days=30))
-    assert world.calls() == 0
-
-
-def test_a_token_that_tiktok_rejected_is_refreshed_once_for_all_who_say_so(world: World) -> None:
-    open_id = world.person()
-    given = [fresh(world.house, open_id, rejected_version=1) for _caller in range(3)]
-    assert {each.version for each in given} == {2}
-    assert world.calls() == 1
-    world.assert_in_step(living=1)
-
-
-def test_a_still_valid_token_is_given_while_a_better_one_cannot_be_had(world: World) -> None:
-    open_id = world.person()
-    world.wait_until_left(open_id, 200)
-    world.sandbox.faults("token", "http500")
-    access = fresh(world.house, open_id)
-    assert access.warnings == ("refresh_pending",)
-    assert access.expires_at == world.clock() + timedelta(seconds=200)
-    world.assert_in_step(living=1)
-
-
-def test_who_waits_for_a_refresh_that_takes_too_long_is_told_when_to_come_back(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    open_id = world.person()
-    world.make_due(expired=True)
-    monkeypatch.setattr(refresh, "PATIENCE", timedelta(0))
-    provider = Held(world.house.provider)
-    house = with_provider(world.house, provider)
-
-    def hold() -> Access:
-        with world.app.app_context():
-            return fresh(house, open_id)
-
-    with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(hold)
-        assert provider.answered.wait(PATIENCE)
-        with pytest.raises(Pending) as pending:
-            fresh(house, open_id)
-        provider.release.set()
-        assert first.result(PATIENCE).version == 2
-    assert timedelta(0) < pending.value.retry_after <= timedelta(seconds=60)
-    world.assert_in_step(living=1)
-
-
-def test_nothing_is_held_while_tiktok_is_asked(world: World) -> None:
-    """Two connections at most in the pool would be checked out if a session were held."""
-    open_id = world.person()
-    world.make_due(expired=True)
-    from webapp.database import db
-
-    seen: list[str] = []
-    pool = db.engine.pool
-    provider = Meanwhile(world.house.provider, before=lambda: seen.append(pool.status()))
-    fresh(with_provider(world.house, provider), open_id)
-    assert "Current Checked out connections: 0" in seen[0]
-    world.assert_in_step(living=1)

@@ -7,6 +7,7 @@ spent refresh token unless the case says so.
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import monotonic, sleep
 from typing import Any
 
 from flask import Flask
@@ -107,10 +108,27 @@ class World:
         with reading() as session:
             return session.scalars(select(Brakes)).one()
 
+    def set_recent(self, letters: str) -> None:
+        """Let the brakes remember these outcomes, a letter each."""
+        with writing() as session:
+            session.execute(update(Brakes).values(recent=letters))
+
+    def throttle(self, pace: float) -> None:
+        """Let the pace be so much of the rate, as from now."""
+        with writing() as session:
+            session.execute(update(Brakes).values(pace=pace, pace_at=self.clock()))
+
     def refreshes(self) -> int:
         """Return how many refreshes TikTok did."""
         done: int = self.sandbox.counters()["calls"].get("token.refresh_token", {}).get("ok", 0)
         return done
+
+    def settle(self) -> None:
+        """Wait until TikTok has finished every call that it has begun."""
+        ends = monotonic() + 30
+        while self.sandbox.counters()["open_calls"]:
+            assert monotonic() < ends, "calls that never end"
+            sleep(0.02)
 
     def calls(self) -> int:
         """Return how many refreshes TikTok was asked for, whatever came of them."""

@@ -145,6 +145,8 @@ def test_own_data_leaves_out_nothing_but_secrets_and_the_schedule(house: House) 
         "next_at": "the schedule",
         "claim": "the schedule",
         "failures": "the schedule",
+        "refused_at": "the schedule",
+        "interrupted": "the schedule",
         "last_error": "TikTok's word to us",
         "last_log_id": "TikTok's word to us",
     }
@@ -158,6 +160,8 @@ def test_own_data_leaves_out_nothing_but_secrets_and_the_schedule(house: House) 
         "refresh_expires_at": "connection_ends",
         "last_used_at": "last_used",
         "refreshes": "access_refreshes",
+        "ended_at": "access_ended",
+        "reason": "access_ended_because",
     }
     data = directory.own_data(join(house, made_up(house.clock())).user_id)
     columns = set(User.__table__.columns.keys()) - kept_back.keys()

@@ -11,7 +11,7 @@ from tests.services.crowd import at_once
 from tests.services.grants import given, join
 from tests.services.holding import assert_forgotten, house_of, the_row
 from webapp.services.disconnect import disconnect
-from webapp.services.refresh import Busy, refresh
+from webapp.services.refresh import ReconnectRequired, fresh
 from webapp.tiktok.provider import Provider
 from webapp.tokens import TokenSet
 
@@ -61,12 +61,12 @@ def test_a_refresh_that_ends_while_a_disconnect_is_under_way_leaves_no_orphan(
             disconnect(house, done.user_id)
             return
         try:
-            refresh(house, done.user_id)
+            fresh(house, done.open_id, pressed=True)
         finally:
             crossing.refresh_over.set()
 
     refreshed, disconnected = at_once(app, 2, act)
-    assert isinstance(refreshed, Busy)
+    assert isinstance(refreshed, ReconnectRequired)
     assert disconnected is None
     assert sandbox.books()[done.open_id]["ended"] == "revoked"
     assert_forgotten(the_row(app))

@@ -14,8 +14,9 @@ class Brakes(Base):
     __tablename__ = "brakes"
 
     client_key: Mapped[str] = mapped_column(Text, primary_key=True)
-    #: The last 50 outcomes, a letter each, newest last: o ok · g grant refused · t transient or
-    #: ambiguous · k sealed under a key we do not have.
+    #: The last 50 outcomes, a letter each, newest last: o ok · g grant refused · i refused
+    #: after an interruption of ours · t transient or ambiguous · k sealed under a key we do not
+    #: have.
     recent: Mapped[str] = mapped_column(Text, default="")
     #: Why the breaker is open: config · transient · key; None: closed.
     open_reason: Mapped[str | None] = mapped_column(Text)

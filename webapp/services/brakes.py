@@ -31,7 +31,8 @@ _PACE_A_MINUTE = 0.1
 class Outcome:
     """What one refresh tells about TikTok as a whole."""
 
-    #: o ok · g grant refused · t transient or ambiguous · k cannot be opened · empty: nothing.
+    #: o ok · g grant refused · i refused after an interruption of ours · t transient or
+    #: ambiguous · k cannot be opened · empty: nothing.
     letter: str = ""
     #: TikTok's code when it does not accept this app: opens the breaker at once.
     config: str = ""
@@ -119,7 +120,7 @@ def note(session: Session, house: House, outcomes: Sequence[Outcome], now: datet
         brakes.pace_at = now
     config = next((each.config for each in outcomes if each.config), "")
     # An answer about a grant, even a refusal, shows a TikTok that is there and accepts this app.
-    if brakes.open_reason is not None and not config and ("o" in letters or "g" in letters):
+    if brakes.open_reason is not None and not config and set("ogi") & set(letters):
         _close(brakes, letters)
     elif config or _share(brakes.recent, "t") or _share(brakes.recent, "k"):
         _open(brakes, "config" if config else _worst(brakes.recent), config, now)

@@ -146,11 +146,14 @@ def _tell(result: Result, word: str) -> None:
 
 def _letters(results: Sequence[Result]) -> str:
     """Return the outcomes of a group as far as they tell whether TikTok refuses everybody."""
-    refused = {True: "g", False: ""}
-    return "".join(
-        "o" if isinstance(each.answer, TokenSet) else refused[isinstance(each.answer, ConnectAgain)]
-        for each in results
-    )
+
+    def letter(result: Result) -> str:
+        if isinstance(result.answer, TokenSet):
+            return "o"
+        known = result.claim.interrupted or not isinstance(result.answer, ConnectAgain)
+        return "" if known else "g"
+
+    return "".join(map(letter, results))
 
 
 def _rescue(house: House, results: Sequence[Result], error: Exception) -> bool:
@@ -162,6 +165,9 @@ def _rescue(house: House, results: Sequence[Result], error: Exception) -> bool:
             except OSError as failure:
                 log.critical("answers_held", answers=len(results), error=type(failure).__name__)
                 return False
+            except Exception as failure:  # noqa: BLE001  it cannot even be sealed, now or ever
+                log.critical("answer_lost", open_id=result.claim.open_id, error=repr(type(failure)))
+                continue
             log.error("answer_rescued", open_id=result.claim.open_id, error=type(error).__name__)
     return True
 

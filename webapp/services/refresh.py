@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 
 from webapp.database import reading, writing
 from webapp.models import Status, User
-from webapp.services import brakes, installation, verdicts
+from webapp.services import brakes, installation, rescue, verdicts
 from webapp.services.access import (
     Access,
     NotConnected,
@@ -148,6 +148,8 @@ def _claimed(house: House, user: User, *, back_off: bool) -> Claim | None:
     now = house.clock()
     if _is_held(user, now, back_off=back_off) or installation.fault(house) is not None:
         return None
+    if not _is_replayed(house):
+        return None
     if brakes.permit(house, 1, now).count == 0:
         return None
     claim = claim_one(house, user.id, now, version=user.version, back_off=back_off)
@@ -156,6 +158,17 @@ def _claimed(house: House, user: User, *, back_off: bool) -> Claim | None:
         land(house, [Result(claim, NotSent(), now)])
         return None
     return claim
+
+
+def _is_replayed(house: House) -> bool:
+    """Put rescued answers in before anything is sent: their refresh tokens are spent already."""
+    try:
+        if rescue.waiting(house):
+            rescue.replay(house)
+    except OSError as error:
+        log.error("rescue_not_read", error=type(error).__name__)
+        return False
+    return True
 
 
 def _is_held(user: User, now: datetime, *, back_off: bool) -> bool:

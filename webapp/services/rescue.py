@@ -3,6 +3,7 @@
 Never holds a plain token. Replaying is idempotent: a line is stored only while its version holds.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -56,10 +57,15 @@ def append(house: House, claim: Claim, tokens: TokenSet, now: datetime) -> None:
     with _alone(path):
         opened = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
         try:
-            os.write(opened, json.dumps(line).encode() + b"\n")
+            # A line of its own, also after one that a crash or a full disk has cut off.
+            written = b"\n" + json.dumps(line).encode() + b"\n"
+            if os.write(opened, written) < len(written):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(opened)
         finally:
             os.close(opened)
+        # A new file is in its folder for good only when that is on the disk, too.
+        _sync(path.parent)
 
 
 def waiting(house: House) -> bool:
@@ -78,7 +84,7 @@ def replay(house: House) -> Replayed:
             # Another worker starts at the same moment and was quicker.
             continue
         with writing(durable=True) as session:
-            for line in lines:
+            for line in filter(None, lines):
                 values = _read(line)
                 if values is None:
                     counts["unreadable"] += 1
@@ -104,6 +110,14 @@ def _taken(path: Path) -> Iterator[Path]:
 
 def _aside(path: Path) -> Iterator[Path]:
     return path.parent.glob(f"{path.name}.*.*")
+
+
+def _sync(folder: Path) -> None:
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 @contextmanager

@@ -92,17 +92,23 @@ def _another_account(now: datetime, error: WrongAccount) -> Verdict:
 
 
 def _refused(claim: Claim, now: datetime, error: ConnectAgain, *, mass: bool) -> Verdict:
-    """TikTok says that the grant is dead. It has been wrong once before it counts."""
+    """TikTok says that the grant is dead. It has been wrong once before it counts.
+
+    After an interruption it is known why: such rows tell nothing of TikTok, and wait for nobody.
+    Else a killed worker's rows, tried again and again, would pass for a mass rejection for ever.
+    """
     first = claim.refused_at or now
+    mass = mass and not claim.interrupted
+    outcome = Outcome("i" if claim.interrupted else "g")
     if not mass and claim.refused_at is not None and now - claim.refused_at >= SECOND_LOOK:
         reason = Reason.INTERRUPTED if claim.interrupted else Reason.REFUSED
         columns = _needs_the_person(now, reason) | _said(error)
-        return Verdict(columns, Outcome("g"), "needs_person")
+        return Verdict(columns, outcome, "needs_person")
     again = max(first + SECOND_LOOK, now + timedelta(seconds=5))
     if mass:
         again = max(again, schedule.back_off(claim.failures, now, claim.access_expires_at))
     columns = _failing(claim, again) | _said(error) | {"refused_at": first}
-    return Verdict(columns, Outcome("g"), "mass_rejection" if mass else "refused_once")
+    return Verdict(columns, outcome, "mass_rejection" if mass else "refused_once")
 
 
 def _throttled(claim: Claim, now: datetime, error: TryLater) -> Verdict:

@@ -43,6 +43,8 @@ class Worker:
         self._context = context
         self._stop = threading.Event()
         self._busy = 0
+        #: The breaker was open at the last look.
+        self._is_held_back = False
         self._lock = threading.Lock()
         self._pace = Pace(house.settings.refresh_rate)
         self._told: dict[str, int] = {}
@@ -65,7 +67,6 @@ class Worker:
         if self.refused is not None:
             return
         installation.beat(self._house)
-        rescue.replay(self._house)
         self._committer.start()
         try:
             with ThreadPoolExecutor(WIDTH, thread_name_prefix="call") as callers:
@@ -89,11 +90,15 @@ class Worker:
         with self._lock:
             free = WIDTH - self._busy
         try:
+            if rescue.waiting(self._house):
+                # Before anything is claimed: what lies there was refreshed already.
+                rescue.replay(self._house)
             now = self._house.clock()
             permit = brakes.permit(self._house, free, now, wanted=lambda: is_due(self._house, now))
+            self._is_held_back = permit.reason is not None
             count = min(permit.count, self._pace.allowance(permit.pace), free)
             claims = claim_due(self._house, count, self._house.clock()) if count > 0 else []
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OSError) as error:
             log.warning("look_failed", error=type(error).__name__)
             return 0
         self._pace.spend(len(claims))
@@ -171,7 +176,7 @@ class Worker:
             due = earliest(self._house)
         except SQLAlchemyError:
             return LOOK_EVERY
-        if due is None:
+        if due is None or self._is_held_back:
             return LOOK_EVERY
         return min(max((due - now).total_seconds(), self._pace.wait(), 0.01), LOOK_EVERY)
 

@@ -1,0 +1,55 @@
+"""When TikTok refuses many at once it is not the people; a few among many are."""
+
+import pytest
+
+from tests.keep.standins import Answering, with_provider
+from tests.keep.world import World
+from tests.services.holding import rows
+from webapp.services import brakes
+from webapp.services.refresh import ReconnectRequired, fresh
+from webapp.tiktok.errors import ConnectAgain
+
+pytestmark = pytest.mark.usefixtures("each_database")
+
+
+@pytest.mark.rule(34)
+def test_a_mass_rejection_marks_nobody_and_is_told(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.people(60)
+    world.make_due()
+    refused = with_provider(world.house, Answering(ConnectAgain("invalid_grant")))
+    for _look in range(4):
+        world.work(refused)
+        world.clock.advance(minutes=16)
+    assert {user.status for user in rows(world.app)} == {"failing"}
+    assert "mass_rejection" in caplog.text
+    world.work()
+    assert {(user.status, user.refused_at) for user in rows(world.app)} == {("active", None)}
+    world.assert_in_step(living=60)
+
+
+@pytest.mark.rule(34)
+def test_a_mass_rejection_is_seen_in_the_very_group_that_brings_it(world: World) -> None:
+    world.people(50)
+    world.make_due()
+    world.work(with_provider(world.house, Answering(ConnectAgain("invalid_grant"))))
+    world.clock.advance(minutes=1)
+    with_ok = "o" * brakes.WINDOW
+    world.set_recent(with_ok)
+    world.work(with_provider(world.house, Answering(ConnectAgain("invalid_grant"))))
+    assert {user.status for user in rows(world.app)} == {"failing"}
+    world.assert_in_step(living=50)
+
+
+@pytest.mark.rule(34)
+def test_a_few_among_many_are_marked_each_for_themselves(world: World) -> None:
+    gone, *_others = people = world.people(30)
+    world.sandbox.control("deauthorize", open_id=gone)
+    for _look in range(2):
+        world.make_due()
+        world.work()
+        world.clock.advance(minutes=1)
+    with pytest.raises(ReconnectRequired):
+        fresh(world.house, gone)
+    world.assert_in_step(living=len(people) - 1)

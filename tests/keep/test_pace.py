@@ -1,0 +1,60 @@
+"""How fast refreshes go: the pace of all, and the back-off of one."""
+
+import pytest
+
+from tests.keep.standins import Answering, with_provider
+from tests.keep.world import World, seconds
+from tests.services.holding import rows
+from webapp.services import brakes
+from webapp.services.refresh import Pending, fresh
+from webapp.tiktok.errors import TryLater
+
+pytestmark = pytest.mark.usefixtures("each_database")
+
+
+@pytest.mark.rule(36)
+def test_the_pace_halves_on_429_and_recovers_by_a_tenth_a_minute(world: World) -> None:
+    world.person()
+    throttled = with_provider(world.house, Answering(TryLater("x", status=429, retry_after=1)))
+    for pace in (0.5, 0.25):
+        world.make_due()
+        world.work(throttled)
+        assert brakes.pace(world.brakes(), world.clock()) == pytest.approx(pace)
+    for pace in (0.35, 0.45):
+        world.clock.advance(minutes=1)
+        assert brakes.pace(world.brakes(), world.clock()) == pytest.approx(pace)
+    world.clock.advance(minutes=6)
+    assert brakes.pace(world.brakes(), world.clock()) == 1.0
+    for _many in range(20):
+        world.make_due()
+        world.work(throttled)
+    assert 0 < brakes.pace(world.brakes(), world.clock()) < 0.05
+    assert rows(world.app)[0].failures == 0
+    world.assert_in_step(living=1)
+
+
+@pytest.mark.rule(36)
+def test_back_off_binds_callers_and_tells_them_when_to_come_back(world: World) -> None:
+    open_id = world.person()
+    world.make_due(expired=True)
+    world.sandbox.faults("token", "http500", grant_type="refresh_token", times=1)
+    with pytest.raises(Pending):
+        fresh(world.house, open_id)
+    for _caller in range(5):
+        with pytest.raises(Pending) as pending:
+            fresh(world.house, open_id)
+    assert world.calls() == 1
+    wait = pending.value.retry_after.total_seconds()
+    assert wait == pytest.approx(seconds(world.row(open_id).next_at, world.clock()))
+    world.wait_until_due(open_id)
+    assert fresh(world.house, open_id).version == 2
+    world.assert_in_step(living=1)
+
+
+def test_a_person_who_presses_is_not_bound_by_the_back_off(world: World) -> None:
+    open_id = world.person()
+    world.make_due()
+    world.sandbox.faults("token", "http500", grant_type="refresh_token", times=1)
+    world.work()
+    assert fresh(world.house, open_id, pressed=True).version == 2
+    world.assert_in_step(living=1)
