@@ -9,7 +9,6 @@ from tests.api.asking import Service, problem
 from tests.environment import CALLBACK
 from tests.walk import BrowserLikeClient
 from tests.walk import connect as walk
-from tests.walk import connect as walk
 from webapp.services import handout
 
 TOKEN = "/api/v1/tokens/-x"
@@ -72,21 +71,6 @@ def test_peoples_addresses_below_api_answer_with_pages(client: BrowserLikeClient
         answer = client.post(path, headers=BROWSER)
         assert answer.mimetype == "text/html"
     assert client.get(CALLBACK, headers=BROWSER).mimetype == "text/html"
-
-
-def test_below_api_v1_no_cookie_is_read_and_none_is_set(
-    client: BrowserLikeClient, app: Flask
-) -> None:
-    assert walk(client).status_code == 303
-    cookie = client.get_cookie("session")
-    assert cookie is not None
-    for path, theirs in (("/account", True), (TOKEN, False)):
-        with app.test_request_context(path, headers={"Cookie": f"session={cookie.value}"}):
-            assert ("_user_id" in session) is theirs
-            session["changed"] = True
-            answer = app.process_response(Response())
-            assert ("Set-Cookie" in answer.headers) is theirs
-            assert ("Cookie" in answer.headers.get("Vary", "")) is theirs
 
 
 def test_below_api_v1_no_cookie_is_read_and_none_is_set(

@@ -150,23 +150,6 @@ def test_a_look_that_failed_leaves_no_connection_changed(
 
 
 @pytest.mark.usefixtures("each_database")
-def test_a_look_that_failed_leaves_no_connection_changed(
-    app: Flask, service: Service, mara: str
-) -> None:
-    def rename(old: str, new: str) -> None:
-        with app.app_context(), writing() as session:
-            session.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))
-
-    rename("service_keys", "away")
-    pending(service.get(mara), "database")
-    with app.app_context():
-        connection = db.engine.raw_connection()
-        assert not getattr(connection.driver_connection, "autocommit", False)
-        connection.close()
-    rename("away", "service_keys")
-    assert service.get(mara).status_code == 200
-
-
 def test_a_database_that_goes_away_during_a_refresh_is_our_trouble(
     service: Service, mara: str, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

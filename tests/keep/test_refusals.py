@@ -1,4 +1,4 @@
-"""When TikTok refuses a grant: once is no proof, twice needs the person, and then it is left alone."""
+"""When TikTok refuses a grant: once is no proof, twice needs the person, then it is left alone."""
 
 import pytest
 
