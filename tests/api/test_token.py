@@ -4,11 +4,14 @@ import hashlib
 import json
 
 import pytest
+from flask import Flask
 
 from tests.api.asking import Service, problem
 from tests.api.conftest import Connect
 from tests.movable import MovableClock
 from tests.servers import Sandbox
+from tests.services.holding import house_of, the_row
+from webapp.services import disconnect
 
 REFRESH = "token.refresh_token"
 
@@ -112,3 +115,17 @@ def test_a_scope_that_was_not_granted_gives_no_token(service: Service, mara: str
     assert said["reconnect_url"].endswith("/connect?add=user.info.stats&add=video.list")
     assert "access_token" not in json.dumps(said)
     assert service.reject(mara, 0, "scope=video.list").status_code == 403
+
+
+@pytest.mark.usefixtures("each_database")
+def test_who_deletes_the_account_and_connects_again_never_repeats_a_version(
+    app: Flask, service: Service, connect: Connect, mara: str
+) -> None:
+    before = service.get(mara)
+    with app.app_context():
+        assert disconnect.delete(house_of(app), the_row(app).id).confirmed
+    connect("mara")
+    after = service.get(mara, If_None_Match=before.headers["ETag"])
+    assert after.status_code == 200
+    assert after.json["version"] > before.json["version"]
+    assert after.json["access_token"] != before.json["access_token"]

@@ -88,7 +88,7 @@ ROWS: Mapping[str, Tables] = {
         "brakes": (
             {"client_key": "made-up-key", "recent": "ooot", "pace": 0.25, "pace_at": SEEN}
             | {"open_reason": "config", "open_code": "invalid_client"}
-            | {"open_since": BEGAN, "probe_at": SEEN},
+            | {"open_since": BEGAN, "probe_at": SEEN, "last_deleted_version": 7},
         ),
         "installation": (
             {"id": 1, "instance_id": "made-up-instance", "key_id": "0a1b2c3d"}

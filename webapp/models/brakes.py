@@ -1,4 +1,4 @@
-"""What slows all refreshes down: one row that every process reads; decides nothing itself."""
+"""What all connections of one TikTok app share, in one row; decides nothing itself."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from webapp.database import Base, UtcDateTime
 
 
 class Brakes(Base):
-    """The breaker and the pace of one TikTok app."""
+    """The breaker and the pace of one TikTok app, and what its deleted people leave behind."""
 
     __tablename__ = "brakes"
 
@@ -28,3 +28,6 @@ class Brakes(Base):
     #: The part of REFRESH_RATE that was allowed at `pace_at`; it grows back by 0.1 a minute.
     pace: Mapped[float] = mapped_column(default=1.0)
     pace_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: The highest version that a deleted connection had. Whoever connects next begins above it, so
+    #: that nobody holds an ETag of a life that is over and is told "not modified".
+    last_deleted_version: Mapped[int] = mapped_column(default=0)

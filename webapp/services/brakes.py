@@ -75,7 +75,7 @@ def look(house: House) -> Brakes:
         found = session.get(Brakes, key)
     if found is not None:
         return found
-    made = Brakes(client_key=key, recent="", pace=1.0)
+    made = _new(key)
     try:
         with writing() as session:
             session.add(made)
@@ -103,16 +103,20 @@ def recent_of(session: Session, house: House) -> str:
     return session.scalar(select(Brakes.recent).where(Brakes.client_key == key)) or ""
 
 
+def last_deleted_version(session: Session, client_key: str) -> int:
+    """Return the highest version of the app's deleted connections; 0 if there were none."""
+    return session.scalar(select(Brakes.last_deleted_version).filter_by(client_key=client_key)) or 0
+
+
+def keep_version(session: Session, house: House, version: int) -> None:
+    """Remember the version of a connection that the caller's transaction deletes."""
+    brakes = _row(session, house)
+    brakes.last_deleted_version = max(brakes.last_deleted_version, version)
+
+
 def note(session: Session, house: House, outcomes: Sequence[Outcome], now: datetime) -> None:
     """Remember the outcomes in the caller's transaction; open or close the breaker by them."""
-    brakes = session.scalar(
-        select(Brakes)
-        .where(Brakes.client_key == house.settings.tiktok_client_key)
-        .with_for_update()
-    )
-    if brakes is None:
-        brakes = Brakes(client_key=house.settings.tiktok_client_key, recent="", pace=1.0)
-        session.add(brakes)
+    brakes = _row(session, house)
     letters = "".join(each.letter for each in outcomes)
     brakes.recent = (brakes.recent + letters)[-WINDOW:]
     if any(each.throttled for each in outcomes):
@@ -124,6 +128,20 @@ def note(session: Session, house: House, outcomes: Sequence[Outcome], now: datet
         _close(brakes, letters)
     elif config or _share(brakes.recent, "t") or _share(brakes.recent, "k"):
         _open(brakes, "config" if config else _worst(brakes.recent), config, now)
+
+
+def _row(session: Session, house: House) -> Brakes:
+    """Return the row, held until the caller's transaction ends; made if it is not there."""
+    key = house.settings.tiktok_client_key
+    brakes = session.get(Brakes, key, with_for_update=True)
+    if brakes is None:
+        brakes = _new(key)
+        session.add(brakes)
+    return brakes
+
+
+def _new(client_key: str) -> Brakes:
+    return Brakes(client_key=client_key, recent="", pace=1.0, last_deleted_version=0)
 
 
 def _take_probe(brakes: Brakes, now: datetime) -> bool:

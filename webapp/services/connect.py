@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from webapp.database import writing
 from webapp.models import Status, User
+from webapp.services import brakes
 from webapp.services.house import House
 from webapp.services.schedule import next_refresh_at
 from webapp.tiktok.errors import TikTokError
@@ -126,7 +127,7 @@ def _new_row(session: Session, client_key: str, open_id: str, now: datetime) -> 
         created_at=now,
         connected_at=now,
         scope="",
-        version=0,
+        version=brakes.last_deleted_version(session, client_key),
         refreshes=0,
         interrupted=False,
     )

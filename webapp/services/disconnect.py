@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from webapp.database import scrub, writing
 from webapp.models import BrowserSession, Status, User
-from webapp.services import schedule
+from webapp.services import brakes, schedule
 from webapp.services.claims import LEASE
 from webapp.services.house import House
 from webapp.services.vault import CannotOpen, HeldTokens
@@ -78,7 +78,7 @@ def finish(house: House, user: User) -> Outcome:
 def delete(house: House, user_id: int) -> Outcome:
     """Disconnect, then erase the row and every session; nothing of it is left in the file."""
     outcome = disconnect(house, user_id)
-    while not _erased(user_id):
+    while not _erased(house, user_id):
         # They connected again in between, so there is a new grant to revoke.
         outcome = disconnect(house, user_id)
     scrub()
@@ -86,12 +86,14 @@ def delete(house: House, user_id: int) -> Outcome:
     return outcome
 
 
-def _erased(user_id: int) -> bool:
+def _erased(house: House, user_id: int) -> bool:
     """Erase the row and its sessions; False if they connected again meanwhile."""
     with writing() as session:
         user = session.get(User, user_id, with_for_update=True)
         if user is not None and user.access_token and user.status != Status.REVOKING:
             return False
+        if user is not None:
+            brakes.keep_version(session, house, user.version)
         session.execute(delete_rows(BrowserSession).where(BrowserSession.user_id == user_id))
         session.execute(delete_rows(User).where(User.id == user_id))
     return True

@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column("open_code", sa.Text(), nullable=True),
         sa.Column("pace", sa.Double(), nullable=False),
         sa.Column("pace_at", UtcDateTime(), nullable=True),
+        sa.Column("last_deleted_version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("client_key", name="pk_brakes"),
     )
     op.create_table(
