@@ -59,6 +59,8 @@ def test_it_ends_with_1_and_the_reason_while_the_breaker_is_open(
     assert run.exit_code == 1
     assert "still due: TikTok does not accept this app (invalid_client)" in run.stderr
     assert {row(house, each).status for each in due} == {"active"}
+    again = command(make_app(REFRESH_RATE="1"), *ONCE)
+    assert (again.exit_code, again.stdout) == (1, "nothing done\n")
 
 
 def test_stopped_midway_it_ends_with_1_and_loses_nothing(

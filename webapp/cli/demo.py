@@ -32,7 +32,7 @@ OWN_APP = ("TIKTOK_CLIENT_KEY", "TIKTOK_CLIENT_KEY_FILE")
 REFUSED = 78
 SANDBOX_WITHIN = 20
 SCOPES = ("user.info.basic", "video.list")
-REAL = "It speaks to the real TikTok, with the app from your settings."
+REAL = "It speaks to the TikTok of your settings, with the app from your settings."
 _STORY = """
 TikTok is pretended here: a sandbox at {sandbox}, with made-up people.
 After "Continue with TikTok" pick one to sign in as:

@@ -51,8 +51,10 @@ def run(once: bool) -> None:
     counts = worker.tally.taken()
     log.info("worker_ended", **counts)
     if once:
-        click.echo(", ".join(f"{word} {count}" for word, count in counts.items()) or "nothing due")
-        _tell_left(at, stopped=bool(asked))
+        done = ", ".join(f"{word} {count}" for word, count in counts.items())
+        left = lateness.overdue(at, at.clock())
+        click.echo(done or ("nothing done" if left else "nothing due"))
+        _tell_left(at, left, stopped=bool(asked))
 
 
 def _in_context(app: Flask, worker: Worker, once: bool) -> None:
@@ -94,10 +96,9 @@ def _refuse_unfit(at: House) -> None:
         unfit("No worker may run here.", found)
 
 
-def _tell_left(at: House, *, stopped: bool) -> None:
+def _tell_left(at: House, left: int, *, stopped: bool) -> None:
     """End with 1 and the reason if connections that are due had to be left."""
     _refuse_unfit(at)
-    left = lateness.overdue(at, at.clock())
     held = keeping.open_brakes(at)
     if left and held is not None:
         not_done(f"{left} connections are still due: {held[0]}; {held[1]}")
