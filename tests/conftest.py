@@ -1,5 +1,7 @@
 """Brings the fixtures of `tests/fixtures/` to every test, and tells what could not run."""
 
+import os
+
 import pytest
 
 from tests.missing import told_once
@@ -10,6 +12,11 @@ pytest_plugins = (
     "tests.fixtures.pages",
     "tests.fixtures.served",
 )
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Run two tests a core at a time: most of them wait, for servers, leases and browsers."""
+    return 2 * (os.cpu_count() or 1)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

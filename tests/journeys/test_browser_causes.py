@@ -54,6 +54,7 @@ def test_every_cause_is_reached() -> None:
 @pytest.mark.rule(13)
 @pytest.mark.rule(14)
 @pytest.mark.rule(27)
+@pytest.mark.long
 @pytest.mark.parametrize("code", WAYS)
 def test_a_cause_has_its_page_and_leads_on(
     simple: Site, sandbox: Sandbox, page: Page, complaints: Complaints, code: str

@@ -16,10 +16,11 @@ from tests.keep.trouble import locked, out_of_reach
 from tests.keep.world import World
 from webapp import database
 from webapp.database import db
-from webapp.services import guarded, landing, rescue
+from webapp.services import guarded, landing, orphans, rescue
+from webapp.services.calling import attempt
 from webapp.services.claims import claim_due
 from webapp.services.landing import land
-from webapp.services.refresh import attempt, fresh
+from webapp.services.refresh import fresh
 from webapp.services.verdicts import Result
 from webapp.services.worker import Worker
 
@@ -190,7 +191,7 @@ def test_the_database_is_not_asked_about_a_late_answer_for_ever(
     def gone(*_: object) -> bool:
         raise IntegrityError("made up", {}, Exception("made up"))
 
-    monkeypatch.setattr(landing, "_is_connected", gone)
+    monkeypatch.setattr(orphans, "_is_connected", gone)
     assert landed(world, [result]) == [False]
     world.assert_in_step(living=1)
 

@@ -7,9 +7,10 @@ import pytest
 from tests.keep.world import World
 from tests.services.grants import given, join
 from webapp.services import claims
+from webapp.services.calling import attempt
 from webapp.services.claims import claim_due, claim_one
 from webapp.services.landing import land
-from webapp.services.refresh import attempt, fresh
+from webapp.services.refresh import fresh
 from webapp.services.worker import Worker
 
 pytestmark = pytest.mark.usefixtures("each_database")

@@ -9,7 +9,8 @@ from tests.keep.standins import PATIENCE, Held, Meanwhile, with_provider
 from tests.keep.world import World
 from tests.services.holding import assert_forgotten, rows
 from webapp.services import disconnect
-from webapp.services.worker import Worker, lag
+from webapp.services.lateness import lag
+from webapp.services.worker import Worker
 
 pytestmark = pytest.mark.usefixtures("each_database")
 

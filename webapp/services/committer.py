@@ -14,7 +14,7 @@ import structlog
 
 from webapp.services.house import House
 from webapp.services.landing import GROUP, land
-from webapp.services.pace import Tally
+from webapp.services.tally import Tally
 from webapp.services.verdicts import NotSent, Result
 from webapp.tokens import TokenSet
 

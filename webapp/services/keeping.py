@@ -12,8 +12,8 @@ from webapp.database import db, reading
 from webapp.models import Brakes, User
 from webapp.services import installation, rescue, reseal, status
 from webapp.services.house import House
+from webapp.services.lateness import lag
 from webapp.services.status import Fault
-from webapp.services.worker import lag
 
 #: So late is no pause and no burst: the worker is away, or cannot keep up.
 LATE = timedelta(minutes=5)

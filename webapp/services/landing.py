@@ -10,19 +10,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.exc import (
     DBAPIError,
     InterfaceError,
     OperationalError,
-    SQLAlchemyError,
     TimeoutError,
 )
 from sqlalchemy.orm import Session
 
-from webapp.database import reading, writing
-from webapp.models import Status, User
-from webapp.services import brakes, guarded, rescue, schedule, verdicts
+from webapp.database import writing
+from webapp.models import User
+from webapp.services import brakes, guarded, orphans, rescue, schedule, verdicts
 from webapp.services.brakes import Outcome
 from webapp.services.house import House
 from webapp.services.verdicts import Result
@@ -63,7 +62,7 @@ def _landed(house: House, results: Sequence[Result], end: float) -> list[bool]:
             continue
         for result, stored in zip(results, landed, strict=True):
             if not stored and isinstance(result.answer, TokenSet):
-                _came_late(house, result, result.answer)
+                orphans.give_back(house, result.claim.open_id, result.answer)
         return landed
 
 
@@ -172,32 +171,4 @@ def _rescue(house: House, results: Sequence[Result], error: Exception) -> bool:
     return True
 
 
-def _came_late(house: House, result: Result, tokens: TokenSet) -> None:
-    """Give an orphan back to TikTok if the grant was ended meanwhile, here or there.
-
-    Not if the person is connected: revoking ends the whole connection at TikTok.
-    """
-    open_id = result.claim.open_id
-    try:
-        kept = _is_connected(house, open_id)
-        log.info("refresh_came_late", open_id=open_id, kept=kept)
-        if not kept:
-            house.provider.revoke(tokens.access_token)
-    except (TikTokError, SQLAlchemyError) as failure:
-        log.warning("orphan_not_revoked", open_id=open_id, error=type(failure).__name__)
-
-
-def _is_connected(house: House, open_id: str) -> bool:
-    with reading() as session:
-        kept = session.scalar(
-            select(User.id)
-            .where(User.client_key == house.settings.tiktok_client_key)
-            .where(User.open_id == open_id, User.status.notin_(_ENDED))
-            # Wiped by TikTok's webhook: nobody holds the grant any more.
-            .where(User.access_token.is_not(None))
-        )
-    return kept is not None
-
-
-_ENDED = (Status.REVOKING, Status.REVOKED)
 _pause: Callable[[float], object] = threading.Event().wait

@@ -1,38 +1,6 @@
-"""How fast a worker may go and what it has done; reads no table."""
+"""How fast a worker may go; reads no table."""
 
-import threading
 import time
-from collections import Counter
-from dataclasses import dataclass, field
-
-
-@dataclass
-class Tally:
-    """What a worker has done since it began, by word."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def add(self, word: str) -> None:
-        """Count one more."""
-        with self.lock:
-            self.counts[word] += 1
-
-    def total(self) -> int:
-        """Return how many connections were dealt with."""
-        with self.lock:
-            return sum(self.counts.values())
-
-    def taken(self) -> dict[str, int]:
-        """Return the counts so far."""
-        with self.lock:
-            return dict(self.counts)
-
-    def since(self, before: dict[str, int]) -> dict[str, int]:
-        """Return what was done since `taken` returned `before`, without what was not."""
-        now = self.taken()
-        grown = {word: count - before.get(word, 0) for word, count in now.items()}
-        return {word: count for word, count in grown.items() if count}
 
 
 class Pace:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from webapp.database import reading, writing
+from webapp.database import reading
 from webapp.models import Status, User
-from webapp.services import brakes, installation, rescue, verdicts
+from webapp.services import brakes, installation, rescue
 from webapp.services.access import (
     Access,
     NotConnected,
@@ -23,12 +23,12 @@ from webapp.services.access import (
     is_good,
     note_use,
 )
-from webapp.services.claims import SEND_WITHIN, Claim, claim_one
+from webapp.services.calling import attempt, close_over
+from webapp.services.claims import Claim, claim_one
 from webapp.services.house import House
 from webapp.services.landing import land
 from webapp.services.vault import CannotOpen
-from webapp.services.verdicts import CannotOpenRow, NotSent, Result
-from webapp.tiktok.errors import TikTokError, WrongAccount
+from webapp.services.verdicts import NotSent, Result
 
 __all__ = [
     "Access",
@@ -36,8 +36,6 @@ __all__ = [
     "NotConnected",
     "Pending",
     "ReconnectRequired",
-    "attempt",
-    "close_over",
     "fresh",
 ]
 
@@ -73,42 +71,6 @@ def fresh(
         found = _best(house, user, min_ttl, rejected_version)
     note_use(user, house.clock())
     return found
-
-
-def attempt(house: House, claim: Claim) -> Result:
-    """Make the one call of a claim and return what came of it. Raises nothing, touches no row."""
-    now = house.clock()
-    try:
-        if now - claim.claimed_at > SEND_WITHIN:
-            raise NotSent
-        if claim.held is None or not claim.held.refresh_token:
-            raise CannotOpenRow
-        tokens = house.provider.refresh(claim.held.refresh_token)
-        if tokens.open_id not in (None, claim.open_id):
-            raise WrongAccount("other_open_id")
-        return Result(claim, tokens, house.clock())
-    except (TikTokError, NotSent, CannotOpenRow) as error:
-        return Result(claim, error, house.clock())
-    except Exception as error:  # noqa: BLE001  whatever breaks here must give the claim back
-        log.error("refresh_broke", open_id=claim.open_id, error=type(error).__name__)
-        return Result(claim, error, house.clock())
-
-
-def close_over(house: House, claim: Claim) -> bool:
-    """Mark a grant whose own end has passed, without a call (rule 39). False: it has not."""
-    now = house.clock()
-    if claim.refresh_expires_at is None or claim.refresh_expires_at > now:
-        return False
-    with writing() as session:
-        session.execute(
-            update(User)
-            .where(User.id == claim.user_id, User.claim == claim.name)
-            .where(User.version == claim.version)
-            .values(verdicts.grant_is_over(now))
-            .execution_options(synchronize_session=False)
-        )
-    log.warning("grant_over", open_id=claim.open_id)
-    return True
 
 
 def _row(house: House, open_id: str) -> User:

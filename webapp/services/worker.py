@@ -14,15 +14,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from webapp.database import reading
 from webapp.models import Status, User
 from webapp.services import brakes, disconnect, installation, rescue
+from webapp.services.calling import attempt, close_over
 from webapp.services.claims import Claim, claim_due
 from webapp.services.committer import Committer, Context
 from webapp.services.house import House
-from webapp.services.lateness import earliest, is_due, lag
-from webapp.services.pace import Pace, Tally
-from webapp.services.refresh import attempt, close_over
+from webapp.services.lateness import earliest, is_due
+from webapp.services.pace import Pace
+from webapp.services.tally import Diary, Tally
 from webapp.services.verdicts import NotSent, Result
-
-__all__ = ["Worker", "lag"]
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +29,6 @@ log = structlog.get_logger(__name__)
 WIDTH = 256
 #: The longest sleep between two looks at the table, in seconds.
 LOOK_EVERY = 1.0
-TELL_EVERY = 60.0
 BEAT_EVERY = 3600.0
 
 
@@ -47,9 +45,9 @@ class Worker:
         self._is_held_back = False
         self._lock = threading.Lock()
         self._pace = Pace(house.settings.refresh_rate)
-        self._told: dict[str, int] = {}
-        self._told_at = self._beat_at = time.monotonic()
+        self._beat_at = time.monotonic()
         self.tally = Tally()
+        self._diary = Diary(self.tally)
         self._committer = Committer(house, context, self.tally, self._free)
         #: Why it ended by itself; None: it did not.
         self.refused: installation.Mismatch | None = None
@@ -76,14 +74,15 @@ class Worker:
                         tell(self.tally)
                     if once and not claimed and self._is_done():
                         break
-                    self._keep_told()
+                    self._diary.keep(self._busy)
+                    self._beat()
                     if not claimed:
                         self._stop.wait(self._until_next())
         finally:
             self._committer.end()
             if tell is not None:
                 tell(self.tally)
-            self._log()
+            self._diary.write(self._busy)
 
     def _look(self, callers: ThreadPoolExecutor) -> int:
         """Claim what can be sent now and hand it to the callers; return how many."""
@@ -180,24 +179,13 @@ class Worker:
             return LOOK_EVERY
         return min(max((due - now).total_seconds(), self._pace.wait(), 0.01), LOOK_EVERY)
 
-    def _keep_told(self) -> None:
-        """Once a minute say what was done; once an hour note how far the database has come."""
+    def _beat(self) -> None:
+        """Once an hour note how far the database has come."""
         passed = time.monotonic()
-        if passed - self._told_at >= TELL_EVERY:
-            self._told_at = passed
-            self._log()
-        if passed - self._beat_at >= BEAT_EVERY:
-            self._beat_at = passed
-            try:
-                installation.beat(self._house)
-            except SQLAlchemyError as error:
-                log.warning("beat_failed", error=type(error).__name__)
-
-    def _log(self) -> None:
-        """Write one line of what was done since the last one; none if that is nothing."""
-        counts = self.tally.since(self._told)
-        if not counts:
+        if passed - self._beat_at < BEAT_EVERY:
             return
-        self._told = self.tally.taken()
-        with self._lock:
-            log.info("worked", **counts, under_way=self._busy)
+        self._beat_at = passed
+        try:
+            installation.beat(self._house)
+        except SQLAlchemyError as error:
+            log.warning("beat_failed", error=type(error).__name__)
