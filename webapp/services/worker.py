@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 WIDTH = 256
 #: The longest sleep between two looks at the table, in seconds.
 LOOK_EVERY = 1.0
+#: The same where somebody waits for the end: with `once`.
+LOOK_EVERY_ONCE = 0.05
 BEAT_EVERY = 3600.0
 
 
@@ -61,6 +63,7 @@ class Worker:
 
         Ends at once, with `refused` set, where the database does not belong to this installation.
         """
+        longest = LOOK_EVERY_ONCE if once else LOOK_EVERY
         self.refused = installation.fault(self._house)
         if self.refused is not None:
             return
@@ -77,7 +80,7 @@ class Worker:
                     self._diary.keep(self._busy)
                     self._beat()
                     if not claimed:
-                        self._stop.wait(self._until_next())
+                        self._stop.wait(min(self._until_next(), longest))
         finally:
             self._committer.end()
             if tell is not None:
