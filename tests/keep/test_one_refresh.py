@@ -102,6 +102,7 @@ def test_a_caller_that_was_slow_to_claim_takes_what_another_has_refreshed(
     world.assert_in_step(living=1)
 
 
+@pytest.mark.rule(33)
 def test_eight_workers_claim_two_hundred_due_rows_each_once(world: World) -> None:
     world.people(200)
     world.make_due()
@@ -128,6 +129,7 @@ def test_another_apps_people_are_left_alone(world: World) -> None:
     assert claim_due(world.house, 10, world.clock()) == []
 
 
+@pytest.mark.rule(33)
 def test_a_newer_version_is_not_claimed_for_an_older_one(world: World) -> None:
     user = world.row(world.person())
     now = world.clock()

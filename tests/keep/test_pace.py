@@ -51,6 +51,7 @@ def test_back_off_binds_callers_and_tells_them_when_to_come_back(world: World) -
     world.assert_in_step(living=1)
 
 
+@pytest.mark.rule(36)
 def test_a_person_who_presses_is_not_bound_by_the_back_off(world: World) -> None:
     open_id = world.person()
     world.make_due()
