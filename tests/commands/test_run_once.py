@@ -1,5 +1,6 @@
 """`flask tokens run --once`: refreshes all that is due, ends, and says if it had to leave some."""
 
+import json
 import os
 import pty
 import signal
@@ -98,6 +99,8 @@ def test_rescue_alone_stores_it_and_counts(house: House, sandbox: Sandbox, app: 
     assert is_what_tiktok_holds(house, sandbox, open_id)
     again = command(app, "tokens", "rescue")
     assert (again.exit_code, again.stdout) == (0, "0 stored, 0 no longer needed\n")
+    told = json.loads(command(app, "tokens", "rescue", "--json").stdout)
+    assert told == {"stored": 0, "outdated": 0, "unreadable": 0}
 
 
 def test_a_rescue_file_with_broken_lines_ends_with_1_and_costs_no_good_line(

@@ -1,18 +1,23 @@
 """`flask tokens reseal|rescue|adopt|copy`: rare work on all rows; decides nothing itself."""
 
+from dataclasses import asdict
+
 import click
 from flask.cli import with_appcontext
 
-from webapp.cli.asking import migrated_house, not_done, unfit
+from webapp.cli.asking import migrated_house, not_done, show_json, unfit
 from webapp.cli.progress import Progress
 from webapp.services import copying, doctor, installation, status
 from webapp.services import rescue as rescuing
 from webapp.services import reseal as sealing
 
+_json = click.option("--json", "as_json", is_flag=True, help="For scripts.")
+
 
 @click.command()
+@_json
 @with_appcontext
-def reseal() -> None:
+def reseal(as_json: bool) -> None:
     """Seal every stored token under the first of TOKEN_KEYS; can be ended and begun again."""
     at = migrated_house()
     rescuing.replay(at)
@@ -21,13 +26,17 @@ def reseal() -> None:
         for outcome in sealing.reseal(at):
             shown.at(outcome.done)
     done, closed = (outcome.done, outcome.closed) if outcome else (0, 0)
-    click.echo(f"{done} rows sealed anew")
+    left = sealing.remaining(at)
+    if as_json:
+        show_json({"resealed": done, "closed": closed, "left": left})
+    else:
+        click.echo(f"{done} rows sealed anew")
     if closed:
         not_done(
             f"{closed} rows were left as they are: no key in TOKEN_KEYS opens them. Put the key"
             " that sealed them back, after the new one, and run it again"
         )
-    if left := sealing.remaining(at):
+    if left:
         not_done(
             f"{left} rows were sealed under a former key meanwhile: start gunicorn and the worker"
             " anew with the present TOKEN_KEYS, then run it again"
@@ -35,11 +44,15 @@ def reseal() -> None:
 
 
 @click.command()
+@_json
 @with_appcontext
-def rescue() -> None:
+def rescue(as_json: bool) -> None:
     """Store answers of TikTok that the database did not take when they came."""
     replayed = rescuing.replay(migrated_house())
-    click.echo(f"{replayed.stored} stored, {replayed.outdated} no longer needed")
+    if as_json:
+        show_json(asdict(replayed))
+    else:
+        click.echo(f"{replayed.stored} stored, {replayed.outdated} no longer needed")
     if replayed.unreadable:
         not_done(f"{replayed.unreadable} lines could not be read, most likely of a full disk")
 
