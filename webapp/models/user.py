@@ -65,7 +65,8 @@ class User(Base):
     __tablename__ = "users"
     __table_args__ = (
         UniqueConstraint("client_key", "open_id", name="uq_users_client_key_open_id"),
-        Index("ix_users_next_at", "next_at"),
+        # The app first, since every look names it: by `next_at` alone, SQLite would sort all rows.
+        Index("ix_users_client_key_next_at", "client_key", "next_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

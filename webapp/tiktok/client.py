@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 from authlib.integrations.flask_client import FlaskOAuth2App, OAuth
 from authlib.integrations.requests_client import OAuth2Session
 from flask import Flask
-from requests import Response
+from requests import PreparedRequest, Request, Response
 from requests.structures import CaseInsensitiveDict
 
 from webapp.settings import Settings
@@ -32,9 +32,14 @@ class _Credentials(Protocol):
 class TikTokSession(OAuth2Session):  # type: ignore[misc]  # Authlib publishes no types
     """One conversation with TikTok: Authlib makes a new one for every call."""
 
-    def request(self, method: str, url: str, **options: object) -> Response:
+    def prepare_request(self, request: Request) -> PreparedRequest:
+        """Make what is sent of the request and our headers alone: no cookie, no netrc, no hook."""
+        request.headers = {**self.headers, **request.headers}
+        return request.prepare()
+
+    def send(self, request: PreparedRequest, **_options: object) -> Response:
         """Send, and never follow a redirect: it would carry the secret elsewhere (rule 21)."""
-        response: Response = super().request(method, url, **{**options, "allow_redirects": False})
+        response: Response = self.get_adapter(request.url).send(request)
         return response
 
     def create_authorization_url(

@@ -73,6 +73,7 @@ class Connection(HTTPConnection):
         """Bind what follows to a deadline, and open the connection if it is not."""
         self.deadline = deadline
         self.sent = False
+        self._held = b""
         if self.sock is None:
             self.connect()
 
@@ -97,10 +98,18 @@ class Connection(HTTPConnection):
         return not watch.poll(0)
 
     def send(self, data: object) -> None:
-        """Send within the deadline, and remember that something was sent."""
+        """Hold what http.client wants to send until the request is whole (`flush`)."""
+        self._held += cast(bytes, data)
+
+    def flush(self) -> None:
+        """Send all that is held within the deadline, and remember that something was sent.
+
+        Head and body in one piece: two would wake the peer twice, and under TLS be two records.
+        """
         self.sock.settimeout(self.deadline.left())
         self.sent = True
-        self.sock.sendall(cast(bytes, data))
+        self.sock.sendall(self._held)
+        self._held = b""
 
     def getresponse(self) -> HTTPResponse:
         """Return the answer's head; head and body are read within the deadline."""

@@ -103,6 +103,7 @@ class Transport(BaseAdapter):
         # Compressed answers are not asked for, so a small one cannot unfold into a huge one.
         headers = {**request.headers, "Accept-Encoding": "identity"}
         connection.request(str(request.method), request.path_url, request.body, headers)
+        connection.flush()
         with connection.getresponse() as head:
             body = head.read(self._answer_bytes + 1)
             if len(body) > self._answer_bytes:

@@ -21,6 +21,9 @@ def upgrade() -> None:
         "users",
         sa.Column("interrupted", sa.Boolean(), nullable=False, server_default=sa.false()),
     )
+    # Every look for what is due names the app; by times alone, SQLite would sort all its rows.
+    op.create_index("ix_users_client_key_next_at", "users", ["client_key", "next_at"])
+    op.drop_index("ix_users_next_at", "users")
     op.create_table(
         "service_keys",
         sa.Column("id", sa.Text(), nullable=False),
@@ -64,5 +67,7 @@ def downgrade() -> None:
     op.drop_table("installation")
     op.drop_table("brakes")
     op.drop_table("service_keys")
+    op.create_index("ix_users_next_at", "users", ["next_at"])
+    op.drop_index("ix_users_client_key_next_at", "users")
     for column in ("interrupted", "refused_at", "ended_at", "reason"):
         op.drop_column("users", column)
