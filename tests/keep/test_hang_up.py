@@ -13,7 +13,7 @@ from tests.servers import Gunicorn
 from tests.walk import connect
 from webapp.services import service_keys
 
-pytestmark = pytest.mark.usefixtures("each_database")
+pytestmark = [pytest.mark.usefixtures("each_database"), pytest.mark.long]
 
 #: Seconds for which whoever asks waits, and in which TikTok, having rotated, does not answer.
 WAITS, SILENCE = 0.3, 0.9

@@ -11,7 +11,9 @@ from webapp.services.calling import attempt
 from webapp.services.claims import claim_due, claim_one
 from webapp.services.landing import land
 from webapp.services.refresh import fresh
+from webapp.services.verdicts import Result
 from webapp.services.worker import Worker
+from webapp.tiktok.errors import ConnectAgain, TryLater
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
@@ -72,6 +74,27 @@ def test_both_in_one_group_do_no_harm(world: World) -> None:
     assert loser is not None
     land(world.house, [attempt(world.house, loser), won])
     world.assert_in_step(spent=1, living=1)
+
+
+@pytest.mark.rule(33, 34)
+@pytest.mark.parametrize("code", ["timeout", "invalid_grant"])
+def test_a_failure_from_under_a_lease_that_was_passed_on_is_not_written(
+    world: World, code: str
+) -> None:
+    """It would take the claim away from whoever calls TikTok now, and let a third one in."""
+    open_id = world.person()
+    world.make_due(expired=True)
+    first, *_none = claim_due(world.house, 1, world.clock())
+    world.clock.advance(claims.LEASE)
+    second = claim_one(world.house, first.user_id, world.clock())
+    assert second is not None
+    error = TryLater(code, outcome_unknown=True) if code == "timeout" else ConnectAgain(code)
+    land(world.house, [Result(first, error, world.clock())])
+    user = world.row(open_id)
+    assert (user.claim, user.status, user.failures) == (second.name, "active", 0)
+    assert user.refused_at is None
+    assert land(world.house, [attempt(world.house, second)]) == [True]
+    world.assert_in_step(living=1)
 
 
 @pytest.mark.rule(33)

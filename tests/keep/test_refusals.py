@@ -28,7 +28,7 @@ def test_one_spurious_refusal_ends_nothing(world: World) -> None:
 
 @pytest.mark.rule(34)
 def test_a_second_refusal_a_minute_later_needs_the_person_and_is_never_tried_again(
-    world: World,
+    world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     open_id = world.person()
     world.sandbox.deauthorize("mara")
@@ -44,6 +44,7 @@ def test_a_second_refusal_a_minute_later_needs_the_person_and_is_never_tried_aga
     with pytest.raises(ReconnectRequired):
         fresh(world.house, open_id, pressed=True)
     assert world.calls() == 2
+    assert caplog.text.count("needs_person") == 1, "it is told once"
 
 
 @pytest.mark.rule(34)
