@@ -18,6 +18,7 @@ blueprint = Blueprint("consents", __name__)
 NAME = re.compile(r"[a-z0-9_.\-]{1,40}")
 DISCONNECTED_IN_TIKTOK = 1
 LONGEST_WAIT = 30.0  # seconds
+LARGEST_CROWD = 100_000
 
 
 @blueprint.get("/people")
@@ -44,6 +45,18 @@ def grant() -> Response:
     """Let a person consent without the dance; returns the whole token answer."""
     name, granted = person_named(wished()), scopes_wished(scopes.BASIC)
     return jsonify(desk().books.open_grant(name, granted))
+
+
+@blueprint.post("/crowd")
+def crowd() -> Response:
+    """Let many made-up people (p00000, p00001 …) consent at once; returns their token answers."""
+    count, granted = wished().get("count"), scopes_wished(scopes.BASIC)
+    if type(count) is not int or not 0 < count <= LARGEST_CROWD:
+        raise ValueError(f"count must be a whole number, 1 to {LARGEST_CROWD}")
+    books = desk().books
+    for name in (names := [f"p{number:05}" for number in range(count)]):
+        books.add_person(books.person(name) or Person(name, name.title()))
+    return jsonify({"grants": [books.open_grant(name, granted) for name in names]})
 
 
 @blueprint.post("/narrow")

@@ -127,6 +127,7 @@ class TestServing:
         named = [line for line in unix.splitlines()[1:] if len(line.split()) > 7]
         assert not [line for line in named if f"socket:[{line.split()[6]}]" in held]
 
+    @pytest.mark.long
     def test_a_visitor_is_who_the_proxy_says_only_behind_one(self, serve: Serve) -> None:
         server = serve(PROXY_HOPS="1")
         server.get("/healthz", headers={"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Host": "evil"})
@@ -212,12 +213,16 @@ class TestTrial:
         assert "cannot be used" in process.output()
         assert len(process.output().splitlines()) == 1
 
-    @pytest.mark.parametrize("port", ["eighty", "0", "70000", "-1"])
+    @pytest.mark.parametrize(
+        "port",
+        ["eighty", "0", *(pytest.param(n, marks=pytest.mark.long) for n in ("70000", "-1"))],
+    )
     def test_a_port_that_is_none_is_one_message(self, tmp_path: Path, port: str) -> None:
         process = trial(tmp_path, {"PORT": port})
         assert process.wait() == 1
         assert process.output().startswith("PORT is not a number")
 
+    @pytest.mark.long
     def test_an_app_of_ones_own_is_checked_like_in_production(
         self, tmp_path: Path, port: int
     ) -> None:
@@ -226,6 +231,7 @@ class TestTrial:
         assert "TIKTOK_CLIENT_SECRET – is not set" in process.output()
         assert "Traceback" not in process.output()
 
+    @pytest.mark.long
     def test_an_app_of_ones_own_is_served(
         self, tmp_path: Path, env: dict[str, str], migrated: str
     ) -> None:

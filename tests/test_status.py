@@ -114,7 +114,7 @@ def test_a_database_with_a_table_missing_is_told(probe: Watched) -> None:
 def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     (tmp_path / "app.db").write_text("made up, and no database" * 100, encoding="utf-8")
     made = watched(f"sqlite:///{tmp_path / 'app.db'}")
-    assert made.ready() == ["DATABASE_URL: the database does not answer (DatabaseError)"]
+    assert made.ready() == ["DATABASE_URL: the database cannot be read (DatabaseError)"]
     dispose(made.app)
 
 

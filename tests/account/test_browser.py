@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.servers import Gunicorn, Sandbox
 from tests.webhooks.served import deliveries
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 
 def connect(page: Page, server: Gunicorn) -> None:

@@ -49,6 +49,16 @@ def test_the_examples_can_be_run_and_take_the_key_from_the_environment(app: Flas
             assert "os.environ['COATCHECK_KEY']" in samples["Python"]
 
 
+@pytest.mark.parametrize(
+    ("open_id", "asked"), [("-0001_mine", "-0001_mine"), ("x; reboot", "-000Kx9vQ2mJ7c1")]
+)
+def test_whoever_is_signed_in_can_run_the_examples_as_they_stand(open_id: str, asked: str) -> None:
+    for call in api_document.calls("https://tickets.example", open_id)[:2]:
+        for sample in call.samples:
+            assert f"https://tickets.example/api/v1/tokens/{asked}" in sample["source"]
+            assert "reboot" not in sample["source"]
+
+
 def test_no_real_key_is_shown(page: Reading) -> None:
     assert not re.search(r"cck_|act\.[A-Za-z0-9]", unescape(page.html))
 

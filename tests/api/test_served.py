@@ -75,6 +75,7 @@ def hold_the_log(server: Gunicorn, key: str, sandbox: Sandbox, given: list[Any])
     assert sandbox.client_secret not in log
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("each_database")
 def test_a_caller_that_hangs_up_in_mid_refresh_costs_nobody_the_grant(
     serve: Serve, sandbox: Sandbox, key: str, connect: Connect

@@ -24,6 +24,7 @@ def empty(postgres_server: databases.Postgres) -> Iterator[str]:
     postgres_server.drop(url)
 
 
+@pytest.mark.long
 @pytest.mark.postgres
 def test_the_readmes_steps_move_an_installation(
     house: House, sandbox: Sandbox, env: Mapping[str, str], empty: str, serve: Serve

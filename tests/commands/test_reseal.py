@@ -134,6 +134,7 @@ def test_rows_under_a_key_that_is_gone_are_counted_for_the_doctor(
     assert sealing.closed(house) == 0
 
 
+@pytest.mark.long
 def test_killed_midway_it_goes_on_where_it_was(
     house: House, env: Mapping[str, str], rotated: House, keys: str, tmp_path: Path
 ) -> None:

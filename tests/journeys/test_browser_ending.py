@@ -10,7 +10,7 @@ from tests.journeys import pages
 from tests.journeys.sites import Site
 from tests.servers import Sandbox
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 
 def disconnect(page: Page) -> None:

@@ -15,7 +15,7 @@ from tests import browser as browsers
 from tests.journeys import pages
 from tests.journeys.sites import Site
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 PRIVATE = ("Mara Lindqvist", "Your account", "ct_")
 
@@ -92,7 +92,6 @@ def test_back_after_a_sign_out_elsewhere_shows_nothing_private(
     shows_nothing_private(page)
 
 
-@pytest.mark.long
 def test_without_our_script_this_browser_would_show_it(
     simple: Site, open_page: Callable[..., Page], complaints: browsers.Complaints
 ) -> None:

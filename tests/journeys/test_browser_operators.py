@@ -9,7 +9,7 @@ from tests.browser import Complaints
 from tests.journeys import pages
 from tests.journeys.sites import Site
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 
 def name_operator(site: Site, name: str) -> None:

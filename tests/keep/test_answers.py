@@ -1,5 +1,7 @@
 """The body first, the status second: what each kind of answer does to the row it is for."""
 
+import socket
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -40,6 +42,9 @@ LOST: list[tuple[str, dict[str, Any]]] = [
     ("big", {}),
     ("big", {"chunked": True}),
     ("html", {"after": True}),
+]
+#: The same, each only told by the deadline of a call.
+LATE: list[tuple[str, dict[str, Any]]] = [
     ("slow", {"interval": 0.4}),
     ("dribble_headers", {"interval": 0.4}),
     ("timeout", {"after": True}),
@@ -48,8 +53,8 @@ LOST: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.fixture
 def hasty(world: World, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> World:
-    """The world with a deadline of one second for calls to TikTok."""
-    monkeypatch.setattr("webapp.tiktok.provider.Transport", partial(Transport, seconds=1.0))
+    """The same world, where a call to TikTok is given up soon."""
+    monkeypatch.setattr("webapp.tiktok.provider.Transport", partial(Transport, seconds=0.4))
     app = make_app()
     return World(app, house_of(app), world.sandbox, world.clock)
 
@@ -85,42 +90,86 @@ def test_a_passing_trouble_is_retried_and_costs_nothing(world: World) -> None:
 
 
 @pytest.mark.rule(27)
-def test_an_answer_that_was_lost_is_told_as_interrupted(hasty: World) -> None:
-    people = hasty.people(len(LOST))
-    for open_id, (kind, options) in zip(people, LOST, strict=True):
-        answered(hasty, open_id, kind, **options)
-        user = hasty.row(open_id)
-        assert (user.status, user.interrupted, user.refused_at) == ("failing", True, None), kind
+def test_an_answer_that_was_lost_is_told_as_interrupted(world: World, hasty: World) -> None:
+    people = world.people(len(LOST) + len(LATE))
+    for open_id, (kind, options) in zip(people, LOST, strict=False):
+        answered(world, open_id, kind, **options)
+        assert are_told_as_interrupted(world, [open_id]), kind
+    # All at once, because each takes as long as a call may.
+    for open_id, (kind, options) in zip(people[len(LOST) :], LATE, strict=True):
+        world.change(open_id, next_at=world.clock())
+        world.sandbox.faults("token", kind, grant_type="refresh_token", times=1, **options)
+    assert hasty.work() == len(LATE)
+    assert are_told_as_interrupted(world, people)
     for _refused in range(2):
-        hasty.clock.advance(seconds=61)
-        assert hasty.work() == len(LOST)
+        world.clock.advance(seconds=61)
+        assert world.work() == len(people)
     for open_id in people:
         with pytest.raises(ReconnectRequired) as told:
-            fresh(hasty.house, open_id)
+            fresh(world.house, open_id)
         assert told.value.reason == "interrupted"
-    hasty.assert_in_step(spent=2 * len(LOST), living=0)
+    world.assert_in_step(spent=2 * len(people), living=0)
+
+
+def are_told_as_interrupted(world: World, people: list[str]) -> bool:
+    """Tell whether these are tried again, and known to have lost an answer."""
+    found = [world.row(open_id) for open_id in people]
+    marks = {(user.status, user.interrupted, user.refused_at) for user in found}
+    return marks == {("failing", True, None)}
 
 
 @pytest.mark.rule(27, 28)
-def test_a_silent_tiktok_that_did_nothing_is_asked_again_at_once(hasty: World) -> None:
-    open_id = hasty.person()
-    hasty.make_due()
-    hasty.sandbox.faults("token", "timeout", grant_type="refresh_token", times=1)
-    hasty.work()
-    assert 2 <= seconds(hasty.row(open_id).next_at, hasty.clock()) <= 5
-    hasty.wait_until_due(open_id)
-    hasty.work()
-    hasty.assert_in_step(living=1)
-
-
-@pytest.mark.rule(28)
-def test_no_connection_at_all_is_no_interruption(world: World, make_app: MakeApp) -> None:
+def test_a_silent_tiktok_that_did_nothing_is_asked_again_at_once(
+    world: World, hasty: World
+) -> None:
     open_id = world.person()
     world.make_due()
-    away = house_of(make_app(TIKTOK_API_URL="http://127.0.0.1:9/v2/"))
-    world.work(away)
+    world.sandbox.faults("token", "timeout", grant_type="refresh_token", times=1)
+    hasty.work()
+    assert 2 <= seconds(world.row(open_id).next_at, world.clock()) <= 5
+    world.wait_until_due(open_id)
+    world.work()
+    world.assert_in_step(living=1)
+
+
+def refused(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return an address where nobody listens."""
+    return "http://127.0.0.1:9/v2/"
+
+
+def unknown(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return an address whose name nobody knows."""
+
+    def nowhere(*_where: object, **_how: object) -> list[object]:
+        raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nowhere)
+    return "https://nowhere.invalid/v2/"
+
+
+@pytest.mark.rule(27, 28, 36)
+@pytest.mark.parametrize("fault", [refused, unknown, "tls"])
+def test_no_connection_at_all_is_no_interruption(
+    world: World,
+    make_app: MakeApp,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: str | Callable[[pytest.MonkeyPatch], str],
+) -> None:
+    """Nobody listens, the name is unknown, or who listens speaks no TLS: nothing was sent."""
+    open_id = world.person()
+    world.make_due()
+    spoken = world.sandbox.url.replace("http:", "https:") + "/v2/"
+    with monkeypatch.context() as patched:
+        url = spoken if isinstance(fault, str) else fault(patched)
+        away = house_of(make_app(TIKTOK_API_URL=url))
+        world.work(away)
     user = world.row(open_id)
     assert (user.status, user.failures, user.interrupted) == ("failing", 1, False)
+    assert (user.last_error, user.version) == ("no_connection", 1)
+    assert 30 <= seconds(user.next_at, world.clock()) <= 60
+    world.assert_in_step(living=1)
+    world.wait_until_due(open_id)
+    assert world.work() == 1
     world.assert_in_step(living=1)
 
 

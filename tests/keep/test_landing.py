@@ -22,7 +22,6 @@ from webapp.services.claims import claim_due
 from webapp.services.landing import land
 from webapp.services.refresh import fresh
 from webapp.services.verdicts import Result
-from webapp.services.worker import Worker
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
@@ -59,39 +58,6 @@ def test_a_locked_database_is_waited_for(world: World, monkeypatch: pytest.Monke
         assert landing_now.result(PATIENCE) == [True] * 20
     assert not world.house.rescue_file.exists()
     world.assert_in_step(living=20)
-
-
-@pytest.mark.long
-@pytest.mark.rule(32)
-def test_a_database_locked_for_25_seconds_at_commit_costs_nothing(world: World) -> None:
-    world.people(64)
-    world.make_due()
-    answered, is_locked = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        answered.set()
-        assert is_locked.wait(PATIENCE)
-
-    house = with_provider(world.house, Meanwhile(world.house.provider, after=hold))
-    worker = Worker(house, world.app.app_context)
-
-    def work() -> None:
-        with world.app.app_context():
-            worker.run(once=True)
-
-    with ThreadPoolExecutor(1) as pool:
-        working = pool.submit(work)
-        assert answered.wait(PATIENCE)
-        with locked(world.house):
-            is_locked.set()
-            began = monotonic()
-            threading.Event().wait(25)
-            assert not working.done()
-        working.result(PATIENCE)
-    assert monotonic() - began >= 25
-    assert worker.tally.taken()["refreshed"] == 64
-    assert not world.house.rescue_file.exists()
-    world.assert_in_step(living=64)
 
 
 @on_postgresql
@@ -136,6 +102,7 @@ def test_a_connection_that_is_cut_after_the_commit_costs_nothing(
     world.assert_in_step(living=10)
 
 
+@pytest.mark.rule(32)
 def test_one_answer_that_cannot_be_written_holds_no_other_back(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +125,7 @@ def test_one_answer_that_cannot_be_written_holds_no_other_back(
     world.assert_in_step(living=10)
 
 
+@pytest.mark.rule(32)
 def test_where_neither_database_nor_disk_takes_an_answer_it_is_held(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,6 +74,7 @@ def test_both_in_one_group_do_no_harm(world: World) -> None:
     world.assert_in_step(spent=1, living=1)
 
 
+@pytest.mark.rule(33)
 def test_a_claim_left_behind_by_a_crash_ends_with_its_lease(world: World) -> None:
     open_id = world.person()
     world.make_due(expired=True)
@@ -87,6 +88,7 @@ def test_a_claim_left_behind_by_a_crash_ends_with_its_lease(world: World) -> Non
     world.assert_in_step(living=1)
 
 
+@pytest.mark.rule(33)
 def test_a_claim_that_is_too_old_is_not_sent(world: World) -> None:
     open_id = world.person()
     world.make_due(expired=True)
@@ -100,6 +102,7 @@ def test_a_claim_that_is_too_old_is_not_sent(world: World) -> None:
     world.assert_in_step(living=1)
 
 
+@pytest.mark.rule(33)
 def test_clocks_forty_five_seconds_apart_do_not_take_a_claim_from_each_other(world: World) -> None:
     """The other host sees the lease run out while the call may still last: 45 + 10 < 60."""
     world.person()

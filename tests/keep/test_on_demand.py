@@ -40,6 +40,7 @@ def test_asking_for_more_than_half_of_a_life_is_no_refresh_every_time(world: Wor
     assert world.calls() == 0
 
 
+@pytest.mark.rule(33)
 def test_a_token_that_tiktok_rejected_is_refreshed_once_for_all_who_say_so(world: World) -> None:
     open_id = world.person()
     given = [fresh(world.house, open_id, rejected_version=1) for _caller in range(3)]

@@ -5,7 +5,7 @@ import pytest
 from tests.keep.standins import Answering, with_provider
 from tests.keep.world import World, seconds
 from tests.services.holding import rows
-from webapp.services import brakes
+from webapp.services import brakes, pace
 from webapp.services.refresh import Pending, fresh
 from webapp.tiktok.errors import TryLater
 
@@ -16,13 +16,13 @@ pytestmark = pytest.mark.usefixtures("each_database")
 def test_the_pace_halves_on_429_and_recovers_by_a_tenth_a_minute(world: World) -> None:
     world.person()
     throttled = with_provider(world.house, Answering(TryLater("x", status=429, retry_after=1)))
-    for pace in (0.5, 0.25):
+    for part in (0.5, 0.25):
         world.make_due()
         world.work(throttled)
-        assert brakes.pace(world.brakes(), world.clock()) == pytest.approx(pace)
-    for pace in (0.35, 0.45):
+        assert brakes.pace(world.brakes(), world.clock()) == pytest.approx(part)
+    for part in (0.35, 0.45):
         world.clock.advance(minutes=1)
-        assert brakes.pace(world.brakes(), world.clock()) == pytest.approx(pace)
+        assert brakes.pace(world.brakes(), world.clock()) == pytest.approx(part)
     world.clock.advance(minutes=6)
     assert brakes.pace(world.brakes(), world.clock()) == 1.0
     for _many in range(20):
@@ -51,6 +51,7 @@ def test_back_off_binds_callers_and_tells_them_when_to_come_back(world: World) -
     world.assert_in_step(living=1)
 
 
+@pytest.mark.rule(36)
 def test_a_person_who_presses_is_not_bound_by_the_back_off(world: World) -> None:
     open_id = world.person()
     world.make_due()
@@ -58,3 +59,26 @@ def test_a_person_who_presses_is_not_bound_by_the_back_off(world: World) -> None
     world.work()
     assert fresh(world.house, open_id, pressed=True).version == 2
     world.assert_in_step(living=1)
+
+
+@pytest.mark.parametrize("part", [1.0, 0.5])
+def test_the_bucket_gives_the_rate_exactly_whenever_it_is_asked(
+    monkeypatch: pytest.MonkeyPatch, part: float
+) -> None:
+    at = 1_000.0
+    monkeypatch.setattr(pace.time, "monotonic", lambda: at)
+    bucket = pace.Pace(20)
+    given = 0
+    for _look in range(600):
+        at += 0.1
+        given += (count := bucket.allowance(part))
+        bucket.spend(count)
+    assert given == pytest.approx(60 * 20 * part, abs=1)
+    at += 3_600
+    assert bucket.allowance(part) == 20 * part, "an hour of sleep is worth one second"
+
+
+def test_a_rate_below_one_a_second_comes_to_its_turn() -> None:
+    bucket = pace.Pace(0.5)
+    assert bucket.allowance(1.0) == 0
+    assert 0 < bucket.wait() <= 2

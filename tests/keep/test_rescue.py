@@ -18,7 +18,7 @@ from webapp.services.verdicts import Result
 from webapp.services.worker import Worker
 from webapp.tokens import TokenSet
 
-pytestmark = pytest.mark.usefixtures("each_database")
+pytestmark = [pytest.mark.usefixtures("each_database"), pytest.mark.rule(32)]
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ def run(world: World, worker: Worker, *, once: bool = True) -> None:
         worker.run(once=once)
 
 
+@pytest.mark.rule(33)
 def test_two_hundred_due_rows_are_refreshed_each_once_by_three_workers(world: World) -> None:
     world.people(200)
     world.make_due(expired=True)
@@ -35,6 +36,7 @@ def test_two_hundred_due_rows_are_refreshed_each_once_by_three_workers(world: Wo
     world.assert_in_step(living=200)
 
 
+@pytest.mark.rule(32)
 def test_a_worker_that_is_stopped_brings_home_what_is_under_way_and_claims_no_more(
     world: World,
 ) -> None:

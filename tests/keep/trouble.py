@@ -19,13 +19,16 @@ SHORT_MS = 100
 
 
 @contextmanager
-def locked(house: House) -> Iterator[None]:
-    """Let another connection hold the lock that every commit of a refresh needs."""
+def locked(house: House, *, wholly: bool = False) -> Iterator[None]:
+    """Let another connection hold the lock that every commit of a refresh needs.
+
+    `wholly`: the strongest there is, which on PostgreSQL keeps readers out, too.
+    """
     url = make_url(house.settings.database_url)
     if url.get_backend_name() == "sqlite":
         other = sqlite3.connect(str(url.database), isolation_level=None, check_same_thread=False)
         other.execute("PRAGMA busy_timeout=10000")
-        other.execute("BEGIN IMMEDIATE")
+        other.execute("BEGIN EXCLUSIVE" if wholly else "BEGIN IMMEDIATE")
         try:
             yield
         finally:
@@ -34,7 +37,8 @@ def locked(house: House) -> Iterator[None]:
         return
     plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain) as connection:
-        connection.execute("LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE")
+        mode = "ACCESS EXCLUSIVE" if wholly else "SHARE ROW EXCLUSIVE"
+        connection.execute(f"LOCK TABLE users IN {mode} MODE")
         yield
         connection.rollback()
 

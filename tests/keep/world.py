@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 
 from tests.movable import MovableClock
 from tests.servers import Sandbox
-from tests.services.grants import given, join
+from tests.services.grants import given, given_to_many, join
 from tests.services.holding import opened, rows, sha256
 from webapp.database import reading, writing
 from webapp.models import Brakes, Status, User
@@ -45,13 +45,7 @@ class World:
         """Connect so many made-up people, in one transaction; return their open_ids."""
         now = self.house.clock()
 
-        def consent(number: int) -> Any:
-            name = f"p{number:05}"
-            self.sandbox.control("people", name=name)
-            return given(self.sandbox, now, name)
-
-        with ThreadPoolExecutor(8) as pool:
-            grants = list(pool.map(consent, range(count)))
+        grants = given_to_many(self.sandbox, now, count)
         with writing() as session:
             for number, tokens in enumerate(grants):
                 user = User(

@@ -72,6 +72,7 @@ def test_an_interrupted_step_leaves_the_former_revision(
     assert now == was
 
 
+@pytest.mark.long
 def test_a_killed_upgrade_leaves_nothing_and_can_be_run_again(
     migrator: Migrator, database_url: str, tmp_path: Path
 ) -> None:
@@ -83,6 +84,7 @@ def test_a_killed_upgrade_leaves_nothing_and_can_be_run_again(
     assert revision_of(migrator.engine) == REVISIONS[-1]
 
 
+@pytest.mark.long
 def test_four_processes_that_upgrade_at_once_all_end_well(
     migrator: Migrator, database_url: str, tmp_path: Path
 ) -> None:

@@ -40,6 +40,16 @@ def test_a_grant_without_the_dance_is_whole_and_works(sandbox: Caller) -> None:
     assert sandbox.control("grants", person="jo")["scope"] == "user.info.basic"
 
 
+def test_a_crowd_consents_at_once_and_each_grant_works(sandbox: Caller) -> None:
+    grants = sandbox.control("crowd", count=12)["grants"]
+    assert len({grant["open_id"] for grant in grants}) == 12
+    held = sandbox.look("books")["grants"]
+    for grant in grants:
+        assert held[grant["open_id"]]["refresh_token_sha256"] == sha256(grant["refresh_token"])
+        assert grant["scope"] == "user.info.basic"
+    assert held[grants[11]["open_id"]]["person"] == "p00011"
+
+
 def test_the_books_hold_hashes_of_what_lives(sandbox: Caller) -> None:
     first = sandbox.sign_in("mara")
     second = sandbox.refresh(first["refresh_token"]).json()
@@ -92,6 +102,9 @@ def test_people_can_be_added_and_changed(sandbox: Caller) -> None:
         ("people", {"name": "kim", "display_name": "\ud800"}),
         ("people", {"name": "kim", "follower_count": "3"}),
         ("grants", {"person": "nobody"}),
+        ("crowd", {}),
+        ("crowd", {"count": 0}),
+        ("crowd", {"count": "10"}),
         ("grants", {"person": "jo", "scopes": ["nonsense"]}),
         ("lifetimes", {"expires": 1}),
         ("lifetimes", {"expires_in": -1}),

@@ -1,6 +1,7 @@
 """Grants for tests of the services: made up on the spot, or given by the sandbox."""
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,7 +29,16 @@ def made_up(now: datetime, open_id: str = "made-up-person", **changes: Any) -> T
 
 def given(sandbox: Sandbox, now: datetime, person: str = "mara") -> TokenSet:
     """Let a person consent at the sandbox; return the token answer that TikTok gave."""
-    answer = sandbox.control("grants", person=person, scopes=[BASIC])
+    return _read(sandbox.control("grants", person=person, scopes=[BASIC]), now)
+
+
+def given_to_many(sandbox: Sandbox, now: datetime, count: int) -> list[TokenSet]:
+    """Let so many made-up people consent at the sandbox; return the token answers."""
+    answers = sandbox.control("crowd", count=count, scopes=[BASIC])["grants"] if count else []
+    return [_read(answer, now) for answer in answers]
+
+
+def _read(answer: Mapping[str, Any], now: datetime) -> TokenSet:
     return TokenSet(
         access_token=answer["access_token"],
         refresh_token=answer["refresh_token"],

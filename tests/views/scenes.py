@@ -89,6 +89,8 @@ class Row:
     last_error: str | None = None
     reason: str | None = None
     next_at: datetime | None = NOW + timedelta(minutes=35)
+    grant_ending: bool = False
+    failures: int = 0
 
 
 BASIC = Scope(
@@ -116,11 +118,14 @@ NAMELESS = Person(display_name=None)
 ROWS = [
     Row("Mara Lindqvist", "fresh"),
     Row("Tomás Ferreira", "due", refreshed_at=None),
-    Row("Oluwaseun Adeyemi-Brightwater", "failing", last_error="temporarily_unavailable"),
+    Row(
+        "Oluwaseun Adeyemi-Brightwater", "failing", last_error="temporarily_unavailable", failures=3
+    ),
     Row("Jo", "expired", access_expires_at=NOW - timedelta(hours=3)),
     Row("愛子", "reconnect", last_error="invalid_grant", reason="refused", next_at=None),
     Row(None, "revoked", "-0", None, None, (), 0, 3, None, None, None, None, None),
     Row("Aiko", "refreshing"),
+    Row("Noor", "fresh", refresh_expires_at=NOW + timedelta(days=9), grant_ending=True),
     Row("Ben", "revoking"),
 ]
 

@@ -5,10 +5,12 @@ import json
 import re
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import update
 from werkzeug.test import TestResponse
 
 from tests.fixtures.app import MakeApp
@@ -17,6 +19,7 @@ from tests.views.connections import connection, house_of, sign_in
 from tests.views.reading import Reading
 from webapp.database import writing
 from webapp.models import Health, User
+from webapp.views.present import day
 
 PUBLIC = ("/", "/connect", "/privacy", "/terms", "/cookies")
 PRIVATE = (
@@ -113,6 +116,21 @@ def test_operators_see_every_state_of_health(app: Flask, client: FlaskClient) ->
         assert row.open_id in reading.text
     words = {e.text for e in reading.elements if "tag" in e.classes}
     assert len(words) == len(Health)
+
+
+def test_operators_see_who_needs_them_soon_and_no_date_that_no_longer_holds(
+    app: Flask, client: FlaskClient
+) -> None:
+    now = app.extensions["coatcheck"].clock()
+    soon, over = now + timedelta(days=9), now + timedelta(days=150)
+    rows = [connection(app, 1, Health.FAILING), connection(app, 2, Health.RECONNECT)]
+    operator(app, client, rows[0])
+    with app.app_context(), writing() as session:
+        session.execute(update(User).where(User.id == rows[0].id).values(refresh_expires_at=soon))
+    reading = judge(client.get("/operators/tokens"), "/operators/tokens")
+    assert {day(soon)} < {e.text for e in reading.all("span") if "warn" in e.classes}
+    assert "3 tries" in reading.text
+    assert day(over) not in reading.text
 
 
 class TestPaging:

@@ -31,6 +31,8 @@ class Row:
     asked_count: int
     refreshed_at: datetime | None
     fingerprint: str | None
+    #: Refreshes that failed since the last one that did not.
+    failures: int
     last_error: str | None
     #: Why the person must come back; None while all is well.
     reason: str | None
@@ -153,6 +155,7 @@ def _row(house: House, user: User, now: datetime) -> Row:
         asked_count=len(user.asked),
         refreshed_at=user.refreshed_at,
         fingerprint=house.vault.fingerprint(user),
+        failures=user.failures,
         last_error=user.last_error,
         reason=user.ended(now)[0],
         next_at=user.next_at,

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection, Engine, column, inspect, select, table
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from webapp.database import db, reading
 from webapp.files import sqlite_path
@@ -38,14 +37,16 @@ def database_fault(engine: Engine | None = None) -> Fault | None:
         return Fault("DATABASE_URL", "there is no database yet", "flask db upgrade")
     try:
         with engine.connect() as connection:
-            heads = set(MigrationContext.configure(connection).get_current_heads())
+            heads = _heads(connection)
     except SQLAlchemyError as error:
         # The class alone: a driver's own words may hold the address with its password.
-        return Fault(
-            "DATABASE_URL",
-            f"the database does not answer ({type(error).__name__})",
-            "start the database server, or correct DATABASE_URL",
-        )
+        name = type(error).__name__
+        if path is not None and not isinstance(error, OperationalError):
+            cause, mend = "cannot be read", "restore the file whole, from a backup"
+        else:
+            cause, mend = "does not answer", "start the database server"
+        cause = f"the database {cause} ({name})"
+        return Fault("DATABASE_URL", cause, f"{mend}, or correct DATABASE_URL")
     if heads != set(_scripts().get_heads()):
         cause = "the database is not at the newest migration"
         return Fault("DATABASE_URL", cause, "flask db upgrade")
@@ -76,6 +77,15 @@ def faults(house: House) -> list[Fault]:
     """Return everything that keeps this installation from serving."""
     fault = database_fault() or keys_fault(house)
     return [fault] if fault else []
+
+
+def _heads(connection: Connection) -> set[str]:
+    """Return where the migrations stand; Alembic's own way writes two lines of log each time."""
+    if not inspect(connection).has_table("alembic_version"):
+        return set()
+    return set(
+        connection.scalars(select(column("version_num")).select_from(table("alembic_version")))
+    )
 
 
 def _scripts() -> ScriptDirectory:

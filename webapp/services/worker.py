@@ -32,6 +32,8 @@ WIDTH = 320
 BREATH = 0.04
 #: The longest sleep between two looks at the table, in seconds.
 LOOK_EVERY = 1.0
+#: The same where somebody waits for the end: with `once`.
+LOOK_EVERY_ONCE = 0.05
 BEAT_EVERY = 3600.0
 
 
@@ -64,6 +66,7 @@ class Worker:
 
         Ends at once, with `refused` set, where the database does not belong to this installation.
         """
+        longest = LOOK_EVERY_ONCE if once else LOOK_EVERY
         self.refused = installation.fault(self._house)
         if self.refused is not None:
             return
@@ -79,7 +82,7 @@ class Worker:
                         break
                     self._diary.keep(self._busy)
                     self._beat()
-                    self._stop.wait(BREATH if claimed else self._until_next())
+                    self._stop.wait(BREATH if claimed else min(self._until_next(), longest))
         finally:
             self._committer.end()
             if tell is not None:

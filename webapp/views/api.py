@@ -13,6 +13,7 @@ from webapp.views.api_asking import BadRequest
 from webapp.views.api_problems import problem
 from webapp.views.guards import at_most_a_key, public, service
 from webapp.views.house import house
+from webapp.views.visitor import visitor
 
 api = Blueprint("api", __name__)
 
@@ -49,11 +50,11 @@ def document() -> Response:
 @public
 def docs() -> str:
     """Show the contract to people."""
-    origin = house().settings.public_origin
+    origin, reader = house().settings.public_origin, visitor()
     return render_template(
         "api/docs.html",
         summary=api_document.document(origin)["info"]["description"],
-        calls=api_document.calls(origin),
+        calls=api_document.calls(origin, reader.open_id if reader else ""),
         kinds=list(api_document.kinds(origin).values()),
         reasons=api_document.words("Reason"),
         warnings=api_document.words("Warning"),

@@ -4,6 +4,7 @@ Problems speak as the document's examples do, so that the contract and the answe
 """
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,10 @@ DOCS = "/api/docs"
 _FILE = Path(__file__).with_name("openapi.json")
 #: Stands in the file for the public origin of the installation.
 _ORIGIN = "https://coatcheck.example"
+#: Stands in the file for somebody who has connected.
+_SOMEBODY = "-000Kx9vQ2mJ7c1"
+#: What can stand in a shell's line and a string of Python as it is.
+_PLAIN = re.compile(r"[A-Za-z0-9._-]+")
 _JSON = ("application/json", "application/problem+json")
 
 
@@ -84,9 +89,10 @@ def words(schema: str) -> dict[str, str]:
     return {each["const"]: each["description"] for each in values}
 
 
-def calls(origin: str) -> list[Call]:
-    """Return the operations with everything the page shows of each."""
+def calls(origin: str, open_id: str = "") -> list[Call]:
+    """Return the operations with everything the page shows; the examples ask for `open_id`."""
     whole = document(origin)
+    whose = open_id if _PLAIN.fullmatch(open_id) else _SOMEBODY
     return [
         Call(
             method=method.upper(),
@@ -94,7 +100,10 @@ def calls(origin: str) -> list[Call]:
             title=operation["summary"],
             purpose=operation["description"],
             parameters=[_resolved(whole, each) for each in operation.get("parameters", [])],
-            samples=operation["x-codeSamples"],
+            samples=[
+                {**each, "source": each["source"].replace(_SOMEBODY, whose)}
+                for each in operation["x-codeSamples"]
+            ],
             answers=_answers(whole, operation["responses"]),
         )
         for path, operations in whole["paths"].items()
