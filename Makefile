@@ -23,7 +23,7 @@ test: setup ## Run all tests that can run here
 lint: setup ## Check style and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy --strict webapp sandbox
+	$(BIN)/mypy --strict webapp sandbox benchmarks
 
 doctor: setup ## Check settings, database, keys and TikTok's answer
 	$(BIN)/flask doctor

@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +70,7 @@ def given_server() -> Postgres | None:
 
 
 @contextmanager
-def postgres(programs: Path) -> Iterator[Postgres]:
+def postgres(programs: Path, options: Sequence[str] = QUICK) -> Iterator[Postgres]:
     """Run a fresh server from `programs` on loopback until the block ends."""
     # Not under pytest's folder: that is closed to the account the server must run as,
     # and too long for the name of a unix socket.
@@ -83,7 +83,7 @@ def postgres(programs: Path) -> Iterator[Postgres]:
         _initialise(programs, folder, user)
         with (
             reserved_port() as port,
-            running(_start(programs, folder, port, user), sign=signal.SIGINT),
+            running(_start(programs, folder, port, user, options), sign=signal.SIGINT),
         ):
             yield Postgres(
                 URL.create("postgresql+psycopg", "coatcheck", None, "127.0.0.1", port, "postgres")
@@ -110,8 +110,10 @@ def _initialise(programs: Path, folder: Path, user: str | None) -> None:
         raise AssertionError(f"initdb as {user or getpass.getuser()} failed:\n{made.stderr}")
 
 
-def _start(programs: Path, folder: Path, port: int, user: str | None) -> Process:
-    settings = (*QUICK, "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}")
+def _start(
+    programs: Path, folder: Path, port: int, user: str | None, options: Sequence[str]
+) -> Process:
+    settings = (*options, "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}")
     args = [str(programs / "postgres"), "-D", str(folder / "data"), "-p", str(port)]
     for setting in settings:
         args += ["-c", setting]

@@ -157,15 +157,16 @@ def gunicorn(
     workers: int = 1,
     cwd: Path = ROOT,
     ready: str = "/healthz",
+    program: str = "wsgi:app",
 ) -> Iterator[Gunicorn]:
     """Serve the app with the settings `env` until the block ends, on the redirect URI's port.
 
     SIGTERM ends it, and it must then exit with 0. The log goes to `folder`. Raises ServerFailed
-    if `ready` does not answer 200 in time.
+    if `ready` does not answer 200 in time. `program`: another app, under the same configuration.
     """
     parts = urlsplit(env["TIKTOK_REDIRECT_URI"])
     url = f"http://127.0.0.1:{parts.port}"
-    args = [sys.executable, "-m", "gunicorn", "wsgi:app", "--bind", f"127.0.0.1:{parts.port}"]
+    args = [sys.executable, "-m", "gunicorn", program, "--bind", f"127.0.0.1:{parts.port}"]
     args += ["--workers", str(workers)]
     log = folder / f"gunicorn-{parts.port}.log"
     with running(Process(args, log, env=plain_environment() | dict(env), cwd=cwd)) as process:

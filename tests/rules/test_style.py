@@ -10,6 +10,7 @@ import pytest
 
 from tests.processes import ROOT
 
+PROGRAMS = ("webapp", "sandbox", "benchmarks")
 MOST_LINES = 200
 #: File → why it may be longer.
 LONGER: dict[str, str] = {}
@@ -40,28 +41,28 @@ def test_the_tools_find_nothing(tool: list[str]) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
-def test_mypy_is_strict_about_both_programs() -> None:
+def test_mypy_is_strict_about_every_program() -> None:
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert "strict = true" in text
-    assert 'packages = ["webapp", "sandbox"]' in text
+    assert 'packages = ["webapp", "sandbox", "benchmarks"]' in text
 
 
 def test_no_file_holds_two_ideas() -> None:
-    lengths = {name(p): len(p.read_bytes().splitlines()) for p in python_files("webapp", "sandbox")}
+    lengths = {name(p): len(p.read_bytes().splitlines()) for p in python_files(*PROGRAMS)}
     long = {path: lines for path, lines in lengths.items() if lines > MOST_LINES}
     assert long.keys() <= LONGER.keys(), f"split, or give the reason in LONGER: {long}"
     assert LONGER.keys() <= long.keys(), "these are short again, take them off LONGER"
 
 
 def test_every_module_begins_with_what_it_is_for() -> None:
-    files = python_files("webapp", "sandbox", "tests") + sorted(ROOT.glob("*.py"))
+    files = python_files(*PROGRAMS, "tests") + sorted(ROOT.glob("*.py"))
     trees = {name(path): ast.parse(path.read_text(encoding="utf-8")) for path in files}
     silent = [path for path, tree in trees.items() if not ast.get_docstring(tree)]
     assert not silent, "begin each with one sentence: what it is for, and what it never does"
 
 
 def test_no_file_is_a_drawer() -> None:
-    files = python_files("webapp", "sandbox", "tests")
+    files = python_files(*PROGRAMS, "tests")
     parts = {name(p): [p.stem, *p.relative_to(ROOT).parts[:-1]] for p in files}
     drawers = [path for path, words in parts.items() if any(map(DRAWERS.search, words))]
     assert not drawers, "name the idea that these files hold"
@@ -69,7 +70,7 @@ def test_no_file_is_a_drawer() -> None:
 
 def test_every_silenced_check_has_its_reason_beside_it() -> None:
     bare = []
-    for path in python_files("webapp", "sandbox", "tests") + sorted(ROOT.glob("*.py")):
+    for path in python_files(*PROGRAMS, "tests") + sorted(ROOT.glob("*.py")):
         lines = path.read_text(encoding="utf-8").splitlines()
         for number, line in enumerate(lines):
             found = SILENCED.search(line)

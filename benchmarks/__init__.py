@@ -1,0 +1,1 @@
+"""Programs that measure how fast tokens are kept and handed out; no part of the app, no test."""

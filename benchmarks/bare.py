@@ -1,0 +1,35 @@
+"""The least that Flask can do: a route that answers with as much JSON as a hand-out; reads nothing.
+
+Served by the same gunicorn.conf.py as the app: `gunicorn benchmarks.bare:app`.
+"""
+
+from flask import Flask, Response, jsonify
+
+from benchmarks.people import SCOPES
+from benchmarks.provider import access_token
+
+app = Flask(__name__)
+
+
+@app.get("/api/v1/tokens/<open_id>")
+def token(open_id: str) -> Response:
+    """Answer as a hand-out does, with made-up values."""
+    return jsonify(
+        {
+            "open_id": open_id,
+            "access_token": access_token(0, 0),
+            "token_type": "Bearer",
+            "scopes": SCOPES,
+            "expires_at": "2030-01-01T00:00:00Z",
+            "expires_in": 7200,
+            "refreshed_at": "2030-01-01T00:00:00Z",
+            "version": 0,
+            "warnings": [],
+        }
+    )
+
+
+@app.get("/healthz")
+def healthz() -> str:
+    """Say that it listens."""
+    return "ok"

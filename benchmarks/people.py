@@ -1,0 +1,63 @@
+"""Fills a migrated database with made-up people whose tokens benchmarks.provider knows."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from sqlalchemy import Table, func, insert, select
+
+from benchmarks.provider import access_token, open_id, refresh_token
+from webapp.database import reading, writing
+from webapp.models import Status, User
+from webapp.services.house import House
+from webapp.tokens import TokenSet
+
+#: Rows of one statement; more gains nothing and costs memory.
+_AT_ONCE = 5_000
+SCOPES = ("user.info.basic", "video.list")
+
+
+def add(house: House, numbers: range, *, due: bool) -> list[str]:
+    """Insert the people of these numbers and return their open_ids; `due`: to be refreshed now."""
+    now = house.clock()
+    for start in range(numbers.start, numbers.stop, _AT_ONCE):
+        some = range(start, min(start + _AT_ONCE, numbers.stop))
+        with writing() as session:
+            session.execute(
+                insert(cast(Table, User.__table__)), list(_rows(house, some, now, due=due))
+            )
+    return [open_id(number) for number in numbers]
+
+
+def refreshes() -> int:
+    """Return how many refreshes the rows have seen, all together."""
+    with reading() as session:
+        return session.scalar(select(func.sum(User.version))) or 0
+
+
+def _rows(house: House, numbers: range, now: datetime, *, due: bool) -> Iterator[dict[str, Any]]:
+    for number in numbers:
+        tokens = TokenSet(
+            access_token=access_token(number, 0),
+            refresh_token=refresh_token(number, 0),
+            open_id=open_id(number),
+            scopes=frozenset(SCOPES),
+            access_expires_at=now + timedelta(hours=2),
+            refresh_expires_at=now + timedelta(days=180),
+        )
+        wait = timedelta(milliseconds=-1 - number) if due else timedelta(hours=1)
+        yield {
+            "client_key": house.settings.tiktok_client_key,
+            "open_id": open_id(number),
+            "ticket": f"ct_{number:08}",
+            "created_at": now,
+            "connected_at": now,
+            "last_used_at": now,
+            "asked_scope": ",".join(SCOPES),
+            "status": Status.ACTIVE.value,
+            "version": 0,
+            "failures": 0,
+            "refreshes": 0,
+            "next_at": now + wait,
+            **house.vault.columns(open_id(number), tokens, now),
+        }

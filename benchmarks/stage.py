@@ -1,0 +1,96 @@
+"""A folder, an environment, a migrated database and an app for one measurement; gone afterwards."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import flask_migrate
+from flask import Flask
+from sqlalchemy import make_url
+
+from tests import databases
+from tests.environment import NOBODY, complete
+from tests.processes import plain_environment, reserved_port
+from webapp.app import create_app
+from webapp.database import db
+from webapp.services.house import House
+from webapp.settings import load
+from webapp.views.house import KEY
+
+#: As in production: commits wait for the disk.
+_SERVER = ("max_connections=300",)
+
+
+class NoServer(RuntimeError):
+    """PostgreSQL was asked for and its programs are not on this machine."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where one measurement takes place. Use the house inside the app's context."""
+
+    folder: Path
+    #: Everything that a process of the app needs to run on this database.
+    env: dict[str, str]
+    port: int
+    app: Flask
+
+    @property
+    def house(self) -> House:
+        """The app's settings, vault and clock."""
+        house: House = self.app.extensions[KEY]
+        return house
+
+
+@contextmanager
+def server(url: str | None, *, own: bool) -> Iterator[databases.Postgres | None]:
+    """Give the PostgreSQL server of `url`, or one of our own; None: SQLite.
+
+    Raises NoServer if one of our own cannot be started.
+    """
+    if url is not None:
+        yield databases.Postgres(make_url(url).set(drivername="postgresql+psycopg"))
+        return
+    programs = databases.find_postgres() if own else None
+    if own and programs is None:
+        raise NoServer("no programs of PostgreSQL on this machine")
+    with databases.postgres(programs, _SERVER) if programs else nullcontext() as started:
+        yield started
+
+
+@contextmanager
+def stage(
+    postgres: databases.Postgres | None = None, *, tiktok_url: str = NOBODY
+) -> Iterator[Stage]:
+    """Give a stage with an empty, migrated database."""
+    with (
+        tempfile.TemporaryDirectory(prefix="coatcheck-benchmark-") as name,
+        reserved_port() as port,
+        _database(postgres, Path(name)) as url,
+    ):
+        # A refresh is paced by the machine alone; the rest is as in production.
+        env = complete(url, port, tiktok_url=tiktok_url)
+        env |= {"REFRESH_RATE": "10000", "LOG_LEVEL": "WARNING"}
+        app = create_app(load(env))
+        with app.app_context():
+            flask_migrate.upgrade()
+            try:
+                yield Stage(
+                    Path(name), plain_environment() | env | {"LOG_LEVEL": "INFO"}, port, app
+                )
+            finally:
+                db.engine.dispose()
+
+
+@contextmanager
+def _database(postgres: databases.Postgres | None, folder: Path) -> Iterator[str]:
+    if postgres is None:
+        yield f"sqlite:///{folder / 'app.db'}"
+        return
+    url = postgres.create()
+    try:
+        yield url.render_as_string(hide_password=False)
+    finally:
+        postgres.drop(url)
