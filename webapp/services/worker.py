@@ -87,7 +87,9 @@ class Worker:
             self._committer.end()
             if tell is not None:
                 tell(self.tally)
-            self._diary.write(self._busy)
+            if not once:
+                # With `once` the command tells the whole itself, below its bar.
+                self._diary.write(self._busy)
 
     def _look(self, callers: ThreadPoolExecutor) -> int:
         """Claim what can be sent now and hand it to the callers; return how many."""
