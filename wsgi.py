@@ -48,8 +48,8 @@ def make() -> Flask:
         return cli.waiting(problems)
     app = create_app(settings)
     # Never the host: it would let a header choose it. Only as many proxies as there are.
-    hops = settings.proxy_hops
-    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0, x_port=0)  # type: ignore[method-assign]  # how Flask documents it
+    if hops := settings.proxy_hops:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0, x_port=0)  # type: ignore[method-assign]  # how Flask documents it
     return app
 
 

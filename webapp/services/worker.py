@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 #: Calls under way at once; at 300 ms each that is 1,000 refreshes a second.
 WIDTH = 320
 #: The pause after a look, in seconds, so that more than a few places are free at the next one: a
-#: look costs the processor as much as five claims do.
+#: look costs the processor as much as thirty claims do.
 BREATH = 0.04
 #: The longest sleep between two looks at the table, in seconds.
 LOOK_EVERY = 1.0

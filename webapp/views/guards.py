@@ -71,11 +71,12 @@ def register(app: Flask) -> None:
 
     @app.before_request
     def _at_the_door() -> Response | None:
-        if request.endpoint is None or request.routing_exception is not None:
+        endpoint = request.endpoint
+        if endpoint is None or request.routing_exception is not None:
             return None
-        who = access_of(app, request.endpoint)
+        who = access_of(app, endpoint)
         if who == "service":
-            return _refuse_service(getattr(app.view_functions[request.endpoint], "key_limit", None))
+            return _refuse_service(getattr(app.view_functions[endpoint], "key_limit", None))
         return _refuse(who)
 
 

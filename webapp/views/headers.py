@@ -26,10 +26,11 @@ def register(app: Flask, settings: Settings) -> None:
 
     @app.after_request
     def _add(response: Response) -> Response:
-        if request.endpoint == "connect.callback":
+        endpoint = request.endpoint
+        if endpoint == "connect.callback":
             # Its address holds the code, which must reach nobody (RFC 9700 §4.2).
             response.headers["Referrer-Policy"] = "no-referrer"
-        if request.endpoint == "static" and response.status_code < 400:
+        if endpoint == "static" and response.status_code < 400:
             response.headers["Cache-Control"] = "public, max-age=3600"
         _complete(response.headers, by_name)
         return response

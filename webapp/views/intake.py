@@ -15,7 +15,8 @@ def register(app: Flask) -> None:
 
     @app.before_request
     def _measure() -> None:
-        if len(request.environ.get("RAW_URI") or request.full_path) > LONGEST_URL:
+        asked = request.environ
+        if len(asked.get("RAW_URI") or request.full_path) > LONGEST_URL:
             abort(414)
         if (request.content_length or 0) > LARGEST_BODY:
             abort(413)
@@ -23,10 +24,10 @@ def register(app: Flask) -> None:
             request.query_string.decode()
         except UnicodeDecodeError:
             abort(400)
-        if "HTTP_HOST" not in request.environ and request.environ["SERVER_PROTOCOL"] == "HTTP/1.1":
+        if "HTTP_HOST" not in asked and asked["SERVER_PROTOCOL"] == "HTTP/1.1":
             # RFC 9112 §3.2; gunicorn would fill in the address it listens on.
             abort(400)
-        if request.environ.get("HTTP_TRANSFER_ENCODING"):
+        if asked.get("HTTP_TRANSFER_ENCODING"):
             _take_in_chunks()
 
 
