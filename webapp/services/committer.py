@@ -6,11 +6,8 @@ rotated; one that takes what has queued up loses none (token-keeping in docs/dec
 
 import queue
 import threading
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-
-import structlog
 
 from webapp.services.house import House
 from webapp.services.landing import GROUP, land
@@ -18,11 +15,7 @@ from webapp.services.tally import Tally
 from webapp.services.verdicts import NotSent, Result
 from webapp.tokens import TokenSet
 
-log = structlog.get_logger(__name__)
-
 Context = Callable[[], AbstractContextManager[object]]
-#: Seconds between two tries where neither the database nor the disk takes an answer.
-_PAUSE = 1.0
 
 
 class Committer:
@@ -59,19 +52,10 @@ class Committer:
                 group, ended = self._group()
                 if not group:
                     continue
-                for result, stored in zip(group, self._landed(group), strict=True):
+                for result, stored in zip(group, land(self._house, group), strict=True):
                     if not isinstance(result.answer, NotSent):
                         self._tally.add(_word(result, stored))
                 self._free(len(group))
-
-    def _landed(self, group: list[Result]) -> list[bool]:
-        """Land a group; hold it while neither the database nor the disk takes it."""
-        while True:
-            try:
-                return land(self._house, group)
-            except OSError as error:
-                log.critical("answers_held", answers=len(group), error=type(error).__name__)
-                time.sleep(_PAUSE)
 
     def _group(self) -> tuple[list[Result], bool]:
         """Return what is there, at least one and at most 64, and whether the end was among it."""
