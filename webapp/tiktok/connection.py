@@ -5,29 +5,14 @@ second is never late. Here every wait gets what is left of the one deadline of t
 """
 
 import io
-import queue
 import select
 import socket
 import ssl
-import threading
-from collections.abc import Sequence
 from http.client import HTTPConnection, HTTPResponse
 from time import monotonic
 from typing import NamedTuple, cast
 
-#: What getaddrinfo gives: family, kind, protocol, canonical name, address.
-_Address = tuple[
-    socket.AddressFamily,
-    socket.SocketKind,
-    int,
-    str,
-    tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes],
-]
-
-
-#: A look-up costs a thread; a worker makes hundreds of calls a second to one host.
-_KNOWN_SECONDS = 10.0
-_addresses: dict[tuple[str, int], tuple[float, Sequence[_Address]]] = {}
+from webapp.tiktok.addresses import addresses_of, forget
 
 
 class Origin(NamedTuple):
@@ -159,7 +144,7 @@ class _BoundedReader(io.RawIOBase):
 
 def _reach(host: str, port: int, deadline: Deadline) -> socket.socket:
     """Connect to the first address that answers; each gets an even share of what is left."""
-    addresses = _known(host, port) or _look_up(host, port, deadline)
+    addresses = addresses_of(host, port, deadline.left())
     failure: OSError = OSError("no address")
     for position, (family, kind, protocol, _name, address) in enumerate(addresses):
         sock = socket.socket(family, kind, protocol)
@@ -172,36 +157,5 @@ def _reach(host: str, port: int, deadline: Deadline) -> socket.socket:
             failure = error
         else:
             return sock
-    _addresses.pop((host, port), None)
+    forget(host, port)
     raise failure
-
-
-def _known(host: str, port: int) -> Sequence[_Address]:
-    """Return what the last look-up found, if that was just now; empty if not."""
-    since, addresses = _addresses.get((host, port), (0.0, ()))
-    return addresses if monotonic() - since < _KNOWN_SECONDS else ()
-
-
-def _look_up(host: str, port: int, deadline: Deadline) -> Sequence[_Address]:
-    """Return the host's addresses. Raises OSError if there are none, TimeoutError if it is slow.
-
-    The system's resolver cannot be interrupted, so it runs in a thread of its own that ends when
-    the resolver gives up, and is not waited for any longer than the deadline.
-    """
-    found: queue.SimpleQueue[Sequence[_Address] | OSError] = queue.SimpleQueue()
-
-    def look() -> None:
-        try:
-            found.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except (OSError, UnicodeError):
-            found.put(OSError("no such host"))
-
-    threading.Thread(target=look, name="tiktok-lookup", daemon=True).start()
-    try:
-        addresses = found.get(timeout=deadline.left())
-    except queue.Empty:
-        raise TimeoutError from None
-    if isinstance(addresses, OSError):
-        raise addresses
-    _addresses[host, port] = (monotonic(), addresses)
-    return addresses
