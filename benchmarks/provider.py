@@ -1,6 +1,6 @@
 """A token endpoint on loopback that is light enough to be no bottleneck; rotates, and keeps books.
 
-The sandbox judges every request as TikTok does, which costs more than the refresh that is measured
+The sandbox judges every request as TikTok does, which takes four times as much of the processor
 (docs/benchmarks.md). This one knows refreshes alone, and whether a refresh token was spent before.
 """
 

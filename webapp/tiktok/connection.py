@@ -1,13 +1,18 @@
-"""One HTTP connection to TikTok on which no wait outlasts its deadline; knows no OAuth."""
+"""One HTTP connection to TikTok on which no wait outlasts its deadline; knows no OAuth.
+
+A timeout of `requests` or `http.client` bounds each single wait, so a peer that sends one byte a
+second is never late. Here every wait gets what is left of the one deadline of the whole call.
+"""
 
 import io
 import select
 import socket
 import ssl
 from http.client import HTTPConnection, HTTPResponse
+from time import monotonic
 from typing import NamedTuple, cast
 
-from webapp.tiktok.reaching import Deadline, reach
+from webapp.tiktok.addresses import addresses_of, forget
 
 
 class Origin(NamedTuple):
@@ -16,6 +21,21 @@ class Origin(NamedTuple):
     scheme: str
     host: str
     port: int
+
+
+class Deadline:
+    """The moment at which a call has taken long enough."""
+
+    def __init__(self, seconds: float) -> None:
+        """Start now; end in so many seconds of wall clock."""
+        self._ends = monotonic() + seconds
+
+    def left(self) -> float:
+        """Return the seconds left, more than 0. Raises TimeoutError if none are."""
+        left = self._ends - monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
 
 
 class Connection(HTTPConnection):
@@ -44,7 +64,7 @@ class Connection(HTTPConnection):
 
     def connect(self) -> None:
         """Look the host up, connect and shake hands within the deadline."""
-        sock = reach(self.host, self.port, self.deadline)
+        sock = _reach(self.host, self.port, self.deadline)
         if self._tls is not None:
             try:
                 sock.settimeout(self.deadline.left())
@@ -120,3 +140,22 @@ class _BoundedReader(io.RawIOBase):
     def close(self) -> None:
         self._file.close()
         super().close()
+
+
+def _reach(host: str, port: int, deadline: Deadline) -> socket.socket:
+    """Connect to the first address that answers; each gets an even share of what is left."""
+    addresses = addresses_of(host, port, deadline.left())
+    failure: OSError = OSError("no address")
+    for position, (family, kind, protocol, _name, address) in enumerate(addresses):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(deadline.left() / (len(addresses) - position))
+            sock.connect(address)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            sock.close()
+            failure = error
+        else:
+            return sock
+    forget(host, port)
+    raise failure

@@ -17,9 +17,8 @@ import requests
 from requests.adapters import BaseAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from webapp.tiktok.connection import Connection, Origin
+from webapp.tiktok.connection import Connection, Deadline, Origin
 from webapp.tiktok.errors import TryLater
-from webapp.tiktok.reaching import Deadline
 
 #: Wall clock for one whole call: look-up, connect, handshake, request and answer (rule 28).
 CALL_SECONDS = 10.0
