@@ -32,6 +32,7 @@ def assert_nothing_lost(rows: list[list[str]]) -> None:
     assert all(float(row[1]) > 0 for row in measured)
 
 
+@pytest.mark.long
 def test_refreshing_tells_that_no_token_was_spent_twice_and_no_grant_lost() -> None:
     tiny = ("--runs", "1", "--rows", "20", "--sequential", "2", "--latency", "0.05")
     rows = table("refreshing", *tiny, "--wires", "https", "--loops", "sequential", "worker")
@@ -49,6 +50,7 @@ def test_refreshing_compares_three_loops_over_two_wires() -> None:
     assert_nothing_lost(rows)
 
 
+@pytest.mark.long
 def test_handing_out_compares_the_app_with_a_bare_route() -> None:
     tiny = ("--rounds", "1", "--seconds", "0.2", "--rows", "50", "--connections", "2")
     head, *rows = table("handing_out", *tiny, "--keys", "2")
