@@ -93,15 +93,26 @@ def test_a_bare_machine_connects_in_two_presses(trial: Process, clone: Path, pag
     assert {path.name for path in clone.iterdir()} - {*PARTS, "__pycache__"} == {"instance"}
 
 
-def test_its_operator_sees_people_in_every_state(trial: Process, page: Page) -> None:
+def test_its_operator_sees_people_in_every_state_that_lasts(trial: Process, page: Page) -> None:
     pages.connect(page, str(address(trial)), "mara")
     pages.heading(page, "Your account")
     pages.press(page, "Tokens")
     pages.heading(page, "Tokens")
     states = page.locator("tbody .tag").all_inner_texts()
-    for state in ("Healthy", "Refresh due", "Refresh failing", "Access expired", "Needs user"):
+    for state in ("Healthy", "Refresh failing", "Needs user"):
         assert state in states
     expect(page.locator("tbody tr").filter(has_text="Søren Kjær")).to_contain_text("Revoked")
+
+
+def test_its_worker_refreshes_whoever_is_due_or_expired(trial: Process, page: Page) -> None:
+    pages.connect(page, str(address(trial)), "mara")
+
+    def are_healthy() -> bool | None:
+        page.goto(f"{address(trial)}/operators/tokens")
+        rows = [page.locator("tbody tr").filter(has_text=name) for name in ("Tomás", "Oluwaseun")]
+        return all("Healthy" in row.inner_text() for row in rows) or None
+
+    trial.wait_for(are_healthy)
 
 
 def test_a_taken_port_ends_it_before_anything_is_made(
