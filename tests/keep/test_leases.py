@@ -8,7 +8,7 @@ from tests.keep.world import World
 from tests.services.grants import given, join
 from webapp.services import claims
 from webapp.services.calling import attempt
-from webapp.services.claims import claim_due, claim_one
+from webapp.services.claims import Claim, claim_due, claim_one
 from webapp.services.landing import land
 from webapp.services.refresh import fresh
 from webapp.services.verdicts import Result
@@ -16,6 +16,18 @@ from webapp.services.worker import Worker
 from webapp.tiktok.errors import ConnectAgain, TryLater
 
 pytestmark = pytest.mark.usefixtures("each_database")
+
+
+def won_and_claimed_again(world: World) -> tuple[str, Result, Claim]:
+    """Return whose row it is, an answer that is not in yet, and the claim of who came after it."""
+    open_id = world.person()
+    world.make_due(expired=True)
+    winner, *_none = claim_due(world.house, 1, world.clock())
+    won = attempt(world.house, winner)
+    world.clock.advance(claims.LEASE)
+    loser = claim_one(world.house, winner.user_id, world.clock())
+    assert loser is not None
+    return open_id, won, loser
 
 
 @pytest.mark.rule(32)
@@ -31,13 +43,7 @@ def test_a_provider_slower_than_the_lease_costs_no_grant(world: World) -> None:
 
 @pytest.mark.rule(34)
 def test_a_losers_refusal_before_the_winners_success_does_no_harm(world: World) -> None:
-    open_id = world.person()
-    world.make_due(expired=True)
-    winner, *_none = claim_due(world.house, 1, world.clock())
-    won = attempt(world.house, winner)
-    world.clock.advance(claims.LEASE)
-    loser = claim_one(world.house, winner.user_id, world.clock())
-    assert loser is not None
+    open_id, won, loser = won_and_claimed_again(world)
     land(world.house, [attempt(world.house, loser)])
     assert world.row(open_id).status == "failing"
     assert land(world.house, [won]) == [True]
@@ -48,13 +54,7 @@ def test_a_losers_refusal_before_the_winners_success_does_no_harm(world: World) 
 
 @pytest.mark.rule(34)
 def test_a_losers_refusal_after_the_winners_success_does_no_harm(world: World) -> None:
-    open_id = world.person()
-    world.make_due(expired=True)
-    winner, *_none = claim_due(world.house, 1, world.clock())
-    won = attempt(world.house, winner)
-    world.clock.advance(claims.LEASE)
-    loser = claim_one(world.house, winner.user_id, world.clock())
-    assert loser is not None
+    open_id, won, loser = won_and_claimed_again(world)
     lost = attempt(world.house, loser)
     assert land(world.house, [won]) == [True]
     land(world.house, [lost])
