@@ -62,6 +62,13 @@ def test_a_disconnect_tells_tiktok_and_forgets(
     assert row(house, mara).access_token is None
 
 
+def test_a_second_disconnect_says_that_there_was_nothing_to_end(app: Flask, mara: str) -> None:
+    assert command(app, "tokens", "disconnect", mara).exit_code == 0
+    run = command(app, "tokens", "disconnect", mara)
+    assert run.exit_code == 0
+    assert run.stdout.startswith(f"{mara} was not connected")
+
+
 @pytest.mark.rule(40)
 def test_a_disconnect_that_tiktok_refuses_forgets_and_says_so(
     app: Flask, house: House, sandbox: Sandbox, mara: str

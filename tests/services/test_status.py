@@ -9,6 +9,7 @@ from pathlib import Path
 import flask_migrate
 import pytest
 from flask import Flask
+from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 
 from tests.fixtures.app import MakeApp
@@ -16,7 +17,7 @@ from tests.services.grants import join, made_up
 from tests.services.holding import house_of
 from webapp.database import db
 from webapp.services.house import House
-from webapp.services.status import Fault, faults
+from webapp.services.status import Fault, database_fault, faults
 
 
 def found(app: Flask) -> list[Fault]:
@@ -106,6 +107,14 @@ def test_a_harmed_file_is_a_fault_and_no_exception(
     answer = app.test_client().get("/readyz")
     assert (answer.status_code, app.test_client().get("/healthz").status_code) == (503, 200)
     assert answer.get_json()["faults"][0]["name"] == "DATABASE_URL"
+
+
+def test_a_file_that_cannot_be_opened_is_no_servers_matter(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path}")
+    fault = database_fault(engine)
+    assert fault is not None
+    assert "cannot be opened" in fault.cause
+    assert "let this user read and write the file" in fault.mend
 
 
 def test_a_database_server_that_is_away_is_told_without_its_password(make_app: MakeApp) -> None:

@@ -93,6 +93,7 @@ def disconnect(open_id: str, as_json: bool) -> None:
     user = inspection.find(at, open_id)
     if user is None:
         not_done(_nobody(open_id))
+    was_connected = user.access_token is not None
     outcome = ending.disconnect(at, user.id)
     if as_json:
         show_json(
@@ -103,6 +104,8 @@ def disconnect(open_id: str, as_json: bool) -> None:
                 "code": outcome.code or None,
             }
         )
+    elif not was_connected:
+        click.echo(f"{open_id} was not connected; nothing is stored that could be used")
     elif outcome.forgotten:
         told = "TikTok confirmed" if outcome.confirmed else f"TikTok did not: {outcome.code}"
         click.echo(f"{open_id} is disconnected and forgotten here; {told}")

@@ -39,18 +39,24 @@ def database_fault(engine: Engine | None = None) -> Fault | None:
         with engine.connect() as connection:
             heads = _heads(connection)
     except SQLAlchemyError as error:
-        # The class alone: a driver's own words may hold the address with its password.
-        name = type(error).__name__
-        if path is not None and not isinstance(error, OperationalError):
-            cause, mend = "cannot be read", "restore the file whole, from a backup"
-        else:
-            cause, mend = "does not answer", "start the database server"
-        cause = f"the database {cause} ({name})"
-        return Fault("DATABASE_URL", cause, f"{mend}, or correct DATABASE_URL")
+        return _unreadable(error, is_file=path is not None)
     if heads != set(_scripts().get_heads()):
         cause = "the database is not at the newest migration"
         return Fault("DATABASE_URL", cause, "flask db upgrade")
     return None
+
+
+def _unreadable(error: SQLAlchemyError, *, is_file: bool) -> Fault:
+    if not is_file:
+        cause, mend = "does not answer", "start the database server"
+    elif isinstance(error, OperationalError):
+        cause = "cannot be opened, or is locked"
+        mend = "let this user read and write the file and its folder, or end whoever holds it"
+    else:
+        cause, mend = "cannot be read", "restore the file whole, from a backup"
+    # The class alone: a driver's own words may hold the address with its password.
+    cause = f"the database {cause} ({type(error).__name__})"
+    return Fault("DATABASE_URL", cause, f"{mend}, or correct DATABASE_URL")
 
 
 def keys_fault(house: House) -> Fault | None:
