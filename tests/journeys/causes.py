@@ -58,6 +58,8 @@ def open_the_callback_twice(page: Page, site: Site, _sandbox: Sandbox) -> None:
     """Say no, then load the page that told it once more."""
     pages.leave_for_tiktok(page, site.url)
     pages.press(page, "Cancel")
+    # A reload while Chromium still changes over from the other site is an error of its own.
+    page.wait_for_url(f"{site.url}/**")
     page.reload()
 
 

@@ -76,6 +76,7 @@ def connect(
     leave_for_tiktok(page, url, choose=choose)
     allow(page, person, but=but)
     expect(page).not_to_have_title("Allow access? · Pretend TikTok")
+    page.wait_for_load_state()
 
 
 def heading(page: Page, words: str) -> None:
