@@ -83,8 +83,8 @@ def _watch(working: Future[None], worker: Worker, asked: list[int], shown: Progr
 def _few_interruptions() -> Iterator[None]:
     """Let the interpreter look for garbage and change threads less often than it does for others.
 
-    Hundreds of threads that wait for TikTok lose nothing by it. A refresh costs 0.92 of the CPU that
-    it did, and a worker goes 1.07 times as fast (benchmarks.refreshing, four runs of each in turn).
+    Hundreds of threads that wait for TikTok lose nothing by it. A refresh costs 0.92 of the CPU
+    that it did, a worker goes 1.07 times as fast (benchmarks.refreshing, four runs each in turn).
     """
     thresholds, interval = gc.get_threshold(), sys.getswitchinterval()
     gc.freeze()
