@@ -5,7 +5,6 @@ One thread claims, many call, one commits in groups. Claims exactly what it can 
 
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
@@ -61,8 +60,8 @@ class Worker:
         """Claim nothing more; calls under way are finished and committed."""
         self._stop.set()
 
-    def run(self, *, once: bool = False, tell: Callable[[Tally], None] | None = None) -> None:
-        """Work until stopped; `once`: until nothing is due. `tell` is called after each look.
+    def run(self, *, once: bool = False) -> None:
+        """Work until stopped; `once`: until nothing is due.
 
         Ends at once, with `refused` set, where the database does not belong to this installation.
         """
@@ -76,8 +75,6 @@ class Worker:
             with ThreadPoolExecutor(WIDTH, thread_name_prefix="call") as callers:
                 while not self._stop.is_set():
                     claimed = self._look(callers)
-                    if tell is not None:
-                        tell(self.tally)
                     if once and not claimed and self._is_done():
                         break
                     self._diary.keep(self._busy)
@@ -85,8 +82,6 @@ class Worker:
                     self._stop.wait(BREATH if claimed else min(self._until_next(), longest))
         finally:
             self._committer.end()
-            if tell is not None:
-                tell(self.tally)
             if not once:
                 # With `once` the command tells the whole itself, below its bar.
                 self._diary.write(self._busy)
