@@ -65,9 +65,8 @@ def _chain(client_key: str, name: str, pairs: list[tuple[str, str]]) -> CTE:
 
     Either all pairs have a reason, or none has: then it is empty.
     """
-    at = values(
-        *(column("status", Text), column("reason", Text)), name=f"{name}_pairs", literal_binds=True
-    ).data(pairs)
+    columns = (column("status", Text), column("reason", Text))
+    at = values(*columns, literal_binds=True).data(pairs).cte(f"{name}_pairs")
     without = not pairs[0][1]
     first = _next_scope(client_key, at.c.status, None if without else at.c.reason)
     chain = select(at.c.status, at.c.reason, first.label("scope")).cte(name, recursive=True)

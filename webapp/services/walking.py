@@ -71,7 +71,8 @@ class Walk:
         if start is not None:
             conditions.append(_behind(value, start, falling))
         # PostgreSQL takes IS NULL for no equality, so the order names what may be null.
-        by = _turned((User.reason, value, User.id), falling)
+        same = () if self.query.search else (User.reason,)
+        by = _turned((*same, value, User.id), falling)
         return (
             select(User.id.label("id"), value.label("value"))
             .where(*conditions)
