@@ -7,7 +7,7 @@ Shared by all calls: reading the JSON, finding the error in either of TikTok's s
 import json
 import math
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from requests import Response
@@ -59,6 +59,8 @@ class Answer:
     doubled: bool
     #: Seconds TikTok asked us to wait, 0 to an hour.
     retry_after: int | None
+    #: By how much our clock was ahead of the answer's Date, to the second; None: it had none.
+    ahead: timedelta | None = None
 
     @property
     def ok(self) -> bool:
@@ -101,6 +103,7 @@ def read(response: Response, now: datetime) -> Answer:
         document=document,
         doubled=doubled,
         retry_after=_wait(response.headers.get("Retry-After"), now),
+        ahead=_ahead(response.headers.get("Date"), now),
     )
 
 
@@ -138,9 +141,21 @@ def _wait(header: str | None, now: datetime) -> int | None:
     text = (header or "").strip()
     if text.isascii() and text.isdigit():
         return int(text) if len(text) <= 4 and int(text) <= _LONGEST_WAIT else _LONGEST_WAIT
+    until = _date(text)
+    if until is None:
+        return None
+    return min(max(0, math.ceil((until - now).total_seconds())), _LONGEST_WAIT)
+
+
+def _ahead(header: str | None, now: datetime) -> timedelta | None:
+    then = _date(header or "")
+    return None if then is None else now - then
+
+
+def _date(text: str) -> datetime | None:
     try:
-        until = parsedate_to_datetime(text)
-        seconds = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
+        moment = parsedate_to_datetime(text)
+        # In UTC at once: what no calendar holds is found out here.
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return min(max(0, math.ceil(seconds)), _LONGEST_WAIT)
