@@ -151,6 +151,7 @@ def _stored(settings: Settings, house: House | None, *, whole: bool) -> Iterator
     yield judged("database", broken, "reached, at the newest migration", "running")
     if house is None or broken is not None:
         return
+    yield probe.webhook(house)
     yield probe.person(house)
     yield from premises.journal()
     yield from keeping_checks(house)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from webapp.database import reading
-from webapp.models import User
+from webapp.models import AuditEvent, User
 from webapp.services.check import Check, untold
 from webapp.services.house import House
 from webapp.settings import Settings
@@ -54,6 +54,19 @@ def person(house: House) -> Check:
     if found is None:
         return untold("person", "nobody has", "connect your own account on the start page")
     return Check("ok", "person", "has connected", group="tiktok")
+
+
+def webhook(house: House) -> Check:
+    """Return whether a signed notice of TikTok has ever ended a connection here."""
+    if not house.settings.https:
+        return untold("webhook", "TikTok sends notices to https addresses only", "")
+    told = select(AuditEvent.id).where(AuditEvent.event == "connection.deauthorized").limit(1)
+    with reading() as session:
+        found = session.scalar(told)
+    if found is None:
+        mend = "enter the webhook address at TikTok, then remove the app in the TikTok app"
+        return untold("webhook", "no signed notice of a removed app has come", mend)
+    return Check("ok", "webhook", "a signed notice of a removed app has come", group="tiktok")
 
 
 def _endpoint(error: TikTokError | None, seconds: float) -> Check:

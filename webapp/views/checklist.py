@@ -47,6 +47,7 @@ FOR_ANYBODY = frozenset(
         "put the key that sealed it back into TOKEN_KEYS, after the new one",
         "PROXY_HOPS=1, or as many as there are",
         "connect your own account on the start page",
+        "enter the webhook address at TikTok, then remove the app in the TikTok app",
         "timedatectl set-ntp true",
     }
 )

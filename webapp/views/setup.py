@@ -4,7 +4,7 @@ Opening it never calls TikTok: only the button does.
 """
 
 import os
-from dataclasses import asdict
+from dataclasses import astuple
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -56,7 +56,7 @@ def ask() -> Response:
     """Ask TikTok once, keep what it said, and show the page again."""
     answers = probe.ask(house())
     now = int(house().clock().timestamp())
-    session[_KEPT] = [now, [asdict(answer) for answer in answers]]
+    session[_KEPT] = [now, [astuple(answer) for answer in answers]]
     wrong = [answer for answer in answers if answer.verdict != "ok"]
     flash(
         "TikTok was asked: see below." if wrong else "TikTok was asked: all is well.",
@@ -73,7 +73,7 @@ def _asked() -> tuple[datetime | None, tuple[Check, ...]]:
     at = datetime.fromtimestamp(kept[0], UTC)
     if (house().clock() - at).total_seconds() > _HOLDS:
         return None, probe.UNASKED
-    return at, tuple(Check(**each) for each in kept[1])
+    return at, tuple(Check(*each) for each in kept[1])
 
 
 def _visit() -> Check:
