@@ -5,7 +5,6 @@ import re
 import secrets
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -27,7 +26,7 @@ each_database = pytest.mark.usefixtures("each_database")
 PATH = "/operators/setup"
 
 
-def own_values(tmp_path: Path) -> dict[str, str]:
+def own_values() -> dict[str, str]:
     """Return a value for every setting that may have one, such as no page holds by chance."""
     return {
         "TIKTOK_REDIRECT_URI": "https://secret-site.example:8443/secret-callback",
@@ -48,6 +47,9 @@ def own_values(tmp_path: Path) -> dict[str, str]:
         "LOG_LEVEL": "CRITICAL",
         "LOG_FORMAT": "console",
         "AUDIT_DAYS": "731",
+        "NOTIFY_URL": "https://quince-receiver.example/quince-notices",
+        "NOTIFY_SECRET": f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}",
+        "METRICS_TOKEN": secrets.token_urlsafe(32),
     }
 
 
@@ -64,11 +66,9 @@ def values(settings: Settings) -> Iterator[str]:
 
 
 @pytest.fixture
-def telling(
-    make_app: MakeApp, env: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Flask:
+def telling(make_app: MakeApp, env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Flask:
     """An app with a value of its own for every setting, and as much amiss as an app allows."""
-    own = own_values(tmp_path)
+    own = own_values()
     for name, value in (env | own | {"TIKTOK_CLIENT_IDS": "quince-typo"}).items():
         monkeypatch.setenv(name, value)
     app = make_app(**own)
