@@ -259,7 +259,7 @@ CHECKS = [
     Check("FAIL", "TIKTOK_CLIENT_SECRET", "is blank", "TIKTOK_CLIENT_SECRET=…"),
     Check("warn", "files", "/srv/.env can be read by others", "chmod 600 /srv/.env"),
     Check("ok", "endpoint", "answered in 214 ms", group="tiktok"),
-    Check("ok", "person", "cannot tell yet: nobody has", "connect", "tiktok", known=False),
+    Check("ok", "person", "nobody has", "connect", "tiktok", known=False),
     Check("warn", "worker", "is late", "start a worker: flask tokens run", "running"),
 ]
 

@@ -28,7 +28,8 @@ def check(as_json: bool) -> None:
 
 
 def show_lines(found: Iterable[Check]) -> None:
-    """Print each check as `verdict name – cause – mend`."""
+    """Print each check as `verdict name – cause – mend`, with what nothing proves yet as ok."""
     for each in found:
-        parts = (f"{each.verdict:4} {each.name}", each.cause, each.mend)
+        cause = each.cause if each.known else f"cannot tell yet: {each.cause}"
+        parts = (f"{each.verdict:4} {each.name}", cause, each.mend)
         click.echo(" – ".join(part for part in parts if part))

@@ -41,4 +41,4 @@ def judged(name: str, found: Found | None, well: str, group: Group) -> Check:
 
 def untold(name: str, cause: str, mend: str, group: Group = "tiktok") -> Check:
     """Return the check of something that only time or another look can tell."""
-    return Check("ok", name, f"cannot tell yet: {cause}", mend, group, known=False)
+    return Check("ok", name, cause, mend, group, known=False)
