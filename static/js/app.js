@@ -20,13 +20,16 @@ function tell() {
 tell();
 setInterval(tell, 60000);
 
+// Shows what only works with a script.
+document.documentElement.classList.add("js");
+
 const said = document.createElement("p");
 said.className = "unseen";
 said.role = "status";
 document.body.append(said);
 for (const button of document.querySelectorAll("[data-copy]")) {
   // The clipboard is there under https and on this machine alone.
-  button.hidden = !navigator.clipboard;
+  if (!navigator.clipboard) button.remove();
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(button.dataset.copy);
     said.textContent = "";

@@ -11,6 +11,7 @@ from jinja2 import StrictUndefined
 
 from tests.environment import complete
 from tests.processes import ROOT
+from webapp.app import OPERATOR_PAGES
 from webapp.services import portal
 from webapp.services.check import Check
 from webapp.settings import load
@@ -317,6 +318,7 @@ def stage() -> Flask:
         terms_url="/terms",
         support_email="help@example.com",
         sandbox=False,
+        operator_pages=OPERATOR_PAGES,
         callback_path="/api/auth/tiktok/callback",
         csrf_token=lambda: "made-up",
     )
