@@ -31,11 +31,12 @@ from webapp.views.home import home
 from webapp.views.house import KEY
 from webapp.views.notices import notices
 from webapp.views.operators import operators
+from webapp.views.setup import setup
 from webapp.views.status import status
 from webapp.views.webhook import webhook
 
 #: What operators find at the top of every page, in this order.
-OPERATOR_PAGES = (("operators.tokens", "Tokens"),)
+OPERATOR_PAGES = (("operators.tokens", "Tokens"), ("setup.show", "Setup"))
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -123,7 +124,7 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
     app.jinja_env.undefined = StrictUndefined
     present.register(app, clock)
     errors.register(app)
-    for blueprint in (home, connect, account, operators, notices, api, status, webhook):
+    for blueprint in (home, connect, account, operators, notices, setup, api, status, webhook):
         app.register_blueprint(blueprint)
     app.add_url_rule(
         settings.callback_path, "connect.callback", callback, methods=["GET"], strict_slashes=True

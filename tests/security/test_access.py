@@ -29,6 +29,9 @@ TABLE: dict[tuple[str, str], tuple[str, tuple[int, int, int]]] = {
     ("POST", "account.sign_out"): ("person", (303, 303, 303)),
     ("POST", "account.sign_out_everywhere"): ("person", (303, 303, 303)),
     ("GET", "operators.tokens"): ("operator", (404, 404, 200)),
+    # Open, without a value in it, while nobody is an operator yet.
+    ("GET", "setup.show"): ("operator_or_first", (200, 200, 200)),
+    ("POST", "setup.ask"): ("operator", (404, 404, 303)),
     ("GET", "api.token"): ("service", (401, 401, 401)),
     ("POST", "api.refresh"): ("service", (401, 401, 401)),
     ("GET", "api.document"): ("public", (200, 200, 200)),

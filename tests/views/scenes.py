@@ -9,9 +9,13 @@ from typing import Any
 from flask import Flask, g
 from jinja2 import StrictUndefined
 
+from tests.environment import complete
 from tests.processes import ROOT
 from webapp.app import OPERATOR_PAGES
-from webapp.views import api_document, errors, present
+from webapp.services import portal
+from webapp.services.check import Check
+from webapp.settings import load
+from webapp.views import api_document, checklist, errors, present
 from webapp.views.endings import ENDINGS
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
@@ -34,6 +38,8 @@ ENDPOINTS = {
     "account.sign_out": "/sign-out",
     "account.sign_out_everywhere": "/sign-out/everywhere",
     "operators.tokens": "/operators/tokens",
+    "setup.show": "/operators/setup",
+    "setup.ask": "/operators/setup/now",
 }
 HEALTHS = (
     *("fresh", "due", "refreshing", "failing"),
@@ -249,6 +255,38 @@ OPERATORS: dict[str, Scene] = {
     "tokens-beyond": Scene("operators/tokens.html", _tokens([], 8), OPERATOR),
 }
 ORIGIN = "https://tickets.example"
+CHECKS = [
+    Check("ok", "SECRET_KEY", "is set"),
+    Check("FAIL", "TIKTOK_CLIENT_SECRET", "is blank", "TIKTOK_CLIENT_SECRET=…"),
+    Check("warn", "files", "/srv/.env can be read by others", "chmod 600 /srv/.env"),
+    Check("ok", "endpoint", "answered in 214 ms", group="tiktok"),
+    Check("ok", "person", "nobody has", "connect", "tiktok", known=False),
+    Check("warn", "worker", "is late", "start a worker: flask tokens run", "running"),
+]
+
+
+def _setup(*, values: bool, asked_at: datetime | None = None) -> dict[str, Any]:
+    settings = load(complete("sqlite:///app.db", 8000))
+    return {
+        "values": values,
+        "sections": checklist.sections(CHECKS, values=values),
+        "counts": checklist.counts(CHECKS) if values else None,
+        "asked_at": asked_at,
+        "paste": portal.to_paste(settings) if values else [],
+        "webhook_reachable": values and asked_at is not None,
+        "decoder": portal.DECODER,
+        "set_now": portal.set_now(settings) if values else {},
+    }
+
+
+OPERATORS |= {
+    "setup": Scene("operators/setup.html", _setup(values=True), OPERATOR),
+    "setup-asked": Scene(
+        "operators/setup.html", _setup(values=True, asked_at=NOW - timedelta(seconds=80)), OPERATOR
+    ),
+    "setup-open": Scene("operators/setup.html", _setup(values=False)),
+    "choose-operator": Scene("connect/choose.html", _choose(unfinished=True), OPERATOR),
+}
 #: Pages of programmers.
 PROGRAMMERS: dict[str, Scene] = {
     "api": Scene(
