@@ -63,14 +63,15 @@ def of(session: Session, user: User) -> list[Happening]:
 def merged(entries: Sequence[Entry], events: Sequence[AuditEvent]) -> list[Happening]:
     """Return both as one, newest first; where both tell the same, with all that they know."""
     left = list(reversed(events))
-    found = []
+    known = []
     for entry in reversed(entries):
         twin = next((event for event in left if _is_twin(entry, event)), None)
         if twin is not None:
             left.remove(twin)
         at = twin.at if twin is not None else entry.at
-        found.append(Happening(at, entry.word, entry.who, entry.ms, entry.code, entry.log_id))
-    found += [_told(event) for event in left]
+        known.append(Happening(at, entry.word, entry.who, entry.ms, entry.code, entry.log_id))
+    # In one second the history's come after: its times are cut to that second.
+    found = [*map(_told, left), *known]
     return sorted(reversed(found), key=lambda happening: happening.at, reverse=True)[:MOST]
 
 

@@ -23,7 +23,7 @@ PRESSES = "10 per minute"
 _MINUTE = timedelta(minutes=1)
 
 
-@connection.get("/tokens/<open_id>")
+@connection.get("/tokens/<open_id>", merge_slashes=False)
 @operator
 def show(open_id: str) -> str:
     """Show all that is known of one connection."""
@@ -45,7 +45,7 @@ def show(open_id: str) -> str:
     )
 
 
-@connection.post("/tokens/<open_id>/refresh")
+@connection.post("/tokens/<open_id>/refresh", merge_slashes=False)
 @operator
 @at_most(PRESSES)
 def refresh(open_id: str) -> Response:
@@ -61,7 +61,7 @@ def refresh(open_id: str) -> Response:
     return _back(open_id)
 
 
-@connection.post("/tokens/<open_id>/test")
+@connection.post("/tokens/<open_id>/test", merge_slashes=False)
 @operator
 @at_most(PRESSES)
 def test(open_id: str) -> Response:
@@ -77,7 +77,7 @@ def test(open_id: str) -> Response:
     return _back(open_id)
 
 
-@connection.get("/tokens/<open_id>/disconnect")
+@connection.get("/tokens/<open_id>/disconnect", merge_slashes=False)
 @operator
 def confirm_disconnect(open_id: str) -> str:
     """Ask before disconnecting somebody else."""
@@ -92,7 +92,7 @@ def confirm_disconnect(open_id: str) -> str:
     )
 
 
-@connection.post("/tokens/<open_id>/disconnect")
+@connection.post("/tokens/<open_id>/disconnect", merge_slashes=False)
 @operator
 @at_most(PRESSES)
 def disconnect(open_id: str) -> Response:
