@@ -10,6 +10,7 @@ from flask import Flask, g
 from jinja2 import StrictUndefined
 
 from tests.processes import ROOT
+from tests.views import one
 from webapp.app import OPERATOR_PAGES
 from webapp.views import api_document, errors, present
 from webapp.views.endings import ENDINGS
@@ -34,6 +35,11 @@ ENDPOINTS = {
     "account.sign_out": "/sign-out",
     "account.sign_out_everywhere": "/sign-out/everywhere",
     "operators.tokens": "/operators/tokens",
+    "connection.show": "/operators/tokens/<open_id>",
+    "connection.refresh": "/operators/tokens/<open_id>/refresh",
+    "connection.test": "/operators/tokens/<open_id>/test",
+    "connection.confirm_disconnect": "/operators/tokens/<open_id>/disconnect",
+    "connection.disconnect": "/operators/tokens/<open_id>/disconnect/now",
 }
 HEALTHS = (
     *("fresh", "due", "refreshing", "failing"),
@@ -247,6 +253,10 @@ OPERATORS: dict[str, Scene] = {
     "tokens-one": Scene("operators/tokens.html", _tokens(ROWS[:1], 1), OPERATOR, sandbox=True),
     "tokens-empty": Scene("operators/tokens.html", _tokens([], 0), OPERATOR),
     "tokens-beyond": Scene("operators/tokens.html", _tokens([], 8), OPERATOR),
+    **{
+        f"one-{name}": Scene(f"operators/{page}.html", context, OPERATOR)
+        for name, (page, context) in one.PAGES.items()
+    },
 }
 ORIGIN = "https://tickets.example"
 #: Pages of programmers.
