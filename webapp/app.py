@@ -26,6 +26,7 @@ from webapp.views import errors, guards, headers, intake, present, visitor
 from webapp.views.account import account
 from webapp.views.api import api
 from webapp.views.connect import callback, connect
+from webapp.views.connection import connection
 from webapp.views.cookies import PeopleOnly
 from webapp.views.home import home
 from webapp.views.house import KEY
@@ -124,7 +125,7 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
     app.jinja_env.undefined = StrictUndefined
     present.register(app, clock)
     errors.register(app)
-    for blueprint in (home, connect, account, operators, notices, setup, api, status, webhook):
+    for blueprint in (home, connect, account, operators, notices, setup, connection, api, status, webhook):
         app.register_blueprint(blueprint)
     app.add_url_rule(
         settings.callback_path, "connect.callback", callback, methods=["GET"], strict_slashes=True

@@ -11,6 +11,7 @@ from jinja2 import StrictUndefined
 
 from tests.environment import complete
 from tests.processes import ROOT
+from tests.views import one
 from webapp.app import OPERATOR_PAGES
 from webapp.services import portal
 from webapp.services.check import Check
@@ -40,6 +41,11 @@ ENDPOINTS = {
     "operators.tokens": "/operators/tokens",
     "setup.show": "/operators/setup",
     "setup.ask": "/operators/setup/now",
+    "connection.show": "/operators/tokens/<open_id>",
+    "connection.refresh": "/operators/tokens/<open_id>/refresh",
+    "connection.test": "/operators/tokens/<open_id>/test",
+    "connection.confirm_disconnect": "/operators/tokens/<open_id>/disconnect",
+    "connection.disconnect": "/operators/tokens/<open_id>/disconnect/now",
 }
 HEALTHS = (
     *("fresh", "due", "refreshing", "failing"),
@@ -253,6 +259,10 @@ OPERATORS: dict[str, Scene] = {
     "tokens-one": Scene("operators/tokens.html", _tokens(ROWS[:1], 1), OPERATOR, sandbox=True),
     "tokens-empty": Scene("operators/tokens.html", _tokens([], 0), OPERATOR),
     "tokens-beyond": Scene("operators/tokens.html", _tokens([], 8), OPERATOR),
+    **{
+        f"one-{name}": Scene(f"operators/{page}.html", context, OPERATOR)
+        for name, (page, context) in one.PAGES.items()
+    },
 }
 ORIGIN = "https://tickets.example"
 CHECKS = [
