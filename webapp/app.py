@@ -22,7 +22,7 @@ from webapp.services.status import MIGRATIONS
 from webapp.services.vault import Vault
 from webapp.settings import Settings
 from webapp.tiktok import provider
-from webapp.views import errors, guards, headers, intake, present, visitor
+from webapp.views import actors, errors, guards, headers, intake, present, visitor
 from webapp.views.account import account
 from webapp.views.api import api
 from webapp.views.connect import callback, connect
@@ -53,6 +53,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
         _own_folder(app),
     )
     _number_requests(app)
+    actors.register(app)
     intake.register(app)
     guards.register(app)
     csrf = CSRFProtect(app)

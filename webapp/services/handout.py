@@ -40,6 +40,7 @@ _users = User.__table__
 _both = Glance(
     select(
         _keys.c.id.label("key_id"),
+        _keys.c.name.label("key_name"),
         _keys.c.digest,
         _keys.c.last_used_at.label("key_used_at"),
         _keys.c.revoked_at,
@@ -83,6 +84,7 @@ class Arrival:
 
     #: The public part of the key.
     key_id: str
+    key_name: str
     open_id: str
     #: None: nobody with this open_id has connected.
     row: Row | None
@@ -105,7 +107,8 @@ def arrive(house: House, key: str, open_id: str) -> Arrival:
     now = house.clock()
     if found.key_used_at is None or now - found.key_used_at >= USED_EVERY:
         _note_key(public, now)
-    return Arrival(public, open_id, cast(Row, found) if found.id is not None else None)
+    row = cast(Row, found) if found.id is not None else None
+    return Arrival(public, found.key_name, open_id, row)
 
 
 def hand_out(

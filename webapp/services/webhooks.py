@@ -8,8 +8,6 @@ from sqlalchemy import Select, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from webapp import acting
-from webapp.acting import Actor
 from webapp.database import reading, writing
 from webapp.models import Reason, Status, User
 from webapp.services import audit, disconnect, notices
@@ -113,8 +111,7 @@ def _needs_the_person(house: House, user: User, notice: Notice, now: datetime) -
 
 def _write_down(session: Session, house: House, user: User, now: datetime) -> None:
     reason = str(user.reason)
-    with acting.as_(Actor("tiktok")):
-        audit.record(session, now, "connection.deauthorized", on=user.ticket, reason=reason)
+    audit.record(session, now, "connection.deauthorized", on=user.ticket, reason=reason)
     told = {"open_id": user.open_id, "ticket": user.ticket, "reason": reason}
     notices.put(
         session,
