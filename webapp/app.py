@@ -25,10 +25,12 @@ from webapp.tiktok import provider
 from webapp.views import actors, errors, guards, headers, intake, present, visitor
 from webapp.views.account import account
 from webapp.views.api import api
+from webapp.views.audit import audit
 from webapp.views.connect import callback, connect
 from webapp.views.cookies import PeopleOnly
 from webapp.views.home import home
 from webapp.views.house import KEY
+from webapp.views.keys import keys
 from webapp.views.operators import operators
 from webapp.views.status import status
 from webapp.views.webhook import webhook
@@ -120,7 +122,7 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
     app.jinja_env.undefined = StrictUndefined
     present.register(app, clock)
     errors.register(app)
-    for blueprint in (home, connect, account, operators, api, status, webhook):
+    for blueprint in (home, connect, account, operators, audit, keys, api, status, webhook):
         app.register_blueprint(blueprint)
     app.add_url_rule(
         settings.callback_path, "connect.callback", callback, methods=["GET"], strict_slashes=True

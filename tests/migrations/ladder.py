@@ -133,7 +133,7 @@ def _written(connection: Connection, value: Any) -> Any:
 
 
 def _read(name: str, value: Any) -> Any:
-    moment = name.endswith(("_at", "_since"))
+    moment = name in ("at", "minute") or name.endswith(("_at", "_since"))
     if moment and isinstance(value, str):
         return datetime.strptime(value, "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=UTC)
     return value.astimezone(UTC) if isinstance(value, datetime) else value

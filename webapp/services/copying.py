@@ -18,8 +18,10 @@ from sqlalchemy import (
     create_engine,
     func,
     insert,
+    literal,
     select,
     text,
+    tuple_,
 )
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -86,9 +88,9 @@ def _copy(house: House, url: str, root: Path) -> Iterator[Copied]:
 
 
 def total() -> int:
-    """Return how many rows there are to copy."""
+    """Return how many rows there are to copy, with the one that tells of the copy."""
     with db.engine.connect() as connection:
-        return sum(_count(connection, table) for table in _tables())
+        return _rows(connection) + 1
 
 
 @contextmanager
@@ -151,19 +153,24 @@ def _refuse_filled(there: Connection) -> None:
 
 def _write_down(house: House, session: Session) -> None:
     """Write the copy down before it is made, so that both databases tell of it."""
-    rows = 1 + sum(_count(session.connection(), table) for table in _tables())
+    rows = _rows(session.connection()) + 1
     audit.record(session, house.clock(), "database.copied", rows=rows)
+
+
+def _rows(connection: Connection) -> int:
+    return sum(_count(connection, table) for table in _tables())
 
 
 def _copy_table(source: Connection, there: Connection, table: Table) -> Iterator[int]:
     """Copy a table by key and yield the rows of each batch."""
-    (key,) = table.primary_key.columns
-    query = select(table).order_by(key).limit(BATCH)
+    keys = table.primary_key.columns
+    query = select(table).order_by(*keys).limit(BATCH)
     found = source.execute(query).all()
     while found:
         there.execute(insert(table), [dict(row._mapping) for row in found])
         yield len(found)
-        found = source.execute(query.where(key > found[-1]._mapping[key])).all()
+        last = [literal(found[-1]._mapping[key], key.type) for key in keys]
+        found = source.execute(query.where(tuple_(*keys) > tuple_(*last))).all()
 
 
 def _compare(source: Connection, there: Connection) -> None:
