@@ -114,8 +114,8 @@ def test_more_rows_than_a_batch_all_arrive(
 ) -> None:
     monkeypatch.setattr("webapp.services.copying.BATCH", 2)
     join_due(house, sandbox, "mara", "tomas", "aiko", "jo", "soren")
-    # Five people, five events of theirs, and the one of the copy.
-    assert "11 rows copied" in command(app, "tokens", "copy", target).stdout
+    told = "11 rows copied"  # five people, five connects, and the copy itself
+    assert told in command(app, "tokens", "copy", target).stdout
 
 
 @pytest.mark.usefixtures("each_database")
