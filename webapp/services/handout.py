@@ -83,6 +83,7 @@ class Arrival:
 
     #: The public part of the key.
     key_id: str
+    key_name: str
     open_id: str
     #: None: nobody with this open_id has connected.
     row: Found | None
@@ -105,7 +106,8 @@ def arrive(house: House, key: str, open_id: str) -> Arrival:
     now = house.clock()
     if found.key_used_at is None or now - found.key_used_at >= USED_EVERY:
         _note_key(public, now)
-    return Arrival(public, open_id, cast(Found, found) if found.id is not None else None)
+    row = cast(Found, found) if found.id is not None else None
+    return Arrival(public, found.key_name, open_id, row)
 
 
 def hand_out(

@@ -15,6 +15,7 @@ from webapp.acting import Actor
 from webapp.database import reading
 from webapp.models import Status, User
 from webapp.services import brakes, disconnect, installation, rescue
+from webapp.services.audit_keeping import Sweep
 from webapp.services.calling import attempt, close_over
 from webapp.services.claims import Claim, claim_due
 from webapp.services.committer import Committer, Context
@@ -52,6 +53,7 @@ class Worker:
         self._lock = threading.Lock()
         self._pace = Pace(house.settings.refresh_rate)
         self._beat_at = time.monotonic()
+        self._sweep = Sweep(house)
         self.tally = Tally()
         self._diary = Diary(self.tally)
         self._committer = Committer(house, context, self.tally, self._free)
@@ -82,6 +84,7 @@ class Worker:
                         break
                     self._diary.keep(self._busy)
                     self._beat()
+                    self._sweep.step()
                     self._stop.wait(BREATH if claimed else min(self._until_next(), longest))
         finally:
             self._committer.end()
