@@ -128,15 +128,20 @@ def _begin(house: House, user_id: int) -> User | None:
                 user.status = Status.REVOKED
                 user.reason = None
             return None
-        if user.status != Status.REVOKING:
-            user.ended_at = now
-        user.status = Status.REVOKING
-        user.reason = user.claim = user.failing_since = None
-        audit.record(session, now, "connection.disconnect_ordered", on=user.ticket)
-        user.failures = 0
-        user.version += 1
-        user.next_at = now + LEASE
+        order(session, user, now, now + LEASE)
     return user
+
+
+def order(session: Session, user: User, now: datetime, told_at: datetime) -> None:
+    """Mark a row that holds tokens in the caller's transaction; the worker tells TikTok then."""
+    if user.status != Status.REVOKING:
+        user.ended_at = now
+    user.status = Status.REVOKING
+    user.reason = user.claim = user.failing_since = None
+    audit.record(session, now, "connection.disconnect_ordered", on=user.ticket)
+    user.failures = 0
+    user.version += 1
+    user.next_at = told_at
 
 
 def _tell_tiktok(house: House, user: User) -> Outcome:
