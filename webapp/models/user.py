@@ -123,7 +123,7 @@ class User(Base):
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     connected_at: Mapped[datetime] = mapped_column(UtcDateTime)
     #: What happened last, newest first (services.history); seldom read, so it is left out of rows.
-    history: Mapped[str] = mapped_column(Text, default="", server_default="", deferred=True)
+    history: Mapped[str | None] = mapped_column(Text, deferred=True)
 
     @property
     def granted(self) -> frozenset[str]:
