@@ -25,6 +25,7 @@ from webapp.tiktok import provider
 from webapp.views import errors, guards, headers, intake, present, visitor
 from webapp.views.account import account
 from webapp.views.api import api
+from webapp.views.bulk import bulk
 from webapp.views.connect import callback, connect
 from webapp.views.cookies import PeopleOnly
 from webapp.views.home import home
@@ -119,7 +120,7 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
     app.jinja_env.undefined = StrictUndefined
     present.register(app, clock)
     errors.register(app)
-    for blueprint in (home, connect, account, operators, api, status, webhook):
+    for blueprint in (home, connect, account, operators, bulk, api, status, webhook):
         app.register_blueprint(blueprint)
     app.add_url_rule(
         settings.callback_path, "connect.callback", callback, methods=["GET"], strict_slashes=True

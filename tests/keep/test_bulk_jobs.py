@@ -64,7 +64,7 @@ def test_what_cannot_be_refreshed_is_skipped_with_the_reason(world: World) -> No
 
 def test_a_refusal_is_a_failure_with_tiktoks_code(world: World) -> None:
     people = world.people(2)
-    world.sandbox.faults("refresh_token", "http500", times=1)
+    world.sandbox.faults("token", "http500", grant_type="refresh_token", times=1)
     order(world, "refresh", *people)
     look(world)
     world.work()
