@@ -35,7 +35,7 @@ from webapp.views.status import status
 from webapp.views.webhook import webhook
 
 #: What operators find at the top of every page, in this order.
-OPERATOR_PAGES = (("operators.tokens", "Tokens"),)
+OPERATOR_PAGES = (("operators.tokens", "Tokens"), ("bulk.index", "Bulk"))
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -10,6 +10,7 @@ from flask import Flask, g
 from jinja2 import StrictUndefined
 
 from tests.processes import ROOT
+from tests.views.bulk_scenes import BULK
 from webapp.app import OPERATOR_PAGES
 from webapp.views import api_document, errors, present
 from webapp.views.endings import ENDINGS
@@ -34,6 +35,11 @@ ENDPOINTS = {
     "account.sign_out": "/sign-out",
     "account.sign_out_everywhere": "/sign-out/everywhere",
     "operators.tokens": "/operators/tokens",
+    "bulk.index": "/operators/bulk",
+    "bulk.show": "/operators/bulk/<job_id>",
+    "bulk.stop": "/operators/bulk/<job_id>/stop",
+    "bulk.refresh": "/operators/tokens/refresh",
+    "bulk.disconnect": "/operators/tokens/disconnect",
 }
 HEALTHS = (
     *("fresh", "due", "refreshing", "failing"),
@@ -248,6 +254,7 @@ OPERATORS: dict[str, Scene] = {
     "tokens-empty": Scene("operators/tokens.html", _tokens([], 0), OPERATOR),
     "tokens-beyond": Scene("operators/tokens.html", _tokens([], 8), OPERATOR),
 }
+OPERATORS |= {name: Scene(template, facts, OPERATOR) for name, (template, facts) in BULK.items()}
 ORIGIN = "https://tickets.example"
 #: Pages of programmers.
 PROGRAMMERS: dict[str, Scene] = {

@@ -61,17 +61,18 @@ def _order(
             # A second press of the button ends here, before anything else is written.
             session.flush()
             if open_ids is not None:
-                rows = session.execute(
-                    select(User.id, User.ticket)
-                    .where(bulk_matching.picked(house, open_ids))
-                    .order_by(User.id)
-                )
-                count = job.total = add(session, job_id, [(one, ticket) for one, ticket in rows])
+                count = job.total = add(session, job_id, _picked(session, house, open_ids))
             audit.record(
                 session, now, "bulk.ordered", job=job_id, act=act, count=count, query=query
             )
     except IntegrityError:
         return
+
+
+def _picked(session: Session, house: House, open_ids: Sequence[str]) -> list[tuple[int, str]]:
+    which = bulk_matching.picked(house, open_ids)
+    rows = session.execute(select(User.id, User.ticket).where(which).order_by(User.id))
+    return [(user_id, ticket) for user_id, ticket in rows]
 
 
 def add(session: Session, job_id: str, rows: Sequence[tuple[int, str]]) -> int:

@@ -1,4 +1,5 @@
 """What operators see of work on many connections: how far it is, what went wrong; changes none."""
+
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
