@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import click
 from flask import Flask
 
-from webapp.cli import asking, doctor, keys, operators, tokens, upkeep, worker
+from webapp.cli import asking, crowd, doctor, keys, operators, tokens, upkeep, worker
 from webapp.cli.asking import WAITING
 from webapp.settings import Problem
 
@@ -17,6 +17,7 @@ __all__ = ["register", "waiting"]
 
 def register(app: Flask) -> None:
     """Give the app its commands."""
+    app.cli.add_command(crowd.demo)
     app.cli.add_command(doctor.doctor)
     app.cli.add_command(keys.keys)
     app.cli.add_command(operators.operators)
