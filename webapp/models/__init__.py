@@ -1,19 +1,31 @@
 """The tables, one a file; they hold rows and answer questions about themselves, never commit."""
 
+from webapp.models.audit_event import AuditEvent
 from webapp.models.brakes import Brakes
+from webapp.models.bulk import BulkItem, BulkJob, ItemState
+from webapp.models.figure import Figure
 from webapp.models.installation import Installation
+from webapp.models.notice import Notice
 from webapp.models.service_key import ServiceKey
+from webapp.models.service_use import ServiceUse
 from webapp.models.session import BrowserSession
 from webapp.models.spent_state import SpentState
 from webapp.models.user import Health, Reason, Status, User
 
 __all__ = [
+    "AuditEvent",
     "Brakes",
     "BrowserSession",
+    "BulkItem",
+    "BulkJob",
+    "Figure",
     "Health",
     "Installation",
+    "ItemState",
+    "Notice",
     "Reason",
     "ServiceKey",
+    "ServiceUse",
     "SpentState",
     "Status",
     "User",

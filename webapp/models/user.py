@@ -112,6 +112,8 @@ class User(Base):
     interrupted: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     failures: Mapped[int] = mapped_column(default=0)
+    #: Since when refreshes fail, without one success in between; None while they do not.
+    failing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: TikTok's code of the last failure, or ours; never its text.
     last_error: Mapped[str | None] = mapped_column(Text)
     #: TikTok's id of the failed call, for its support.
@@ -120,6 +122,8 @@ class User(Base):
     refreshed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     connected_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    #: What happened last, newest first (services.history); seldom read, so it is left out of rows.
+    history: Mapped[str | None] = mapped_column(Text, deferred=True)
 
     @property
     def granted(self) -> frozenset[str]:

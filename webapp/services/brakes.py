@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
 from webapp.models import Brakes
+from webapp.services import audit, notices
 from webapp.services.house import House
 
 log = structlog.get_logger(__name__)
@@ -125,9 +126,19 @@ def note(session: Session, house: House, outcomes: Sequence[Outcome], now: datet
     config = next((each.config for each in outcomes if each.config), "")
     # An answer about a grant, even a refusal, shows a TikTok that is there and accepts this app.
     if brakes.open_reason is not None and not config and set("ogi") & set(letters):
+        _write_down(session, now, "breaker.closed", brakes)
         _close(brakes, letters)
     elif config or _share(brakes.recent, "t") or _share(brakes.recent, "k"):
+        was_closed = brakes.open_reason is None
         _open(brakes, "config" if config else _worst(brakes.recent), config, now)
+        if was_closed:
+            _write_down(session, now, "breaker.opened", brakes)
+            told = {"alarm": "breaker", "reason": brakes.open_reason, "code": brakes.open_code}
+            notices.put(session, house, now, "fleet.alarm", told)
+
+
+def _write_down(session: Session, now: datetime, event: str, brakes: Brakes) -> None:
+    audit.record(session, now, event, reason=brakes.open_reason, code=brakes.open_code)
 
 
 def _row(session: Session, house: House) -> Brakes:

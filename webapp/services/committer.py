@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+from webapp import acting
+from webapp.acting import Actor
 from webapp.services.house import House
 from webapp.services.landing import GROUP, land
 from webapp.services.tally import Tally
@@ -46,6 +48,7 @@ class Committer:
         self._thread.join()
 
     def _commit(self) -> None:
+        acting.begin(Actor("worker"))
         with self._context():
             ended = False
             while not ended:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from webapp.database import writing
 from webapp.models import Status, User
-from webapp.services import brakes
+from webapp.services import audit, brakes, notices
 from webapp.services.house import House
 from webapp.services.schedule import next_refresh_at
 from webapp.tiktok.errors import TikTokError
@@ -81,12 +81,23 @@ def _store(house: House, tokens: TokenSet, asked: Collection[str], now: datetime
     with writing() as session:
         user = session.scalar(_row_of(house, open_id))
         kind: Kind = "new" if user is None else _kind(user, now)
+        was_lost = user is not None and user.status == Status.RECONNECT
         user = user or _new_row(session, house.settings.tiktok_client_key, open_id, now)
         _take_up(house, user, tokens, asked, now)
         session.flush()
         connected = Connected(user.id, open_id, kind)
+        _write_down(session, house, user, kind, now, was_lost=was_lost)
     log.info("connected", open_id=open_id, kind=kind, scopes=len(tokens.scopes or ()))
     return connected
+
+
+def _write_down(
+    session: Session, house: House, user: User, kind: Kind, now: datetime, *, was_lost: bool
+) -> None:
+    audit.record(session, now, "connection.connected", on=user.ticket, kind=kind, scopes=user.scope)
+    if was_lost:
+        told = {"open_id": user.open_id, "ticket": user.ticket}
+        notices.put(session, house, now, "connection.restored", told)
 
 
 def _row_of(house: House, open_id: str) -> Select[User]:
@@ -103,7 +114,7 @@ def _take_up(
     user.status = Status.ACTIVE
     user.failures = 0
     user.last_error = user.last_log_id = user.claim = None
-    user.reason = user.ended_at = user.refused_at = None
+    user.reason = user.ended_at = user.refused_at = user.failing_since = None
     user.interrupted = False
     # An answer that says nothing of the grant's end must not inherit an older grant's.
     user.refresh_expires_at = None

@@ -5,9 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import undefer
 
 from webapp.database import reading
 from webapp.models import BrowserSession, Health, User
+from webapp.services import history
 from webapp.services.house import House
 
 PAGE = 50
@@ -107,7 +109,7 @@ def page(
 def own_data(user_id: int) -> dict[str, Any] | None:
     """Return all that is kept about a person, ready for JSON, without the tokens themselves."""
     with reading() as session:
-        user = session.get(User, user_id)
+        user = session.get(User, user_id, options=[undefer(User.history)])
         if user is None:
             return None
         sessions = session.scalars(
@@ -134,6 +136,10 @@ def own_data(user_id: int) -> dict[str, Any] | None:
         "last_used": _text(user.last_used_at),
         "access_refreshes": user.refreshes,
         "operator_since": _text(user.operator_since),
+        "last_events": [
+            {"at": _text(each.at), "what": each.word, "by": each.who}
+            for each in history.read(user.history)
+        ],
         "sealed_access_kept": user.access_token is not None,
         "signed_in": [
             {"since": _text(each.created_at), "last_seen": _text(each.seen_at)} for each in sessions

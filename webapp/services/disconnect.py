@@ -5,14 +5,16 @@ it again; after 24 hours they are wiped all the same. Nothing else is done with 
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 from sqlalchemy import delete as delete_rows
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from webapp.database import scrub, writing
 from webapp.models import BrowserSession, Status, User
-from webapp.services import brakes, schedule
+from webapp.services import audit, brakes, figures, notices, schedule
 from webapp.services.claims import LEASE
 from webapp.services.house import House
 from webapp.services.vault import CannotOpen, HeldTokens
@@ -60,6 +62,7 @@ def finish(house: House, user: User) -> Outcome:
             house.vault.forget(row)
             row.status = Status.REVOKED
             outcome = Outcome(outcome.confirmed, True, outcome.code, outcome.log_id)
+            write_down(session, house, row, now, confirmed=outcome.confirmed, code=outcome.code)
         else:
             row.claim = None
             row.failures += 1
@@ -73,6 +76,17 @@ def finish(house: House, user: User) -> Outcome:
         forgotten=outcome.forgotten,
     )
     return outcome
+
+
+def write_down(
+    session: Session, house: House, user: User, now: datetime, *, confirmed: bool, code: str
+) -> None:
+    """Write down, and have told, that a connection is over because somebody wanted it so."""
+    audit.record(session, now, "connection.revoked", on=user.ticket, confirmed=confirmed, code=code)
+    figures.note(session, house.settings.tiktok_client_key, now, {"revoked": 1})
+    told: dict[str, str | bool | None] = {"open_id": user.open_id, "ticket": user.ticket}
+    told["confirmed"] = confirmed
+    notices.put(session, house, now, "connection.revoked", told)
 
 
 def delete(house: House, user_id: int) -> Outcome:
@@ -94,6 +108,7 @@ def _erased(house: House, user_id: int) -> bool:
             return False
         if user is not None:
             brakes.keep_version(session, house, user.version)
+            audit.record(session, house.clock(), "connection.deleted", on=user.ticket)
         session.execute(delete_rows(BrowserSession).where(BrowserSession.user_id == user_id))
         session.execute(delete_rows(User).where(User.id == user_id))
     return True
@@ -116,7 +131,8 @@ def _begin(house: House, user_id: int) -> User | None:
         if user.status != Status.REVOKING:
             user.ended_at = now
         user.status = Status.REVOKING
-        user.reason = user.claim = None
+        user.reason = user.claim = user.failing_since = None
+        audit.record(session, now, "connection.disconnect_ordered", on=user.ticket)
         user.failures = 0
         user.version += 1
         user.next_at = now + LEASE

@@ -3,16 +3,18 @@
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Update, bindparam, update
+from sqlalchemy import Text, Update, bindparam, update
 from sqlalchemy.orm import Session
 
 from webapp.models import Status, User
+from webapp.services import history
 
 #: The marks that a good answer clears.
 _CLEARED: dict[str, Any] = {
     "claim": None,
     "status": Status.ACTIVE.value,
     "failures": 0,
+    "failing_since": None,
     "refused_at": None,
     "interrupted": False,
     "reason": None,
@@ -23,15 +25,21 @@ _CLEARED: dict[str, Any] = {
 
 
 def store(
-    session: Session, user_id: int, ticket: str, version: int, values: dict[str, Any]
+    session: Session,
+    user_id: int,
+    ticket: str,
+    version: int,
+    values: dict[str, Any],
+    line: str = "",
 ) -> bool:
     """Write sealed columns, clear every mark, count version and refreshes up.
 
     False if the grant has changed since `version`: somebody connected, disconnected or refreshed.
     `ticket`: the row's, because SQLite gives the id of a deleted row to the next person.
+    `line` is put before the row's history.
     """
     values = _CLEARED | values
-    keys = {"the_id": user_id, "the_ticket": ticket, "the_version": version}
+    keys = {"the_id": user_id, "the_ticket": ticket, "the_version": version, "the_line": line}
     # Not through the ORM: it would build and compile the statement for each of 64 rows.
     done = session.connection().execute(_statement(frozenset(values)), values | keys)
     return done.rowcount == 1
@@ -46,4 +54,5 @@ def _statement(columns: frozenset[str]) -> Update:
         .where(users.version == bindparam("the_version"))
         .values({name: bindparam(name, type_=users[name].type) for name in sorted(columns)})
         .values(version=users.version + 1, refreshes=users.refreshes + 1)
+        .values(history=history.prepended(bindparam("the_line", type_=Text)))
     )

@@ -21,10 +21,11 @@ from sqlalchemy.orm import Session
 
 from webapp.database import writing
 from webapp.models import User
-from webapp.services import brakes, guarded, orphans, rescue, schedule, verdicts
+from webapp.services import aftermath, brakes, guarded, history, orphans, rescue, schedule, verdicts
+from webapp.services.aftermath import Landed
 from webapp.services.brakes import Outcome
 from webapp.services.house import House
-from webapp.services.verdicts import Result
+from webapp.services.verdicts import Result, Verdict
 from webapp.tiktok.errors import ConnectAgain, TikTokError
 from webapp.tokens import TokenSet
 
@@ -76,26 +77,24 @@ def _is_away(error: Exception) -> bool:
 def _write(house: House, results: Sequence[Result]) -> list[bool]:
     now = house.clock()
     outcomes: list[Outcome] = []
-    words: list[str] = []
+    group: list[Landed] = []
     with writing(durable=True) as session:
         recent = brakes.recent_of(session, house) + _letters(results)
         mass = brakes.is_mass_rejection(recent[-brakes.WINDOW :])
-        landed = []
         for result in results:
             if isinstance(result.answer, TokenSet):
-                landed.append(_store(session, house, result, result.answer))
+                stored = _store(session, house, result, result.answer)
+                group.append(Landed(result, stored, None))
                 outcomes.append(Outcome("o"))
-                words.append("refreshed")
             else:
                 verdict = verdicts.of_failure(result.claim, result.answer, now, mass=mass)
-                _mark(session, result, verdict.columns)
-                landed.append(False)
+                group.append(Landed(result, _mark(session, result, verdict), verdict))
                 outcomes.append(verdict.outcome)
-                words.append(verdict.word)
         brakes.note(session, house, outcomes, now)
-    for result, word in zip(results, words, strict=True):
-        _tell(result, word)
-    return landed
+        aftermath.enter(session, house, group, now)
+    for each in group:
+        _tell(each.result, each.verdict.word if each.verdict else "refreshed")
+    return [each.written and each.verdict is None for each in group]
 
 
 def _store(session: Session, house: House, result: Result, tokens: TokenSet) -> bool:
@@ -113,22 +112,25 @@ def _store(session: Session, house: House, result: Result, tokens: TokenSet) -> 
         tokens.refresh_expires_at or claim.refresh_expires_at,
         idle=claim.idle,
     )
-    return guarded.store(session, claim.user_id, claim.ticket, claim.version, values)
+    line = aftermath.line(result, None)
+    return guarded.store(session, claim.user_id, claim.ticket, claim.version, values, line)
 
 
-def _mark(session: Session, result: Result, columns: dict[str, Any]) -> None:
-    """Write a failure, only while both claim and version are still ours."""
+def _mark(session: Session, result: Result, verdict: Verdict) -> bool:
+    """Write a failure, only while both claim and version are still ours; tell whether they were."""
     claim = result.claim
-    session.execute(
+    line = aftermath.line(result, verdict)
+    done: Any = session.execute(
         update(User)
         .where(
             User.id == claim.user_id,
             User.version == claim.version,
             User.claim == claim.name,
         )
-        .values(columns)
+        .values(verdict.columns | ({"history": history.prepended(line)} if line else {}))
         .execution_options(synchronize_session=False)
     )
+    return bool(done.rowcount)
 
 
 def _tell(result: Result, word: str) -> None:

@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from webapp.models import Reason, Status
+from sqlalchemy import ColumnElement, func
+
+from webapp import acting
+from webapp.acting import Actor
+from webapp.models import Reason, Status, User
 from webapp.services import schedule
 from webapp.services.brakes import PROBE_EVERY, Outcome
 from webapp.services.claims import Claim
@@ -38,6 +42,9 @@ class Result:
     claim: Claim
     answer: Answer = field(repr=False)
     received_at: datetime
+    #: What TikTok took to answer, in milliseconds; None: it was not asked.
+    ms: int | None = None
+    by: Actor = field(default_factory=acting.now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +114,7 @@ def _refused(claim: Claim, now: datetime, error: ConnectAgain, *, mass: bool) ->
     again = max(first + SECOND_LOOK, now + timedelta(seconds=5))
     if mass:
         again = max(again, schedule.back_off(claim.failures, now, claim.access_expires_at))
-    columns = _failing(claim, again) | _said(error) | {"refused_at": first}
+    columns = _failing(claim, again, now) | _said(error) | {"refused_at": first}
     return Verdict(columns, outcome, "mass_rejection" if mass else "refused_once")
 
 
@@ -118,6 +125,7 @@ def _throttled(claim: Claim, now: datetime, error: TryLater) -> Verdict:
         schedule.back_off(claim.failures, now, claim.access_expires_at),
     )
     columns = {"claim": None, "next_at": later, "status": Status.FAILING, **_said(error)}
+    columns["failing_since"] = _since(now)
     return Verdict(columns, Outcome(throttled=True), "throttled")
 
 
@@ -126,26 +134,32 @@ def _ambiguous(claim: Claim, now: datetime, error: TryLater) -> Verdict:
     later = schedule.back_off(claim.failures, now, claim.access_expires_at)
     if not claim.interrupted:
         later = schedule.soon(now)
-    columns = _failing(claim, later) | _said(error) | {"interrupted": True}
+    columns = _failing(claim, later, now) | _said(error) | {"interrupted": True}
     return Verdict(columns, Outcome("t"), "ambiguous")
 
 
 def _transient(claim: Claim, now: datetime, error: Exception) -> Verdict:
     later = schedule.back_off(claim.failures, now, claim.access_expires_at)
-    columns = _failing(claim, later) | _said(error)
+    columns = _failing(claim, later, now) | _said(error)
     if isinstance(error, TryLater) and error.code == "answer_unusable" and error.status == 200:
         # A yes that cannot be read: TikTok may have rotated, and then it is not the person's doing.
         columns["interrupted"] = True
     return Verdict(columns, Outcome("t"), "transient")
 
 
-def _failing(claim: Claim, again: datetime) -> dict[str, Any]:
+def _failing(claim: Claim, again: datetime, now: datetime) -> dict[str, Any]:
     return {
         "claim": None,
         "next_at": again,
         "status": Status.FAILING,
         "failures": claim.failures + 1,
+        "failing_since": _since(now),
     }
+
+
+def _since(now: datetime) -> ColumnElement[datetime]:
+    """Return when it began to fail: now, unless it fails already."""
+    return func.coalesce(User.failing_since, now)
 
 
 def _needs_the_person(now: datetime, reason: Reason) -> dict[str, Any]:
@@ -155,6 +169,7 @@ def _needs_the_person(now: datetime, reason: Reason) -> dict[str, Any]:
         "status": Status.RECONNECT,
         "reason": reason.value,
         "ended_at": now,
+        "failing_since": None,
     }
 
 

@@ -6,9 +6,13 @@ from typing import Literal
 import structlog
 from sqlalchemy import Select, select
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
+from webapp import acting
+from webapp.acting import Actor
 from webapp.database import reading, writing
 from webapp.models import Reason, Status, User
+from webapp.services import audit, disconnect, notices
 from webapp.services.house import House
 from webapp.tiktok import webhook
 from webapp.tiktok.webhook import HEADER, Notice, NotSigned
@@ -67,9 +71,11 @@ def _act(house: House, notice: Notice, now: datetime) -> Effect:
         effect = _effect(user, notice)
         if user is not None and effect == "forgotten":
             _needs_the_person(house, user, notice, now)
+            _write_down(session, house, user, now)
         elif user is not None and effect == "finished":
             house.vault.forget(user)
             user.status = Status.REVOKED
+            disconnect.write_down(session, house, user, now, confirmed=True, code="webhook")
     return effect
 
 
@@ -100,8 +106,23 @@ def _needs_the_person(house: House, user: User, notice: Notice, now: datetime) -
     happened = datetime.fromtimestamp(min(notice.created_at, int(now.timestamp())), UTC)
     user.ended_at = user.ended_at or happened
     user.failures = 0
+    user.failing_since = None
     user.refused_at = user.last_error = user.last_log_id = None
     user.interrupted = False
+
+
+def _write_down(session: Session, house: House, user: User, now: datetime) -> None:
+    reason = str(user.reason)
+    with acting.as_(Actor("tiktok")):
+        audit.record(session, now, "connection.deauthorized", on=user.ticket, reason=reason)
+    told = {"open_id": user.open_id, "ticket": user.ticket, "reason": reason}
+    notices.put(
+        session,
+        house,
+        now,
+        "connection.reconnect_required",
+        told | {"since": (user.ended_at or now).isoformat()},
+    )
 
 
 def _reason(number: int) -> Reason:

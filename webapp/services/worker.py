@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from webapp import acting
+from webapp.acting import Actor
 from webapp.database import reading
 from webapp.models import Status, User
 from webapp.services import brakes, disconnect, installation, rescue
@@ -69,10 +71,11 @@ class Worker:
         self.refused = installation.fault(self._house)
         if self.refused is not None:
             return
+        acting.begin(Actor("worker"))
         installation.beat(self._house)
         self._committer.start()
         try:
-            with ThreadPoolExecutor(WIDTH, thread_name_prefix="call") as callers:
+            with ThreadPoolExecutor(WIDTH, "call", acting.begin, (Actor("worker"),)) as callers:
                 while not self._stop.is_set():
                     claimed = self._look(callers)
                     if once and not claimed and self._is_done():

@@ -116,6 +116,20 @@ def _page(value: Any) -> Any:
     return value
 
 
+def _notify(value: Any) -> Any:
+    """Check where notices go: https, or http on this machine; a query is the receiver's matter."""
+    text = str(value)
+    if not text:
+        return text
+    mend = "NOTIFY_URL=https://YOUR-SERVICE/hooks/coatcheck"
+    url = split(text.partition("?")[0], mend)
+    if not re.fullmatch(r"[!-~]+", text) or "#" in text:
+        refuse("holds white space, a fragment or characters outside ASCII", mend)
+    if url.scheme == "http" and url.hostname not in LOOPBACK:
+        refuse("is http on a host that is not this machine", mend)
+    return value
+
+
 def _hosts(value: Any) -> Any:
     hosts = parts(value)
     if not all(_HOST.fullmatch(host) for host in hosts):
@@ -138,4 +152,5 @@ ApiUrl = Annotated[str, BeforeValidator(_tiktok(API_URL))]
 DatabaseUrl = Annotated[str, BeforeValidator(_database)]
 PageUrl = Annotated[str, BeforeValidator(_page)]
 Hosts = Annotated[tuple[str, ...], BeforeValidator(_hosts)]
+NotifyUrl = Annotated[str, BeforeValidator(_notify)]
 StorageUri = Annotated[str, BeforeValidator(_storage)]

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from webapp.settings.misfits import misfits
 from webapp.settings.problem import Problem, SettingsRefused
 from webapp.settings.secret_values import HOW_TO_SEAL, HOW_TO_SIGN
-from webapp.settings.values import Settings, misfits
+from webapp.settings.values import Settings
 
 NAMES = tuple(name.upper() for name in Settings.model_fields)
 _PORTAL = "your app's page at developers.tiktok.com"

@@ -103,6 +103,7 @@ Hours = Annotated[int, BeforeValidator(_number(1, 8760))]
 Hops = Annotated[int, BeforeValidator(_number(0, 10))]
 InstanceId = Annotated[str, BeforeValidator(_instance)]
 Rate = Annotated[int, BeforeValidator(_number(1, 10_000))]
+AuditDays = Annotated[int, BeforeValidator(_number(1, 3650))]
 IdleDays = Annotated[int, BeforeValidator(_number(0, 3650))]
 Port = Annotated[int, BeforeValidator(_number(1, 65535))]
 lower_format = BeforeValidator(_format)

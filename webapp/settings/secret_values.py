@@ -18,6 +18,8 @@ HOW_TO_SIGN = (
     "echo \"SECRET_KEY=$(python3 -c 'import secrets; print(secrets.token_hex(32))')\" >> .env"
 )
 HOW_TO_SEAL = f'echo "TOKEN_KEYS=$({_BIN}flask keys generate)" >> .env'
+HOW_TO_NOTIFY = f'echo "NOTIFY_SECRET=whsec_$({_BIN}flask keys generate)" >> .env'
+HOW_TO_METER = f'echo "METRICS_TOKEN=$({_BIN}flask keys generate)" >> .env'
 _SHORTEST = 32
 #: Printed in documentation that everybody has read: Flask's and FastAPI's.
 _WELL_KNOWN = frozenset(
@@ -100,8 +102,30 @@ def _unmasked(value: Any) -> Any:
     return _plain(value) if isinstance(value, SecretStr) else value
 
 
+def _bearer(value: Any) -> Any:
+    text = _plain(value)
+    if text and (len(text) < _SHORTEST or not re.fullmatch(r"[!-~]+", text)):
+        refuse(f"is shorter than {_SHORTEST} characters, or holds white space", HOW_TO_METER)
+    return text
+
+
+def _notify_secret(value: Any) -> Any:
+    text = _plain(value)
+    if not text:
+        return text
+    try:
+        key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not text.startswith("whsec_") or not 24 <= len(key) <= 64 or len(set(key)) < 8:
+        refuse("is not whsec_ and the base64 of 24 to 64 random bytes", HOW_TO_NOTIFY)
+    return text
+
+
 Credential = Annotated[str, BeforeValidator(_credential)]
 SecretCredential = Annotated[SecretStr, BeforeValidator(_credential)]
+BearerToken = Annotated[SecretStr, BeforeValidator(_bearer)]
+NotifySecret = Annotated[SecretStr, BeforeValidator(_notify_secret)]
 SigningKey = Annotated[SecretStr, BeforeValidator(_signing_key)]
 SigningKeys = Annotated[tuple[SecretStr, ...], BeforeValidator(_signing_keys)]
 SealingKeys = Annotated[tuple[SecretStr, ...], BeforeValidator(_sealing_keys)]

@@ -1,10 +1,9 @@
 """Every setting as one typed, frozen value; never reads the environment by itself."""
 
-from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from webapp.settings.addresses import (
@@ -16,13 +15,14 @@ from webapp.settings.addresses import (
     AuthorizeUrl,
     DatabaseUrl,
     Hosts,
+    NotifyUrl,
     PageUrl,
     RedirectUri,
     StorageUri,
 )
-from webapp.settings.problem import Problem
 from webapp.settings.readings import (
     BASIC_SCOPE,
+    AuditDays,
     Days,
     Email,
     Flag,
@@ -39,7 +39,9 @@ from webapp.settings.readings import (
     lower_format,
 )
 from webapp.settings.secret_values import (
+    BearerToken,
     Credential,
+    NotifySecret,
     SealingKeys,
     SecretCredential,
     SigningKey,
@@ -81,6 +83,12 @@ class Settings(BaseSettings):
     session_idle_hours: Hours = 72
     proxy_hops: Hops = 0
     trusted_hosts: Hosts = ()
+    #: How long audit events are kept.
+    audit_days: AuditDays = 400
+    #: May hold a key of the receiver's in its query, so it stays out of the repr. Empty: nobody.
+    notify_url: NotifyUrl = Field(default="", repr=False)
+    notify_secret: NotifySecret = SecretStr("")
+    metrics_token: BearerToken = SecretStr("")
     port: Port = 8000
     app_name: ShortName = "Coatcheck"
     privacy_url: PageUrl = "/privacy"
@@ -160,8 +168,10 @@ class Settings(BaseSettings):
         """Every value that may stand in no log: secrets, keys, and passwords within URLs."""
         secrets = [self.tiktok_client_secret, self.secret_key]
         secrets += [*self.secret_key_fallbacks, *self.token_keys]
+        secrets += [each for each in (self.notify_secret, self.metrics_token) if each]
         urls = (urlsplit(self.database_url), urlsplit(self.ratelimit_storage_uri))
-        return [s.get_secret_value() for s in secrets] + [u.password for u in urls if u.password]
+        told = [s.get_secret_value() for s in secrets] + [u.password for u in urls if u.password]
+        return told + [part for part in (urlsplit(self.notify_url).query,) if part]
 
 
 def _origin(url: SplitResult) -> str:
@@ -169,23 +179,3 @@ def _origin(url: SplitResult) -> str:
     if url.port in (None, _DEFAULT_PORTS.get(url.scheme)):
         return f"{url.scheme}://{host}"
     return f"{url.scheme}://{host}:{url.port}"
-
-
-def misfits(settings: Settings) -> Iterator[Problem]:
-    """Yield what is wrong between settings that are right by themselves."""
-    if settings.loopback and not settings.tiktok_pkce:
-        cause = "is 0 while TIKTOK_REDIRECT_URI is on this machine, where TikTok requires PKCE"
-        yield Problem("TIKTOK_PKCE", cause, "TIKTOK_PKCE=1")
-    for name, default in (("tiktok_authorize_url", AUTHORIZE_URL), ("tiktok_api_url", API_URL)):
-        url = urlsplit(getattr(settings, name))
-        if url.netloc.lower() != urlsplit(default).netloc and not settings.allow_sandbox:
-            yield Problem(
-                name.upper(),
-                "names another host than TikTok's",
-                f"remove it for the default, {default} – or ALLOW_SANDBOX=1 for tests and demos",
-            )
-    current = settings.secret_key.get_secret_value()
-    if current in {each.get_secret_value() for each in settings.secret_key_fallbacks}:
-        yield Problem(
-            "SECRET_KEY_FALLBACKS", "holds the current SECRET_KEY", "list former keys only"
-        )

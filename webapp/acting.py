@@ -1,0 +1,46 @@
+"""Who acts in this thread: set at the doors, read where an act is written down; decides nothing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Kind = Literal["person", "operator", "service", "worker", "command", "tiktok", "system"]
+KINDS: tuple[str, ...] = get_args(Kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Whoever acts: a caller at a door, or a process of our own."""
+
+    kind: Kind
+    #: A ticket (person, operator), a key's name (service), the words typed (command), else empty.
+    name: str = ""
+    #: The address a request came from; empty for what is no request.
+    address: str = ""
+
+
+#: Nobody came through a door: a start, or a test that calls a service directly.
+_NOBODY = Actor("system")
+_actor: ContextVar[Actor] = ContextVar("actor", default=_NOBODY)
+
+
+def now() -> Actor:
+    """Return who acts in this thread."""
+    return _actor.get()
+
+
+def begin(actor: Actor) -> None:
+    """Let this thread act for `actor` until somebody else begins in it."""
+    _actor.set(actor)
+
+
+@contextmanager
+def as_(actor: Actor) -> Iterator[None]:
+    """Let this thread act for `actor` while the block runs."""
+    token = _actor.set(actor)
+    try:
+        yield
+    finally:
+        _actor.reset(token)

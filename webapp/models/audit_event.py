@@ -1,0 +1,35 @@
+"""Who did what to whom: rows that are added and, when old, removed; never changed."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Index, Integer, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.database import Base, UtcDateTime
+
+
+class AuditEvent(Base):
+    """One act, written in the transaction of the act itself (services.audit)."""
+
+    __tablename__ = "audit_events"
+    __table_args__ = (
+        Index("ix_audit_events_at", "at"),
+        Index("ix_audit_events_event", "event", "id"),
+        Index("ix_audit_events_actor", "actor", "id"),
+        Index("ix_audit_events_ticket", "ticket", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    #: `acting.Kind`.
+    actor_kind: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(Text)
+    #: The address that a request came from; empty for what is no request.
+    address: Mapped[str] = mapped_column(Text)
+    event: Mapped[str] = mapped_column(Text)
+    #: Of the connection acted on. Ours, not TikTok's: it tells nothing once the person is deleted.
+    ticket: Mapped[str | None] = mapped_column(Text)
+    #: The event's own fields, as a JSON object.
+    fields: Mapped[str] = mapped_column(Text)

@@ -1,0 +1,84 @@
+"""Who did what, on whom, when and from where: added in the transaction of the act, never changed.
+
+Tells of a connection by its ticket alone, so that a row says nothing once the person is deleted.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from webapp import acting
+from webapp.models import AuditEvent
+
+Field = str | int | bool | None
+
+
+def _fields(words: str = "") -> frozenset[str]:
+    return frozenset(words.split())
+
+
+#: Every event, and exactly the fields that belong to it.
+EVENTS: Mapping[str, frozenset[str]] = {
+    #: kind: new · again · returned.
+    "connection.connected": _fields("kind scopes"),
+    #: Somebody asked for it; what the worker does by itself is counted (services.figures).
+    "connection.refreshed": _fields("version"),
+    "connection.refresh_failed": _fields("verdict code"),
+    "connection.reconnect_required": _fields("reason code"),
+    #: TikTok told that the person has removed the app there.
+    "connection.deauthorized": _fields("reason"),
+    "connection.disconnect_ordered": _fields(),
+    #: confirmed: TikTok said yes. code: what it said else.
+    "connection.revoked": _fields("confirmed code"),
+    "connection.deleted": _fields(),
+    "connection.handed_out": _fields("service"),
+    "connection.tested": _fields("works ms code"),
+    "connections.exported": _fields("format query"),
+    "account.exported": _fields(),
+    "operator.added": _fields(),
+    "operator.removed": _fields(),
+    "key.issued": _fields("key name"),
+    "key.revoked": _fields("key name"),
+    "bulk.ordered": _fields("job act count query"),
+    "bulk.stopped": _fields("job"),
+    "bulk.ended": _fields("job done failed skipped"),
+    "breaker.opened": _fields("reason code"),
+    "breaker.closed": _fields("reason code"),
+    "breaker.probed": _fields(),
+    "notice.retried": _fields("message"),
+    "audit.exported": _fields("query"),
+    "tokens.resealed": _fields("done closed"),
+    "tokens.rescued": _fields("stored outdated"),
+    "database.adopted": _fields(),
+    "database.copied": _fields("rows"),
+}
+
+
+class WrongEvent(ValueError):
+    """There is no such event, or these are not its fields."""
+
+
+def record(
+    session: Session, now: datetime, event: str, *, on: str | None = None, **fields: Field
+) -> None:
+    """Add an event to the caller's transaction; `on` is the ticket of the connection.
+
+    Raises WrongEvent if the event is not in EVENTS or the fields are not exactly its own.
+    """
+    if event not in EVENTS or EVENTS[event] != fields.keys():
+        raise WrongEvent(f"{event} with {', '.join(sorted(fields)) or 'no field'}")
+    actor = acting.now()
+    session.execute(
+        insert(AuditEvent).values(
+            at=now,
+            actor_kind=actor.kind,
+            actor=actor.name,
+            address=actor.address,
+            event=event,
+            ticket=on,
+            fields=json.dumps(fields, ensure_ascii=False, sort_keys=True),
+        )
+    )
