@@ -9,10 +9,11 @@ from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Table, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
-from webapp.models import User
-from webapp.services import made_up
+from webapp.models import NameWord, User
+from webapp.services import made_up, searching
 from webapp.services.house import House
 from webapp.settings import Problem
 from webapp.tokens import TokenSet
@@ -54,7 +55,7 @@ def seed(house: House, people: int) -> Iterator[int]:
         rows = list(_rows(house, numbers, house.clock()))
         try:
             with writing() as session:
-                session.execute(insert(cast(Table, User.__table__)), rows)
+                _insert(session, rows)
         except IntegrityError:
             raise Meeting from None
         there, highest = there + len(numbers), numbers[-1]
@@ -74,6 +75,23 @@ def clear(house: House) -> Iterator[int]:
             )
         gone += len(ids)
         yield gone
+
+
+def _insert(session: Session, rows: list[dict[str, Any]]) -> None:
+    """Insert people, and the words by which their names are found."""
+    session.execute(insert(cast(Table, User.__table__)), rows)
+    given = select(User.open_id, User.id).where(
+        User.client_key == rows[0]["client_key"],
+        User.open_id >= rows[0]["open_id"],
+        User.open_id <= rows[-1]["open_id"],
+    )
+    ids = {open_id: user_id for open_id, user_id in session.execute(given)}
+    words = [
+        {"word": word, "user_id": ids[row["open_id"]]}
+        for row in rows
+        for word in searching.words(row["display_name"])
+    ]
+    session.execute(insert(cast(Table, NameWord.__table__)), words)
 
 
 def _found(house: House) -> tuple[int, int]:

@@ -91,6 +91,7 @@ def _healthy(dice: Dice, now: datetime) -> dict[str, Any]:
         "status": Status.ACTIVE.value,
         "reason": None,
         "ended_at": None,
+        "failing_since": None,
         "failures": 0,
         "last_error": None,
         "last_log_id": None,
@@ -110,6 +111,7 @@ def _failing(dice: Dice, now: datetime) -> dict[str, Any]:
         "last_error": dice.pick(8, _ERRORS),
         "last_log_id": dice.token("log")[12:32].upper(),
         "ended_at": since,
+        "failing_since": since,
         "access_expires_at": since + _DAY * dice.share(1) / 2,
     }
 
