@@ -8,7 +8,17 @@ from collections.abc import Iterable
 import click
 from flask import Flask
 
-from webapp.cli import asking, crowd, doctor, keys, operators, tokens, upkeep, worker
+from webapp.cli import (
+    asking,
+    crowd,
+    doctor,
+    keys,
+    notices,
+    operators,
+    tokens,
+    upkeep,
+    worker,
+)
 from webapp.cli.asking import WAITING
 from webapp.settings import Problem
 
@@ -20,6 +30,7 @@ def register(app: Flask) -> None:
     app.cli.add_command(crowd.demo)
     app.cli.add_command(doctor.doctor)
     app.cli.add_command(keys.keys)
+    app.cli.add_command(notices.notices)
     app.cli.add_command(operators.operators)
     for each in (worker.run, upkeep.reseal, upkeep.rescue, upkeep.adopt, upkeep.copy_all):
         tokens.tokens.add_command(each)

@@ -5,10 +5,8 @@ Shared by all calls: reading the JSON, finding the error in either of TikTok's s
 """
 
 import json
-import math
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 
 from requests import Response
 
@@ -23,9 +21,8 @@ from webapp.tiktok.errors import (
     clean_code,
     clean_log_id,
 )
+from webapp.wire.waits import retry_after
 
-#: An hour: what TikTok asks for beyond that is not believed.
-_LONGEST_WAIT = 3600
 #: The digits of the largest 64-bit number; Python refuses to read a few thousand.
 _LONGEST_NUMBER = 19
 _TOO_MANY = 429
@@ -100,7 +97,7 @@ def read(response: Response, now: datetime) -> Answer:
         body=response.content,
         document=document,
         doubled=doubled,
-        retry_after=_wait(response.headers.get("Retry-After"), now),
+        retry_after=retry_after(response.headers.get("Retry-After"), now),
     )
 
 
@@ -131,16 +128,3 @@ def _parse(body: bytes) -> tuple[dict[str, object] | None, bool]:
     except (ValueError, RecursionError):
         return None, False
     return (document, doubled) if isinstance(document, dict) else (None, False)
-
-
-def _wait(header: str | None, now: datetime) -> int | None:
-    """Return a Retry-After in seconds: a number or a date (RFC 9110 §10.2.3), or None."""
-    text = (header or "").strip()
-    if text.isascii() and text.isdigit():
-        return int(text) if len(text) <= 4 and int(text) <= _LONGEST_WAIT else _LONGEST_WAIT
-    try:
-        until = parsedate_to_datetime(text)
-        seconds = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
-    except (ValueError, OverflowError):
-        return None
-    return min(max(0, math.ceil(seconds)), _LONGEST_WAIT)
