@@ -46,10 +46,15 @@ def plans() -> Iterator[list[str]]:
         event.remove(db.engine, "before_cursor_execute", explain)
 
 
-@pytest.mark.parametrize("query", QUERIES, ids=repr)
-def test_no_page_reads_the_table_or_an_index_from_end_to_end(house: House, query: Query) -> None:
+def test_no_page_reads_the_table_or_an_index_from_end_to_end(house: House) -> None:
+    crowd.put(crowd.rows(house, house.clock(), 100))
+    for query in QUERIES:
+        hold_to_the_heads(house, query)
+
+
+def hold_to_the_heads(house: House, query: Query) -> None:
+    """Look at a first page, one after and one before, and read their plans."""
     now = house.clock()
-    crowd.put(crowd.rows(house, now, 60))
     last = listing.page(house, query, now, size=1).next
     with plans() as lines:
         listing.page(house, query, now, size=5)
@@ -62,7 +67,7 @@ def test_no_page_reads_the_table_or_an_index_from_end_to_end(house: House, query
         looked = {m[1] for line in lines if (m := re.search(r"(?:users\w*) USING (.+)", line))}
         assert all("ix_users_list_" in each or "INTEGER PRIMARY KEY" in each for each in looked)
         heads = [line for line in lines if "ix_users_list_" in line and "scope=?" in line]
-        assert heads
+        assert heads or last is None
 
 
 def test_a_search_or_all_rows_in_turn_go_by_ids(house: House) -> None:
