@@ -103,7 +103,11 @@ ROWS: Mapping[str, Tables] = {
         ),
         "audit_events": (
             {"id": 1, "at": SEEN, "actor_kind": "operator", "actor": "ct_1111-1111"}
-            | {"address": "192.0.2.1", "event": "connection.disconnect_ordered"}
+            | {
+                "address": "192.0.2.1",
+                "reference": "0a1b2c3d4e5f",
+                "event": "connection.disconnect_ordered",
+            }
             | {"ticket": "ct_2222-2222", "fields": "{}"},
         ),
         "figures": (
@@ -123,4 +127,16 @@ ROWS: Mapping[str, Tables] = {
             | {"created_at": SEEN, "next_at": SEEN, "tries": 1, "last_answer": "503"},
         ),
     },
+    "0006": {
+        "name_words": (
+            {"word": "lindqvist", "user_id": 1},
+            {"word": "mara", "user_id": 1},
+        ),
+        "headcounts": (
+            {"client_key": "made-up-key", "counted_at": SEEN, "counting_until": None}
+            | {"body": "{}"},
+        ),
+    },
+    # Triggers alone.
+    "0007": {},
 }

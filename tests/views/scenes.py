@@ -11,6 +11,8 @@ from jinja2 import StrictUndefined
 
 from tests.environment import complete
 from tests.processes import ROOT
+from tests.views import one
+from tests.views.bulk_scenes import BULK
 from webapp.app import OPERATOR_PAGES
 from webapp.services import portal
 from webapp.services.check import Check
@@ -40,6 +42,16 @@ ENDPOINTS = {
     "operators.tokens": "/operators/tokens",
     "setup.show": "/operators/setup",
     "setup.ask": "/operators/setup/now",
+    "connection.show": "/operators/tokens/<open_id>",
+    "connection.refresh": "/operators/tokens/<open_id>/refresh",
+    "connection.test": "/operators/tokens/<open_id>/test",
+    "connection.confirm_disconnect": "/operators/tokens/<open_id>/disconnect",
+    "connection.disconnect": "/operators/tokens/<open_id>/disconnect/now",
+    "bulk.index": "/operators/bulk",
+    "bulk.show": "/operators/bulk/<job_id>",
+    "bulk.stop": "/operators/bulk/<job_id>/stop",
+    "bulk.refresh": "/operators/tokens/refresh",
+    "bulk.disconnect": "/operators/tokens/disconnect",
 }
 HEALTHS = (
     *("fresh", "due", "refreshing", "failing"),
@@ -253,7 +265,12 @@ OPERATORS: dict[str, Scene] = {
     "tokens-one": Scene("operators/tokens.html", _tokens(ROWS[:1], 1), OPERATOR, sandbox=True),
     "tokens-empty": Scene("operators/tokens.html", _tokens([], 0), OPERATOR),
     "tokens-beyond": Scene("operators/tokens.html", _tokens([], 8), OPERATOR),
+    **{
+        f"one-{name}": Scene(f"operators/{page}.html", context, OPERATOR)
+        for name, (page, context) in one.PAGES.items()
+    },
 }
+OPERATORS |= {name: Scene(template, facts, OPERATOR) for name, (template, facts) in BULK.items()}
 ORIGIN = "https://tickets.example"
 CHECKS = [
     Check("ok", "SECRET_KEY", "is set"),

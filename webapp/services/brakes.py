@@ -119,26 +119,26 @@ def note(session: Session, house: House, outcomes: Sequence[Outcome], now: datet
     """Remember the outcomes in the caller's transaction; open or close the breaker by them."""
     brakes = _row(session, house)
     letters = "".join(each.letter for each in outcomes)
+    was_mass = is_mass_rejection(brakes.recent)
     brakes.recent = (brakes.recent + letters)[-WINDOW:]
+    if is_mass_rejection(brakes.recent) and not was_mass:
+        notices.alarm(session, house, now, "mass_rejection", "refused", None)
     if any(each.throttled for each in outcomes):
         brakes.pace = max(_SLOWEST, pace(brakes, now) / 2)
         brakes.pace_at = now
     config = next((each.config for each in outcomes if each.config), "")
     # An answer about a grant, even a refusal, shows a TikTok that is there and accepts this app.
     if brakes.open_reason is not None and not config and set("ogi") & set(letters):
-        _write_down(session, now, "breaker.closed", brakes)
+        code = brakes.open_code
+        audit.record(session, now, "breaker.closed", reason=brakes.open_reason, code=code)
         _close(brakes, letters)
     elif config or _share(brakes.recent, "t") or _share(brakes.recent, "k"):
         was_closed = brakes.open_reason is None
         _open(brakes, "config" if config else _worst(brakes.recent), config, now)
         if was_closed:
-            _write_down(session, now, "breaker.opened", brakes)
-            told = {"alarm": "breaker", "reason": brakes.open_reason, "code": brakes.open_code}
-            notices.put(session, house, now, "fleet.alarm", told)
-
-
-def _write_down(session: Session, now: datetime, event: str, brakes: Brakes) -> None:
-    audit.record(session, now, event, reason=brakes.open_reason, code=brakes.open_code)
+            reason, code = str(brakes.open_reason), brakes.open_code
+            audit.record(session, now, "breaker.opened", reason=reason, code=code)
+            notices.alarm(session, house, now, "breaker", reason, code)
 
 
 def _row(session: Session, house: House) -> Brakes:

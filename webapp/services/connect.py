@@ -11,6 +11,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from webapp import acting
 from webapp.database import writing
 from webapp.models import Status, User
 from webapp.services import audit, brakes, notices
@@ -94,10 +95,17 @@ def _store(house: House, tokens: TokenSet, asked: Collection[str], now: datetime
 def _write_down(
     session: Session, house: House, user: User, kind: Kind, now: datetime, *, was_lost: bool
 ) -> None:
-    audit.record(session, now, "connection.connected", on=user.ticket, kind=kind, scopes=user.scope)
+    with acting.as_(acting.now().known_as(user.ticket)):
+        audit.record(
+            session, now, "connection.connected", on=user.ticket, kind=kind, scopes=user.scope
+        )
     if was_lost:
-        told = {"open_id": user.open_id, "ticket": user.ticket}
-        notices.put(session, house, now, "connection.restored", told)
+        _tell_restored(session, house, user, now)
+
+
+def _tell_restored(session: Session, house: House, user: User, now: datetime) -> None:
+    told = {"open_id": user.open_id, "ticket": user.ticket}
+    notices.put(session, house, now, "connection.restored", told)
 
 
 def _row_of(house: House, open_id: str) -> Select[User]:
@@ -158,7 +166,10 @@ def _settle(house: House, tokens: TokenSet, asked: Collection[str], now: datetim
             _row_of(house, str(tokens.open_id)).where(User.access_token.is_not(None), connected)
         )
         if user is not None:
+            was_lost = user.status == Status.RECONNECT
             _take_up(house, user, tokens, asked, now)
+            if was_lost:
+                _tell_restored(session, house, user, now)
     if user is not None:
         return
     try:

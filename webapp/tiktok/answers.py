@@ -5,10 +5,8 @@ Shared by all calls: reading the JSON, finding the error in either of TikTok's s
 """
 
 import json
-import math
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 
 from requests import Response
 
@@ -23,9 +21,8 @@ from webapp.tiktok.errors import (
     clean_code,
     clean_log_id,
 )
+from webapp.wire.waits import ahead, retry_after
 
-#: An hour: what TikTok asks for beyond that is not believed.
-_LONGEST_WAIT = 3600
 #: The digits of the largest 64-bit number; Python refuses to read a few thousand.
 _LONGEST_NUMBER = 19
 _TOO_MANY = 429
@@ -102,8 +99,8 @@ def read(response: Response, now: datetime) -> Answer:
         body=response.content,
         document=document,
         doubled=doubled,
-        retry_after=_wait(response.headers.get("Retry-After"), now),
-        ahead=_ahead(response.headers.get("Date"), now),
+        retry_after=retry_after(response.headers.get("Retry-After"), now),
+        ahead=ahead(response.headers.get("Date"), now),
     )
 
 
@@ -134,28 +131,3 @@ def _parse(body: bytes) -> tuple[dict[str, object] | None, bool]:
     except (ValueError, RecursionError):
         return None, False
     return (document, doubled) if isinstance(document, dict) else (None, False)
-
-
-def _wait(header: str | None, now: datetime) -> int | None:
-    """Return a Retry-After in seconds: a number or a date (RFC 9110 §10.2.3), or None."""
-    text = (header or "").strip()
-    if text.isascii() and text.isdigit():
-        return int(text) if len(text) <= 4 and int(text) <= _LONGEST_WAIT else _LONGEST_WAIT
-    until = _date(text)
-    if until is None:
-        return None
-    return min(max(0, math.ceil((until - now).total_seconds())), _LONGEST_WAIT)
-
-
-def _ahead(header: str | None, now: datetime) -> timedelta | None:
-    then = _date(header or "")
-    return None if then is None else now - then
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(text)
-        # In UTC at once: what no calendar holds is found out here.
-        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None

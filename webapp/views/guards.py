@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from webapp.services import handout
 from webapp.services.access import Pending
-from webapp.views import api_asking, first_operator
+from webapp.views import actors, api_asking, first_operator
 from webapp.views.api_problems import problem
 from webapp.views.house import house
 from webapp.views.visitor import visitor
@@ -78,6 +78,7 @@ def register(app: Flask) -> None:
         if endpoint is None or request.routing_exception is not None:
             return None
         who = access_of(app, endpoint)
+        actors.enter(who)
         if who == "service":
             return _refuse_service(getattr(app.view_functions[endpoint], "key_limit", None))
         return _refuse(who)
@@ -117,6 +118,7 @@ def _refuse_service(limit: RateLimitItem | None) -> Response | None:
         wait = error.retry_after.total_seconds()
         return problem("refresh_pending", retry_after=wait, cause=error.cause)
     g.arrival = arrival
+    actors.name("service", arrival.key_name)
     # For the line that the server writes of every request.
     request.environ[KEY_ID] = arrival.key_id
     return _refuse_haste(limit, arrival.key_id)
@@ -137,6 +139,8 @@ def _refuse(who: Access | None) -> Response | None:
     present = visitor() if who in ("person", "operator", "operator_or_first") else None
     if who in ("public", "tiktok"):
         return None
+    if present is not None:
+        actors.name("operator" if who == "operator" else "person", present.ticket)
     if who == "person":
         return None if present else redirect(url_for("home.index"), 303)
     if who in ("operator", "operator_or_first") and present is not None and present.operator:
