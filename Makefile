@@ -31,5 +31,5 @@ doctor: setup ## Check settings, database, keys and TikTok's answer
 migrate: setup ## Bring the database to the newest migration
 	$(BIN)/flask db upgrade
 
-css: ## Join the four stylesheets into the one that pages load
-	cat static/css/tokens.css static/css/base.css static/css/components.css static/css/pages.css > static/style.css
+css: ## Join the four stylesheets, without their white space, into the one that pages load
+	cat static/css/tokens.css static/css/base.css static/css/components.css static/css/pages.css | $(BIN)/python -m rcssmin > static/style.css

@@ -34,6 +34,9 @@ from webapp.views.operators import operators
 from webapp.views.status import status
 from webapp.views.webhook import webhook
 
+#: What operators find at the top of every page, in this order.
+OPERATOR_PAGES = (("operators.tokens", "Tokens"),)
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -135,6 +138,7 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
         callback_path=settings.callback_path,
         public_origin=settings.public_origin,
         tiktok_host=settings.authorize_host,
+        operator_pages=OPERATOR_PAGES,
     )
 
     @app.context_processor

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from flask import Flask
 from sqlalchemy import select
+from sqlalchemy.orm import undefer
 
 from tests.environment import CALLBACK
 from tests.servers import Sandbox
@@ -42,7 +43,7 @@ def heading(html: str) -> str:
 def rows(app: Flask) -> list[User]:
     """Return everybody the app knows, first come first."""
     with app.app_context(), reading() as session:
-        return list(session.scalars(select(User).order_by(User.id)))
+        return list(session.scalars(select(User).options(undefer(User.history)).order_by(User.id)))
 
 
 def row(app: Flask, open_id: str) -> User:

@@ -96,4 +96,41 @@ ROWS: Mapping[str, Tables] = {
             | {"generation": 7, "moved_at": SEEN},
         ),
     },
+    "0005": {
+        "users": (
+            CONNECTED | KEPT | {"failing_since": BEGAN, "history": "1|failed|worker|9|a|b\n"},
+            REVOKED | {"interrupted": False},
+        ),
+        "audit_events": (
+            {"id": 1, "at": SEEN, "actor_kind": "operator", "actor": "ct_1111-1111"}
+            | {"address": "192.0.2.1", "event": "connection.disconnect_ordered"}
+            | {"ticket": "ct_2222-2222", "fields": "{}"},
+        ),
+        "figures": (
+            {"client_key": "made-up-key", "minute": SEEN, "what": "refreshed", "count": 3},
+        ),
+        "service_uses": ({"user_id": 1, "key_id": "k1", "first_at": BEGAN, "last_at": SEEN},),
+        "bulk_jobs": (
+            {"id": "b1", "client_key": "made-up-key", "act": "refresh", "actor": "ct_1111-1111"}
+            | {"address": "", "query": "status=failing", "created_at": SEEN, "total": 1}
+            | {"done": 0, "failed": 0, "skipped": 0},
+        ),
+        "bulk_items": (
+            {"id": 1, "job_id": "b1", "user_id": 1, "ticket": "ct_1111-1111", "state": "waiting"},
+        ),
+        "notices": (
+            {"id": 1, "message_id": "msg_1", "event": "fleet.alarm", "body": "{}"}
+            | {"created_at": SEEN, "next_at": SEEN, "tries": 1, "last_answer": "503"},
+        ),
+    },
+    "0006": {
+        "name_words": (
+            {"word": "lindqvist", "user_id": 1},
+            {"word": "mara", "user_id": 1},
+        ),
+        "headcounts": (
+            {"client_key": "made-up-key", "counted_at": SEEN, "counting_until": None}
+            | {"body": "{}"},
+        ),
+    },
 }

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import rcssmin
 from flask import Flask
 
 from tests.processes import ROOT
@@ -16,7 +17,7 @@ TEMPLATES = ROOT / "templates"
 STATIC = ROOT / "static"
 MACROS = sorted((TEMPLATES / "components").glob("*.html"))
 STYLES = [STATIC / "css" / f"{role}.css" for role in ("tokens", "base", "components", "pages")]
-JOINED = "cat static/css/{tokens,base,components,pages}.css > static/style.css"
+JOINED = "cat static/css/{tokens,base,components,pages}.css | python -m rcssmin > static/style.css"
 
 #: What a policy without `unsafe-*`, or plain caution, does not allow.
 FORBIDDEN = re.compile(
@@ -284,12 +285,14 @@ def test_the_styles_of_macros_have_their_names_and_order() -> None:
 
 def test_the_style_that_is_sent_is_the_four_joined() -> None:
     joined = "".join(path.read_text(encoding="utf-8") for path in STYLES)
-    assert (STATIC / "style.css").read_text(encoding="utf-8") == joined, f"run: {JOINED}"
+    sent = (STATIC / "style.css").read_text(encoding="utf-8")
+    assert sent == rcssmin.cssmin(joined), f"run: {JOINED}"
 
 
 def test_the_styles_stay_small_and_plain() -> None:
     text = (STATIC / "style.css").read_text(encoding="utf-8")
     assert len(text.encode()) <= 12 * 1024
+    text = "".join(path.read_text(encoding="utf-8") for path in STYLES)
     assert not re.search(r"!important|@import|url\(|^\s*#\w|[a-z-]+-(left|right)\s*:", text, re.M)
 
 

@@ -146,6 +146,7 @@ def test_own_data_leaves_out_nothing_but_secrets_and_the_schedule(house: House) 
         "claim": "the schedule",
         "failures": "the schedule",
         "refused_at": "the schedule",
+        "failing_since": "the schedule",
         "interrupted": "the schedule",
         "last_error": "TikTok's word to us",
         "last_log_id": "TikTok's word to us",
@@ -160,6 +161,7 @@ def test_own_data_leaves_out_nothing_but_secrets_and_the_schedule(house: House) 
         "refresh_expires_at": "connection_ends",
         "last_used_at": "last_used",
         "refreshes": "access_refreshes",
+        "history": "last_events",
         "ended_at": "access_ended",
         "reason": "access_ended_because",
     }

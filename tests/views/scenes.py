@@ -10,6 +10,7 @@ from flask import Flask, g
 from jinja2 import StrictUndefined
 
 from tests.processes import ROOT
+from webapp.app import OPERATOR_PAGES
 from webapp.views import api_document, errors, present
 from webapp.views.endings import ENDINGS
 
@@ -279,6 +280,7 @@ def stage() -> Flask:
         terms_url="/terms",
         support_email="help@example.com",
         sandbox=False,
+        operator_pages=OPERATOR_PAGES,
         callback_path="/api/auth/tiktok/callback",
         csrf_token=lambda: "made-up",
     )

@@ -18,8 +18,10 @@ from sqlalchemy import (
     create_engine,
     func,
     insert,
+    literal,
     select,
     text,
+    tuple_,
 )
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -150,13 +152,14 @@ def _refuse_filled(there: Connection) -> None:
 
 def _copy_table(source: Connection, there: Connection, table: Table) -> Iterator[int]:
     """Copy a table by key and yield the rows of each batch."""
-    (key,) = table.primary_key.columns
-    query = select(table).order_by(key).limit(BATCH)
+    keys = table.primary_key.columns
+    query = select(table).order_by(*keys).limit(BATCH)
     found = source.execute(query).all()
     while found:
         there.execute(insert(table), [dict(row._mapping) for row in found])
         yield len(found)
-        found = source.execute(query.where(key > found[-1]._mapping[key])).all()
+        last = [literal(found[-1]._mapping[key], key.type) for key in keys]
+        found = source.execute(query.where(tuple_(*keys) > tuple_(*last))).all()
 
 
 def _compare(source: Connection, there: Connection) -> None:

@@ -17,7 +17,7 @@ _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     """Add the columns and make the tables."""
     op.add_column("users", sa.Column("failing_since", UtcDateTime(), nullable=True))
-    op.add_column("users", sa.Column("history", sa.Text(), nullable=False, server_default=""))
+    op.add_column("users", sa.Column("history", sa.Text(), nullable=True))
     op.create_table(
         "audit_events",
         sa.Column("id", _NUMBER, autoincrement=True, nullable=False),
