@@ -38,6 +38,7 @@ TABLE: dict[tuple[str, str], tuple[str, tuple[int, int, int]]] = {
     ("POST", "connection.test"): ("operator", (404, 404, 404)),
     ("GET", "connection.confirm_disconnect"): ("operator", (404, 404, 404)),
     ("POST", "connection.disconnect"): ("operator", (404, 404, 404)),
+    ("POST", "notices.retry"): ("operator", (404, 404, 303)),
     ("GET", "api.token"): ("service", (401, 401, 401)),
     ("POST", "api.refresh"): ("service", (401, 401, 401)),
     ("GET", "api.document"): ("public", (200, 200, 200)),
