@@ -10,6 +10,7 @@ from flask import Flask, g
 from jinja2 import StrictUndefined
 
 from tests.processes import ROOT
+from tests.views import records
 from webapp.app import OPERATOR_PAGES
 from webapp.views import api_document, errors, present
 from webapp.views.endings import ENDINGS
@@ -34,6 +35,12 @@ ENDPOINTS = {
     "account.sign_out": "/sign-out",
     "account.sign_out_everywhere": "/sign-out/everywhere",
     "operators.tokens": "/operators/tokens",
+    "audit.index": "/operators/audit",
+    "audit.csv": "/operators/audit.csv",
+    "keys.index": "/operators/keys",
+    "keys.issue": "/operators/keys/new",
+    "keys.confirm_revoke": "/operators/keys/<public_id>/revoke",
+    "keys.revoke": "/operators/keys/<public_id>/revoke/now",
 }
 HEALTHS = (
     *("fresh", "due", "refreshing", "failing"),
@@ -247,6 +254,7 @@ OPERATORS: dict[str, Scene] = {
     "tokens-one": Scene("operators/tokens.html", _tokens(ROWS[:1], 1), OPERATOR, sandbox=True),
     "tokens-empty": Scene("operators/tokens.html", _tokens([], 0), OPERATOR),
     "tokens-beyond": Scene("operators/tokens.html", _tokens([], 8), OPERATOR),
+    **{name: Scene(template, facts, OPERATOR) for name, (template, facts) in records.ALL.items()},
 }
 ORIGIN = "https://tickets.example"
 #: Pages of programmers.
