@@ -7,8 +7,8 @@ import os
 
 from flask.cli import main
 
-from webapp.tiktok import transport
+from webapp.wire import tls
 
 if __name__ == "__main__":
-    transport.tls_context().load_verify_locations(os.environ["BENCHMARK_CERTIFICATE"])
+    tls.tls_context().load_verify_locations(os.environ["BENCHMARK_CERTIFICATE"])
     main()

@@ -27,16 +27,29 @@ from webapp.views.account import account
 from webapp.views.api import api
 from webapp.views.audit import audit
 from webapp.views.connect import callback, connect
+from webapp.views.connection import connection
 from webapp.views.cookies import PeopleOnly
 from webapp.views.home import home
 from webapp.views.house import KEY
 from webapp.views.keys import keys
+from webapp.views.notices import notices
 from webapp.views.operators import operators
+from webapp.views.setup import setup
 from webapp.views.status import status
 from webapp.views.webhook import webhook
 
 #: What operators find at the top of every page, in this order.
-OPERATOR_PAGES = (("operators.tokens", "Tokens"),)
+OPERATOR_PAGES = (
+    ("operators.tokens", "Tokens"),
+    ("audit.index", "Audit"),
+    ("keys.index", "Keys"),
+    ("setup.show", "Setup"),
+)
+
+BLUEPRINTS = (
+    *(home, connect, account, api, status, webhook),
+    *(operators, connection, audit, keys, setup, notices),
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -125,7 +138,7 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
     app.jinja_env.undefined = StrictUndefined
     present.register(app, clock)
     errors.register(app)
-    for blueprint in (home, connect, account, operators, audit, keys, api, status, webhook):
+    for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     app.add_url_rule(
         settings.callback_path, "connect.callback", callback, methods=["GET"], strict_slashes=True

@@ -1,4 +1,4 @@
-"""What the audit tells of an act, read past its page; knows who did it by kind, name and address."""
+"""What the audit tells of an act, read past its page: by whom, on whom, from where."""
 
 import json
 from dataclasses import dataclass, field

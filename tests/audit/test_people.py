@@ -1,4 +1,4 @@
-"""What people do in their browsers, and TikTok at its door, is told with who, on whom and whence."""
+"""What people do in their browsers, and TikTok at its door: who, on whom and from where."""
 
 from collections.abc import Mapping
 

@@ -61,10 +61,16 @@ def schema_of(engine: Engine) -> Mapping[str, Any]:
             "key": look.get_pk_constraint(table)["constrained_columns"],
             "foreign": look.get_foreign_keys(table),
             "unique": sorted(look.get_unique_constraints(table), key=str),
-            "indexes": sorted(look.get_indexes(table), key=str),
+            "indexes": sorted((_comparable(each) for each in look.get_indexes(table)), key=str),
         }
         for table in tables_of(engine)
     }
+
+
+def _comparable(index: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an index with the condition under which it holds a row as text."""
+    options = {name: str(value) for name, value in index.get("dialect_options", {}).items()}
+    return {**index, "dialect_options": options}
 
 
 def contents(engine: Engine) -> dict[str, list[dict[str, Any]]]:

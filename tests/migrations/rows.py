@@ -127,6 +127,16 @@ ROWS: Mapping[str, Tables] = {
             | {"created_at": SEEN, "next_at": SEEN, "tries": 1, "last_answer": "503"},
         ),
     },
+    "0006": {
+        "name_words": (
+            {"word": "lindqvist", "user_id": 1},
+            {"word": "mara", "user_id": 1},
+        ),
+        "headcounts": (
+            {"client_key": "made-up-key", "counted_at": SEEN, "counting_until": None}
+            | {"body": "{}"},
+        ),
+    },
     # Triggers alone.
     "0007": {},
 }

@@ -17,7 +17,8 @@ from benchmarks import certificates
 from webapp.settings import Settings
 from webapp.tiktok.errors import TryLater
 from webapp.tiktok.provider import Provider
-from webapp.tiktok.transport import CALL_SECONDS, Transport, tls_context
+from webapp.tiktok.transport import CALL_SECONDS, Transport
+from webapp.wire.tls import tls_context
 
 from .conftest import OPEN_ID, MakeSettings
 from .peer import Peer, Request, answering, hang_up
@@ -115,7 +116,7 @@ def test_a_resolver_that_hangs_is_not_waited_for(
         provider.refresh("rft.made-up")
     released.set()
     for thread in threading.enumerate():
-        if thread.name == "tiktok-lookup":
+        if thread.name == "lookup":
             thread.join(5)
             assert not thread.is_alive()
     assert not peer.requests
@@ -390,7 +391,7 @@ def test_nothing_is_left_behind(provider: Provider, peer: Peer, success: dict[st
     for _ in range(20):
         fail()
     assert settled() <= before
-    assert not [each for each in threading.enumerate() if each.name == "tiktok-lookup"]
+    assert not [each for each in threading.enumerate() if each.name == "lookup"]
 
 
 # TLS

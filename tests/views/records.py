@@ -49,7 +49,7 @@ def _audit(rows: list[Shown], **facts: Any) -> dict[str, Any]:
         "backwards": False,
         "events": sorted(EVENTS),
         "days": 400,
-        "linked": False,
+        "window": 10_000,
         **facts,
     }
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import click
 from flask import Flask
 
-from webapp.cli import asking, doctor, keys, operators, tokens, upkeep, worker
+from webapp.cli import asking, checking, doctor, keys, notices, operators, tokens, upkeep, worker
 from webapp.cli.asking import WAITING
 from webapp.settings import Problem
 
@@ -19,8 +19,16 @@ def register(app: Flask) -> None:
     """Give the app its commands."""
     app.cli.add_command(doctor.doctor)
     app.cli.add_command(keys.keys)
+    app.cli.add_command(notices.notices)
     app.cli.add_command(operators.operators)
-    for each in (worker.run, upkeep.reseal, upkeep.rescue, upkeep.adopt, upkeep.copy_all):
+    for each in (
+        worker.run,
+        checking.check,
+        upkeep.reseal,
+        upkeep.rescue,
+        upkeep.adopt,
+        upkeep.copy_all,
+    ):
         tokens.tokens.add_command(each)
     app.cli.add_command(tokens.tokens)
 

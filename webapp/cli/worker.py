@@ -20,6 +20,7 @@ from flask.cli import with_appcontext
 from webapp.cli.asking import migrated_house, not_done, unfit
 from webapp.cli.progress import Progress
 from webapp.services import keeping, lateness
+from webapp.services.delivering import Delivering
 from webapp.services.house import House
 from webapp.services.worker import Worker
 
@@ -38,7 +39,7 @@ def run(once: bool) -> None:
     _refuse_unfit(at)
     # The real app: threads do not see the one of this context.
     app = cast(Flask, cast(Any, current_app)._get_current_object())
-    worker = Worker(at, app.app_context)
+    worker, notices = Worker(at, app.app_context), Delivering(at, app.app_context)
     due = lateness.overdue(at, at.clock()) if once else 0
     log.info("worker_started", once=once, rate=at.settings.refresh_rate)
     with (
@@ -47,8 +48,8 @@ def run(once: bool) -> None:
         Progress("Refreshed", due) if once else nullcontext() as shown,
         ThreadPoolExecutor(1, thread_name_prefix="worker") as alone,
     ):
-        working = alone.submit(_in_context, app, worker, once)
-        _watch(working, worker, asked, shown)
+        working = alone.submit(_in_context, app, worker, notices, once)
+        _watch(working, worker, notices, asked, shown)
     if worker.refused is not None:
         _refuse_unfit(at)
     counts = worker.tally.taken()
@@ -60,22 +61,35 @@ def run(once: bool) -> None:
         _tell_left(at, left, stopped=bool(asked))
 
 
-def _in_context(app: Flask, worker: Worker, once: bool) -> None:
+def _in_context(app: Flask, worker: Worker, notices: Delivering, once: bool) -> None:
     with app.app_context():
-        worker.run(once=once)
+        notices.start()
+        try:
+            worker.run(once=once)
+        finally:
+            # What this very run has to tell is told before it ends.
+            notices.end(drain=once and worker.refused is None)
 
 
-def _watch(working: Future[None], worker: Worker, asked: list[int], shown: Progress | None) -> None:
+def _watch(
+    working: Future[None],
+    worker: Worker,
+    notices: Delivering,
+    asked: list[int],
+    shown: Progress | None,
+) -> None:
     """Return when the worker has ended; hand on what signals ask, show how far it is."""
     try:
         while not working.done():
             wait([working], timeout=LOOK_EVERY)
             if asked:
                 worker.stop()
+                notices.stop()
             if shown is not None:
                 shown.at(worker.tally.total())
     finally:
         worker.stop()
+        notices.stop()
     working.result()
 
 

@@ -4,7 +4,9 @@ from webapp.models.audit_event import AuditEvent
 from webapp.models.brakes import Brakes
 from webapp.models.bulk import BulkItem, BulkJob, ItemState
 from webapp.models.figure import Figure
+from webapp.models.headcount import Headcount
 from webapp.models.installation import Installation
+from webapp.models.name_word import NameWord
 from webapp.models.notice import Notice
 from webapp.models.service_key import ServiceKey
 from webapp.models.service_use import ServiceUse
@@ -19,9 +21,11 @@ __all__ = [
     "BulkItem",
     "BulkJob",
     "Figure",
+    "Headcount",
     "Health",
     "Installation",
     "ItemState",
+    "NameWord",
     "Notice",
     "Reason",
     "ServiceKey",

@@ -3,13 +3,15 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Index, Text, UniqueConstraint, false
+from sqlalchemy import Index, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.database import Base, UtcDateTime
 
 #: With less than this left of the grant, people are shown "reconnect by".
 GRANT_ENDING = timedelta(days=14)
+#: What the filters of the operators' list compare as a whole, so that an index can begin with it.
+SEGMENT = ("client_key", "status", "reason", "scope")
 
 
 class Status(StrEnum):
@@ -67,12 +69,28 @@ class User(Base):
         UniqueConstraint("client_key", "open_id", name="uq_users_client_key_open_id"),
         # The app first, since every look names it: by `next_at` alone, SQLite would sort all rows.
         Index("ix_users_client_key_next_at", "client_key", "next_at"),
+        # What the operators' list is ordered by (services.segments).
+        *(
+            Index(f"ix_users_list_{column}", *SEGMENT, column, "id")
+            for column in (
+                *("access_expires_at", "refresh_expires_at", "refreshes"),
+                *("last_used_at", "next_at"),
+            )
+        ),
+        Index(
+            "ix_users_list_failing_since",
+            *(*SEGMENT, "failing_since", "id"),
+            # Nothing to keep up for whoever is well.
+            sqlite_where=text("failing_since IS NOT NULL"),
+            postgresql_where=text("failing_since IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     #: Which TikTok app this open_id belongs to: the same person has another one in another app.
     client_key: Mapped[str] = mapped_column(Text)
-    open_id: Mapped[str] = mapped_column(Text)
+    #: In byte order on both databases, so that its beginning can be searched for.
+    open_id: Mapped[str] = mapped_column(Text().with_variant(Text(collation="C"), "postgresql"))
     #: One person across the apps of one developer; None until user info has answered.
     union_id: Mapped[str | None] = mapped_column(Text)
     #: As TikTok gave it, capped; pages clean it. None until user info has answered.

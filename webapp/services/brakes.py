@@ -119,7 +119,10 @@ def note(session: Session, house: House, outcomes: Sequence[Outcome], now: datet
     """Remember the outcomes in the caller's transaction; open or close the breaker by them."""
     brakes = _row(session, house)
     letters = "".join(each.letter for each in outcomes)
+    was_mass = is_mass_rejection(brakes.recent)
     brakes.recent = (brakes.recent + letters)[-WINDOW:]
+    if is_mass_rejection(brakes.recent) and not was_mass:
+        notices.alarm(session, house, now, "mass_rejection", "refused", None)
     if any(each.throttled for each in outcomes):
         brakes.pace = max(_SLOWEST, pace(brakes, now) / 2)
         brakes.pace_at = now
@@ -133,10 +136,9 @@ def note(session: Session, house: House, outcomes: Sequence[Outcome], now: datet
         was_closed = brakes.open_reason is None
         _open(brakes, "config" if config else _worst(brakes.recent), config, now)
         if was_closed:
-            code = brakes.open_code
-            audit.record(session, now, "breaker.opened", reason=brakes.open_reason, code=code)
-            told = {"alarm": "breaker", "reason": brakes.open_reason, "code": brakes.open_code}
-            notices.put(session, house, now, "fleet.alarm", told)
+            reason, code = str(brakes.open_reason), brakes.open_code
+            audit.record(session, now, "breaker.opened", reason=reason, code=code)
+            notices.alarm(session, house, now, "breaker", reason, code)
 
 
 def _row(session: Session, house: House) -> Brakes:

@@ -100,8 +100,12 @@ def _write_down(
             session, now, "connection.connected", on=user.ticket, kind=kind, scopes=user.scope
         )
     if was_lost:
-        told = {"open_id": user.open_id, "ticket": user.ticket}
-        notices.put(session, house, now, "connection.restored", told)
+        _tell_restored(session, house, user, now)
+
+
+def _tell_restored(session: Session, house: House, user: User, now: datetime) -> None:
+    told = {"open_id": user.open_id, "ticket": user.ticket}
+    notices.put(session, house, now, "connection.restored", told)
 
 
 def _row_of(house: House, open_id: str) -> Select[User]:
@@ -162,7 +166,10 @@ def _settle(house: House, tokens: TokenSet, asked: Collection[str], now: datetim
             _row_of(house, str(tokens.open_id)).where(User.access_token.is_not(None), connected)
         )
         if user is not None:
+            was_lost = user.status == Status.RECONNECT
             _take_up(house, user, tokens, asked, now)
+            if was_lost:
+                _tell_restored(session, house, user, now)
     if user is not None:
         return
     try:

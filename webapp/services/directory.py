@@ -1,56 +1,15 @@
-"""Looking people up: one's own row, one's own data, the operators' list; changes nothing."""
+"""Looking one person up: the row, the name, all that is kept of them; changes nothing."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import undefer
 
 from webapp.database import reading
-from webapp.models import BrowserSession, Health, User
+from webapp.models import BrowserSession, User
 from webapp.services import history
 from webapp.services.house import House
-
-PAGE = 50
-#: The largest id that PostgreSQL's integer holds; it refuses to compare with a larger one.
-_LARGEST_ID = 2**31 - 1
-
-
-@dataclass(frozen=True)
-class Row:
-    """One connection as the operators' list shows it; no token, only its fingerprint."""
-
-    display_name: str | None
-    open_id: str
-    ticket: str
-    health: Health
-    access_expires_at: datetime | None
-    refresh_expires_at: datetime | None
-    grant_ending: bool
-    scopes: list[str]
-    granted_count: int
-    asked_count: int
-    refreshed_at: datetime | None
-    fingerprint: str | None
-    #: Refreshes that failed since the last one that did not.
-    failures: int
-    last_error: str | None
-    #: Why the person must come back; None while all is well.
-    reason: str | None
-    next_at: datetime | None
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page of connections, newest first, and the keys of its neighbours."""
-
-    rows: list[Row]
-    total: int
-    #: Give it as `after` for the next page; None on the last.
-    next_key: int | None
-    #: Give it as `before` for the previous page; None on the first.
-    previous_key: int | None
 
 
 def find(user_id: int) -> User | None:
@@ -75,35 +34,6 @@ def name_of(house: House, open_id: str) -> str | None:
                 User.client_key == house.settings.tiktok_client_key, User.open_id == open_id
             )
         )
-
-
-def page(
-    house: House, now: datetime, *, after: int | None = None, before: int | None = None
-) -> Page:
-    """Return up to 50 connections by key, so that a page stays put while rows come and go."""
-    ours = User.client_key == house.settings.tiktok_client_key
-    query = select(User).where(ours)
-    if before is not None:
-        query = query.where(User.id > min(before, _LARGEST_ID)).order_by(User.id)
-    elif after is not None:
-        query = query.where(User.id < min(after, _LARGEST_ID)).order_by(User.id.desc())
-    else:
-        query = query.order_by(User.id.desc())
-    with reading() as session:
-        found = list(session.scalars(query.limit(PAGE)))
-        if before is not None:
-            found.reverse()
-        total = session.scalar(select(func.count()).select_from(User).where(ours)) or 0
-        older = newer = None
-        if found:
-            older = session.scalar(select(User.id).where(ours, User.id < found[-1].id).limit(1))
-            newer = session.scalar(select(User.id).where(ours, User.id > found[0].id).limit(1))
-    return Page(
-        rows=[_row(house, user, now) for user in found],
-        total=total,
-        next_key=found[-1].id if older else None,
-        previous_key=found[0].id if newer else None,
-    )
 
 
 def own_data(user_id: int) -> dict[str, Any] | None:
@@ -145,27 +75,6 @@ def own_data(user_id: int) -> dict[str, Any] | None:
             {"since": _text(each.created_at), "last_seen": _text(each.seen_at)} for each in sessions
         ],
     }
-
-
-def _row(house: House, user: User, now: datetime) -> Row:
-    return Row(
-        display_name=user.display_name,
-        open_id=user.open_id,
-        ticket=user.ticket,
-        health=user.health(now),
-        access_expires_at=user.access_expires_at,
-        refresh_expires_at=user.refresh_expires_at,
-        grant_ending=user.grant_ending(now),
-        scopes=sorted(user.granted),
-        granted_count=len(user.granted & user.asked),
-        asked_count=len(user.asked),
-        refreshed_at=user.refreshed_at,
-        fingerprint=house.vault.fingerprint(user),
-        failures=user.failures,
-        last_error=user.last_error,
-        reason=user.ended(now)[0],
-        next_at=user.next_at,
-    )
 
 
 def _text(moment: datetime | None) -> str | None:

@@ -108,6 +108,7 @@ def _erased(house: House, user_id: int) -> bool:
             return False
         if user is not None:
             brakes.keep_version(session, house, user.version)
+            notices.forget(session, user.ticket)
             audit.record(session, house.clock(), "connection.deleted", on=user.ticket)
         session.execute(delete_rows(BrowserSession).where(BrowserSession.user_id == user_id))
         session.execute(delete_rows(User).where(User.id == user_id))
@@ -124,9 +125,7 @@ def _begin(house: House, user_id: int) -> User | None:
         user = session.get(User, user_id, with_for_update=True)
         if user is None or user.access_token is None:
             if user is not None:
-                house.vault.forget(user)
-                user.status = Status.REVOKED
-                user.reason = None
+                _end_what_is_forgotten(session, house, user, now)
             return None
         if user.status != Status.REVOKING:
             user.ended_at = now
@@ -137,6 +136,16 @@ def _begin(house: House, user_id: int) -> User | None:
         user.version += 1
         user.next_at = now + LEASE
     return user
+
+
+def _end_what_is_forgotten(session: Session, house: House, user: User, now: datetime) -> None:
+    """End a connection of which nothing is held any more, so that TikTok need not be told."""
+    was_over = user.status == Status.REVOKED
+    house.vault.forget(user)
+    user.status = Status.REVOKED
+    user.reason = None
+    if not was_over:
+        write_down(session, house, user, now, confirmed=True, code="")
 
 
 def _tell_tiktok(house: House, user: User) -> Outcome:

@@ -10,13 +10,15 @@ from sqlalchemy import func, select
 
 from webapp.database import db, reading
 from webapp.models import Brakes, User
-from webapp.services import installation, rescue, reseal, status
+from webapp.services import installation, notices, rescue, reseal, status
 from webapp.services.house import House
 from webapp.services.lateness import lag
 from webapp.services.status import Fault
 
 #: So late is no pause and no burst: the worker is away, or cannot keep up.
 LATE = timedelta(minutes=5)
+#: A notice that waits longer has been tried four times, or there is no worker to try it.
+UNTOLD = timedelta(hours=1)
 
 _OPEN = {
     "config": ("TikTok does not accept this app", "flask doctor says which setting it refuses"),
@@ -46,6 +48,7 @@ def doubts(house: House) -> list[Fault]:
         _brakes_doubt(house),
         _lag_doubt(house),
         _rescue_doubt(house),
+        _notices_doubt(house),
     ]
     return [doubt for doubt in found if doubt is not None]
 
@@ -110,3 +113,19 @@ def _rescue_doubt(house: House) -> Fault | None:
         return None
     cause = f"answers of TikTok that the database did not take lie in {house.rescue_file}"
     return Fault("rescue", cause, "flask tokens rescue")
+
+
+def _notices_doubt(house: House) -> Fault | None:
+    now = house.clock()
+    stand = notices.standing(house, now)
+    said = f"; the last answer was: {stand.last_answer}" if stand.last_answer else ""
+    if stand.given_up:
+        count = "one notice was" if stand.given_up == 1 else f"{stand.given_up} notices were"
+        mend = "let the receiver take them, then: flask notices retry"
+        return Fault("NOTIFY_URL", f"{count} given up{said}", mend)
+    oldest = stand.oldest_waiting_since
+    if oldest is None or now - oldest <= UNTOLD:
+        return None
+    hours = int((now - oldest).total_seconds() // 3600)
+    cause = f"a notice has waited for {hours} h to be taken{said}"
+    return Fault("NOTIFY_URL", cause, "look whether a worker runs and the receiver answers 2xx")

@@ -3,12 +3,16 @@
 import json
 import secrets
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
-from sqlalchemy import insert
+from sqlalchemy import Select, case, delete, func, insert, select
 from sqlalchemy.orm import Session
 
+from webapp.database import reading, writing
 from webapp.models import Notice
+from webapp.services import audit
 from webapp.services.house import House
 
 EVENTS = frozenset(
@@ -19,10 +23,49 @@ EVENTS = frozenset(
         "fleet.alarm",
     }
 )
+#: An alarm that comes and goes is told once in this time.
+ALARM_AGAIN = timedelta(minutes=10)
+#: The most that one press tries again.
+MOST_AGAIN = 500
+
+Told = str | bool | None
+_GIVEN_UP = Notice.next_at.is_(None) & Notice.delivered_at.is_(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the telling stands."""
+
+    #: Host and port of NOTIFY_URL; empty: nobody is to be told.
+    receiver: str
+    waiting: int
+    #: When the oldest of those was made.
+    oldest_waiting_since: datetime | None
+    given_up: int
+    last_delivered_at: datetime | None
+    #: What the newest notice that was tried brought: an HTTP status, or what happened instead.
+    last_answer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One notice, for people; never its open_id."""
+
+    message_id: str
+    event: str
+    #: The connection's; None for an alarm.
+    ticket: str | None
+    created_at: datetime
+    #: waiting · delivered · given_up
+    state: str
+    tries: int
+    next_at: datetime | None
+    delivered_at: datetime | None
+    last_answer: str | None
 
 
 def put(
-    session: Session, house: House, now: datetime, event: str, data: Mapping[str, str | bool | None]
+    session: Session, house: House, now: datetime, event: str, data: Mapping[str, Told]
 ) -> None:
     """Have NOTIFY_URL told of a transition; does nothing where nobody is to be told.
 
@@ -32,14 +75,120 @@ def put(
         raise ValueError(f"{event} is no notice")
     if not house.settings.notify_url:
         return
-    body = {"type": event, "timestamp": now.isoformat(), "data": dict(data)}
     session.execute(
         insert(Notice).values(
-            message_id=f"msg_{secrets.token_hex(12)}",
+            message_id=new_id(),
             event=event,
-            body=json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+            body=written(event, now, data),
             created_at=now,
             next_at=now,
             tries=0,
         )
+    )
+
+
+def alarm(
+    session: Session, house: House, now: datetime, kind: str, reason: str, code: str | None
+) -> None:
+    """Have NOTIFY_URL told of trouble with all at once; the same once in ten minutes."""
+    # As `written` writes it.
+    mark = f'"alarm":"{kind}","reason":"{reason}"'
+    told = session.scalar(
+        select(Notice.id)
+        .where(Notice.event == "fleet.alarm", Notice.body.contains(mark, autoescape=True))
+        .where(Notice.created_at > now - ALARM_AGAIN)
+        .limit(1)
+    )
+    if told is None:
+        put(session, house, now, "fleet.alarm", {"alarm": kind, "reason": reason, "code": code})
+
+
+def forget(session: Session, ticket: str) -> None:
+    """Remove what was not told of somebody who is deleted, but for the end of the connection.
+
+    That is told all the same, so that receivers can delete what they hold.
+    """
+    session.execute(
+        delete(Notice).where(
+            Notice.delivered_at.is_(None),
+            Notice.event.in_(("connection.reconnect_required", "connection.restored")),
+            Notice.body.contains(f'"ticket":"{ticket}"', autoescape=True),
+        )
+    )
+
+
+def standing(house: House, now: datetime) -> Standing:
+    """Return how the telling stands at `now`; where nobody is to be told nothing waits."""
+    if not house.settings.notify_url:
+        return Standing("", 0, None, 0, None, None)
+    waits = Notice.next_at.is_not(None)
+    with reading() as session:
+        waiting, oldest = session.execute(
+            select(func.count(), func.min(Notice.created_at)).where(waits)
+        ).one()
+        given_up = session.scalar(select(func.count()).where(_GIVEN_UP)) or 0
+        delivered = session.scalar(
+            select(func.max(Notice.delivered_at)).where(Notice.delivered_at <= now)
+        )
+        answer = session.scalar(
+            select(Notice.last_answer)
+            .where(Notice.last_answer.is_not(None))
+            .order_by(Notice.id.desc())
+            .limit(1)
+        )
+    receiver = urlsplit(house.settings.notify_url).netloc
+    return Standing(receiver, waiting, oldest, given_up, delivered, answer)
+
+
+def recent(house: House, limit: int = 20) -> list[Line]:
+    """Return the last notices, those given up before all others; none where nobody is told."""
+    if not house.settings.notify_url:
+        return []
+    first = case((_GIVEN_UP, 0), else_=1)
+    with reading() as session:
+        found = session.scalars(select(Notice).order_by(first, Notice.id.desc()).limit(limit))
+        return [_line(notice) for notice in found]
+
+
+def retry(now: datetime, message_id: str | None = None) -> int:
+    """Have those that were given up tried again from the start, or one; return how many.
+
+    At most MOST_AGAIN at once, the oldest first.
+    """
+    with writing() as session:
+        chosen = session.scalars(_to_retry(message_id)).all()
+        for notice in chosen:
+            notice.next_at, notice.tries = now, 0
+            audit.record(session, now, "notice.retried", message=notice.message_id)
+    return len(chosen)
+
+
+def new_id() -> str:
+    """Return a `webhook-id` that nobody had."""
+    return f"msg_{secrets.token_hex(12)}"
+
+
+def written(event: str, now: datetime, data: Mapping[str, Told]) -> str:
+    """Return the body of a notice."""
+    body = {"type": event, "timestamp": now.isoformat(), "data": dict(data)}
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+
+
+def _to_retry(message_id: str | None) -> Select[Notice]:
+    query = select(Notice).where(_GIVEN_UP).order_by(Notice.id).limit(MOST_AGAIN).with_for_update()
+    return query if message_id is None else query.where(Notice.message_id == message_id)
+
+
+def _line(notice: Notice) -> Line:
+    over = "delivered" if notice.delivered_at else "given_up"
+    return Line(
+        message_id=notice.message_id,
+        event=notice.event,
+        ticket=json.loads(notice.body)["data"].get("ticket"),
+        created_at=notice.created_at,
+        state="waiting" if notice.next_at else over,
+        tries=notice.tries,
+        next_at=notice.next_at,
+        delivered_at=notice.delivered_at,
+        last_answer=notice.last_answer,
     )

@@ -64,6 +64,18 @@ def list_all(house: House) -> list[Operator]:
     ]
 
 
+def any_yet(house: House) -> bool:
+    """Tell whether there is an operator. Reads every row while there is none."""
+    with reading() as session:
+        found = session.scalar(
+            select(User.id)
+            .where(User.client_key == house.settings.tiktok_client_key)
+            .where(User.operator_since.is_not(None))
+            .limit(1)
+        )
+    return found is not None
+
+
 def _person(session: Session, house: House, open_id: str) -> User:
     user = session.scalar(
         select(User)

@@ -4,6 +4,7 @@ import structlog
 
 from webapp.database import reading, writing
 from webapp.models import User
+from webapp.services import searching
 from webapp.services.house import House
 from webapp.services.refresh import NotConnected, Pending, ReconnectRequired, fresh
 from webapp.services.vault import CannotOpen
@@ -56,6 +57,8 @@ def _write(user_id: int, profile: Profile) -> None:
         user = session.get(User, user_id)
         if user is None:
             return
-        user.display_name = profile.display_name or user.display_name
+        if profile.display_name and profile.display_name != user.display_name:
+            user.display_name = profile.display_name
+            searching.keep(session, user_id, profile.display_name)
         user.username = profile.username or user.username
         user.union_id = profile.union_id or user.union_id

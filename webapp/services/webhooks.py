@@ -68,8 +68,9 @@ def _act(house: House, notice: Notice, now: datetime) -> Effect:
         user = session.scalar(_row_of(notice).with_for_update())
         effect = _effect(user, notice)
         if user is not None and effect == "forgotten":
+            was_lost = user.status == Status.RECONNECT
             _needs_the_person(house, user, notice, now)
-            _write_down(session, house, user, now)
+            _write_down(session, house, user, now, was_lost=was_lost)
         elif user is not None and effect == "finished":
             house.vault.forget(user)
             user.status = Status.REVOKED
@@ -109,9 +110,14 @@ def _needs_the_person(house: House, user: User, notice: Notice, now: datetime) -
     user.interrupted = False
 
 
-def _write_down(session: Session, house: House, user: User, now: datetime) -> None:
+def _write_down(
+    session: Session, house: House, user: User, now: datetime, *, was_lost: bool
+) -> None:
     reason = str(user.reason)
     audit.record(session, now, "connection.deauthorized", on=user.ticket, reason=reason)
+    if was_lost:
+        # It was told when the connection came to need the person.
+        return
     told = {"open_id": user.open_id, "ticket": user.ticket, "reason": reason}
     notices.put(
         session,

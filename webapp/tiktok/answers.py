@@ -5,10 +5,8 @@ Shared by all calls: reading the JSON, finding the error in either of TikTok's s
 """
 
 import json
-import math
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 
 from requests import Response
 
@@ -23,9 +21,8 @@ from webapp.tiktok.errors import (
     clean_code,
     clean_log_id,
 )
+from webapp.wire.waits import ahead, retry_after
 
-#: An hour: what TikTok asks for beyond that is not believed.
-_LONGEST_WAIT = 3600
 #: The digits of the largest 64-bit number; Python refuses to read a few thousand.
 _LONGEST_NUMBER = 19
 _TOO_MANY = 429
@@ -59,6 +56,8 @@ class Answer:
     doubled: bool
     #: Seconds TikTok asked us to wait, 0 to an hour.
     retry_after: int | None
+    #: By how much our clock was ahead of the answer's Date, to the second; None: it had none.
+    ahead: timedelta | None = None
 
     @property
     def ok(self) -> bool:
@@ -100,7 +99,8 @@ def read(response: Response, now: datetime) -> Answer:
         body=response.content,
         document=document,
         doubled=doubled,
-        retry_after=_wait(response.headers.get("Retry-After"), now),
+        retry_after=retry_after(response.headers.get("Retry-After"), now),
+        ahead=ahead(response.headers.get("Date"), now),
     )
 
 
@@ -131,16 +131,3 @@ def _parse(body: bytes) -> tuple[dict[str, object] | None, bool]:
     except (ValueError, RecursionError):
         return None, False
     return (document, doubled) if isinstance(document, dict) else (None, False)
-
-
-def _wait(header: str | None, now: datetime) -> int | None:
-    """Return a Retry-After in seconds: a number or a date (RFC 9110 §10.2.3), or None."""
-    text = (header or "").strip()
-    if text.isascii() and text.isdigit():
-        return int(text) if len(text) <= 4 and int(text) <= _LONGEST_WAIT else _LONGEST_WAIT
-    try:
-        until = parsedate_to_datetime(text)
-        seconds = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
-    except (ValueError, OverflowError):
-        return None
-    return min(max(0, math.ceil(seconds)), _LONGEST_WAIT)

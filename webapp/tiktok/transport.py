@@ -8,17 +8,16 @@ import io
 import ssl
 import weakref
 from collections import deque
-from functools import cache
 from http.client import HTTPException, HTTPResponse
 from time import monotonic
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import BaseAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from webapp.tiktok.connection import Connection, Deadline, Origin
 from webapp.tiktok.errors import TryLater
+from webapp.wire.connection import Connection, Deadline, Origin
+from webapp.wire.tls import tls_context
 
 #: Wall clock for one whole call: look-up, connect, handshake, request and answer (rule 28).
 CALL_SECONDS = 10.0
@@ -27,14 +26,6 @@ ANSWER_BYTES = 256 * 1024
 #: Idle connections are dropped sooner than servers commonly drop them.
 _IDLE_SECONDS = 15.0
 _IDLE_CONNECTIONS = 32
-
-
-@cache
-def tls_context() -> ssl.SSLContext:
-    """Return the process's one TLS context; reading the CA bundle costs 20 ms, so it is once."""
-    context = ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH)
-    context.set_alpn_protocols(["http/1.1"])
-    return context
 
 
 class Transport(BaseAdapter):

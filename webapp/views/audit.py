@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC
 
-from flask import Blueprint, Response, current_app, render_template, stream_with_context
+from flask import Blueprint, Response, render_template, stream_with_context
 
 from webapp.services import audit as writing_down
 from webapp.services import audit_search, csv_cells
@@ -40,7 +40,7 @@ def index() -> str:
         backwards=_is_backwards(asked.wanted),
         events=sorted(writing_down.EVENTS),
         days=house().settings.audit_days,
-        linked="connection.show" in current_app.view_functions,
+        window=audit_search.WINDOW,
     )
 
 

@@ -49,7 +49,7 @@ def _look_up(host: str, port: int, seconds: float) -> Sequence[Address]:
         except (OSError, UnicodeError):
             found.put(OSError("no such host"))
 
-    threading.Thread(target=look, name="tiktok-lookup", daemon=True).start()
+    threading.Thread(target=look, name="lookup", daemon=True).start()
     try:
         addresses = found.get(timeout=seconds)
     except queue.Empty:

@@ -1,4 +1,4 @@
-"""One HTTP connection to TikTok on which no wait outlasts its deadline; knows no OAuth.
+"""One HTTP connection on which no wait outlasts its deadline; knows nothing of what is said on it.
 
 A timeout of `requests` or `http.client` bounds each single wait, so a peer that sends one byte a
 second is never late. Here every wait gets what is left of the one deadline of the whole call.
@@ -12,7 +12,7 @@ from http.client import HTTPConnection, HTTPResponse
 from time import monotonic
 from typing import NamedTuple, cast
 
-from webapp.tiktok.addresses import addresses_of, forget
+from webapp.wire.addresses import addresses_of, forget
 
 
 class Origin(NamedTuple):

@@ -1,0 +1,39 @@
+"""Fixtures of the tests of notices out: a house with somebody to tell, and people to tell of."""
+
+import base64
+import secrets
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from tests.keep.world import World
+from tests.movable import MovableClock
+from tests.servers import Sandbox
+from tests.services.holding import house_of
+from webapp.services.house import House
+from webapp.views.house import KEY
+
+
+@pytest.fixture
+def env(env: dict[str, str]) -> dict[str, str]:
+    """As ever, with somebody to tell; nobody listens there."""
+    secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+    url = f"http://127.0.0.1:9/hooks?key={secrets.token_hex(8)}"
+    return env | {"REFRESH_RATE": "500", "NOTIFY_URL": url, "NOTIFY_SECRET": secret}
+
+
+@pytest.fixture
+def house(app: Flask, tmp_path: Path) -> Iterator[House]:
+    """The app's house, with the app's context around the test and its files in a folder of it."""
+    made = app.extensions[KEY] = replace(house_of(app), folder=tmp_path)
+    with app.app_context():
+        yield made
+
+
+@pytest.fixture
+def world(house: House, app: Flask, sandbox: Sandbox, clock: MovableClock) -> World:
+    """The app and TikTok side by side; nobody is connected yet."""
+    return World(app, house, sandbox, clock)

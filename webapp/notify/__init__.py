@@ -1,0 +1,1 @@
+"""Notices out over HTTP, signed by Standard Webhooks; knows no table and no schedule."""

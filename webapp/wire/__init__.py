@@ -1,0 +1,1 @@
+"""HTTP as calls out need it: one deadline, verified TLS, no proxy; knows nobody who is called."""

@@ -1,0 +1,34 @@
+"""What a server says of time: `Retry-After` and `Date`; waits for nobody."""
+
+import math
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+#: An hour: what is asked for beyond that is not believed.
+LONGEST_WAIT = 3600
+
+
+def retry_after(header: str | None, now: datetime) -> int | None:
+    """Return a Retry-After in seconds: a number or a date (RFC 9110 §10.2.3), or None."""
+    text = (header or "").strip()
+    if text.isascii() and text.isdigit():
+        return int(text) if len(text) <= 4 and int(text) <= LONGEST_WAIT else LONGEST_WAIT
+    until = _date(text)
+    if until is None:
+        return None
+    return min(max(0, math.ceil((until - now).total_seconds())), LONGEST_WAIT)
+
+
+def ahead(header: str | None, now: datetime) -> timedelta | None:
+    """Return by how much our clock is ahead of a `Date`; None if there is no such date."""
+    then = _date(header or "")
+    return None if then is None else now - then
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+        # In UTC at once: what no calendar holds is found out here.
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
