@@ -6,6 +6,7 @@ from flask import Blueprint, Flask
 from tests.fixtures.app import MakeApp
 from tests.security.callers import CALLERS, Caller, caller, routes
 from tests.servers import Sandbox
+from webapp.app import BLUEPRINTS
 from webapp.views.guards import UnguardedRoute, access_of
 
 #: (method, endpoint) → class, and the status for nobody, a person, an operator.
@@ -29,6 +30,12 @@ TABLE: dict[tuple[str, str], tuple[str, tuple[int, int, int]]] = {
     ("POST", "account.sign_out"): ("person", (303, 303, 303)),
     ("POST", "account.sign_out_everywhere"): ("person", (303, 303, 303)),
     ("GET", "operators.tokens"): ("operator", (404, 404, 200)),
+    ("GET", "audit.index"): ("operator", (404, 404, 200)),
+    ("GET", "audit.csv"): ("operator", (404, 404, 200)),
+    ("GET", "keys.index"): ("operator", (404, 404, 200)),
+    ("POST", "keys.issue"): ("operator", (404, 404, 422)),
+    ("GET", "keys.confirm_revoke"): ("operator", (404, 404, 404)),
+    ("POST", "keys.revoke"): ("operator", (404, 404, 404)),
     # Open, without a value in it, while nobody is an operator yet.
     ("GET", "setup.show"): ("operator_or_first", (200, 200, 200)),
     ("POST", "setup.ask"): ("operator", (404, 404, 303)),
