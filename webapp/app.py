@@ -27,6 +27,7 @@ from webapp.views.account import account
 from webapp.views.api import api
 from webapp.views.connect import callback, connect
 from webapp.views.cookies import PeopleOnly
+from webapp.views.export import export
 from webapp.views.home import home
 from webapp.views.house import KEY
 from webapp.views.notices import notices
@@ -123,7 +124,7 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
     app.jinja_env.undefined = StrictUndefined
     present.register(app, clock)
     errors.register(app)
-    for blueprint in (home, connect, account, operators, notices, api, status, webhook):
+    for blueprint in (home, connect, account, operators, export, notices, api, status, webhook):
         app.register_blueprint(blueprint)
     app.add_url_rule(
         settings.callback_path, "connect.callback", callback, methods=["GET"], strict_slashes=True

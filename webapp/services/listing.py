@@ -30,6 +30,7 @@ class Row:
     """One connection as the operators' list shows it; no token."""
 
     display_name: str | None
+    username: str | None
     open_id: str
     ticket: str
     state: State
@@ -38,6 +39,7 @@ class Row:
     grant_ending: bool
     scopes: list[str]
     granted_count: int
+    asked: list[str]
     asked_count: int
     refreshes: int
     refreshed_at: datetime | None
@@ -54,7 +56,7 @@ class Row:
 
 #: What a row is made of; the sealed tokens stay where they are.
 _READ = (
-    *(User.id, User.display_name, User.open_id, User.ticket, User.status),
+    *(User.id, User.display_name, User.username, User.open_id, User.ticket, User.status),
     *(User.access_expires_at, User.refresh_expires_at, User.scope, User.asked_scope),
     *(User.refreshes, User.refreshed_at, User.last_used_at, User.connected_at, User.next_at),
     *(User.failures, User.failing_since, User.last_error, User.reason),
@@ -174,6 +176,7 @@ def _rows(session: Session, places: Sequence[Place], now: datetime) -> list[Row]
 def _row(user: User, now: datetime) -> Row:
     return Row(
         display_name=user.display_name,
+        username=user.username,
         open_id=user.open_id,
         ticket=user.ticket,
         state=standing.of(user, now),
@@ -182,6 +185,7 @@ def _row(user: User, now: datetime) -> Row:
         grant_ending=user.grant_ending(now),
         scopes=sorted(user.granted),
         granted_count=len(user.granted & user.asked),
+        asked=sorted(user.asked),
         asked_count=len(user.asked),
         refreshes=user.refreshes,
         refreshed_at=user.refreshed_at,
