@@ -29,6 +29,15 @@ TABLE: dict[tuple[str, str], tuple[str, tuple[int, int, int]]] = {
     ("POST", "account.sign_out"): ("person", (303, 303, 303)),
     ("POST", "account.sign_out_everywhere"): ("person", (303, 303, 303)),
     ("GET", "operators.tokens"): ("operator", (404, 404, 200)),
+    # Open, without a value in it, while nobody is an operator yet.
+    ("GET", "setup.show"): ("operator_or_first", (200, 200, 200)),
+    ("POST", "setup.ask"): ("operator", (404, 404, 303)),
+    # Nobody has the open_id that is asked for, so it is 404 for operators too.
+    ("GET", "connection.show"): ("operator", (404, 404, 404)),
+    ("POST", "connection.refresh"): ("operator", (404, 404, 404)),
+    ("POST", "connection.test"): ("operator", (404, 404, 404)),
+    ("GET", "connection.confirm_disconnect"): ("operator", (404, 404, 404)),
+    ("POST", "connection.disconnect"): ("operator", (404, 404, 404)),
     ("GET", "api.token"): ("service", (401, 401, 401)),
     ("POST", "api.refresh"): ("service", (401, 401, 401)),
     ("GET", "api.document"): ("public", (200, 200, 200)),

@@ -10,6 +10,7 @@ from flask import Flask
 
 from webapp.cli import (
     asking,
+    checking,
     crowd,
     doctor,
     keys,
@@ -32,7 +33,14 @@ def register(app: Flask) -> None:
     app.cli.add_command(keys.keys)
     app.cli.add_command(notices.notices)
     app.cli.add_command(operators.operators)
-    for each in (worker.run, upkeep.reseal, upkeep.rescue, upkeep.adopt, upkeep.copy_all):
+    for each in (
+        worker.run,
+        checking.check,
+        upkeep.reseal,
+        upkeep.rescue,
+        upkeep.adopt,
+        upkeep.copy_all,
+    ):
         tokens.tokens.add_command(each)
     app.cli.add_command(tokens.tokens)
 

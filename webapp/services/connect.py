@@ -11,6 +11,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from webapp import acting
 from webapp.database import writing
 from webapp.models import Status, User
 from webapp.services import audit, brakes, notices
@@ -94,7 +95,10 @@ def _store(house: House, tokens: TokenSet, asked: Collection[str], now: datetime
 def _write_down(
     session: Session, house: House, user: User, kind: Kind, now: datetime, *, was_lost: bool
 ) -> None:
-    audit.record(session, now, "connection.connected", on=user.ticket, kind=kind, scopes=user.scope)
+    with acting.as_(acting.now().known_as(user.ticket)):
+        audit.record(
+            session, now, "connection.connected", on=user.ticket, kind=kind, scopes=user.scope
+        )
     if was_lost:
         _tell_restored(session, house, user, now)
 
