@@ -104,6 +104,7 @@ def _add_events(here: Stage, number: int) -> None:
                 "actor_kind": "operator",
                 "actor": "ct_2222-2222",
                 "address": "127.0.0.1",
+                "reference": f"{each:012x}",
                 "event": "connection.refreshed",
                 "ticket": f"ct_{each:08}",
                 "fields": '{"version": 2}',

@@ -51,7 +51,7 @@ OPERATOR_PAGES = (
 
 BLUEPRINTS = (
     *(home, connect, account, api, status, webhook),
-    *(operators, connection, bulk, audit, keys, setup, notices),
+    *(operators, export, connection, bulk, audit, keys, setup, notices),
 )
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -30,7 +30,6 @@ class Row:
     """One connection as the operators' list shows it; no token."""
 
     display_name: str | None
-    username: str | None
     open_id: str
     ticket: str
     state: State
@@ -39,7 +38,6 @@ class Row:
     grant_ending: bool
     scopes: list[str]
     granted_count: int
-    asked: list[str]
     asked_count: int
     refreshes: int
     refreshed_at: datetime | None
@@ -52,6 +50,9 @@ class Row:
     last_error: str | None
     #: Why the person must come back; None while all is well.
     reason: str | None
+    #: For the files; no page shows them.
+    username: str | None = None
+    asked: Sequence[str] = ()
 
 
 #: What a row is made of; the sealed tokens stay where they are.
