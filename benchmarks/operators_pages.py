@@ -80,7 +80,7 @@ def _lines(rooms: tuple[Room, Room]) -> list[Line]:
 
 
 def _event() -> str:
-    return "/operators/audit?event=connection.refreshed"
+    return "/operators/audit?what=connection.refreshed"
 
 
 def _measured(
