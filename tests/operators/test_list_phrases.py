@@ -10,6 +10,7 @@ from webapp.services.standing import State
 from webapp.services.wanted import Place, Query, Sort
 from webapp.views import query
 from webapp.views.query import Asked
+from webapp.views.tokens_page import REASONS
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
 QUERIES = [
@@ -80,3 +81,7 @@ def test_fields_that_were_left_empty_are_no_fault() -> None:
 @pytest.mark.parametrize("text", ["", "nonsense", "status=paused&q=%00", "&" * 200, "after=-~1"])
 def test_a_kept_text_that_means_nothing_asks_for_everything(text: str) -> None:
     assert query.parse_string(text) == Query()
+
+
+def test_every_reason_can_be_chosen() -> None:
+    assert set(REASONS) == set(Reason)

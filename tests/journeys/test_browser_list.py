@@ -47,6 +47,3 @@ def test_the_list_is_cards_in_a_narrow_window(simple: Site, open_page: Callable[
     page.goto(f"{simple.url}/operators/tokens?foo=1")
     expect(page.get_by_text("Ignored: foo")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == 360
-    page.screenshot(path="/tmp/olist/narrow.png", full_page=True)
-    page.set_viewport_size({"width": 1280, "height": 900})
-    page.screenshot(path="/tmp/olist/wide.png", full_page=True)
