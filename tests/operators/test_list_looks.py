@@ -10,7 +10,7 @@ from sqlalchemy import Connection, event, text
 
 from tests.operators import crowd
 from tests.operators.test_list_pages import CHOSEN, DAY, changed
-from webapp.database import db
+from webapp.database import db, writing
 from webapp.models import Reason
 from webapp.services import listing, searching
 from webapp.services.house import House
@@ -137,3 +137,22 @@ def test_the_words_of_a_name_go_with_the_row(house: House) -> None:
         assert connection.scalar(text("SELECT count(*) FROM name_words")) == 1
         connection.execute(text("DELETE FROM users"))
         assert connection.scalar(text("SELECT count(*) FROM name_words")) == 0
+
+
+@pytest.mark.usefixtures("each_database")
+def test_a_new_name_takes_the_place_of_the_former(house: House) -> None:
+    crowd.put([crowd.one(house, house.clock(), 1, display_name="Mara Lindqvist")])
+    with writing() as session:
+        searching.keep(session, 2, "Jo Lindqvist")
+    found = [
+        len(listing.page(house, Query(search=name), house.clock()).rows)
+        for name in ("mara", "jo", "lindq jo")
+    ]
+    assert found == [0, 1, 1]
+
+
+def test_words_of_a_name_are_bounded() -> None:
+    assert searching.words(None) == searching.words("🎩 ·") == []
+    assert searching.words("ＭＡＲＡ mara Straße") == ["mara", "strasse"]
+    assert len(searching.words(" ".join("abcdefghijkl"))) == searching.WORDS
+    assert searching.words("x" * 99) == ["x" * searching.LETTERS]
