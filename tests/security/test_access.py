@@ -98,10 +98,10 @@ def test_an_operator_who_was_removed_is_a_person(app: Flask, sandbox: Sandbox) -
 def test_a_route_without_a_class_stops_the_start(
     make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    silent = Blueprint("status", __name__)
+    silent = Blueprint("more", __name__)
     silent.add_url_rule("/open-door", "open_door", lambda: "come in")
-    monkeypatch.setattr("webapp.app.status", silent)
-    with pytest.raises(UnguardedRoute, match=r"status\.open_door"):
+    monkeypatch.setattr("webapp.app.BLUEPRINTS", (*BLUEPRINTS, silent))
+    with pytest.raises(UnguardedRoute, match=r"more\.open_door"):
         make_app()
 
 
@@ -112,9 +112,9 @@ def test_a_class_that_nobody_knows_lets_nobody_in(
         return "come in"
 
     friends_only.access = "friend"  # type: ignore[attr-defined]  # as guards.access marks
-    door = Blueprint("status", __name__)
+    door = Blueprint("more", __name__)
     door.add_url_rule("/friends", "friends", friends_only)
-    monkeypatch.setattr("webapp.app.status", door)
+    monkeypatch.setattr("webapp.app.BLUEPRINTS", (*BLUEPRINTS, door))
     app = make_app()
     for kind in CALLERS:
         assert caller(app, sandbox, kind).get("/friends").status_code == 404
