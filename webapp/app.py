@@ -26,9 +26,11 @@ from webapp.views import actors, errors, guards, headers, intake, present, visit
 from webapp.views.account import account
 from webapp.views.api import api
 from webapp.views.audit import audit
+from webapp.views.bulk import bulk
 from webapp.views.connect import callback, connect
 from webapp.views.connection import connection
 from webapp.views.cookies import PeopleOnly
+from webapp.views.export import export
 from webapp.views.home import home
 from webapp.views.house import KEY
 from webapp.views.keys import keys
@@ -41,6 +43,7 @@ from webapp.views.webhook import webhook
 #: What operators find at the top of every page, in this order.
 OPERATOR_PAGES = (
     ("operators.tokens", "Tokens"),
+    ("bulk.index", "Bulk"),
     ("audit.index", "Audit"),
     ("keys.index", "Keys"),
     ("setup.show", "Setup"),
@@ -48,7 +51,7 @@ OPERATOR_PAGES = (
 
 BLUEPRINTS = (
     *(home, connect, account, api, status, webhook),
-    *(operators, connection, audit, keys, setup, notices),
+    *(operators, export, connection, bulk, audit, keys, setup, notices),
 )
 
 ROOT = Path(__file__).resolve().parent.parent

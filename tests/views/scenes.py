@@ -12,6 +12,7 @@ from jinja2 import StrictUndefined
 from tests.environment import complete
 from tests.processes import ROOT
 from tests.views import one, records
+from tests.views.bulk_scenes import BULK
 from webapp.app import OPERATOR_PAGES
 from webapp.services import portal
 from webapp.services.check import Check
@@ -52,6 +53,16 @@ ENDPOINTS = {
     "connection.test": "/operators/tokens/<open_id>/test",
     "connection.confirm_disconnect": "/operators/tokens/<open_id>/disconnect",
     "connection.disconnect": "/operators/tokens/<open_id>/disconnect/now",
+    "health.show": "/operators/health",
+    "health.probe": "/operators/health/probe",
+    "notices.retry": "/operators/notices/<message>/retry",
+    "export.tokens_csv": "/operators/tokens.csv",
+    "export.tokens_json": "/operators/tokens.json",
+    "bulk.index": "/operators/bulk",
+    "bulk.show": "/operators/bulk/<job_id>",
+    "bulk.stop": "/operators/bulk/<job_id>/stop",
+    "bulk.refresh": "/operators/tokens/refresh",
+    "bulk.disconnect": "/operators/tokens/disconnect",
 }
 HEALTHS = (
     *("fresh", "due", "refreshing", "failing"),
@@ -271,6 +282,7 @@ OPERATORS: dict[str, Scene] = {
         for name, (page, context) in one.PAGES.items()
     },
 }
+OPERATORS |= {name: Scene(template, facts, OPERATOR) for name, (template, facts) in BULK.items()}
 ORIGIN = "https://tickets.example"
 CHECKS = [
     Check("ok", "SECRET_KEY", "is set"),

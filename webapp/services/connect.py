@@ -24,7 +24,7 @@ from webapp.tokens import TokenSet
 log = structlog.get_logger(__name__)
 
 #: Without the letters and digits that people mix up (I, L, O, U, 0, 1).
-_TICKET_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+TICKET_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 Kind = Literal["new", "again", "returned"]
 
@@ -138,7 +138,7 @@ def _kind(user: User, now: datetime) -> Kind:
 
 
 def _new_row(session: Session, client_key: str, open_id: str, now: datetime) -> User:
-    ticket = "".join(secrets.choice(_TICKET_LETTERS) for _ in range(8))
+    ticket = "".join(secrets.choice(TICKET_LETTERS) for _ in range(8))
     user = User(
         client_key=client_key,
         open_id=open_id,
