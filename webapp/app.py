@@ -30,6 +30,7 @@ from webapp.views.bulk import bulk
 from webapp.views.connect import callback, connect
 from webapp.views.connection import connection
 from webapp.views.cookies import PeopleOnly
+from webapp.views.export import export
 from webapp.views.home import home
 from webapp.views.house import KEY
 from webapp.views.keys import keys
@@ -50,7 +51,7 @@ OPERATOR_PAGES = (
 
 BLUEPRINTS = (
     *(home, connect, account, api, status, webhook),
-    *(operators, connection, bulk, audit, keys, setup, notices),
+    *(operators, export, connection, bulk, audit, keys, setup, notices),
 )
 
 ROOT = Path(__file__).resolve().parent.parent
