@@ -172,9 +172,8 @@ class Worker:
                 return False
         now = self._house.clock()
         try:
-            if not is_due(self._house, now) and not bulk.is_open(self._house):
-                return True
-            return brakes.permit(self._house, 0, now).reason is not None
+            held = brakes.permit(self._house, 0, now).reason is not None
+            return held or not (is_due(self._house, now) or bulk.is_open(self._house))
         except SQLAlchemyError:
             return True
 
