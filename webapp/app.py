@@ -22,20 +22,22 @@ from webapp.services.status import MIGRATIONS
 from webapp.services.vault import Vault
 from webapp.settings import Settings
 from webapp.tiktok import provider
-from webapp.views import errors, guards, headers, intake, present, visitor
+from webapp.views import banner, errors, guards, headers, intake, metering, present, visitor
 from webapp.views.account import account
 from webapp.views.api import api
 from webapp.views.connect import callback, connect
 from webapp.views.cookies import PeopleOnly
+from webapp.views.health import health
 from webapp.views.home import home
 from webapp.views.house import KEY
+from webapp.views.metrics import metrics
 from webapp.views.notices import notices
 from webapp.views.operators import operators
 from webapp.views.status import status
 from webapp.views.webhook import webhook
 
 #: What operators find at the top of every page, in this order.
-OPERATOR_PAGES = (("operators.tokens", "Tokens"),)
+OPERATOR_PAGES = (("operators.tokens", "Tokens"), ("health.show", "Health"))
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -57,11 +59,13 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
         _own_folder(app),
     )
     _number_requests(app)
+    metering.register(app)
     intake.register(app)
     guards.register(app)
     csrf = CSRFProtect(app)
     headers.register(app, settings)
     visitor.register(app)
+    banner.register(app)
     _add_pages(app, settings, clock)
     guards.exempt_from_csrf(app, csrf)
     _limit(app)
@@ -123,7 +127,18 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
     app.jinja_env.undefined = StrictUndefined
     present.register(app, clock)
     errors.register(app)
-    for blueprint in (home, connect, account, operators, notices, api, status, webhook):
+    for blueprint in (
+        home,
+        connect,
+        account,
+        operators,
+        notices,
+        api,
+        status,
+        webhook,
+        health,
+        metrics,
+    ):
         app.register_blueprint(blueprint)
     app.add_url_rule(
         settings.callback_path, "connect.callback", callback, methods=["GET"], strict_slashes=True

@@ -10,6 +10,7 @@ from flask import Flask, g
 from jinja2 import StrictUndefined
 
 from tests.processes import ROOT
+from tests.views import health_scenes
 from webapp.app import OPERATOR_PAGES
 from webapp.views import api_document, errors, present
 from webapp.views.endings import ENDINGS
@@ -34,6 +35,9 @@ ENDPOINTS = {
     "account.sign_out": "/sign-out",
     "account.sign_out_everywhere": "/sign-out/everywhere",
     "operators.tokens": "/operators/tokens",
+    "health.show": "/operators/health",
+    "health.probe": "/operators/health/probe",
+    "notices.retry": "/operators/notices/retry",
 }
 HEALTHS = (
     *("fresh", "due", "refreshing", "failing"),
@@ -248,6 +252,10 @@ OPERATORS: dict[str, Scene] = {
     "tokens-empty": Scene("operators/tokens.html", _tokens([], 0), OPERATOR),
     "tokens-beyond": Scene("operators/tokens.html", _tokens([], 8), OPERATOR),
 }
+OPERATORS |= {
+    name: Scene("operators/health.html", context, OPERATOR)
+    for name, context in health_scenes.CONTEXTS.items()
+}
 ORIGIN = "https://tickets.example"
 #: Pages of programmers.
 PROGRAMMERS: dict[str, Scene] = {
@@ -281,6 +289,7 @@ def stage() -> Flask:
         support_email="help@example.com",
         sandbox=False,
         operator_pages=OPERATOR_PAGES,
+        troubles=list,
         callback_path="/api/auth/tiktok/callback",
         csrf_token=lambda: "made-up",
     )

@@ -22,6 +22,7 @@ from webapp.services.house import House
 from webapp.services.lateness import earliest, is_due
 from webapp.services.pace import Pace
 from webapp.services.tally import Diary, Tally
+from webapp.services.tidying import Tidying
 from webapp.services.verdicts import NotSent, Result
 
 log = structlog.get_logger(__name__)
@@ -52,6 +53,7 @@ class Worker:
         self._lock = threading.Lock()
         self._pace = Pace(house.settings.refresh_rate)
         self._beat_at = time.monotonic()
+        self._tidying = Tidying(house)
         self.tally = Tally()
         self._diary = Diary(self.tally)
         self._committer = Committer(house, context, self.tally, self._free)
@@ -77,6 +79,7 @@ class Worker:
         try:
             with ThreadPoolExecutor(WIDTH, "call", acting.begin, (Actor("worker"),)) as callers:
                 while not self._stop.is_set():
+                    self._tidying.step()
                     claimed = self._look(callers)
                     if once and not claimed and self._is_done():
                         break

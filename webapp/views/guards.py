@@ -19,7 +19,7 @@ from webapp.views.visitor import visitor
 
 #: Where the server's log finds the public part of a service's key.
 KEY_ID = "coatcheck.key_id"
-Access = Literal["public", "person", "operator", "service", "tiktok"]
+Access = Literal["public", "person", "operator", "service", "tiktok", "scraper"]
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -64,6 +64,8 @@ operator = access("operator")
 service = access("service")
 #: Checked by the signature, in the view: only that knows the raw body.
 tiktok = access("tiktok")
+#: Checked by METRICS_TOKEN, in the view.
+scraper = access("scraper")
 
 
 def register(app: Flask) -> None:
@@ -132,7 +134,7 @@ def _refuse_haste(limit: RateLimitItem | None, key_id: str) -> Response | None:
 
 def _refuse(who: Access | None) -> Response | None:
     present = visitor() if who in ("person", "operator") else None
-    if who in ("public", "tiktok"):
+    if who in ("public", "tiktok", "scraper"):
         return None
     if who == "person":
         return None if present else redirect(url_for("home.index"), 303)
