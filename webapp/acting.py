@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 Kind = Literal["person", "operator", "service", "worker", "command", "tiktok", "system"]
@@ -19,6 +19,14 @@ class Actor:
     name: str = ""
     #: The address a request came from; empty for what is no request.
     address: str = ""
+    #: The reference of that request, which its log lines and its error page have, too.
+    reference: str = ""
+
+    def known_as(self, ticket: str) -> "Actor":
+        """Return the actor once it is known who came in: a command or a worker stays what it is."""
+        if self.kind not in ("person", "operator"):
+            return self
+        return replace(self, kind="person", name=ticket)
 
 
 #: Nobody came through a door: a start, or a test that calls a service directly.
@@ -34,6 +42,11 @@ def now() -> Actor:
 def begin(actor: Actor) -> None:
     """Let this thread act for `actor` until somebody else begins in it."""
     _actor.set(actor)
+
+
+def end() -> None:
+    """Let this thread act for nobody."""
+    _actor.set(_NOBODY)
 
 
 @contextmanager

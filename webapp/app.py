@@ -22,22 +22,49 @@ from webapp.services.status import MIGRATIONS
 from webapp.services.vault import Vault
 from webapp.settings import Settings
 from webapp.tiktok import provider
-from webapp.views import banner, errors, guards, headers, intake, metering, present, visitor
+from webapp.views import (
+    actors,
+    banner,
+    errors,
+    guards,
+    headers,
+    intake,
+    metering,
+    present,
+    visitor,
+)
 from webapp.views.account import account
 from webapp.views.api import api
+from webapp.views.audit import audit
+from webapp.views.bulk import bulk
 from webapp.views.connect import callback, connect
+from webapp.views.connection import connection
 from webapp.views.cookies import PeopleOnly
 from webapp.views.health import health
 from webapp.views.home import home
 from webapp.views.house import KEY
+from webapp.views.keys import keys
 from webapp.views.metrics import metrics
 from webapp.views.notices import notices
 from webapp.views.operators import operators
+from webapp.views.setup import setup
 from webapp.views.status import status
 from webapp.views.webhook import webhook
 
 #: What operators find at the top of every page, in this order.
-OPERATOR_PAGES = (("operators.tokens", "Tokens"), ("health.show", "Health"))
+OPERATOR_PAGES = (
+    ("operators.tokens", "Tokens"),
+    ("bulk.index", "Bulk"),
+    ("health.show", "Health"),
+    ("audit.index", "Audit"),
+    ("keys.index", "Keys"),
+    ("setup.show", "Setup"),
+)
+
+BLUEPRINTS = (
+    *(home, connect, account, api, status, webhook),
+    *(operators, connection, bulk, health, audit, keys, setup, notices, metrics),
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -60,6 +87,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     )
     _number_requests(app)
     metering.register(app)
+    actors.register(app)
     intake.register(app)
     guards.register(app)
     csrf = CSRFProtect(app)
@@ -127,18 +155,7 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
     app.jinja_env.undefined = StrictUndefined
     present.register(app, clock)
     errors.register(app)
-    for blueprint in (
-        home,
-        connect,
-        account,
-        operators,
-        notices,
-        api,
-        status,
-        webhook,
-        health,
-        metrics,
-    ):
+    for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     app.add_url_rule(
         settings.callback_path, "connect.callback", callback, methods=["GET"], strict_slashes=True

@@ -1,4 +1,4 @@
-// Polish that every page works without: times in the reader's own zone, kept up to date.
+// Polish that every page works without: times in the reader's own zone, and buttons that copy.
 
 // After sign-out, Back would show a private page from the browser's memory.
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
@@ -19,3 +19,22 @@ function tell() {
 
 tell();
 setInterval(tell, 60000);
+
+// Shows what only works with a script.
+document.documentElement.classList.add("js");
+
+const said = document.createElement("p");
+said.className = "unseen";
+said.role = "status";
+document.body.append(said);
+for (const button of document.querySelectorAll("[data-copy]")) {
+  // The clipboard is there under https and on this machine alone.
+  if (!navigator.clipboard) button.remove();
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    said.textContent = "";
+    setTimeout(() => { said.textContent = "Copied"; }, 50);
+    button.firstChild.data = "Copied";
+    setTimeout(() => { button.firstChild.data = "Copy"; }, 2000);
+  });
+}

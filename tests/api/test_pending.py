@@ -168,7 +168,7 @@ def test_a_token_is_not_held_back_because_its_use_cannot_be_noted(
         raise OperationalError("UPDATE", {}, Exception("database is locked"))
 
     monkeypatch.setattr(handout, "writing", locked)
-    monkeypatch.setattr(handout, "note_use", locked)
+    monkeypatch.setattr(handout.uses, "writing", locked)
     assert service.get(mara).status_code == 200
     with app.app_context(), reading() as session:
         assert session.scalar(select(User.last_used_at)) is None

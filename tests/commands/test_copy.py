@@ -81,10 +81,14 @@ def test_all_rows_arrive_as_they_were(app: Flask, filled: House, target: str) ->
     before = contents(db.engine)
     run = command(app, "tokens", "copy", target)
     assert (run.exit_code, run.stderr.splitlines()[-1][:7]) == (0, "Copied:")
-    assert f"{sum(map(len, before.values()))} rows copied and counted" in run.stdout
+    after = contents(db.engine)
+    assert f"{sum(map(len, after.values()))} rows copied and counted" in run.stdout
+    # Both databases tell of the copy.
+    assert [event["event"] for event in after["audit_events"]][-1] == "database.copied"
+    assert after | {"audit_events": after["audit_events"][:-1]} == before
     assert "Never start the old one again" in run.stdout
     engine = create_engine(target)
-    assert contents(engine) == before
+    assert contents(engine) == after
     engine.dispose()
 
 
@@ -110,7 +114,7 @@ def test_more_rows_than_a_batch_all_arrive(
 ) -> None:
     monkeypatch.setattr("webapp.services.copying.BATCH", 2)
     join_due(house, sandbox, "mara", "tomas", "aiko", "jo", "soren")
-    told = "10 rows copied"  # five people, and the audit of five connects
+    told = "11 rows copied"  # five people, five connects, and the copy itself
     assert told in command(app, "tokens", "copy", target).stdout
 
 

@@ -103,7 +103,11 @@ ROWS: Mapping[str, Tables] = {
         ),
         "audit_events": (
             {"id": 1, "at": SEEN, "actor_kind": "operator", "actor": "ct_1111-1111"}
-            | {"address": "192.0.2.1", "event": "connection.disconnect_ordered"}
+            | {
+                "address": "192.0.2.1",
+                "reference": "0a1b2c3d4e5f",
+                "event": "connection.disconnect_ordered",
+            }
             | {"ticket": "ct_2222-2222", "fields": "{}"},
         ),
         "figures": (
@@ -133,4 +137,6 @@ ROWS: Mapping[str, Tables] = {
             | {"body": "{}"},
         ),
     },
+    # Triggers alone.
+    "0007": {},
 }

@@ -5,11 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, event, update
 
-from tests.migrations.ladder import watching
 from tests.operators import crowd
-from webapp.database import db, writing
 from webapp.models import Reason, User
 from webapp.services import listing, standing
 from webapp.services.house import House

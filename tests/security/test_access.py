@@ -32,6 +32,15 @@ TABLE: dict[tuple[str, str], tuple[str, tuple[int, int, int]]] = {
     ("GET", "health.show"): ("operator", (404, 404, 200)),
     ("POST", "health.probe"): ("operator", (404, 404, 303)),
     ("GET", "metrics.show"): ("scraper", (404, 404, 404)),
+    # Open, without a value in it, while nobody is an operator yet.
+    ("GET", "setup.show"): ("operator_or_first", (200, 200, 200)),
+    ("POST", "setup.ask"): ("operator", (404, 404, 303)),
+    # Nobody has the open_id that is asked for, so it is 404 for operators too.
+    ("GET", "connection.show"): ("operator", (404, 404, 404)),
+    ("POST", "connection.refresh"): ("operator", (404, 404, 404)),
+    ("POST", "connection.test"): ("operator", (404, 404, 404)),
+    ("GET", "connection.confirm_disconnect"): ("operator", (404, 404, 404)),
+    ("POST", "connection.disconnect"): ("operator", (404, 404, 404)),
     ("GET", "api.token"): ("service", (401, 401, 401)),
     ("POST", "api.refresh"): ("service", (401, 401, 401)),
     ("GET", "api.document"): ("public", (200, 200, 200)),

@@ -86,7 +86,7 @@ def test_signing_out_everywhere_ends_all_of_one_person(house: House, person: int
     other = join(house, made_up(house.clock(), "somebody-else")).user_id
     mine = [sessions.begin(house, person, house.clock()) for _ in range(3)]
     theirs = sessions.begin(house, other, house.clock())
-    sessions.end_everywhere(person)
+    sessions.end_everywhere(person, "ct_MADE-UPAA", house.clock())
     assert [sessions.find(house, secret, house.clock()) for secret in mine] == [None] * 3
     assert sessions.find(house, theirs, house.clock())
 

@@ -1,11 +1,15 @@
 """Checking client key and secret: only `invalid_client` proves a wrong pair."""
 
+from datetime import timedelta
+from email.utils import format_datetime
+
 import pytest
 
 from webapp.settings import Settings
 from webapp.tiktok.errors import OurConfiguration, TryLater
 from webapp.tiktok.provider import Provider
 
+from .conftest import NOW
 from .peer import Peer
 
 
@@ -42,3 +46,31 @@ def test_a_tiktok_that_is_not_itself_is_told_so(
     peer.will_answer(body, status)
     with pytest.raises(TryLater):
         provider.check_credentials()
+
+
+def test_a_look_tells_how_long_it_took_and_what_time_it_is_there(
+    provider: Provider, peer: Peer
+) -> None:
+    then = NOW - timedelta(minutes=10)
+    body = {"access_token": "clt.made-up", "expires_in": 7200, "token_type": "Bearer"}
+    peer.will_answer(body, headers={"Date": format_datetime(then, usegmt=True)})
+    look = provider.look()
+    assert look.error is None
+    assert 0 < look.seconds < 10
+    assert look.ahead == timedelta(minutes=10)
+
+
+@pytest.mark.parametrize("date", [None, "", "yesterday", "Mon, 99 Nov 2026 25:00:00 GMT"])
+def test_a_look_at_a_tiktok_without_a_date_tells_no_time(
+    provider: Provider, peer: Peer, date: str | None
+) -> None:
+    headers = {} if date is None else {"Date": date}
+    peer.will_answer({"error": "invalid_client", "log_id": "1"}, 200, headers=headers)
+    look = provider.look()
+    assert isinstance(look.error, OurConfiguration)
+    assert look.ahead is None
+
+
+def test_a_look_at_nobody_is_told_and_raises_nothing(provider: Provider, peer: Peer) -> None:
+    peer.will_answer("", 503)
+    assert isinstance(provider.look().error, TryLater)

@@ -9,10 +9,15 @@ from typing import Any
 from flask import Flask, g
 from jinja2 import StrictUndefined
 
+from tests.environment import complete
 from tests.processes import ROOT
-from tests.views import health_scenes
+from tests.views import health_scenes, one
+from tests.views.bulk_scenes import BULK
 from webapp.app import OPERATOR_PAGES
-from webapp.views import api_document, errors, present
+from webapp.services import portal
+from webapp.services.check import Check
+from webapp.settings import load
+from webapp.views import api_document, checklist, errors, present
 from webapp.views.endings import ENDINGS
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
@@ -38,6 +43,18 @@ ENDPOINTS = {
     "health.show": "/operators/health",
     "health.probe": "/operators/health/probe",
     "notices.retry": "/operators/notices/retry",
+    "setup.show": "/operators/setup",
+    "setup.ask": "/operators/setup/now",
+    "connection.show": "/operators/tokens/<open_id>",
+    "connection.refresh": "/operators/tokens/<open_id>/refresh",
+    "connection.test": "/operators/tokens/<open_id>/test",
+    "connection.confirm_disconnect": "/operators/tokens/<open_id>/disconnect",
+    "connection.disconnect": "/operators/tokens/<open_id>/disconnect/now",
+    "bulk.index": "/operators/bulk",
+    "bulk.show": "/operators/bulk/<job_id>",
+    "bulk.stop": "/operators/bulk/<job_id>/stop",
+    "bulk.refresh": "/operators/tokens/refresh",
+    "bulk.disconnect": "/operators/tokens/disconnect",
 }
 HEALTHS = (
     *("fresh", "due", "refreshing", "failing"),
@@ -251,12 +268,49 @@ OPERATORS: dict[str, Scene] = {
     "tokens-one": Scene("operators/tokens.html", _tokens(ROWS[:1], 1), OPERATOR, sandbox=True),
     "tokens-empty": Scene("operators/tokens.html", _tokens([], 0), OPERATOR),
     "tokens-beyond": Scene("operators/tokens.html", _tokens([], 8), OPERATOR),
+    **{
+        f"one-{name}": Scene(f"operators/{page}.html", context, OPERATOR)
+        for name, (page, context) in one.PAGES.items()
+    },
 }
 OPERATORS |= {
     name: Scene("operators/health.html", context, OPERATOR)
     for name, context in health_scenes.CONTEXTS.items()
 }
+OPERATORS |= {name: Scene(template, facts, OPERATOR) for name, (template, facts) in BULK.items()}
 ORIGIN = "https://tickets.example"
+CHECKS = [
+    Check("ok", "SECRET_KEY", "is set"),
+    Check("FAIL", "TIKTOK_CLIENT_SECRET", "is blank", "TIKTOK_CLIENT_SECRET=…"),
+    Check("warn", "files", "/srv/.env can be read by others", "chmod 600 /srv/.env"),
+    Check("ok", "endpoint", "answered in 214 ms", group="tiktok"),
+    Check("ok", "person", "nobody has", "connect", "tiktok", known=False),
+    Check("warn", "worker", "is late", "start a worker: flask tokens run", "running"),
+]
+
+
+def _setup(*, values: bool, asked_at: datetime | None = None) -> dict[str, Any]:
+    settings = load(complete("sqlite:///app.db", 8000))
+    return {
+        "values": values,
+        "sections": checklist.sections(CHECKS, values=values),
+        "counts": checklist.counts(CHECKS) if values else None,
+        "asked_at": asked_at,
+        "paste": portal.to_paste(settings) if values else [],
+        "webhook_reachable": values and asked_at is not None,
+        "decoder": portal.DECODER,
+        "set_now": portal.set_now(settings) if values else {},
+    }
+
+
+OPERATORS |= {
+    "setup": Scene("operators/setup.html", _setup(values=True), OPERATOR),
+    "setup-asked": Scene(
+        "operators/setup.html", _setup(values=True, asked_at=NOW - timedelta(seconds=80)), OPERATOR
+    ),
+    "setup-open": Scene("operators/setup.html", _setup(values=False)),
+    "choose-operator": Scene("connect/choose.html", _choose(unfinished=True), OPERATOR),
+}
 #: Pages of programmers.
 PROGRAMMERS: dict[str, Scene] = {
     "api": Scene(

@@ -8,7 +8,18 @@ from collections.abc import Iterable
 import click
 from flask import Flask
 
-from webapp.cli import asking, doctor, keys, notices, operators, tokens, upkeep, worker
+from webapp.cli import (
+    asking,
+    checking,
+    crowd,
+    doctor,
+    keys,
+    notices,
+    operators,
+    tokens,
+    upkeep,
+    worker,
+)
 from webapp.cli.asking import WAITING
 from webapp.settings import Problem
 
@@ -17,11 +28,19 @@ __all__ = ["register", "waiting"]
 
 def register(app: Flask) -> None:
     """Give the app its commands."""
+    app.cli.add_command(crowd.demo)
     app.cli.add_command(doctor.doctor)
     app.cli.add_command(keys.keys)
     app.cli.add_command(notices.notices)
     app.cli.add_command(operators.operators)
-    for each in (worker.run, upkeep.reseal, upkeep.rescue, upkeep.adopt, upkeep.copy_all):
+    for each in (
+        worker.run,
+        checking.check,
+        upkeep.reseal,
+        upkeep.rescue,
+        upkeep.adopt,
+        upkeep.copy_all,
+    ):
         tokens.tokens.add_command(each)
     app.cli.add_command(tokens.tokens)
 

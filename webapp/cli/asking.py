@@ -8,6 +8,8 @@ from typing import Any, NoReturn, Protocol, cast
 import click
 from flask import current_app
 
+from webapp import acting
+from webapp.acting import Actor
 from webapp.services.house import House
 from webapp.services.status import database_fault
 from webapp.settings import Problem, listed
@@ -30,7 +32,19 @@ def migrated_house() -> House:
     fault = database_fault()
     if fault is not None:
         unfit("Nothing can be done without the database.", fault)
+    context = click.get_current_context()
+    context.with_resource(acting.as_(Actor("command", _words_of(context))))
     return at
+
+
+def _words_of(command: click.Context) -> str:
+    """Return what a command is called by: "tokens refresh"."""
+    words: list[str] = []
+    at: click.Context | None = command
+    while at is not None and at.parent is not None:
+        words.insert(0, at.info_name or "")
+        at = at.parent
+    return " ".join(words)
 
 
 def house_or_none() -> House | None:

@@ -8,6 +8,7 @@ import click
 from flask.cli import with_appcontext
 
 from webapp.cli.asking import house_or_none, show_json
+from webapp.cli.checking import show_lines
 from webapp.services import doctor as examination
 
 
@@ -20,7 +21,5 @@ def doctor(as_json: bool) -> None:
     if as_json:
         show_json([asdict(check) for check in found])
     else:
-        for check in found:
-            parts = (f"{check.verdict:4} {check.name}", check.cause, check.mend)
-            click.echo(" – ".join(part for part in parts if part))
+        show_lines(found)
     sys.exit(1 if any(check.verdict == "FAIL" for check in found) else 0)

@@ -13,10 +13,13 @@ class AuditEvent(Base):
 
     __tablename__ = "audit_events"
     __table_args__ = (
-        Index("ix_audit_events_at", "at"),
-        Index("ix_audit_events_event", "event", "id"),
-        Index("ix_audit_events_actor", "actor", "id"),
-        Index("ix_audit_events_ticket", "ticket", "id"),
+        # One for each filter, in the order of the page: none of them sorts, or reads the whole.
+        Index("ix_audit_events_at", "at", "id"),
+        *(
+            Index(f"ix_audit_events_{name}", name, "at", "id")
+            for name in ("event", "actor_kind", "actor", "ticket")
+        ),
+        Index("ix_audit_events_reference", "reference"),
     )
 
     id: Mapped[int] = mapped_column(
@@ -28,6 +31,8 @@ class AuditEvent(Base):
     actor: Mapped[str] = mapped_column(Text)
     #: The address that a request came from; empty for what is no request.
     address: Mapped[str] = mapped_column(Text)
+    #: Of that request, as its log lines and its error page have it; empty for what is no request.
+    reference: Mapped[str] = mapped_column(Text)
     event: Mapped[str] = mapped_column(Text)
     #: Of the connection acted on. Ours, not TikTok's: it tells nothing once the person is deleted.
     ticket: Mapped[str | None] = mapped_column(Text)

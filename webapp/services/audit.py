@@ -37,7 +37,9 @@ EVENTS: Mapping[str, frozenset[str]] = {
     "connection.handed_out": _fields("service"),
     "connection.tested": _fields("works ms code"),
     "connections.exported": _fields("format query"),
+    #: Their own data, as a file.
     "account.exported": _fields(),
+    "account.signed_out_everywhere": _fields(),
     "operator.added": _fields(),
     "operator.removed": _fields(),
     "key.issued": _fields("key name"),
@@ -77,6 +79,7 @@ def record(
             actor_kind=actor.kind,
             actor=actor.name,
             address=actor.address,
+            reference=actor.reference,
             event=event,
             ticket=on,
             fields=json.dumps(fields, ensure_ascii=False, sort_keys=True),

@@ -129,19 +129,16 @@ def note(session: Session, house: House, outcomes: Sequence[Outcome], now: datet
     config = next((each.config for each in outcomes if each.config), "")
     # An answer about a grant, even a refusal, shows a TikTok that is there and accepts this app.
     if brakes.open_reason is not None and not config and set("ogi") & set(letters):
-        _write_down(session, now, "breaker.closed", brakes)
+        code = brakes.open_code
+        audit.record(session, now, "breaker.closed", reason=brakes.open_reason, code=code)
         _close(brakes, letters)
     elif config or _share(brakes.recent, "t") or _share(brakes.recent, "k"):
         was_closed = brakes.open_reason is None
         _open(brakes, "config" if config else _worst(brakes.recent), config, now)
         if was_closed:
-            _write_down(session, now, "breaker.opened", brakes)
-            reason = str(brakes.open_reason)
-            notices.alarm(session, house, now, "breaker", reason, brakes.open_code)
-
-
-def _write_down(session: Session, now: datetime, event: str, brakes: Brakes) -> None:
-    audit.record(session, now, event, reason=brakes.open_reason, code=brakes.open_code)
+            reason, code = str(brakes.open_reason), brakes.open_code
+            audit.record(session, now, "breaker.opened", reason=reason, code=code)
+            notices.alarm(session, house, now, "breaker", reason, code)
 
 
 def _row(session: Session, house: House) -> Brakes:

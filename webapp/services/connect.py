@@ -11,6 +11,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from webapp import acting
 from webapp.database import writing
 from webapp.models import Status, User
 from webapp.services import audit, brakes, notices
@@ -23,7 +24,7 @@ from webapp.tokens import TokenSet
 log = structlog.get_logger(__name__)
 
 #: Without the letters and digits that people mix up (I, L, O, U, 0, 1).
-_TICKET_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+TICKET_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 Kind = Literal["new", "again", "returned"]
 
@@ -94,7 +95,10 @@ def _store(house: House, tokens: TokenSet, asked: Collection[str], now: datetime
 def _write_down(
     session: Session, house: House, user: User, kind: Kind, now: datetime, *, was_lost: bool
 ) -> None:
-    audit.record(session, now, "connection.connected", on=user.ticket, kind=kind, scopes=user.scope)
+    with acting.as_(acting.now().known_as(user.ticket)):
+        audit.record(
+            session, now, "connection.connected", on=user.ticket, kind=kind, scopes=user.scope
+        )
     if was_lost:
         _tell_restored(session, house, user, now)
 
@@ -134,7 +138,7 @@ def _kind(user: User, now: datetime) -> Kind:
 
 
 def _new_row(session: Session, client_key: str, open_id: str, now: datetime) -> User:
-    ticket = "".join(secrets.choice(_TICKET_LETTERS) for _ in range(8))
+    ticket = "".join(secrets.choice(TICKET_LETTERS) for _ in range(8))
     user = User(
         client_key=client_key,
         open_id=open_id,

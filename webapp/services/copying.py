@@ -29,7 +29,7 @@ from sqlalchemy.orm import Session
 from webapp.database import Base, db, prepare, writing
 from webapp.files import absolute_url
 from webapp.models import Installation, User
-from webapp.services import rescue, status
+from webapp.services import audit, rescue, status
 from webapp.services.house import House
 
 log = structlog.get_logger(__name__)
@@ -72,6 +72,7 @@ def _copy(house: House, url: str, root: Path) -> Iterator[Copied]:
         _refuse_busy(house, session)
         with target.connect().execution_options(coatcheck_write="FULL") as there, there.begin():
             _refuse_filled(there)
+            _write_down(house, session)
             rows = 0
             for table in _tables():
                 for written in _copy_table(source, there, table):
@@ -87,9 +88,9 @@ def _copy(house: House, url: str, root: Path) -> Iterator[Copied]:
 
 
 def total() -> int:
-    """Return how many rows there are to copy."""
+    """Return how many rows there are to copy, with the one that tells of the copy."""
     with db.engine.connect() as connection:
-        return sum(_count(connection, table) for table in _tables())
+        return _rows(connection) + 1
 
 
 @contextmanager
@@ -148,6 +149,16 @@ def _refuse_filled(there: Connection) -> None:
     filled = [table.name for table in Base.metadata.sorted_tables if _count(there, table)]
     if filled:
         raise CannotCopy(f"the other database is not empty: there are rows in {', '.join(filled)}")
+
+
+def _write_down(house: House, session: Session) -> None:
+    """Write the copy down before it is made, so that both databases tell of it."""
+    rows = _rows(session.connection()) + 1
+    audit.record(session, house.clock(), "database.copied", rows=rows)
+
+
+def _rows(connection: Connection) -> int:
+    return sum(_count(connection, table) for table in _tables())
 
 
 def _copy_table(source: Connection, there: Connection, table: Table) -> Iterator[int]:

@@ -127,14 +127,7 @@ def _begin(house: House, user_id: int) -> User | None:
             if user is not None:
                 _end_what_is_forgotten(session, house, user, now)
             return None
-        if user.status != Status.REVOKING:
-            user.ended_at = now
-        user.status = Status.REVOKING
-        user.reason = user.claim = user.failing_since = None
-        audit.record(session, now, "connection.disconnect_ordered", on=user.ticket)
-        user.failures = 0
-        user.version += 1
-        user.next_at = now + LEASE
+        order(session, user, now, now + LEASE)
     return user
 
 
@@ -146,6 +139,18 @@ def _end_what_is_forgotten(session: Session, house: House, user: User, now: date
     user.reason = None
     if not was_over:
         write_down(session, house, user, now, confirmed=True, code="")
+
+
+def order(session: Session, user: User, now: datetime, told_at: datetime) -> None:
+    """Mark a row that holds tokens in the caller's transaction; the worker tells TikTok then."""
+    if user.status != Status.REVOKING:
+        user.ended_at = now
+    user.status = Status.REVOKING
+    user.reason = user.claim = user.failing_since = None
+    audit.record(session, now, "connection.disconnect_ordered", on=user.ticket)
+    user.failures = 0
+    user.version += 1
+    user.next_at = told_at
 
 
 def _tell_tiktok(house: House, user: User) -> Outcome:

@@ -1,19 +1,18 @@
-"""Whether everything is as it must be, in one list for the start and for `flask doctor`.
+"""Whether all is as it must be, in one list for the start, `flask doctor` and the setup page.
 
 Mends nothing itself, and tells no value of a setting.
 """
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
 
 from sqlalchemy import Engine, NullPool, create_engine
 
 from webapp.files import absolute_url, own_folder
-from webapp.services import installation, keeping, status
+from webapp.services import installation, keeping, premises, probe, status
+from webapp.services.check import Check, judged, untold
 from webapp.services.house import House
+from webapp.services.premises import ROOT
 from webapp.settings import (
     NAMES,
     Problem,
@@ -24,20 +23,8 @@ from webapp.settings import (
     warnings,
 )
 from webapp.tiktok import scopes
-from webapp.tiktok.errors import OurConfiguration, TikTokError
 
-ROOT = status.MIGRATIONS.parent.parent
-Verdict = Literal["ok", "warn", "FAIL"]
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of `flask doctor`; `mend` is empty when all is well."""
-
-    verdict: Verdict
-    name: str
-    cause: str
-    mend: str = ""
+__all__ = ["ROOT", "Check"]
 
 
 def settings_problems(environ: Mapping[str, str]) -> tuple[Settings, list[Problem]]:
@@ -84,22 +71,48 @@ def whose(settings: Settings) -> Problem | None:
     return Problem(found.name, found.cause, found.mend) if found else None
 
 
-def checks(environ: Mapping[str, str], house: House | None) -> Iterator[Check]:
-    """Yield every check; without a house (settings refused) what needs one is left out."""
+def checks(
+    environ: Mapping[str, str], house: House | None, asked: Sequence[Check] | None = None
+) -> Iterator[Check]:
+    """Yield every check; without a house (settings refused) what needs one is left out.
+
+    For a page, `asked` is what TikTok said the last time: nobody is called then, and what would
+    read a whole table is left to the command.
+    """
     settings, problems = settings_problems(environ)
     problems += serving_problems(environ)
+    names = {problem.name for problem in problems}
     yield from _settings_checks(environ, problems, doubts(settings, environ))
-    if "DATABASE_URL" not in {problem.name for problem in problems}:
-        broken = _database_problems(settings)
-        yield _check("database", broken, "reached, at the newest migration")
-        if house and not broken:
-            fault = status.keys_fault(house)
-            found = [Problem(fault.name, fault.cause, fault.mend)] if fault else []
-            yield _check("keys", found, "open what is stored")
-            yield from _keeping(house)
-    yield from _files(environ, settings)
+    yield from premises.files(environ, settings)
     if house:
-        yield _credentials(house)
+        yield premises.cookies(settings)
+    if not {"TIKTOK_REDIRECT_URI", "TIKTOK_CLIENT_KEY"} & names:
+        yield from probe.registered(settings)
+    if house:
+        yield from probe.ask(house) if asked is None else asked
+    if "DATABASE_URL" not in names:
+        yield from _stored(settings, house, whole=asked is None)
+    if house:
+        yield premises.disk(house)
+
+
+def keeping_checks(house: House) -> Iterator[Check]:
+    """Yield whether the stored tokens open, whose the database is, and how the worker gets on.
+
+    Asks TikTok nothing. Ends early where the database is not at the newest migration.
+    """
+    if (broken := status.database_fault()) is not None:
+        yield judged("database", broken, "", "running")
+        return
+    yield judged("keys", status.keys_fault(house), "open what is stored", "running")
+    mismatch = keeping.installation_doubt(house)
+    well = "the database belongs to this installation"
+    yield judged("installation", mismatch, well, "running")
+    doubts = [doubt for doubt in keeping.doubts(house) if doubt != mismatch]
+    for doubt in doubts:
+        yield Check("warn", doubt.name, doubt.cause, doubt.mend, "running")
+    if not doubts:
+        yield Check("ok", "worker", "nothing is overdue, nothing is held back", group="running")
 
 
 def _settings_checks(
@@ -132,28 +145,30 @@ def _engine(settings: Settings) -> Engine:
     return create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=patience)
 
 
-def _check(name: str, found: list[Problem], well: str) -> Check:
-    if not found:
-        return Check("ok", name, well)
-    return Check("FAIL", name, found[0].cause, found[0].mend)
+def _stored(settings: Settings, house: House | None, *, whole: bool) -> Iterator[Check]:
+    """Yield how the database stands; `whole` reads every row where only that can tell."""
+    broken = next(iter(_database_problems(settings)), None)
+    yield judged("database", broken, "reached, at the newest migration", "running")
+    if house is None or broken is not None:
+        return
+    yield probe.webhook(house)
+    yield probe.person(house)
+    yield from premises.journal()
+    yield from keeping_checks(house)
+    if whole:
+        yield from _rows(house)
+    else:
+        yield untold("rows", "every one would have to be read", "flask doctor", "running")
 
 
-def _keeping(house: House) -> Iterator[Check]:
-    """Yield whether the database belongs here, and how the worker gets on."""
-    mismatch = keeping.installation_doubt(house)
-    found = [Problem(mismatch.name, mismatch.cause, mismatch.mend)] if mismatch else []
-    yield _check("installation", found, "the database belongs to this installation")
-    doubts = [doubt for doubt in keeping.doubts(house) if doubt != mismatch]
-    for doubt in doubts:
-        yield Check("warn", doubt.name, doubt.cause, doubt.mend)
-    if not doubts:
-        yield Check("ok", "worker", "nothing is overdue, nothing is held back")
+def _rows(house: House) -> Iterator[Check]:
     if strangers := keeping.strangers(house):
         yield Check(
             "warn",
             "people",
             f"{strangers} connected under another TIKTOK_CLIENT_KEY and cannot be refreshed",
             "they connect again, or the former TIKTOK_CLIENT_KEY is put back",
+            "running",
         )
     if closed := keeping.closed(house):
         yield Check(
@@ -161,34 +176,5 @@ def _keeping(house: House) -> Iterator[Check]:
             "rows",
             f"{closed} are sealed under a key that is not in TOKEN_KEYS",
             "put that key back, after the new one, then: flask tokens reseal",
+            "running",
         )
-
-
-def _files(environ: Mapping[str, str], settings: Settings) -> Iterator[Check]:
-    """Yield a warning for each file with secrets in it that others on this machine may open."""
-    database = absolute_url(settings.database_url, ROOT)
-    paths = [ROOT / ".env", *(Path(environ.get(f"{name}_FILE") or "") for name in NAMES)]
-    if database.startswith("sqlite:///"):
-        paths.append(Path(database.removeprefix("sqlite:///")))
-    open_ones = [path for path in paths if path.is_file() and path.stat().st_mode & 0o077]
-    for path in open_ones:
-        yield Check("warn", "files", f"{path} can be read by others", f"chmod 600 {path}")
-    if not open_ones:
-        yield Check("ok", "files", "with secrets are for this user alone")
-
-
-def _credentials(house: House) -> Check:
-    """Ask TikTok whether it knows key and secret; only a refusal is proof."""
-    try:
-        house.provider.check_credentials()
-    except OurConfiguration as error:
-        return Check(
-            "FAIL",
-            "credentials",
-            f"TikTok refuses TIKTOK_CLIENT_KEY with TIKTOK_CLIENT_SECRET ({error.code})",
-            "copy both again from the same app's page at developers.tiktok.com",
-        )
-    except TikTokError as error:
-        cause = f"TikTok could not be asked ({error.code})"
-        return Check("warn", "credentials", cause, "look at the network, then run it again")
-    return Check("ok", "credentials", "TikTok does not refuse them")

@@ -23,7 +23,6 @@ BOUNDS = (100, 250, 500, 1000, 2500, 5000, 10_000)
 #: How long the minutes are kept apart, and how long the hours.
 MINUTES_FOR = timedelta(hours=48)
 HOURS_FOR = timedelta(days=31)
-_HOUR = timedelta(hours=1)
 
 
 def took(ms: int) -> str:
@@ -44,32 +43,19 @@ def note(session: Session, client_key: str, now: datetime, counts: Mapping[str, 
     _add(session, for_both)
 
 
-def fold(house: House, now: datetime) -> int:
-    """Turn minutes older than 48 hours into hours and drop those of a month ago; count the hours.
+def fold(_house: House, now: datetime) -> bool:
+    """Turn an hour's minutes older than 48 hours into one row; drop the hours of a month ago.
 
-    An hour a transaction, so that refreshes wait for milliseconds. Several processes may be at it:
-    whoever deletes a minute's rows is the one who adds them to the hour's. All-time counts stay.
+    One hour a call, so that refreshes wait for milliseconds; True: there are more. Several
+    processes may be at it: whoever deletes a minute's rows is the one who adds them to the hour's.
+    All-time counts stay.
     """
     hours = _unfolded(now - MINUTES_FOR)
-    for hour in hours:
-        with writing() as session:
-            gone = session.execute(
-                delete(Figure)
-                .where(Figure.minute > hour, Figure.minute < hour + _HOUR)
-                .returning(Figure.client_key, Figure.what, Figure.count)
-                .execution_options(synchronize_session=False)
-            )
-            sums = Counter[tuple[str, datetime, str]]()
-            for client_key, what, count in gone:
-                sums[client_key, hour, what] += count
-            _add(session, dict(sorted(sums.items())))
-    with writing() as session:
-        session.execute(
-            delete(Figure)
-            .where(Figure.minute > ALL_TIME, Figure.minute < now - HOURS_FOR)
-            .execution_options(synchronize_session=False)
-        )
-    return len(hours)
+    if hours:
+        _fold(hours[0])
+    else:
+        _drop(now - HOURS_FOR)
+    return bool(hours)
 
 
 def text_of() -> ColumnElement[str]:
@@ -85,7 +71,7 @@ def hour_of(text: str) -> datetime:
 
 
 def _unfolded(before: datetime) -> list[datetime]:
-    """Return the whole hours before then that still have minutes of their own."""
+    """Return the whole hours before then that still have minutes of their own, oldest first."""
     text = text_of()
     query = (
         select(func.substr(text, 1, 13))
@@ -96,6 +82,29 @@ def _unfolded(before: datetime) -> list[datetime]:
     )
     with reading() as session:
         return sorted(map(hour_of, session.scalars(query)))
+
+
+def _fold(hour: datetime) -> None:
+    with writing() as session:
+        gone = session.execute(
+            delete(Figure)
+            .where(Figure.minute > hour, Figure.minute < hour + timedelta(hours=1))
+            .returning(Figure.client_key, Figure.what, Figure.count)
+            .execution_options(synchronize_session=False)
+        )
+        sums = Counter[tuple[str, datetime, str]]()
+        for client_key, what, count in gone:
+            sums[client_key, hour, what] += count
+        _add(session, dict(sorted(sums.items())))
+
+
+def _drop(before: datetime) -> None:
+    with writing() as session:
+        session.execute(
+            delete(Figure)
+            .where(Figure.minute > ALL_TIME, Figure.minute < before)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _add(session: Session, counts: Mapping[tuple[str, datetime, str], int]) -> None:

@@ -7,24 +7,16 @@ at the database. Whatever is in the way of a look is our trouble, never a bad ke
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Protocol, cast
 
 import structlog
 from sqlalchemy import and_, bindparam, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.database import writing
-from webapp.models import ServiceKey, User
-from webapp.services import refresh
-from webapp.services.access import (
-    USED_EVERY,
-    Access,
-    NotConnected,
-    Pending,
-    Row,
-    at_hand,
-    note_use,
-)
+from webapp.models import ServiceKey, ServiceUse, User
+from webapp.services import refresh, uses
+from webapp.services.access import USED_EVERY, Access, NotConnected, Pending, Row, at_hand
 from webapp.services.glance import Away, Glance
 from webapp.services.house import House
 from webapp.services.service_keys import is_key, public_id
@@ -37,18 +29,21 @@ OUR_TROUBLE = timedelta(seconds=30)
 
 _keys = ServiceKey.__table__
 _users = User.__table__
+_uses = ServiceUse.__table__
 _both = Glance(
     select(
         _keys.c.id.label("key_id"),
+        _keys.c.name.label("key_name"),
         _keys.c.digest,
         _keys.c.last_used_at.label("key_used_at"),
         _keys.c.revoked_at,
+        _uses.c.last_at.label("handed_at"),
         *(
             _users.c[name]
             for name in (
                 *("id", "open_id", "status", "reason", "ended_at", "access_token", "scope"),
                 *("access_expires_at", "refresh_expires_at", "refreshed_at", "version"),
-                *("last_error", "last_used_at"),
+                *("last_error", "last_used_at", "ticket"),
             )
         ),
     )
@@ -60,6 +55,7 @@ _both = Glance(
             _users.c.open_id == bindparam("open_id"),
         ),
     )
+    .outerjoin(_uses, and_(_uses.c.user_id == _users.c.id, _uses.c.key_id == _keys.c.id))
     .where(_keys.c.id == bindparam("key_id"))
 )
 
@@ -77,15 +73,20 @@ class ScopeMissing(Exception):
         self.missing = missing
 
 
+class Found(Row, uses.Handed, Protocol):
+    """A person's row as it is handed out, and what is known of this service and them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """A service whose key was accepted, and the row it asks for as it was at that moment."""
 
     #: The public part of the key.
     key_id: str
+    key_name: str
     open_id: str
     #: None: nobody with this open_id has connected.
-    row: Row | None
+    row: Found | None
 
 
 def arrive(house: House, key: str, open_id: str) -> Arrival:
@@ -105,7 +106,8 @@ def arrive(house: House, key: str, open_id: str) -> Arrival:
     now = house.clock()
     if found.key_used_at is None or now - found.key_used_at >= USED_EVERY:
         _note_key(public, now)
-    return Arrival(public, open_id, cast(Row, found) if found.id is not None else None)
+    row = cast(Found, found) if found.id is not None else None
+    return Arrival(public, found.key_name, open_id, row)
 
 
 def hand_out(
@@ -133,8 +135,6 @@ def hand_out(
             access = refresh.fresh(
                 house, arrival.open_id, min_ttl=min_ttl, rejected_version=rejected_version
             )
-        else:
-            _note_row(row, house.clock())
     except SQLAlchemyError as error:
         raise _away(type(error).__name__) from None
     except CannotOpen as error:
@@ -143,6 +143,7 @@ def hand_out(
     missing = sorted(set(scopes) - access.scopes)
     if missing:
         raise ScopeMissing(missing)
+    _note_use(row, house.clock())
     return access
 
 
@@ -164,9 +165,9 @@ def _note_key(key_id: str, now: datetime) -> None:
         _not_noted(error)
 
 
-def _note_row(row: Row, now: datetime) -> None:
+def _note_use(row: Found, now: datetime) -> None:
     try:
-        note_use(row, now)
+        uses.note(row, now)
     except SQLAlchemyError as error:
         _not_noted(error)
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
 from webapp.models import Installation, User
-from webapp.services import identity
+from webapp.services import audit, identity
 from webapp.services.house import House
 from webapp.services.vault import Vault
 from webapp.settings import Settings
@@ -144,6 +144,7 @@ def adopt(house: House) -> Mismatch | None:
         if bound is not None:
             before = judge(bound, house.settings, house.vault, house.folder)
         session.merge(_binding(house, name))
+        audit.record(session, house.clock(), "database.adopted")
         if before is not None and before.name in ("INSTANCE_ID", "DATABASE_URL"):
             session.execute(
                 update(User)

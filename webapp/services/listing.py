@@ -106,7 +106,7 @@ def each(house: House, query: Query, now: datetime) -> Iterator[Row]:
         with reading() as session:
             users = session.scalars(
                 select(User)
-                .where(User.id > last, *_whole(session, house, query, now))
+                .where(User.id > last, *matches(session, house, query, now))
                 .order_by(User.id)
                 .limit(CHUNK)
                 .options(load_only(*_READ))
@@ -128,7 +128,7 @@ def matching(
     with reading() as session:
         found = session.execute(
             select(User.id, User.ticket)
-            .where(User.id > after_id, *_whole(session, house, query, now))
+            .where(User.id > after_id, *matches(session, house, query, now))
             .order_by(User.id)
             .limit(limit)
         )
@@ -138,7 +138,7 @@ def matching(
 def how_many(house: House, query: Query, now: datetime, *, most: int) -> int:
     """Return how many rows match, counted one by one, but no more than `most`."""
     with reading() as session:
-        rows = select(User.id).where(*_whole(session, house, query, now)).limit(most)
+        rows = select(User.id).where(*matches(session, house, query, now)).limit(most)
         return session.scalar(select(func.count()).select_from(rows.subquery())) or 0
 
 
@@ -152,10 +152,10 @@ def _walk_of(session: Session, house: House, query: Query, now: datetime) -> tup
     return Walk(session, [stretch] if found.ids else [], query, now), found
 
 
-def _whole(
+def matches(
     session: Session, house: House, query: Query, now: datetime
 ) -> list[ColumnElement[bool]]:
-    """Return all conditions of a query; those of a search by whom it finds."""
+    """Return all that a row of a query must fulfil; a search by those whom it finds."""
     found = wanted.conditions(house, query, now)
     if query.search:
         found.append(User.id.in_(searching.look(session, house, query.search).ids))

@@ -5,9 +5,11 @@ from datetime import datetime
 
 import structlog
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
 from webapp.models import User
+from webapp.services import audit
 from webapp.services.house import House
 
 log = structlog.get_logger(__name__)
@@ -28,13 +30,21 @@ class Operator:
 
 def add(house: House, open_id: str, now: datetime) -> None:
     """Let this person see the operators' pages. Raises NoSuchPerson."""
-    _set(house, open_id, now)
+    with writing() as session:
+        user = _person(session, house, open_id)
+        if user.operator_since is None:
+            user.operator_since = now
+            audit.record(session, now, "operator.added", on=user.ticket)
     log.info("operator_added", open_id=open_id)
 
 
 def remove(house: House, open_id: str) -> None:
     """Take it back; their next request is an ordinary person's. Raises NoSuchPerson."""
-    _set(house, open_id, None)
+    with writing() as session:
+        user = _person(session, house, open_id)
+        if user.operator_since is not None:
+            user.operator_since = None
+            audit.record(session, house.clock(), "operator.removed", on=user.ticket)
     log.info("operator_removed", open_id=open_id)
 
 
@@ -54,14 +64,24 @@ def list_all(house: House) -> list[Operator]:
     ]
 
 
-def _set(house: House, open_id: str, since: datetime | None) -> None:
-    with writing() as session:
-        user = session.scalar(
-            select(User).where(
-                User.client_key == house.settings.tiktok_client_key, User.open_id == open_id
-            )
+def any_yet(house: House) -> bool:
+    """Tell whether there is an operator. Reads every row while there is none."""
+    with reading() as session:
+        found = session.scalar(
+            select(User.id)
+            .where(User.client_key == house.settings.tiktok_client_key)
+            .where(User.operator_since.is_not(None))
+            .limit(1)
         )
-        if user is None:
-            raise NoSuchPerson(f"nobody with the open_id {open_id} has connected here")
-        if since is None or user.operator_since is None:
-            user.operator_since = since
+    return found is not None
+
+
+def _person(session: Session, house: House, open_id: str) -> User:
+    user = session.scalar(
+        select(User)
+        .where(User.client_key == house.settings.tiktok_client_key, User.open_id == open_id)
+        .with_for_update()
+    )
+    if user is None:
+        raise NoSuchPerson(f"nobody with the open_id {open_id} has connected here")
+    return user

@@ -1,77 +1,91 @@
-"""Probe now: one refresh at once while the breaker is open, for an operator who does not wait.
+"""Asks TikTok who a connection belongs to, to see whether its access works; changes no name."""
 
-It goes the way of every refresh, so the breaker judges it as it judges any other.
-"""
+import time
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
-from contextlib import suppress
-from datetime import datetime
-from enum import StrEnum
+import structlog
 
-from sqlalchemy import select, update
-
-from webapp.database import reading, writing
-from webapp.models import Brakes, Status, User
-from webapp.services import audit, brakes, installation
+from webapp.database import writing
+from webapp.services import audit, dossier
+from webapp.services.access import Access, NotConnected, Pending, ReconnectRequired
 from webapp.services.house import House
-from webapp.services.refresh import CannotOpen, NotConnected, Pending, ReconnectRequired, fresh
+from webapp.services.refresh import fresh
+from webapp.services.vault import CannotOpen
+from webapp.tiktok.errors import TikTokError
 
-_KEPT = (Status.ACTIVE.value, Status.FAILING.value)
+log = structlog.get_logger(__name__)
 
-
-class Probed(StrEnum):
-    """What has come of it."""
-
-    #: TikTok answered, and the breaker is closed again.
-    CLOSED = "closed"
-    #: It was tried, or a worker was quicker with it; the breaker is open as before.
-    OPEN = "open"
-    #: There was nothing to probe: the breaker was closed.
-    NOT_OPEN = "not_open"
-    #: Nobody is connected with whom to try it.
-    NOBODY = "nobody"
-    #: The database does not belong here, so nothing goes out.
-    NOT_OURS = "not_ours"
+#: TikTok's word for an access token that it does not accept.
+REFUSED = "access_token_invalid"
 
 
-def probe(house: House) -> Probed:
-    """Refresh the connection that is due first, whatever probe is due when; say what came of it."""
-    if installation.fault(house) is not None:
-        return Probed.NOT_OURS
-    if not _make_due(house, house.clock()):
-        return Probed.NOT_OPEN
-    open_id = _first(house)
-    if open_id is None:
-        return Probed.NOBODY
-    # What came of it stands in the brakes; how this one connection is, on its own page.
-    with suppress(NotConnected, ReconnectRequired, Pending, CannotOpen):
-        fresh(house, open_id, pressed=True)
-    return Probed.OPEN if brakes.look(house).open_reason is not None else Probed.CLOSED
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """What TikTok said to the access token that we hold."""
+
+    works: bool
+    #: What it took to answer, in milliseconds.
+    ms: int
+    #: Whom TikTok named; None where it did not.
+    name: str | None = None
+    #: TikTok's code and log id where it refused, or ours where no answer came.
+    code: str = ""
+    log_id: str = ""
+    #: The first access token was refused with `code`; the answer is about the refreshed one.
+    refreshed: bool = False
 
 
-def _make_due(house: House, now: datetime) -> bool:
-    """Let the next probe go out now, and write down who wants it; False: nothing to probe."""
+def test(house: House, open_id: str) -> Tested:
+    """Call user info with the stored access token, refreshing it first if it is over.
+
+    A refused token is refreshed once and TikTok asked once more (rule 46); if that refresh does
+    not work, the refusal is the answer. Raises NotConnected, ReconnectRequired, Pending and
+    CannotOpen where there is no token to ask with.
+    """
+    user = dossier.find(house, open_id)
+    if user is None:
+        raise NotConnected
+    access = fresh(house, open_id, min_ttl=timedelta())
+    tested = _ask(house, access)
+    if tested.code == REFUSED:
+        tested = _again(house, access, tested)
     with writing() as session:
-        made = session.scalar(
-            update(Brakes)
-            .where(Brakes.client_key == house.settings.tiktok_client_key)
-            .where(Brakes.open_reason.is_not(None))
-            .values(probe_at=now)
-            .returning(Brakes.client_key)
+        audit.record(
+            session,
+            house.clock(),
+            "connection.tested",
+            on=user.ticket,
+            works=tested.works,
+            ms=tested.ms,
+            code=tested.code,
         )
-        if made is not None:
-            audit.record(session, now, "breaker.probed")
-    return made is not None
+    log.info("connection_tested", open_id=open_id, works=tested.works, code=tested.code)
+    return tested
 
 
-def _first(house: House) -> str | None:
-    """Return the open_id of whose turn is next, leaving out who is being refreshed."""
-    ours = User.client_key == house.settings.tiktok_client_key
-    query = (
-        select(User.open_id)
-        .where(ours, User.next_at.is_not(None), User.claim.is_(None))
-        .where(User.status.in_(_KEPT), User.refresh_token.is_not(None))
-        .order_by(User.next_at)
-        .limit(1)
-    )
-    with reading() as session:
-        return session.scalar(query)
+def _ask(house: House, access: Access) -> Tested:
+    began = time.monotonic()
+    try:
+        profile = house.provider.user_info(
+            access.access_token, open_id=access.open_id, scopes=access.scopes
+        )
+    except TikTokError as error:
+        return Tested(works=False, ms=_since(began), code=error.code, log_id=error.log_id)
+    return Tested(works=True, ms=_since(began), name=profile.display_name)
+
+
+def _again(house: House, refused: Access, first: Tested) -> Tested:
+    """Refresh what TikTok refused and ask once more; the refusal itself where that is not had."""
+    try:
+        renewed = fresh(house, refused.open_id, rejected_version=refused.version)
+    except (NotConnected, ReconnectRequired, Pending, CannotOpen):
+        return first
+    second = _ask(house, renewed)
+    if second.works:
+        second = replace(second, code=first.code, log_id=first.log_id)
+    return replace(second, refreshed=True)
+
+
+def _since(began: float) -> int:
+    return round((time.monotonic() - began) * 1000)

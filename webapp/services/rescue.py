@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from webapp.database import writing
-from webapp.services import guarded, schedule
+from webapp.services import audit, guarded, schedule
 from webapp.services.claims import Claim
 from webapp.services.house import House
 from webapp.tokens import TokenSet
@@ -76,7 +77,7 @@ def waiting(house: House) -> bool:
 
 def replay(house: House) -> Replayed:
     """Store what the file holds and remove it; safe to run twice, or after a crash in between."""
-    counts = {"stored": 0, "outdated": 0, "unreadable": 0}
+    counts: Counter[str] = Counter(stored=0, outdated=0, unreadable=0)
     for path in _taken(house.rescue_file):
         try:
             lines = path.read_bytes().splitlines()
@@ -84,17 +85,25 @@ def replay(house: House) -> Replayed:
             # Another worker starts at the same moment and was quicker.
             continue
         with writing(durable=True) as session:
-            for line in filter(None, lines):
-                values = _read(line)
-                if values is None:
-                    counts["unreadable"] += 1
-                    continue
-                counts["stored" if _store(session, values) else "outdated"] += 1
+            found = Counter(_replayed(session, line) for line in filter(None, lines))
+            stored, outdated = found["stored"], found["outdated"]
+            if stored or outdated:
+                audit.record(
+                    session, house.clock(), "tokens.rescued", stored=stored, outdated=outdated
+                )
+        counts.update(found)
         path.unlink(missing_ok=True)
     replayed = Replayed(**counts)
     if any(counts.values()):
         log.warning("rescue_replayed", **counts)
     return replayed
+
+
+def _replayed(session: Session, line: bytes) -> str:
+    values = _read(line)
+    if values is None:
+        return "unreadable"
+    return "stored" if _store(session, values) else "outdated"
 
 
 def _taken(path: Path) -> Iterator[Path]:

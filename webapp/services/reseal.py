@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
 from webapp.database import reading, scrub, writing
 from webapp.models import User
-from webapp.services import installation
+from webapp.services import audit, installation
 from webapp.services.house import House
 from webapp.services.vault import CannotOpen
 
@@ -70,8 +70,24 @@ def reseal(house: House) -> Iterator[Resealed]:
 
     What a process with the former TOKEN_KEYS stores meanwhile is found in a second pass.
     """
-    done, closed = 0, 0
-    while True:
+    so_far = Resealed(0, 0)
+    try:
+        for so_far in _passes(house):
+            yield so_far
+    finally:
+        # Also of a run that was stopped: what is done is done.
+        _write_down(house, so_far)
+    # The former texts, and perhaps a leaked key's, are to be nowhere in the files.
+    scrub()
+    if so_far.closed == 0:
+        installation.fault(house)
+    log.info("resealed", rows=so_far.done, closed=so_far.closed)
+    yield so_far
+
+
+def _passes(house: House) -> Iterator[Resealed]:
+    done, changed = 0, 1
+    while changed:
         changed, closed, last = 0, 0, 0
         while rows := _after(house, last):
             last = rows[-1].id
@@ -80,14 +96,20 @@ def reseal(house: House) -> Iterator[Resealed]:
             changed += _write(sealed)
             yield Resealed(done + changed, closed)
         done += changed
-        if changed == 0:
-            break
-    # The former texts, and perhaps a leaked key's, are to be nowhere in the files.
-    scrub()
-    if closed == 0:
-        installation.fault(house)
-    log.info("resealed", rows=done, closed=closed)
     yield Resealed(done, closed)
+
+
+def _write_down(house: House, so_far: Resealed) -> None:
+    if so_far.done == 0:
+        return
+    with writing() as session:
+        audit.record(
+            session,
+            house.clock(),
+            "tokens.resealed",
+            done=so_far.done,
+            closed=so_far.closed,
+        )
 
 
 def _otherwise(house: House) -> ColumnElement[bool]:

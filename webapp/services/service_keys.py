@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from webapp.database import reading, writing
 from webapp.models import ServiceKey
+from webapp.services import audit
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +58,7 @@ def issue(name: str, now: datetime) -> str:
     try:
         with writing() as session:
             session.add(ServiceKey(id=public, name=name, digest=_digest(key), created_at=now))
+            audit.record(session, now, "key.issued", key=public, name=name)
     except IntegrityError:
         raise NameTaken(f"there is a key named {name} already; take another name") from None
     log.info("service_key_issued", key=public, name=name)
@@ -71,6 +73,8 @@ def revoke(name: str, now: datetime) -> bool:
             raise NoSuchKey(f"there is no key named {name}: flask keys list")
         before = key.revoked_at
         key.revoked_at = before or now
+        if before is None:
+            audit.record(session, now, "key.revoked", key=key.id, name=name)
     if before is None:
         log.info("service_key_revoked", key=key.id, name=name)
     return before is None
@@ -82,7 +86,14 @@ def list_all() -> list[Listed]:
         rows = session.scalars(
             select(ServiceKey).order_by(ServiceKey.created_at, ServiceKey.id)
         ).all()
-    return [Listed(r.id, r.name, r.created_at, r.last_used_at, r.revoked_at) for r in rows]
+    return [_listed(row) for row in rows]
+
+
+def find(public: str) -> Listed | None:
+    """Return the key with this public id; None if there is none."""
+    with reading() as session:
+        row = session.get(ServiceKey, public)
+    return _listed(row) if row else None
 
 
 def public_id(key: str) -> str | None:
@@ -94,6 +105,10 @@ def public_id(key: str) -> str | None:
 def is_key(key: str, digest: str) -> bool:
     """Tell in constant time whether this is the key whose digest was kept."""
     return hmac.compare_digest(_digest(key), digest)
+
+
+def _listed(row: ServiceKey) -> Listed:
+    return Listed(row.id, row.name, row.created_at, row.last_used_at, row.revoked_at)
 
 
 def _digest(key: str) -> str:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, delete, or_, select
 
 from webapp.database import reading, writing
 from webapp.models import BrowserSession, User
+from webapp.services import audit
 from webapp.services.house import House
 
 #: `seen_at` is written at most this often, so that reading a page seldom writes.
@@ -75,9 +76,10 @@ def end(secret: str) -> None:
         session.execute(delete(BrowserSession).where(BrowserSession.digest == _digest(secret)))
 
 
-def end_everywhere(user_id: int) -> None:
+def end_everywhere(user_id: int, ticket: str, now: datetime) -> None:
     """Sign every browser of this person out."""
     with writing() as session:
+        audit.record(session, now, "account.signed_out_everywhere", on=ticket)
         session.execute(delete(BrowserSession).where(BrowserSession.user_id == user_id))
 
 

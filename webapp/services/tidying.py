@@ -11,14 +11,25 @@ from datetime import datetime
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp.services import figures
+from webapp.services import audit_keeping, bulk_settling, figures
 from webapp.services.house import House
 
 log = structlog.get_logger(__name__)
 
 EVERY = 3600.0
-Job = Callable[[House, datetime], object]
-JOBS: tuple[Job, ...] = (figures.fold,)
+
+
+def _old_events(house: House, now: datetime) -> bool:
+    return audit_keeping.remove_old(house, now) == audit_keeping.BATCH
+
+
+def _old_jobs(house: House, _now: datetime) -> bool:
+    return bool(bulk_settling.sweep(house))
+
+
+#: Each does a little at a time and says whether something is left for the next.
+Job = Callable[[House, datetime], bool]
+JOBS: tuple[Job, ...] = (figures.fold, _old_events, _old_jobs)
 
 
 class Tidying:
@@ -27,16 +38,22 @@ class Tidying:
     def __init__(self, house: House) -> None:
         """Take the house; the first round is due at once."""
         self._house = house
-        self._done_at: float | None = None
+        self._next_at = time.monotonic()
+        self._left = list(JOBS)
 
     def step(self) -> None:
-        """Do every job, if an hour has passed since the last time."""
+        """Do a little of what is left of this round; begin the next an hour after the last."""
         passed = time.monotonic()
-        if self._done_at is not None and passed - self._done_at < EVERY:
+        if not self._left and passed >= self._next_at:
+            self._left = list(JOBS)
+        if not self._left:
             return
-        self._done_at = passed
-        for job in JOBS:
-            try:
-                job(self._house, self._house.clock())
-            except SQLAlchemyError as error:
-                log.warning("tidying_failed", job=job.__name__, error=type(error).__name__)
+        self._left = [job for job in self._left if self._is_left(job)]
+        self._next_at = passed + EVERY
+
+    def _is_left(self, job: Job) -> bool:
+        try:
+            return job(self._house, self._house.clock())
+        except SQLAlchemyError as error:
+            log.warning("tidying_failed", job=job.__name__, error=type(error).__name__)
+            return False

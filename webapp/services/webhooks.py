@@ -8,8 +8,6 @@ from sqlalchemy import Select, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from webapp import acting
-from webapp.acting import Actor
 from webapp.database import reading, writing
 from webapp.models import Reason, Status, User
 from webapp.services import audit, disconnect, notices
@@ -116,8 +114,7 @@ def _write_down(
     session: Session, house: House, user: User, now: datetime, *, was_lost: bool
 ) -> None:
     reason = str(user.reason)
-    with acting.as_(Actor("tiktok")):
-        audit.record(session, now, "connection.deauthorized", on=user.ticket, reason=reason)
+    audit.record(session, now, "connection.deauthorized", on=user.ticket, reason=reason)
     if was_lost:
         # It was told when the connection came to need the person.
         return

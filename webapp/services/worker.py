@@ -14,7 +14,7 @@ from webapp import acting
 from webapp.acting import Actor
 from webapp.database import reading
 from webapp.models import Status, User
-from webapp.services import brakes, disconnect, installation, rescue
+from webapp.services import brakes, bulk, disconnect, installation, rescue
 from webapp.services.calling import attempt, close_over
 from webapp.services.claims import Claim, claim_due
 from webapp.services.committer import Committer, Context
@@ -52,6 +52,7 @@ class Worker:
         self._is_held_back = False
         self._lock = threading.Lock()
         self._pace = Pace(house.settings.refresh_rate)
+        self._bulk = bulk.Turns(house)
         self._beat_at = time.monotonic()
         self._tidying = Tidying(house)
         self.tally = Tally()
@@ -103,6 +104,7 @@ class Worker:
             now = self._house.clock()
             permit = brakes.permit(self._house, free, now, wanted=lambda: is_due(self._house, now))
             self._is_held_back = permit.reason is not None
+            self._bulk.take(permit)
             count = min(permit.count, self._pace.allowance(permit.pace), free)
             claims = claim_due(self._house, count, self._house.clock()) if count > 0 else []
         except (SQLAlchemyError, OSError) as error:
@@ -170,7 +172,7 @@ class Worker:
                 return False
         now = self._house.clock()
         try:
-            if not is_due(self._house, now):
+            if not is_due(self._house, now) and not bulk.is_open(self._house):
                 return True
             return brakes.permit(self._house, 0, now).reason is not None
         except SQLAlchemyError:

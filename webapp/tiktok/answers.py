@@ -6,7 +6,7 @@ Shared by all calls: reading the JSON, finding the error in either of TikTok's s
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from requests import Response
 
@@ -21,7 +21,7 @@ from webapp.tiktok.errors import (
     clean_code,
     clean_log_id,
 )
-from webapp.wire.waits import retry_after
+from webapp.wire.waits import ahead, retry_after
 
 #: The digits of the largest 64-bit number; Python refuses to read a few thousand.
 _LONGEST_NUMBER = 19
@@ -56,6 +56,8 @@ class Answer:
     doubled: bool
     #: Seconds TikTok asked us to wait, 0 to an hour.
     retry_after: int | None
+    #: By how much our clock was ahead of the answer's Date, to the second; None: it had none.
+    ahead: timedelta | None = None
 
     @property
     def ok(self) -> bool:
@@ -98,6 +100,7 @@ def read(response: Response, now: datetime) -> Answer:
         document=document,
         doubled=doubled,
         retry_after=retry_after(response.headers.get("Retry-After"), now),
+        ahead=ahead(response.headers.get("Date"), now),
     )
 
 

@@ -6,6 +6,9 @@ client (Authlib's seams), transport (the wire), answers, grants and profile (jud
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from time import monotonic
 
 import requests
 from authlib.common.errors import AuthlibBaseError
@@ -16,15 +19,27 @@ from webapp.settings import Settings
 from webapp.tiktok import answers, client, grants, pkce, profile
 from webapp.tiktok.answers import Answer
 from webapp.tiktok.callback import BadCallback, Callback
-from webapp.tiktok.errors import AccessRefused, TryLater
+from webapp.tiktok.errors import AccessRefused, TikTokError, TryLater
 from webapp.tiktok.profile import Profile
 from webapp.tiktok.scopes import asked_for
 from webapp.tiktok.transport import Transport
 from webapp.tokens import TokenSet
 
-__all__ = ["BadCallback", "Callback", "Profile", "Provider", "register"]
+__all__ = ["BadCallback", "Callback", "Look", "Profile", "Provider", "register"]
 
 _EXTENSION = "coatcheck.tiktok"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one call with client key and secret shows."""
+
+    #: Why TikTok does not take them, or could not be asked; None: it does not refuse them.
+    error: TikTokError | None
+    #: How long the whole call took.
+    seconds: float
+    #: By how much our clock is ahead of TikTok's, to the second; None: it did not say.
+    ahead: timedelta | None
 
 
 class Provider:
@@ -112,9 +127,24 @@ class Provider:
 
         Raises OurConfiguration on `invalid_client`, the only proof of a wrong pair.
         """
-        return grants.credentials(
-            self._ask(lambda: self._app.fetch_access_token(grant_type="client_credentials"))
-        )
+        return grants.credentials(self._client_credentials())
+
+    def look(self) -> Look:
+        """Ask once whether TikTok accepts this app, and tell all that the answer shows."""
+        began = monotonic()
+        try:
+            answer = self._client_credentials()
+        except TikTokError as error:
+            return Look(error, monotonic() - began, None)
+        seconds = monotonic() - began
+        try:
+            grants.credentials(answer)
+        except TikTokError as error:
+            return Look(error, seconds, answer.ahead)
+        return Look(None, seconds, answer.ahead)
+
+    def _client_credentials(self) -> Answer:
+        return self._ask(lambda: self._app.fetch_access_token(grant_type="client_credentials"))
 
     def _ask(self, call: Callable[[], requests.Response]) -> Answer:
         with _no_other_errors():

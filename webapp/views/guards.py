@@ -12,14 +12,16 @@ from werkzeug.wrappers import Response
 
 from webapp.services import handout
 from webapp.services.access import Pending
-from webapp.views import api_asking
+from webapp.views import actors, api_asking, first_operator
 from webapp.views.api_problems import problem
 from webapp.views.house import house
 from webapp.views.visitor import visitor
 
 #: Where the server's log finds the public part of a service's key.
 KEY_ID = "coatcheck.key_id"
-Access = Literal["public", "person", "operator", "service", "tiktok", "scraper"]
+Access = Literal[
+    "public", "person", "operator", "operator_or_first", "service", "tiktok", "scraper"
+]
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -61,6 +63,8 @@ def at_most_a_key(limit: str) -> Callable[[View], View]:
 public = access("public")
 person = access("person")
 operator = access("operator")
+#: An operator; and anybody until the first one exists, to whom the view shows no value.
+operator_or_first = access("operator_or_first")
 service = access("service")
 #: Checked by the signature, in the view: only that knows the raw body.
 tiktok = access("tiktok")
@@ -70,6 +74,7 @@ scraper = access("scraper")
 
 def register(app: Flask) -> None:
     """Ask at the door of every request. A route that matched nothing stays a 404 or 405."""
+    first_operator.register(app)
 
     @app.before_request
     def _at_the_door() -> Response | None:
@@ -77,6 +82,7 @@ def register(app: Flask) -> None:
         if endpoint is None or request.routing_exception is not None:
             return None
         who = access_of(app, endpoint)
+        actors.enter(who)
         if who == "service":
             return _refuse_service(getattr(app.view_functions[endpoint], "key_limit", None))
         return _refuse(who)
@@ -116,6 +122,7 @@ def _refuse_service(limit: RateLimitItem | None) -> Response | None:
         wait = error.retry_after.total_seconds()
         return problem("refresh_pending", retry_after=wait, cause=error.cause)
     g.arrival = arrival
+    actors.name("service", arrival.key_name)
     # For the line that the server writes of every request.
     request.environ[KEY_ID] = arrival.key_id
     return _refuse_haste(limit, arrival.key_id)
@@ -133,12 +140,16 @@ def _refuse_haste(limit: RateLimitItem | None, key_id: str) -> Response | None:
 
 
 def _refuse(who: Access | None) -> Response | None:
-    present = visitor() if who in ("person", "operator") else None
+    present = visitor() if who in ("person", "operator", "operator_or_first") else None
     if who in ("public", "tiktok", "scraper"):
         return None
+    if present is not None:
+        actors.name("operator" if who == "operator" else "person", present.ticket)
     if who == "person":
         return None if present else redirect(url_for("home.index"), 303)
-    if who == "operator" and present is not None and present.operator:
+    if who in ("operator", "operator_or_first") and present is not None and present.operator:
+        return None
+    if who == "operator_or_first" and first_operator.awaited():
         return None
     # Whoever may not see an operator's page is not told that it is there.
     return abort(404)

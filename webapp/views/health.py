@@ -6,9 +6,9 @@ from datetime import datetime
 from flask import Blueprint, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
-from webapp.services import headcount, notices, probing, trends
+from webapp.services import breaker_probe, headcount, notices, trends
+from webapp.services.breaker_probe import Probed
 from webapp.services.health import facts
-from webapp.services.probing import Probed
 from webapp.services.trends import Bar
 from webapp.views import banner
 from webapp.views.charts import Chart, chart
@@ -57,7 +57,7 @@ def show() -> str:
 @at_most("12 per minute")
 def probe() -> Response:
     """Try one refresh now while the breaker is open, and say what came of it."""
-    kind, told = _TOLD[probing.probe(house())]
+    kind, told = _TOLD[breaker_probe.probe(house())]
     flash(told, kind)
     return redirect(url_for("health.show", _anchor="breaker"), 303)
 

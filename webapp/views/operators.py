@@ -1,10 +1,17 @@
-"""What operators see; never a token, only its fingerprint."""
+"""The operators' list of connections; never a token."""
 
-from flask import Blueprint, abort, render_template, request
+from datetime import datetime
 
-from webapp.services import directory
+from flask import Blueprint, render_template, request
+
+from webapp.services import headcount, listing, searching
+from webapp.services.counting import Counts
+from webapp.services.house import House
+from webapp.services.listing import Page
+from webapp.views import query, tokens_context, tokens_page
 from webapp.views.guards import operator
 from webapp.views.house import house
+from webapp.views.query import Asked
 
 operators = Blueprint("operators", __name__, url_prefix="/operators")
 
@@ -12,22 +19,24 @@ operators = Blueprint("operators", __name__, url_prefix="/operators")
 @operators.get("/tokens")
 @operator
 def tokens() -> str:
-    """List the connections, a page at a time."""
-    ours = house()
-    page = directory.page(ours, ours.clock(), after=_key("after"), before=_key("before"))
-    return render_template(
-        "operators/tokens.html",
-        rows=page.rows,
-        total=page.total,
-        next_key=page.next_key,
-        previous_key=page.previous_key,
-    )
+    """List the connections that the address asks for, a page at a time."""
+    ours, asked = house(), query.parse(request.args)
+    now = ours.clock()
+    page = listing.page(ours, asked.query, now)
+    counts = headcount.counts(ours, now)
+    total = _total(ours, asked, page, counts, now)
+    scopes = counts.scopes if counts else sorted(ours.settings.tiktok_scopes)
+    context = tokens_context.context(asked, page, counts, total, now)
+    filters = tokens_page.filters(asked.query, scopes)
+    return render_template("operators/tokens.html", filters=filters, **context)
 
 
-def _key(name: str) -> int | None:
-    text = request.args.get(name)
-    if text is None:
-        return None
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
-        return abort(404)
-    return int(text)
+def _total(
+    ours: House, asked: Asked, page: Page, counts: Counts | None, now: datetime
+) -> int | None:
+    """Return how many rows match, as far as it can be told without looking at them all."""
+    if asked.query.search:
+        return listing.how_many(ours, asked.query, now, most=searching.MOST)
+    if page.next is None and page.previous is None:
+        return len(page.rows)
+    return counts.matching(asked.query) if counts else None

@@ -49,6 +49,15 @@ FOR_OPERATORS = {
     "revoked": Tag("off", "Revoked"),
 }
 
+#: By `State`, the five words of the operators' list.
+STATES = {
+    "healthy": Tag("ok", "Healthy"),
+    "soon": Tag("warn", "Expires soon"),
+    "failing": Tag("warn", "Refresh failing"),
+    "reconnect": Tag("bad", "Needs user"),
+    "revoked": Tag("off", "Revoked"),
+}
+
 
 def health_word(health: str) -> Tag:
     """Return what the person is told about the health of their connection.
@@ -69,6 +78,11 @@ def operator_word(health: str) -> Tag:
     Raises KeyError if `health` is not a state of health.
     """
     return FOR_OPERATORS[health]
+
+
+def state_word(state: str) -> Tag:
+    """Return what the operators' list calls a state. Raises KeyError if it is none of `State`."""
+    return STATES[state]
 
 
 def plural(count: int, one: str, many: str = "") -> str:
@@ -179,5 +193,6 @@ def register(app: Flask, clock: Clock = utc_now) -> None:
         plural=plural,
         quoted=quoted,
         sentence=sentence,
+        state_word=state_word,
         relative=lambda moment: relative(moment, clock()),
     )

@@ -47,7 +47,7 @@ def sign_out(*, everywhere: bool = False) -> None:
     """End this browser's session, or all of this person's, and empty the cookie."""
     present = visitor()
     if everywhere and present is not None:
-        sessions.end_everywhere(present.user_id)
+        sessions.end_everywhere(present.user_id, present.ticket, house().clock())
     _end_present()
     session.clear()
 

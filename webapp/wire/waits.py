@@ -1,7 +1,7 @@
-"""How long a server asks to be left alone: `Retry-After`; waits for nobody."""
+"""What a server says of time: `Retry-After` and `Date`; waits for nobody."""
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 #: An hour: what is asked for beyond that is not believed.
@@ -13,9 +13,22 @@ def retry_after(header: str | None, now: datetime) -> int | None:
     text = (header or "").strip()
     if text.isascii() and text.isdigit():
         return int(text) if len(text) <= 4 and int(text) <= LONGEST_WAIT else LONGEST_WAIT
+    until = _date(text)
+    if until is None:
+        return None
+    return min(max(0, math.ceil((until - now).total_seconds())), LONGEST_WAIT)
+
+
+def ahead(header: str | None, now: datetime) -> timedelta | None:
+    """Return by how much our clock is ahead of a `Date`; None if there is no such date."""
+    then = _date(header or "")
+    return None if then is None else now - then
+
+
+def _date(text: str) -> datetime | None:
     try:
-        until = parsedate_to_datetime(text)
-        seconds = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
+        moment = parsedate_to_datetime(text)
+        # In UTC at once: what no calendar holds is found out here.
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return min(max(0, math.ceil(seconds)), LONGEST_WAIT)

@@ -24,13 +24,17 @@ def upgrade() -> None:
         sa.Column("at", UtcDateTime(), nullable=False),
         *(
             sa.Column(name, sa.Text(), nullable=name == "ticket")
-            for name in ("actor_kind", "actor", "address", "event", "ticket", "fields")
+            for name in (
+                *("actor_kind", "actor", "address", "reference"),
+                *("event", "ticket", "fields"),
+            )
         ),
         sa.PrimaryKeyConstraint("id", name="pk_audit_events"),
     )
-    op.create_index("ix_audit_events_at", "audit_events", ["at"])
-    for name in ("event", "actor", "ticket"):
-        op.create_index(f"ix_audit_events_{name}", "audit_events", [name, "id"])
+    op.create_index("ix_audit_events_at", "audit_events", ["at", "id"])
+    for name in ("event", "actor_kind", "actor", "ticket"):
+        op.create_index(f"ix_audit_events_{name}", "audit_events", [name, "at", "id"])
+    op.create_index("ix_audit_events_reference", "audit_events", ["reference"])
     op.create_table(
         "figures",
         sa.Column("client_key", sa.Text(), nullable=False),

@@ -1,0 +1,95 @@
+"""`flask demo seed` and `clear`: made-up people in every state, and nobody else touched."""
+
+import json
+import re
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from tests.commands.people import join, row
+from tests.commands.terminal import command
+from tests.fixtures.app import MakeApp
+from tests.servers import Sandbox
+from webapp.database import reading
+from webapp.models import Reason, Status, User
+from webapp.services import crowd, lateness, made_up
+from webapp.services.house import House
+
+
+def people() -> list[User]:
+    with reading() as session:
+        return list(session.scalars(select(User).order_by(User.open_id)))
+
+
+@pytest.mark.usefixtures("each_database")
+def test_so_many_people_in_every_state_are_added_once(
+    app: Flask, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crowd, "AT_ONCE", 400)
+    run = command(app, "demo", "seed", "--people", "1000")
+    assert (run.exit_code, run.stdout) == (0, "1000 people added; 1000 made-up ones are there\n")
+    assert "Made up: 400 of 1000" in run.stderr
+    there = people()
+    assert {user.status for user in there} == {each.value for each in Status}
+    assert {user.reason for user in there} >= {None, Reason.REFUSED, Reason.GRANT_OVER}
+    assert len({user.ticket for user in there}) == 1000
+    assert all(re.fullmatch(r"ct_[2-9A-Z]{4}-[2-9A-Z]{4}", user.ticket) for user in there)
+    assert 0.9 < sum(user.status == Status.ACTIVE for user in there) / 1000 < 0.98
+    assert {user.scope for user in there} >= {"", "user.info.basic,video.list"}
+    again = command(app, "demo", "seed", "--people", "1200", "--json")
+    assert json.loads(again.stdout) == {"added": 200, "people": 1200}
+    fewer = command(app, "demo", "seed", "--people", "10", "--json")
+    assert json.loads(fewer.stdout) == {"added": 0, "people": 1200}
+
+
+def test_their_tokens_are_sealed_and_nothing_of_them_is_due(app: Flask, house: House) -> None:
+    command(app, "demo", "seed", "--people", "500")
+    for user in people():
+        held = house.vault.load(user)
+        assert (held is None) == (user.status == Status.REVOKED)
+        assert held is None or held.access_token.startswith("act.made-up.")
+    due = lateness.earliest(house)
+    assert due is not None
+    assert due >= house.clock() + made_up.FAR_OFF / 2
+
+
+@pytest.mark.usefixtures("each_database")
+def test_clear_deletes_them_and_nobody_else(app: Flask, house: House, sandbox: Sandbox) -> None:
+    mara = join(house, sandbox, "mara")
+    command(app, "demo", "seed", "--people", "300")
+    run = command(app, "demo", "clear")
+    assert (run.exit_code, run.stdout) == (0, "300 made-up people deleted\n")
+    assert "Deleted: 300 of 300" in run.stderr
+    assert row(house, mara).access_token
+    with reading() as session:
+        assert session.scalar(select(func.count()).select_from(User)) == 1
+    assert json.loads(command(app, "demo", "clear", "--json").stdout) == {"deleted": 0}
+
+
+@pytest.mark.parametrize("words", [("seed", "--people", "5"), ("clear",)])
+def test_beside_the_real_tiktok_it_refuses_and_says_what_to_set(
+    make_app: MakeApp, words: tuple[str, ...]
+) -> None:
+    app = make_app(TIKTOK_AUTHORIZE_URL=None, TIKTOK_API_URL=None)
+    run = command(app, "demo", *words)
+    assert run.exit_code == 1
+    assert "pretend TikTok only" in run.stderr
+    assert "mend: ALLOW_SANDBOX=1 with TIKTOK_AUTHORIZE_URL" in run.stderr
+    with app.app_context():
+        assert not people()
+
+
+def test_the_number_must_be_given_and_be_one(app: Flask) -> None:
+    for words in ((), ("--people", "0"), ("--people", "many")):
+        assert command(app, "demo", "seed", *words).exit_code == 2
+
+
+def test_two_runs_at_once_tell_each_other(
+    app: Flask, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command(app, "demo", "seed", "--people", "10")
+    monkeypatch.setattr(crowd, "_found", lambda house: (0, -1))
+    run = command(app, "demo", "seed", "--people", "20")
+    assert run.exit_code == 1
+    assert "Another run adds people at this moment" in run.stderr

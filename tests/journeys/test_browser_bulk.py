@@ -1,0 +1,93 @@
+"""Work on many connections in a real browser: confirmed, watched to its end, and the way back."""
+
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser import Complaints
+from tests.journeys import pages
+from tests.journeys.sites import Site
+from tests.keep.hands import worker
+from tests.processes import running
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.long,
+    pytest.mark.parametrize("javascript", [True, False], ids=["script", "no script"]),
+]
+
+
+def asked(site: Site, act: str) -> str:
+    """Return the address that the list leads to when everybody is selected."""
+    ids = [("id", str(row["open_id"])) for row in site.rows()]
+    return f"{site.url}/operators/tokens/{act}?" + urlencode([*ids, ("query", "status=healthy")])
+
+
+@pytest.fixture
+def page(simple: Site, open_page: Callable[..., Page], javascript: bool) -> Page:
+    """An operator's page; two people are connected."""
+    made, jo = open_page(javascript=javascript), open_page()
+    pages.connect(jo, simple.url, "jo")
+    pages.connect(made, simple.url)
+    simple.sql(
+        "UPDATE users SET operator_since = connected_at WHERE display_name = ?", "Mara Lindqvist"
+    )
+    return made
+
+
+def test_a_refresh_of_many_is_watched_to_its_end(simple: Site, page: Page, tmp_path: Path) -> None:
+    page.goto(asked(simple, "refresh"))
+    pages.heading(page, "Refresh 2 connections?")
+    pages.press(page, "Refresh 2 connections")
+    pages.heading(page, "Refreshing 2 connections")
+    expect(page.get_by_role("progressbar")).to_have_count(1)
+    with running(worker(simple.env, tmp_path)):
+        # Nobody presses anything: the page asks for itself again.
+        ended = page.get_by_role("heading", name="Refresh of 2 connections")
+        expect(ended).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("2 of 2 done, 0 failed, 0 skipped")).to_be_visible()
+    page.reload()
+    pages.heading(page, "Refresh of 2 connections")
+    assert [row["version"] for row in simple.rows()] == [2, 2]
+    pages.press(page, "Back to the list")
+    assert page.url == f"{simple.url}/operators/tokens?status=healthy"
+    page.go_back()
+    page.go_back()
+    pages.heading(page, "Refresh 2 connections?")
+    pages.press(page, "Bulk")
+    pages.heading(page, "Bulk")
+    expect(page.get_by_role("row").filter(has_text="Refresh of 2 connections")).not_to_have_count(0)
+
+
+def test_to_disconnect_many_the_number_is_typed_and_stop_is_there(
+    simple: Site, page: Page, complaints: Complaints
+) -> None:
+    page.goto(asked(simple, "disconnect"))
+    pages.heading(page, "Disconnect 2 connections?")
+    complaints.expect("status of 422")
+    page.get_by_label("How many connections").fill("3")
+    pages.press(page, "Yes, disconnect 2 connections")
+    expect(page.get_by_role("alert")).to_contain_text("Nothing was disconnected")
+    expect(page.get_by_label("How many connections")).to_have_value("3")
+    page.get_by_label("How many connections").fill("2")
+    pages.press(page, "Yes, disconnect 2 connections")
+    pages.heading(page, "Disconnecting 2 connections")
+    pages.press(page, "Stop")
+    expect(page.get_by_role("status")).to_contain_text("nothing more is sent")
+    expect(page.get_by_text("2 not sent")).to_be_visible()
+    assert {row["status"] for row in simple.rows()} == {"active"}
+
+
+def test_the_pages_fit_a_narrow_window(simple: Site, page: Page) -> None:
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.goto(asked(simple, "disconnect"))
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+    page.goto(asked(simple, "refresh"))
+    pages.press(page, "Refresh 2 connections")
+    pages.heading(page, "Refreshing 2 connections")
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+    page.goto(f"{simple.url}/operators/bulk")
+    assert page.evaluate("document.documentElement.scrollWidth") == 320

@@ -1,0 +1,101 @@
+"""The pages of work on many connections, over made-up jobs; needs no database."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from webapp.services.bulk_reading import Hindrance, Job, Wrong
+from webapp.views import bulk_words
+from webapp.views.bulk_wishes import Wish
+
+_NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
+_LIST = "/operators/tokens?status=failing"
+_RUNNING = Job(
+    id="made-up-job",
+    act="refresh",
+    actor="ct_8f2k91qd",
+    query="status=failing",
+    created_at=_NOW - timedelta(minutes=4),
+    gathering=False,
+    total=1204,
+    done=370,
+    failed=2,
+    skipped=1,
+    stopped=False,
+    ended_at=None,
+)
+_GATHERING = replace(_RUNNING, act="disconnect", actor="", gathering=True, total=0, done=0)
+_STOPPED = replace(_RUNNING, stopped=True, ended_at=_NOW - timedelta(minutes=1))
+_ENDED = replace(_RUNNING, done=1201, ended_at=_NOW)
+_WRONGS = [
+    Wrong(True, "temporarily_unavailable", "ct_8f2k91qd", "-000Jq74ETHj4fhvb6QG", "Jo"),
+    Wrong(True, "refused", "ct_8f2k91qe", "-000Jq74ETHj4fhvb6QH", None),
+    Wrong(False, "gone", "ct_8f2k91qf", None, None),
+]
+
+
+def _job(job: Job, wrongs: list[Wrong] | None = None, **more: Any) -> dict[str, Any]:
+    usual = {
+        "job": job,
+        "title": bulk_words.title(job),
+        "standing": bulk_words.standing(job),
+        "progress": bulk_words.progress(job),
+        "left": bulk_words.lasting(130),
+        "hindrance": None,
+        "wrongs": [
+            (each, bulk_words.because(job.act, each), each.open_id and "/operators/tokens/-0")
+            for each in wrongs or []
+        ],
+        "later": False,
+        "next_key": None,
+        "still": False,
+        "back": _LIST,
+    }
+    return usual | more
+
+
+def _confirm(act: str, count: int, *, everything: bool = False, **more: Any) -> dict[str, Any]:
+    picked = () if everything else tuple(f"-000{number}" for number in range(count))
+    usual = {
+        "wish": Wish(act, "status=failing", everything, picked),
+        "count": count,
+        "skipped": 0,
+        "job_id": "made-up-job",
+        "takes": bulk_words.lasting(count / 8),
+        "budget": bulk_words.budget(8),
+        "to_type": act == "disconnect" and count > 1,
+        "typed": "",
+        "problem": None,
+        "back": _LIST,
+    }
+    return usual | more
+
+
+def _jobs(jobs: list[Job], **more: Any) -> dict[str, Any]:
+    rows = [(job, bulk_words.title(job), bulk_words.standing(job)) for job in jobs]
+    return {"rows": rows, "progress": bulk_words.progress, "next_key": None, "later": False} | more
+
+
+_CONFIRM, _SHOW = "operators/bulk_confirm.html", "operators/bulk_job.html"
+_INDEX = "operators/bulk_jobs.html"
+_WRONG = {"typed": "3", "problem": "Type 50, the number of connections."}
+
+#: Name → template and context.
+BULK: dict[str, tuple[str, dict[str, Any]]] = {
+    "bulk-refresh-one": (_CONFIRM, _confirm("refresh", 1)),
+    "bulk-refresh-all": (_CONFIRM, _confirm("refresh", 125_000, everything=True, skipped=7)),
+    "bulk-disconnect-one": (_CONFIRM, _confirm("disconnect", 1)),
+    "bulk-disconnect-many": (_CONFIRM, _confirm("disconnect", 50)),
+    "bulk-disconnect-wrong": (_CONFIRM, _confirm("disconnect", 50, **_WRONG)),
+    "bulk-running": (_SHOW, _job(_RUNNING, _WRONGS, next_key=7)),
+    "bulk-still": (_SHOW, _job(_RUNNING, still=True, later=True)),
+    "bulk-held": (_SHOW, _job(_RUNNING, hindrance=Hindrance("refreshes are held back", "wait"))),
+    "bulk-gathering": (_SHOW, _job(_GATHERING)),
+    "bulk-stopping": (_SHOW, _job(replace(_STOPPED, ended_at=None))),
+    "bulk-stopped": (_SHOW, _job(_STOPPED, _WRONGS[:1])),
+    "bulk-ended": (_SHOW, _job(_ENDED)),
+    "bulk-jobs": (_INDEX, _jobs([_RUNNING, _GATHERING, _STOPPED, _ENDED], next_key="made-up-job")),
+    "bulk-jobs-later": (_INDEX, _jobs([_ENDED], later=True)),
+    "bulk-jobs-beyond": (_INDEX, _jobs([], later=True)),
+    "bulk-jobs-none": (_INDEX, _jobs([])),
+}

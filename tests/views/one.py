@@ -1,0 +1,165 @@
+"""The page of one connection in every state, over made-up rows; needs no database."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from webapp.models import Health, Status, User
+from webapp.services.chronicle import Happening
+from webapp.services.dossier import Dossier, Next
+from webapp.services.installation import Mismatch
+from webapp.services.uses import Use
+from webapp.views import explaining, timeline
+
+NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
+OPERATOR = "operator:ct_2222-0001"
+
+
+def _row(**columns: Any) -> User:
+    usual: dict[str, Any] = {
+        "open_id": "-000Jq74ETHj4fhvb6QG",
+        "display_name": "Mara Lindqvist",
+        "ticket": "ct_8f2k-91qd",
+        "access_token": "sealed",
+        "scope": "user.info.basic,video.list",
+        "asked_scope": "user.info.basic,user.info.stats,video.list",
+        "access_expires_at": NOW + timedelta(hours=1),
+        "refresh_expires_at": NOW + timedelta(days=150),
+        "refreshed_at": NOW - timedelta(hours=1),
+        "connected_at": NOW - timedelta(days=40),
+        "created_at": NOW - timedelta(days=90),
+        "status": Status.ACTIVE,
+        "version": 17,
+        "refreshes": 222,
+        "failures": 0,
+    }
+    return User(**usual | columns)
+
+
+def _happening(hours: float, word: str, who: str, **more: Any) -> Happening:
+    return Happening(NOW - timedelta(hours=hours), word, who, **more)
+
+
+HAPPENINGS = [
+    _happening(0, "connection.tested", OPERATOR, ms=180, fields={"works": True}),
+    _happening(1, "connection.tested", OPERATOR, ms=9, code="timeout", fields={"works": False}),
+    _happening(2, "refreshed", "worker", ms=214),
+    _happening(3, "handed_out", "service:studio-prod"),
+    _happening(4, "failed", "worker", ms=90, code="server_error", log_id="20261122140530ABC"),
+    _happening(5, "failed", "command", code="cannot_open"),
+    _happening(6, "needs_user", "worker", ms=80, code="invalid_grant", log_id="2026"),
+    _happening(7, "needs_user", "worker", fields={"reason": "grant_over", "code": ""}),
+    _happening(8, "connection.deauthorized", "tiktok", fields={"reason": "removed_1"}),
+    _happening(9, "connection.deauthorized", "tiktok", fields={"reason": "removed_3"}),
+    _happening(10, "connection.disconnect_ordered", OPERATOR),
+    _happening(11, "connection.revoked", OPERATOR, fields={"confirmed": True}),
+    _happening(12, "connection.revoked", "worker", code="x", fields={"confirmed": False}),
+    _happening(13, "operator.added", "command"),
+    _happening(14, "operator.removed", "command"),
+    _happening(15, "connection.new_word", "system"),
+    _happening(16, "connection.connected", "person", fields={"kind": "again", "scopes": "a,b"}),
+    _happening(900, "connection.connected", "person", fields={"kind": "new", "scopes": "a"}),
+]
+WELL = Dossier(
+    user=_row(),
+    health=Health.FRESH,
+    reason=None,
+    since=None,
+    fingerprint="3f9ca01e",
+    alive=True,
+    access_over=False,
+    next=Next("scheduled", NOW + timedelta(minutes=20)),
+    foreign=None,
+    held_until=None,
+    held_reason=None,
+    held_code=None,
+    uses=[
+        Use("studio-prod", NOW - timedelta(days=30), NOW - timedelta(minutes=30), revoked=False),
+        Use("reports", NOW - timedelta(days=80), NOW - timedelta(days=60), revoked=True),
+    ],
+    happenings=HAPPENINGS,
+)
+_LOST = replace(
+    WELL,
+    user=_row(status=Status.RECONNECT, next_at=None, last_error="invalid_grant", last_log_id="20"),
+    health=Health.RECONNECT,
+    reason="refused",
+    since=NOW - timedelta(hours=2),
+    alive=False,
+    next=Next("person", None),
+    uses=[],
+)
+STATES = {
+    "well": WELL,
+    "failing": replace(
+        WELL,
+        user=_row(status=Status.FAILING, failures=3, failing_since=NOW, last_error="server_error"),
+        health=Health.FAILING,
+        next=Next("back_off", NOW + timedelta(minutes=2)),
+    ),
+    "held": replace(
+        WELL,
+        next=Next("breaker", NOW + timedelta(seconds=30)),
+        held_until=NOW + timedelta(seconds=30),
+        held_reason="config",
+        held_code="invalid_client",
+    ),
+    "foreign": replace(
+        WELL,
+        next=Next("foreign", None),
+        foreign=Mismatch("INSTANCE_ID", "the database is a copy", "flask tokens adopt"),
+    ),
+    "lost": _LOST,
+    "bare": replace(
+        _LOST,
+        user=_row(
+            display_name=None,
+            access_token=None,
+            scope="",
+            status=Status.REVOKED,
+            operator_since=NOW,
+            username="<b>\u202egnp.exe",
+            refreshed_at=None,
+        ),
+        health=Health.REVOKED,
+        reason=None,
+        since=None,
+        fingerprint=None,
+        next=Next("over", None),
+        happenings=[],
+    ),
+}
+
+
+def _page(one: Dossier) -> dict[str, Any]:
+    user = one.user
+    return {
+        "one": one,
+        "person": user,
+        "why_next": explaining.why_next(one),
+        "hindrances": explaining.hindrances(one),
+        "granted": sorted(user.granted),
+        "missing": sorted(user.asked - user.granted),
+        "lines": timeline.lines(one.happenings, len(user.asked)),
+        "life": {"left": 60, "whole": 120} if one.alive else None,
+        "audit_url": f"/operators/audit?on={user.ticket}",
+        "reconnect_url": "https://tickets.example/connect",
+        "own": user.operator_since is not None,
+    }
+
+
+def _question(one: Dossier, **more: Any) -> dict[str, Any]:
+    usual = {"person": one.user, "hindrance": None, "held": True, "services": [], "own": False}
+    return usual | more
+
+
+#: Name → template and context.
+PAGES: dict[str, tuple[str, dict[str, Any]]] = {
+    **{name: ("connection", _page(one)) for name, one in STATES.items()},
+    "leaving": ("connection_disconnect", _question(WELL, services=["reports", "studio-prod"])),
+    "leaving-bare": ("connection_disconnect", _question(_LOST, held=False, own=True)),
+    "leaving-foreign": (
+        "connection_disconnect",
+        _question(WELL, hindrance=explaining.hindrances(STATES["foreign"])["disconnect"]),
+    ),
+}

@@ -1,0 +1,96 @@
+"""Turns audit events into the words of their page; reads and decides nothing."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from webapp.services.audit_search import Person
+from webapp.views.present import display_name
+
+#: What is said of those who need no name.
+_WHO = {"worker": "the worker", "tiktok": "TikTok", "system": "the app"}
+
+
+class Event(Protocol):
+    """An event as the service hands it out."""
+
+    at: datetime
+    actor_kind: str
+    actor: str
+    address: str
+    reference: str
+    event: str
+    ticket: str | None
+    fields: str
+
+
+@dataclass(frozen=True)
+class Named:
+    """Somebody or something, and how to get to their page."""
+
+    word: str
+    #: A person's; None: there is no page.
+    open_id: str | None = None
+    #: What comes before a person's name.
+    prefix: str = ""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One event as the page shows it."""
+
+    at: datetime
+    who: Named
+    event: str
+    on: Named | None
+    details: str
+    address: str
+    reference: str
+
+
+def shown(event: Event, people: Mapping[str, Person]) -> Shown:
+    """Return an event in words; `people` by their tickets, deleted ones left out."""
+    return Shown(
+        event.at,
+        _who(event.actor_kind, event.actor, people),
+        event.event,
+        _person(event.ticket, people) if event.ticket else None,
+        _details(event.fields),
+        event.address,
+        event.reference,
+    )
+
+
+def _who(kind: str, name: str, people: Mapping[str, Person]) -> Named:
+    if kind in _WHO:
+        return Named(_WHO[kind])
+    if kind == "service":
+        return Named(f"key {name}")
+    if kind == "command":
+        return Named(f"command {name}")
+    if not name:
+        return Named("somebody not signed in")
+    return _person(name, people, "operator " if kind == "operator" else "")
+
+
+def _person(ticket: str, people: Mapping[str, Person], prefix: str = "") -> Named:
+    person = people.get(ticket)
+    if person is None:
+        return Named(f"Deleted person {ticket}")
+    return Named(display_name(person.name), person.open_id, prefix)
+
+
+def _details(fields: str) -> str:
+    """Return an event's own fields as they are read: "kind again · scopes user.info.basic"."""
+    told = json.loads(fields)
+    return " · ".join(f"{name} {_word(value)}" for name, value in told.items() if value != "")
+
+
+def _word(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)

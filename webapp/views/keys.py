@@ -1,0 +1,69 @@
+"""The operators' page of service keys; shows a new key once and puts none anywhere else."""
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from webapp.services import service_keys
+from webapp.services.service_keys import LONGEST_NAME, BadName, Listed, NameTaken
+from webapp.views.guards import at_most, operator
+from webapp.views.house import house
+from webapp.views.present import quoted
+
+keys = Blueprint("keys", __name__, url_prefix="/operators/keys")
+
+_BAD_NAME = f"Give the key a name of 1 to {LONGEST_NAME} printable characters."
+_TAKEN = (
+    "There is a key of this name already. If you have just reloaded the page: the key was made"
+    " then, and nobody can show it again. Revoke it and issue another one under a new name."
+)
+
+
+@keys.get("")
+@operator
+def index() -> str:
+    """List the keys, newest first, above the form for another."""
+    return _page()
+
+
+@keys.post("")
+@operator
+@at_most("30 per minute")
+def issue() -> str | tuple[str, int]:
+    """Make a key and show it in this answer alone: it may be in no address and no session."""
+    name = request.form.get("name", "").strip()
+    try:
+        made = service_keys.issue(name, house().clock())
+    except BadName:
+        return _page(problem=_BAD_NAME, typed=name[:LONGEST_NAME]), 422
+    except NameTaken:
+        return _page(problem=_TAKEN, typed=name), 422
+    return render_template("operators/key_issued.html", name=name, key=made)
+
+
+@keys.get("/<public_id>/revoke")
+@operator
+def confirm_revoke(public_id: str) -> str:
+    """Ask before a service loses its key."""
+    return render_template("operators/key_revoke.html", key=_key(public_id))
+
+
+@keys.post("/<public_id>/revoke")
+@operator
+def revoke(public_id: str) -> Response:
+    """Refuse the key from now on."""
+    name = _key(public_id).name
+    if service_keys.revoke(name, house().clock()):
+        flash(f"Key {quoted(name)} is revoked. Whoever shows it is refused from now on.", "ok")
+    else:
+        flash(f"Key {quoted(name)} was revoked before.", "info")
+    return redirect(url_for("keys.index"), 303)
+
+
+def _page(problem: str | None = None, typed: str = "") -> str:
+    found = service_keys.list_all()[::-1]
+    return render_template("operators/keys.html", keys=found, problem=problem, typed=typed)
+
+
+def _key(public_id: str) -> Listed:
+    found = service_keys.find(public_id) if public_id.isprintable() else None
+    return found or abort(404)
