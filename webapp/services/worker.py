@@ -11,7 +11,6 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp import acting
-from webapp.acting import Actor
 from webapp.database import reading
 from webapp.models import Status, User
 from webapp.services import brakes, bulk, disconnect, installation, rescue
@@ -74,11 +73,11 @@ class Worker:
         self.refused = installation.fault(self._house)
         if self.refused is not None:
             return
-        acting.begin(Actor("worker"))
+        acting.begin(acting.Actor("worker"))
         installation.beat(self._house)
         self._committer.start()
         try:
-            with ThreadPoolExecutor(WIDTH, "call", acting.begin, (Actor("worker"),)) as callers:
+            with ThreadPoolExecutor(WIDTH, "call", acting.begin, (acting.Actor("worker"),)) as callers:
                 while not self._stop.is_set():
                     self._tidying.step()
                     claimed = self._look(callers)
