@@ -40,6 +40,7 @@ from webapp.views.bulk import bulk
 from webapp.views.connect import callback, connect
 from webapp.views.connection import connection
 from webapp.views.cookies import PeopleOnly
+from webapp.views.export import export
 from webapp.views.health import health
 from webapp.views.home import home
 from webapp.views.house import KEY
@@ -63,7 +64,8 @@ OPERATOR_PAGES = (
 
 BLUEPRINTS = (
     *(home, connect, account, api, status, webhook),
-    *(operators, connection, bulk, health, audit, keys, setup, notices, metrics),
+    *(operators, export, connection, bulk, health),
+    *(audit, keys, setup, notices, metrics),
 )
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -11,7 +11,7 @@ from jinja2 import StrictUndefined
 
 from tests.environment import complete
 from tests.processes import ROOT
-from tests.views import health_scenes, one
+from tests.views import health_scenes, one, records
 from tests.views.bulk_scenes import BULK
 from webapp.app import OPERATOR_PAGES
 from webapp.services import portal
@@ -43,6 +43,12 @@ ENDPOINTS = {
     "health.show": "/operators/health",
     "health.probe": "/operators/health/probe",
     "notices.retry": "/operators/notices/retry",
+    "audit.index": "/operators/audit",
+    "audit.csv": "/operators/audit.csv",
+    "keys.index": "/operators/keys",
+    "keys.issue": "/operators/keys/new",
+    "keys.confirm_revoke": "/operators/keys/<public_id>/revoke",
+    "keys.revoke": "/operators/keys/<public_id>/revoke/now",
     "setup.show": "/operators/setup",
     "setup.ask": "/operators/setup/now",
     "connection.show": "/operators/tokens/<open_id>",
@@ -50,6 +56,11 @@ ENDPOINTS = {
     "connection.test": "/operators/tokens/<open_id>/test",
     "connection.confirm_disconnect": "/operators/tokens/<open_id>/disconnect",
     "connection.disconnect": "/operators/tokens/<open_id>/disconnect/now",
+    "health.show": "/operators/health",
+    "health.probe": "/operators/health/probe",
+    "notices.retry": "/operators/notices/<message>/retry",
+    "export.tokens_csv": "/operators/tokens.csv",
+    "export.tokens_json": "/operators/tokens.json",
     "bulk.index": "/operators/bulk",
     "bulk.show": "/operators/bulk/<job_id>",
     "bulk.stop": "/operators/bulk/<job_id>/stop",
@@ -268,6 +279,7 @@ OPERATORS: dict[str, Scene] = {
     "tokens-one": Scene("operators/tokens.html", _tokens(ROWS[:1], 1), OPERATOR, sandbox=True),
     "tokens-empty": Scene("operators/tokens.html", _tokens([], 0), OPERATOR),
     "tokens-beyond": Scene("operators/tokens.html", _tokens([], 8), OPERATOR),
+    **{name: Scene(template, facts, OPERATOR) for name, (template, facts) in records.ALL.items()},
     **{
         f"one-{name}": Scene(f"operators/{page}.html", context, OPERATOR)
         for name, (page, context) in one.PAGES.items()

@@ -50,11 +50,14 @@ class Row:
     last_error: str | None
     #: Why the person must come back; None while all is well.
     reason: str | None
+    #: For the files; no page shows them.
+    username: str | None = None
+    asked: Sequence[str] = ()
 
 
 #: What a row is made of; the sealed tokens stay where they are.
 _READ = (
-    *(User.id, User.display_name, User.open_id, User.ticket, User.status),
+    *(User.id, User.display_name, User.username, User.open_id, User.ticket, User.status),
     *(User.access_expires_at, User.refresh_expires_at, User.scope, User.asked_scope),
     *(User.refreshes, User.refreshed_at, User.last_used_at, User.connected_at, User.next_at),
     *(User.failures, User.failing_since, User.last_error, User.reason),
@@ -174,6 +177,7 @@ def _rows(session: Session, places: Sequence[Place], now: datetime) -> list[Row]
 def _row(user: User, now: datetime) -> Row:
     return Row(
         display_name=user.display_name,
+        username=user.username,
         open_id=user.open_id,
         ticket=user.ticket,
         state=standing.of(user, now),
@@ -182,6 +186,7 @@ def _row(user: User, now: datetime) -> Row:
         grant_ending=user.grant_ending(now),
         scopes=sorted(user.granted),
         granted_count=len(user.granted & user.asked),
+        asked=sorted(user.asked),
         asked_count=len(user.asked),
         refreshes=user.refreshes,
         refreshed_at=user.refreshed_at,

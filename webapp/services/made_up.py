@@ -76,7 +76,7 @@ def columns(number: int, dice: Dice, asked: Sequence[str], now: datetime) -> dic
 def _healthy(dice: Dice, now: datetime) -> dict[str, Any]:
     """Return the times of an active connection, whose access is good for 45 min to a day."""
     expires = now + timedelta(minutes=45) + (_DAY - timedelta(minutes=45)) * dice.share(1)
-    connected = now - 300 * _DAY * dice.share(2) ** 2
+    connected = now - 360 * _DAY * dice.share(2) ** 2
     refreshes = int((now - connected) / _DAY * 1.6)
     return {
         "created_at": connected - 60 * _DAY * dice.share(3),

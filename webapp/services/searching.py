@@ -52,7 +52,8 @@ def look(session: Session, house: House, asked: str) -> Found:
     asked = asked.strip()
     by_ticket = set[int]()
     if _TICKET.fullmatch(asked.casefold()):
-        by_ticket = set(session.scalars(select(User.id).where(User.ticket == asked.casefold())))
+        ticket = f"ct_{asked[3:].upper()}"
+        by_ticket = set(session.scalars(select(User.id).where(User.ticket == ticket)))
     by_open_id = _most(
         session.scalars(
             select(User.id)

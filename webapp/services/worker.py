@@ -77,7 +77,9 @@ class Worker:
         installation.beat(self._house)
         self._committer.start()
         try:
-            with ThreadPoolExecutor(WIDTH, "call", acting.begin, (acting.Actor("worker"),)) as callers:
+            with ThreadPoolExecutor(
+                WIDTH, "call", acting.begin, (acting.Actor("worker"),)
+            ) as callers:
                 while not self._stop.is_set():
                     self._tidying.step()
                     claimed = self._look(callers)

@@ -1,0 +1,45 @@
+"""The operators' list as a file, in the filters of its address; decides nothing."""
+
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, redirect, request, stream_with_context, url_for
+from werkzeug.wrappers import Response as Answer
+
+from webapp.services import exporting
+from webapp.views import query
+from webapp.views.guards import operator
+from webapp.views.house import house
+
+export = Blueprint("export", __name__, url_prefix="/operators")
+
+_KINDS = {"csv": "text/csv", "json": "application/json"}
+
+
+@export.get("/tokens.csv")
+@operator
+def tokens_csv() -> Answer:
+    """Give the rows as CSV."""
+    return _file("csv")
+
+
+@export.get("/tokens.json")
+@operator
+def tokens_json() -> Answer:
+    """Give the rows as one JSON array."""
+    return _file("json")
+
+
+def _file(kind: exporting.Format) -> Answer:
+    asked = query.parse(request.args)
+    if asked.ignored:
+        # A file cannot say that it holds more than was asked for; the page can.
+        same = urlencode(list(request.args.items(multi=True)))
+        return redirect(f"{url_for('operators.tokens')}?{same}", 303)
+    ours = house()
+    now = ours.clock()
+    exporting.begin(ours, asked.query, kind, now)
+    pieces = exporting.pieces(ours, asked.query, kind, now)
+    response = Response(stream_with_context(pieces), mimetype=_KINDS[kind])
+    name = f"connections-{now:%Y-%m-%d}.{kind}"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
