@@ -11,12 +11,18 @@ from datetime import datetime
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp.services import audit_keeping, bulk_settling, figures
+from webapp.services import audit_keeping, bulk_settling, figures, installation
 from webapp.services.house import House
 
 log = structlog.get_logger(__name__)
 
 EVERY = 3600.0
+
+
+def _beat(house: House, _now: datetime) -> bool:
+    """Note how far the database has come."""
+    installation.beat(house)
+    return False
 
 
 def _old_events(house: House, now: datetime) -> bool:
@@ -29,7 +35,7 @@ def _old_jobs(house: House, _now: datetime) -> bool:
 
 #: Each does a little at a time and says whether something is left for the next.
 Job = Callable[[House, datetime], bool]
-JOBS: tuple[Job, ...] = (figures.fold, _old_events, _old_jobs)
+JOBS: tuple[Job, ...] = (_beat, figures.fold, _old_events, _old_jobs)
 
 
 class Tidying:

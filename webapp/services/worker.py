@@ -4,7 +4,6 @@ One thread claims, many call, one commits in groups. Claims exactly what it can 
 """
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
@@ -35,7 +34,6 @@ BREATH = 0.04
 LOOK_EVERY = 1.0
 #: The same where somebody waits for the end: with `once`.
 LOOK_EVERY_ONCE = 0.05
-BEAT_EVERY = 3600.0
 
 
 class Worker:
@@ -52,7 +50,6 @@ class Worker:
         self._lock = threading.Lock()
         self._pace = Pace(house.settings.refresh_rate)
         self._bulk = bulk.Turns(house)
-        self._beat_at = time.monotonic()
         self._tidying = Tidying(house)
         self.tally = Tally()
         self._diary = Diary(self.tally)
@@ -86,7 +83,6 @@ class Worker:
                     if once and not claimed and self._is_done():
                         break
                     self._diary.keep(self._busy)
-                    self._beat()
                     self._stop.wait(BREATH if claimed else min(self._until_next(), longest))
         finally:
             self._committer.end()
@@ -189,14 +185,3 @@ class Worker:
         if due is None or self._is_held_back:
             return LOOK_EVERY
         return min(max((due - now).total_seconds(), self._pace.wait(), BREATH), LOOK_EVERY)
-
-    def _beat(self) -> None:
-        """Once an hour note how far the database has come."""
-        passed = time.monotonic()
-        if passed - self._beat_at < BEAT_EVERY:
-            return
-        self._beat_at = passed
-        try:
-            installation.beat(self._house)
-        except SQLAlchemyError as error:
-            log.warning("beat_failed", error=type(error).__name__)
