@@ -31,7 +31,6 @@ from webapp.services.house import House
 both = pytest.mark.usefixtures("each_database")
 
 
-@both
 def test_what_was_taken_is_sent_once_and_no_longer_names_the_person(world: World) -> None:
     message_id = tell(world.house)
     receiver = Receiver(TAKEN)
@@ -68,7 +67,6 @@ def test_it_is_tried_eight_times_in_a_day_and_a_bit_then_given_up(
     assert deliver(world.house, receiver) == 0
 
 
-@both
 def test_a_receiver_that_is_gone_is_not_asked_again(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -11,7 +11,7 @@ from jinja2 import StrictUndefined
 
 from tests.environment import complete
 from tests.processes import ROOT
-from tests.views import one, records
+from tests.views import health_scenes, one, records
 from tests.views.bulk_scenes import BULK
 from webapp.app import OPERATOR_PAGES
 from webapp.models import Reason
@@ -46,6 +46,9 @@ ENDPOINTS = {
     "account.sign_out": "/sign-out",
     "account.sign_out_everywhere": "/sign-out/everywhere",
     "operators.tokens": "/operators/tokens",
+    "health.show": "/operators/health",
+    "health.probe": "/operators/health/probe",
+    "notices.retry": "/operators/notices/retry",
     "audit.index": "/operators/audit",
     "audit.csv": "/operators/audit.csv",
     "keys.index": "/operators/keys",
@@ -59,9 +62,6 @@ ENDPOINTS = {
     "connection.test": "/operators/tokens/<open_id>/test",
     "connection.confirm_disconnect": "/operators/tokens/<open_id>/disconnect",
     "connection.disconnect": "/operators/tokens/<open_id>/disconnect/now",
-    "health.show": "/operators/health",
-    "health.probe": "/operators/health/probe",
-    "notices.retry": "/operators/notices/<message>/retry",
     "export.tokens_csv": "/operators/tokens.csv",
     "export.tokens_json": "/operators/tokens.json",
     "bulk.index": "/operators/bulk",
@@ -334,6 +334,10 @@ OPERATORS: dict[str, Scene] = {
         for name, (page, context) in one.PAGES.items()
     },
 }
+OPERATORS |= {
+    name: Scene("operators/health.html", context, OPERATOR)
+    for name, context in health_scenes.CONTEXTS.items()
+}
 OPERATORS |= {name: Scene(template, facts, OPERATOR) for name, (template, facts) in BULK.items()}
 ORIGIN = "https://tickets.example"
 CHECKS = [
@@ -400,6 +404,7 @@ def stage() -> Flask:
         support_email="help@example.com",
         sandbox=False,
         operator_pages=OPERATOR_PAGES,
+        troubles=list,
         callback_path="/api/auth/tiktok/callback",
         csrf_token=lambda: "made-up",
     )
