@@ -160,7 +160,7 @@ def test_two_filters_look_at_so_many_events_at_a_time_and_say_so(
 
 
 def _by_kind_first(wanted: Wanted) -> Any:
-    return [AuditEvent.actor_kind == wanted.who], [AuditEvent.event == wanted.what]
+    return {"actor_kind": wanted.who}, {"event": wanted.what}
 
 
 def test_the_file_holds_what_the_page_finds_and_no_formula(

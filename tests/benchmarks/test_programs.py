@@ -65,3 +65,14 @@ def test_claiming_tells_how_long_a_claim_takes_among_so_many_rows() -> None:
     assert head[1] == "Median ms"
     assert [row[0] for row in rows] == ["SQLite, 200", "SQLite, 400"]
     assert all(float(row[1]) > 0 for row in rows)
+
+
+@pytest.mark.long
+def test_operators_pages_compares_every_page_with_the_same_one_among_few() -> None:
+    tiny = ("--people", "600", "--small", "200", "--rounds", "1")
+    head, *rows = table("operators_pages", *tiny)
+    assert head[-1] == "Ratio"
+    pages, exports = rows[:-6], rows[-4:]
+    assert len(pages) > 25
+    assert all(float(row[-1]) > 0 for row in pages)
+    assert [row[0] for row in exports] == ["csv, 200", "json, 200", "csv, 600", "json, 600"]

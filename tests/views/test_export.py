@@ -18,7 +18,7 @@ from webapp.services.exporting import COLUMNS
 from webapp.services.wanted import Query
 
 #: Formulas, and what only looks like one to some spreadsheets.
-HOSTILE = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1")
+HOSTILE = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1")
 
 
 @pytest.fixture

@@ -3,15 +3,13 @@
 Neither the memory nor a transaction grows with it: see `listing.each`.
 """
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, Literal
 
 from webapp.database import writing
-from webapp.services import audit, listing, phrasing
+from webapp.services import audit, csv_cells, listing, phrasing
 from webapp.services.house import House
 from webapp.services.wanted import Query
 
@@ -19,8 +17,6 @@ Format = Literal["csv", "json"]
 
 #: So many characters are collected before they are handed on.
 _PIECE = 32_768
-#: A spreadsheet takes a cell that begins so for a formula; every open_id of TikTok's does.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 COLUMNS = (
     *("ticket", "open_id", "display_name", "username", "status", "reason", "expires"),
     *("reconnect_by", "scopes", "asked", "refreshes", "refreshed_at", "last_used_at", "next_at"),
@@ -40,11 +36,6 @@ def pieces(house: House, query: Query, kind: Format, now: datetime) -> Iterator[
     """Yield the text of all rows of a query, ordered by when they first connected."""
     told = (_told(row) for row in listing.each(house, query, now))
     return _gathered(_csv(told) if kind == "csv" else _json(told))
-
-
-def safe(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 
 def _told(row: listing.Row) -> dict[str, Any]:
@@ -71,15 +62,9 @@ def _told(row: listing.Row) -> dict[str, Any]:
 
 
 def _csv(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
-    sheet = io.StringIO()
-    writer = csv.writer(sheet)
-    writer.writerow(COLUMNS)
+    yield csv_cells.line(COLUMNS)
     for row in rows:
-        writer.writerow([_cell(value) for value in row.values()])
-        yield sheet.getvalue()
-        sheet.seek(0)
-        sheet.truncate()
-    yield sheet.getvalue()
+        yield csv_cells.line(_cell(value) for value in row.values())
 
 
 def _json(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
@@ -90,10 +75,8 @@ def _json(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
     yield "\n]\n" if before == "," else "[]\n"
 
 
-def _cell(value: Any) -> str:
-    if isinstance(value, list):
-        return safe(" ".join(value))
-    return "" if value is None else safe(str(value))
+def _cell(value: Any) -> Any:
+    return " ".join(value) if isinstance(value, (list, tuple)) else value
 
 
 def _gathered(texts: Iterable[str]) -> Iterator[str]:
