@@ -18,7 +18,7 @@ from webapp.services.refresh import fresh
 PLACES = ("/operators/tokens/{}", "/operators/tokens/{}/disconnect")
 ODD = (
     *("-000nobody", "nobody", "%00", "a%00b", "%E9", "..%2F", "%F0%9F%8E%9F", "x" * 2000),
-    *("-", "'; DROP TABLE users --", "refresh", "0", "%ED%A0%80"),
+    *("-", "'; DROP TABLE users --", "0", "%ED%A0%80"),
 )
 
 

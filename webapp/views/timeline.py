@@ -9,8 +9,6 @@ from webapp.services.disconnect import NOTHING_HELD
 from webapp.views.endings import ENDINGS
 from webapp.views.present import plural
 
-#: What came of it, for the colour; a line without one is no verdict.
-GOOD, BAD = "ok", "bad"
 _WHO = {
     "operator": "an operator",
     "service": "a service",
@@ -32,19 +30,19 @@ _NO_ANSWER = {
     "cannot_open": "the stored tokens cannot be opened with the TOKEN_KEYS of this server",
 }
 
-#: By the word of a happening: its kind and its words. Those that need more are below.
+#: By the word of a happening: whether it is bad, and its words. Those that need more are below.
 _PLAIN = {
-    "refreshed": (GOOD, "Refreshed by {by}"),
-    "failed": (BAD, "Refresh by {by} failed: {cause}"),
-    "needs_user": (BAD, "Only the person can mend it: {cause}"),
-    "handed_out": ("", "Handed to {service}"),
-    "connection.connected": (GOOD, ""),
-    "connection.deauthorized": (BAD, "Ended at TikTok because {cause}"),
-    "connection.disconnect_ordered": ("", "Disconnect ordered by {by}"),
-    "connection.revoked": ("", ""),
-    "connection.tested": (GOOD, "Tested by {by}: access works"),
-    "operator.added": ("", "Made an operator by {by}"),
-    "operator.removed": ("", "No operator any more, by {by}"),
+    "refreshed": (False, "Refreshed by {by}"),
+    "failed": (True, "Refresh by {by} failed: {cause}"),
+    "needs_user": (True, "Only the person can mend it: {cause}"),
+    "handed_out": (False, "Handed to {service}"),
+    "connection.connected": (False, ""),
+    "connection.deauthorized": (True, "Ended at TikTok because {cause}"),
+    "connection.disconnect_ordered": (False, "Disconnect ordered by {by}"),
+    "connection.revoked": (False, ""),
+    "connection.tested": (False, "Tested by {by}: access works"),
+    "operator.added": (False, "Made an operator by {by}"),
+    "operator.removed": (False, "No operator any more, by {by}"),
 }
 
 
@@ -52,8 +50,8 @@ _PLAIN = {
 class Line:
     """One thing that happened, ready for the page."""
 
-    #: ok, bad or empty.
-    kind: str
+    #: Something that an operator should look at.
+    bad: bool
     text: str
     at: datetime
     ms: int | None
@@ -80,21 +78,21 @@ def who(word: str) -> str:
 
 
 def _line(happening: Happening, asked: int) -> Line:
-    kind, text = _words(happening, asked)
-    return Line(kind, text, happening.at, happening.ms, happening.log_id)
+    bad, text = _words(happening, asked)
+    return Line(bad, text, happening.at, happening.ms, happening.log_id)
 
 
-def _words(it: Happening, asked: int) -> tuple[str, str]:
-    kind, words = _PLAIN.get(it.word, ("", f"{it.word} by {{by}}"))
+def _words(it: Happening, asked: int) -> tuple[bool, str]:
+    bad, words = _PLAIN.get(it.word, (False, f"{it.word} by {{by}}"))
     if it.word == "connection.connected":
-        return kind, _connected(str(it.fields["kind"]), str(it.fields["scopes"]), asked)
+        return bad, _connected(str(it.fields["kind"]), str(it.fields["scopes"]), asked)
     if it.word == "connection.revoked":
-        return kind, _revoked(it)
+        return bad, _revoked(it)
     if it.word == "connection.tested" and not it.fields["works"]:
-        return BAD, f"Tested by {who(it.who)}: {said(it.code)}"
+        return True, f"Tested by {who(it.who)}: {said(it.code)}"
     service = it.who.removeprefix("service:")
     cause = _reason(it) if it.word == "connection.deauthorized" else _cause(it)
-    return kind, words.format(by=who(it.who), service=service, cause=cause)
+    return bad, words.format(by=who(it.who), service=service, cause=cause)
 
 
 def _cause(it: Happening) -> str:
