@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from webapp.database import reading
 from webapp.models import Status, User
-from webapp.services import listing, phrasing
+from webapp.services import filtering, listing, phrasing
 from webapp.services.house import House
 
 
@@ -36,7 +36,7 @@ def following(
 def scale_of_all(house: House, act: str, query: str, now: datetime) -> Scale:
     """Return how many match now. Counts every one of them."""
     with reading() as session:
-        which = listing.matches(session, house, phrasing.parse_string(query), now)
+        which = filtering.matches(session, house, phrasing.parse_string(query), now)
         return _scale(session, act, which)
 
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, load_only
 
 from webapp.database import reading
 from webapp.models import User
-from webapp.services import searching, segments, standing, wanted
+from webapp.services import filtering, searching, segments, standing, wanted
 from webapp.services.house import House
 from webapp.services.searching import NOBODY, Found
 from webapp.services.standing import State
@@ -109,7 +109,7 @@ def each(house: House, query: Query, now: datetime) -> Iterator[Row]:
         with reading() as session:
             users = session.scalars(
                 select(User)
-                .where(User.id > last, *matches(session, house, query, now))
+                .where(User.id > last, *filtering.by_id(session, house, query, now))
                 .order_by(User.id)
                 .limit(CHUNK)
                 .options(load_only(*_READ))
@@ -131,7 +131,7 @@ def matching(
     with reading() as session:
         found = session.execute(
             select(User.id, User.ticket)
-            .where(User.id > after_id, *matches(session, house, query, now))
+            .where(User.id > after_id, *filtering.by_id(session, house, query, now))
             .order_by(User.id)
             .limit(limit)
         )
@@ -141,7 +141,7 @@ def matching(
 def how_many(house: House, query: Query, now: datetime, *, most: int) -> int:
     """Return how many rows match, counted one by one, but no more than `most`."""
     with reading() as session:
-        rows = select(User.id).where(*matches(session, house, query, now)).limit(most)
+        rows = select(User.id).where(*filtering.matches(session, house, query, now)).limit(most)
         return session.scalar(select(func.count()).select_from(rows.subquery())) or 0
 
 
@@ -153,16 +153,6 @@ def _walk_of(session: Session, house: House, query: Query, now: datetime) -> tup
     found = searching.look(session, house, query.search)
     stretch = [User.id.in_(found.ids), *wanted.conditions(house, query, now)]
     return Walk(session, [stretch] if found.ids else [], query, now), found
-
-
-def matches(
-    session: Session, house: House, query: Query, now: datetime
-) -> list[ColumnElement[bool]]:
-    """Return all that a row of a query must fulfil; a search by those whom it finds."""
-    found = wanted.conditions(house, query, now)
-    if query.search:
-        found.append(User.id.in_(searching.look(session, house, query.search).ids))
-    return found
 
 
 def _rows(session: Session, places: Sequence[Place], now: datetime) -> list[Row]:
