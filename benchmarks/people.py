@@ -1,14 +1,15 @@
 """Fills a migrated database with made-up people whose tokens benchmarks.provider knows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import cycle
 from typing import Any, cast
 
 from sqlalchemy import Table, func, insert, select
 
 from benchmarks.provider import access_token, open_id, refresh_token
 from webapp.database import reading, writing
-from webapp.models import Status, User
+from webapp.models import ServiceUse, Status, User
 from webapp.services.house import House
 from webapp.tokens import TokenSet
 
@@ -27,6 +28,18 @@ def add(house: House, numbers: range, *, due: bool) -> list[str]:
                 insert(cast(Table, User.__table__)), list(_rows(house, some, now, due=due))
             )
     return [open_id(number) for number in numbers]
+
+
+def use(house: House, open_ids: Sequence[str], keys: Sequence[str]) -> None:
+    """Note that each was handed to a service just now, the keys taken in turns as they ask."""
+    now = house.clock()
+    with writing() as session:
+        ids = dict(session.execute(select(User.open_id, User.id)).tuples().all())
+        rows = [
+            {"user_id": ids[name], "key_id": key[4:16], "first_at": now, "last_at": now}
+            for name, key in zip(open_ids, cycle(keys), strict=False)
+        ]
+        session.execute(insert(cast(Table, ServiceUse.__table__)), rows)
 
 
 def refreshes() -> int:

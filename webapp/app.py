@@ -22,7 +22,17 @@ from webapp.services.status import MIGRATIONS
 from webapp.services.vault import Vault
 from webapp.settings import Settings
 from webapp.tiktok import provider
-from webapp.views import actors, errors, guards, headers, intake, present, visitor
+from webapp.views import (
+    actors,
+    banner,
+    errors,
+    guards,
+    headers,
+    intake,
+    metering,
+    present,
+    visitor,
+)
 from webapp.views.account import account
 from webapp.views.api import api
 from webapp.views.audit import audit
@@ -31,9 +41,11 @@ from webapp.views.connect import callback, connect
 from webapp.views.connection import connection
 from webapp.views.cookies import PeopleOnly
 from webapp.views.export import export
+from webapp.views.health import health
 from webapp.views.home import home
 from webapp.views.house import KEY
 from webapp.views.keys import keys
+from webapp.views.metrics import metrics
 from webapp.views.notices import notices
 from webapp.views.operators import operators
 from webapp.views.setup import setup
@@ -44,6 +56,7 @@ from webapp.views.webhook import webhook
 OPERATOR_PAGES = (
     ("operators.tokens", "Tokens"),
     ("bulk.index", "Bulk"),
+    ("health.show", "Health"),
     ("audit.index", "Audit"),
     ("keys.index", "Keys"),
     ("setup.show", "Setup"),
@@ -51,7 +64,8 @@ OPERATOR_PAGES = (
 
 BLUEPRINTS = (
     *(home, connect, account, api, status, webhook),
-    *(operators, export, connection, bulk, audit, keys, setup, notices),
+    *(operators, export, connection, bulk, health),
+    *(audit, keys, setup, notices, metrics),
 )
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -74,12 +88,14 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
         _own_folder(app),
     )
     _number_requests(app)
+    metering.register(app)
     actors.register(app)
     intake.register(app)
     guards.register(app)
     csrf = CSRFProtect(app)
     headers.register(app, settings)
     visitor.register(app)
+    banner.register(app)
     _add_pages(app, settings, clock)
     guards.exempt_from_csrf(app, csrf)
     _limit(app)

@@ -23,9 +23,7 @@ setInterval(tell, 60000);
 // Shows what only works with a script.
 document.documentElement.classList.add("js");
 
-const said = document.createElement("p");
-said.className = "unseen";
-said.role = "status";
+const said = Object.assign(document.createElement("p"), { className: "unseen", role: "status" });
 document.body.append(said);
 for (const button of document.querySelectorAll("[data-copy]")) {
   // The clipboard is there under https and on this machine alone.

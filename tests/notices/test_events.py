@@ -205,7 +205,6 @@ def test_a_disconnect_that_the_worker_finishes_is_told_when_it_is_over(world: Wo
     assert events() == [REVOKED]
 
 
-@both
 def test_tiktoks_own_word_for_our_revoke_ends_a_waiting_disconnect_and_is_told(
     world: World, app: Flask
 ) -> None:
@@ -239,7 +238,6 @@ def test_who_is_deleted_is_told_as_revoked_and_as_nothing_else(world: World) -> 
     assert [each["open_id"] == mara for each in told()] == [False, True]
 
 
-@both
 def test_nothing_of_a_deleted_person_is_left_once_it_was_told(world: World) -> None:
     mara = world.person()
     refused_twice(world)
@@ -279,7 +277,7 @@ def test_a_breaker_that_opens_and_closes_every_moment_is_told_once_in_ten_minute
 
 
 def test_a_silent_tiktok_is_told_for_another_reason(world: World) -> None:
-    world.people(30)
+    world.people(20)
     world.make_due()
     world.work(with_provider(world.house, Answering(TryLater("timeout", reached=False))))
     assert told() == [{"alarm": "breaker", "reason": "transient", "code": None}]
@@ -287,11 +285,12 @@ def test_a_silent_tiktok_is_told_for_another_reason(world: World) -> None:
 
 @both
 def test_a_mass_rejection_is_told_when_it_begins_and_not_for_every_group(world: World) -> None:
-    world.people(60)
+    world.people(27)
     house = with_provider(world.house, REFUSED)
-    for _look in range(4):
+    for _look in range(2):
         world.make_due()
-        world.work(house, most=25)
+        for _group in range(3):
+            world.work(house, most=9)
         world.clock.advance(minutes=1)
     assert told() == [{"alarm": "mass_rejection", "reason": "refused", "code": None}]
     assert events() == [ALARM]
@@ -299,10 +298,10 @@ def test_a_mass_rejection_is_told_when_it_begins_and_not_for_every_group(world: 
 
 @both
 def test_three_workers_in_one_mass_rejection_tell_it_once(world: World, app: Flask) -> None:
-    world.people(60)
+    world.people(27)
     house = with_provider(world.house, REFUSED)
     world.make_due()
-    groups = [claim_due(house, 20, world.clock()) for _worker in range(3)]
+    groups = [claim_due(house, 9, world.clock()) for _worker in range(3)]
 
     def landing(number: int) -> Act:
         def land_it() -> None:

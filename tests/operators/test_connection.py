@@ -152,7 +152,7 @@ def test_where_the_database_is_a_copy_nothing_can_be_pressed_and_it_is_said_why(
     assert "Nothing is sent to TikTok from here. INSTANCE_ID" in page.text
     for what in ("refresh", "test", "disconnect"):
         assert "Nothing is sent to TikTok from here." in jo.post(what).text
-    assert jo.sandbox.calls("token.revoke") == 0
+    assert jo.sandbox.calls("revoke") == 0
     assert jo.row().status == "active"
 
 

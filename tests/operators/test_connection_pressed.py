@@ -161,5 +161,10 @@ def test_a_disconnect_that_tiktok_does_not_answer_says_so(jo: Desk) -> None:
 def test_a_connection_without_a_token_can_be_put_to_an_end(jo: Desk) -> None:
     jo.mark(status="reconnect", reason="removed_1", access_token=None, refresh_token=None)
     assert "TikTok is not asked" in jo.client.get(f"{jo.address}/disconnect").text
-    assert notice(jo.press("disconnect")) == "Disconnected. TikTok confirmed it."
+    assert (
+        notice(jo.press("disconnect"))
+        == "Disconnected. There was no token left to revoke, so TikTok was not asked."
+    )
     assert jo.sandbox.calls("revoke") == 0
+    (event,) = jo.events("connection.revoked")
+    assert event.ticket == jo.row().ticket

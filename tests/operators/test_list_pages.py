@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.operators import crowd
+from webapp.database import writing
 from webapp.models import Reason, User
 from webapp.services import listing, standing
 from webapp.services.house import House
@@ -113,26 +114,90 @@ def forward(house: House, query: Query, now: datetime, size: int) -> Iterator[Pa
 
 @pytest.fixture
 def rows(house: House) -> list[Dict]:
-    made = crowd.rows(house, house.clock(), 150)
+    made = crowd.rows(house, house.clock(), 60)
     crowd.put(made)
     return made
 
 
-@pytest.mark.parametrize("name", FILTERS)
-def test_every_order_of_every_filter_walks_each_row_once_and_back(
-    house: House, rows: list[Dict], name: str
-) -> None:
+def hold_to(house: House, rows: list[Dict], query: Query, wanted: Any) -> None:
+    """Walk all pages of a query forward and back, and compare with what is right."""
     now = house.clock()
-    for sort in CHOSEN:
-        for down in (False, True):
-            query = changed(FILTERS[name][0], sort=sort, down=down)
-            right = expected(rows, query, now, FILTERS[name][1])
-            pages = list(forward(house, query, now, 17))
-            assert [row for page in pages for row in names(page)] == right
-            assert pages[0].previous is None
-            back = [pages[-1]]
-            while back[-1].previous is not None:
-                before = changed(query, before=back[-1].previous)
-                back.append(listing.page(house, before, now, size=17))
-            assert [names(page) for page in reversed(back)] == [names(page) for page in pages]
-    assert {row.open_id for row in listing.each(house, query, now)} == set(right)
+    right = expected(rows, query, now, wanted)
+    pages = list(forward(house, query, now, 17))
+    assert [row for page in pages for row in names(page)] == right
+    assert pages[0].previous is None
+    back = [pages[-1]]
+    while back[-1].previous is not None:
+        before = changed(query, before=back[-1].previous)
+        back.append(listing.page(house, before, now, size=17))
+    assert [names(page) for page in reversed(back)] == [names(page) for page in pages]
+
+
+@pytest.mark.parametrize("sort", CHOSEN)
+def test_every_order_walks_each_row_once_and_back(
+    house: House, rows: list[Dict], sort: Sort
+) -> None:
+    for down in (False, True):
+        hold_to(house, rows, Query(sort=sort, down=down), lambda row, now: True)
+
+
+def test_every_filter_walks_what_matches_once_and_back(house: House, rows: list[Dict]) -> None:
+    now = house.clock()
+    for number, (query, wanted) in enumerate(FILTERS.values()):
+        ordered = changed(query, sort=CHOSEN[number % len(CHOSEN)], down=number % 2 == 0)
+        hold_to(house, rows, ordered, wanted)
+        right = {row["open_id"]: row["id"] for row in rows if wanted(row, now)}
+        assert [row.open_id for row in listing.each(house, query, now)] == list(right)
+        ids = [each for each, _ in listing.matching(house, query, now, after_id=9, limit=5)]
+        assert ids == [each for each in right.values() if each > 9][:5]
+        assert listing.how_many(house, query, now, most=500) == len(right)
+
+
+def test_all_rows_in_turn_come_in_chunks_and_hold_nothing_between(
+    house: House, rows: list[Dict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "CHUNK", 20)
+    walk = listing.each(house, Query(), house.clock())
+    first = [next(walk).open_id for _ in range(20)]
+    crowd.put([crowd.one(house, house.clock(), 500)])
+    rest = [row.open_id for row in walk]
+    assert [*first, *rest] == [*(row["open_id"] for row in rows), "-000person000500"]
+
+
+def test_a_page_stays_put_while_rows_move(house: House) -> None:
+    now = house.clock()
+    made = [
+        crowd.one(house, now, n, access_expires_at=now + timedelta(hours=1 + n)) for n in range(9)
+    ]
+    crowd.put(made)
+    first = listing.page(house, Query(), now, size=3)
+    second = listing.page(house, Query(after=first.next), now, size=3)
+    with writing() as session:
+        # Refreshed: it leaves the first page for the last. Gone: the very row that is the place.
+        session.get_one(User, 1).access_expires_at = now + timedelta(days=9)
+        session.delete(session.get_one(User, 3))
+    again = listing.page(house, Query(after=first.next), now, size=3)
+    assert names(again) == names(second)
+    assert again.previous is not None
+    before = listing.page(house, Query(before=again.previous), now, size=3)
+    assert names(before) == ["-000person000001", "-000person000003", "-000person000004"]
+
+
+def test_a_place_beyond_the_last_row_is_an_empty_page_with_a_way_back(house: House) -> None:
+    now = house.clock()
+    crowd.put([crowd.one(house, now, n) for n in range(4)])
+    beyond = listing.page(house, Query(after=Place(None, 999_999_999)), now, size=3)
+    assert (beyond.rows, beyond.next) == ([], None)
+    back = listing.page(house, Query(before=beyond.previous), now, size=3)
+    assert len(back.rows) == 3
+
+
+@pytest.mark.rule(52)
+def test_people_of_another_tiktok_app_are_not_listed(house: House) -> None:
+    now = house.clock()
+    other = {"client_key": "another-app", "display_name": "Mara"}
+    crowd.put([crowd.one(house, now, 1), crowd.one(house, now, 2, **other)])
+    for query in (Query(), Query(sort=Sort.NEXT), Query(search="mara"), Query(search="-000")):
+        right = [] if query.search == "mara" else ["-000person000001"]
+        assert names(listing.page(house, query, now)) == right
+        assert [row.open_id for row in listing.each(house, query, now)] == right

@@ -20,8 +20,7 @@ from tests.security.callers import caller
 from tests.servers import Sandbox
 from tests.views.reading import Reading
 from webapp.database import writing
-from webapp.models import AuditEvent
-from webapp.services import doctor, portal, probe
+from webapp.services import audit, doctor, portal, probe
 from webapp.services.check import Check
 from webapp.tiktok.provider import Look, Provider
 from webapp.views import checklist
@@ -221,9 +220,8 @@ def test_a_notice_that_tiktok_signed_is_evidence_for_the_webhook(
         join(house, sandbox, "mara")
         assert checks_of(app)["webhook"].known is False
         with writing() as session:
-            usual = {"actor_kind": "tiktok", "actor": "", "address": "", "fields": "{}"}
             event = "connection.deauthorized"
-            session.add(AuditEvent(at=house.clock(), event=event, ticket="ct_1", **usual))
+            audit.record(session, house.clock(), event, on="ct_1", reason="removed_1")
         assert checks_of(app)["webhook"].known
 
 

@@ -65,9 +65,3 @@ def test_no_database_is_one_line_and_1(env: dict[str, str]) -> None:
     assert run.returncode == 1
     assert run.stdout == "FAIL database – there is no database yet – flask db upgrade\n"
     assert "Traceback" not in run.stderr
-
-
-def test_missing_settings_are_told_and_1() -> None:
-    run = flask({}, "tokens", "check")
-    assert run.returncode == 1
-    assert "TIKTOK_CLIENT_KEY – is not set" in run.stderr

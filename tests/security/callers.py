@@ -11,6 +11,13 @@ from webapp.services import operators
 
 Caller = Literal["nobody", "person", "operator"]
 CALLERS: tuple[Caller, ...] = ("nobody", "person", "operator")
+#: What is asked for where a route has a changing part: nothing that is there.
+PARTS = {
+    "<path:filename>": "style.css",
+    "<open_id>": "-000nobody",
+    "<job_id>": "0a1b2c3d",
+    "<public_id>": "0a1b2c3d4e5f",
+}
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 
 
@@ -31,7 +38,9 @@ def routes(app: Flask) -> list[tuple[str, str, str]]:
     """Return (method, endpoint, path) of all that can be asked for, HEAD and OPTIONS left out."""
     found = []
     for rule in app.url_map.iter_rules():
-        path = rule.rule.replace("<path:filename>", "style.css").replace("<open_id>", "-000nobody")
+        path = rule.rule
+        for part, word in PARTS.items():
+            path = path.replace(part, word)
         assert "<" not in path, f"say here what to ask {rule.rule} for"
         methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
         found += [(method, rule.endpoint, path) for method in sorted(methods)]

@@ -6,6 +6,7 @@ from flask import Blueprint, Flask
 from tests.fixtures.app import MakeApp
 from tests.security.callers import CALLERS, Caller, caller, routes
 from tests.servers import Sandbox
+from webapp.app import BLUEPRINTS
 from webapp.views.guards import UnguardedRoute, access_of
 
 #: (method, endpoint) → class, and the status for nobody, a person, an operator.
@@ -29,6 +30,15 @@ TABLE: dict[tuple[str, str], tuple[str, tuple[int, int, int]]] = {
     ("POST", "account.sign_out"): ("person", (303, 303, 303)),
     ("POST", "account.sign_out_everywhere"): ("person", (303, 303, 303)),
     ("GET", "operators.tokens"): ("operator", (404, 404, 200)),
+    ("GET", "health.show"): ("operator", (404, 404, 200)),
+    ("POST", "health.probe"): ("operator", (404, 404, 303)),
+    ("GET", "metrics.show"): ("scraper", (404, 404, 404)),
+    ("GET", "audit.index"): ("operator", (404, 404, 200)),
+    ("GET", "audit.csv"): ("operator", (404, 404, 200)),
+    ("GET", "keys.index"): ("operator", (404, 404, 200)),
+    ("POST", "keys.issue"): ("operator", (404, 404, 422)),
+    ("GET", "keys.confirm_revoke"): ("operator", (404, 404, 404)),
+    ("POST", "keys.revoke"): ("operator", (404, 404, 404)),
     # Open, without a value in it, while nobody is an operator yet.
     ("GET", "setup.show"): ("operator_or_first", (200, 200, 200)),
     ("POST", "setup.ask"): ("operator", (404, 404, 303)),
@@ -38,6 +48,7 @@ TABLE: dict[tuple[str, str], tuple[str, tuple[int, int, int]]] = {
     ("POST", "connection.test"): ("operator", (404, 404, 404)),
     ("GET", "connection.confirm_disconnect"): ("operator", (404, 404, 404)),
     ("POST", "connection.disconnect"): ("operator", (404, 404, 404)),
+    ("POST", "notices.retry"): ("operator", (404, 404, 303)),
     ("GET", "api.token"): ("service", (401, 401, 401)),
     ("POST", "api.refresh"): ("service", (401, 401, 401)),
     ("GET", "api.document"): ("public", (200, 200, 200)),
@@ -97,10 +108,10 @@ def test_an_operator_who_was_removed_is_a_person(app: Flask, sandbox: Sandbox) -
 def test_a_route_without_a_class_stops_the_start(
     make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    silent = Blueprint("status", __name__)
+    silent = Blueprint("more", __name__)
     silent.add_url_rule("/open-door", "open_door", lambda: "come in")
-    monkeypatch.setattr("webapp.app.status", silent)
-    with pytest.raises(UnguardedRoute, match=r"status\.open_door"):
+    monkeypatch.setattr("webapp.app.BLUEPRINTS", (*BLUEPRINTS, silent))
+    with pytest.raises(UnguardedRoute, match=r"more\.open_door"):
         make_app()
 
 
@@ -111,9 +122,9 @@ def test_a_class_that_nobody_knows_lets_nobody_in(
         return "come in"
 
     friends_only.access = "friend"  # type: ignore[attr-defined]  # as guards.access marks
-    door = Blueprint("status", __name__)
+    door = Blueprint("more", __name__)
     door.add_url_rule("/friends", "friends", friends_only)
-    monkeypatch.setattr("webapp.app.status", door)
+    monkeypatch.setattr("webapp.app.BLUEPRINTS", (*BLUEPRINTS, door))
     app = make_app()
     for kind in CALLERS:
         assert caller(app, sandbox, kind).get("/friends").status_code == 404

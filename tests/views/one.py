@@ -8,6 +8,7 @@ from webapp.models import Health, Status, User
 from webapp.services.chronicle import Happening
 from webapp.services.dossier import Dossier, Next
 from webapp.services.installation import Mismatch
+from webapp.services.standing import State
 from webapp.services.uses import Use
 from webapp.views import explaining, timeline
 
@@ -63,6 +64,7 @@ HAPPENINGS = [
 WELL = Dossier(
     user=_row(),
     health=Health.FRESH,
+    state=State.HEALTHY,
     reason=None,
     since=None,
     fingerprint="3f9ca01e",
@@ -83,6 +85,7 @@ _LOST = replace(
     WELL,
     user=_row(status=Status.RECONNECT, next_at=None, last_error="invalid_grant", last_log_id="20"),
     health=Health.RECONNECT,
+    state=State.RECONNECT,
     reason="refused",
     since=NOW - timedelta(hours=2),
     alive=False,
@@ -95,6 +98,7 @@ STATES = {
         WELL,
         user=_row(status=Status.FAILING, failures=3, failing_since=NOW, last_error="server_error"),
         health=Health.FAILING,
+        state=State.FAILING,
         next=Next("back_off", NOW + timedelta(minutes=2)),
     ),
     "held": replace(
@@ -122,6 +126,7 @@ STATES = {
             refreshed_at=None,
         ),
         health=Health.REVOKED,
+        state=State.REVOKED,
         reason=None,
         since=None,
         fingerprint=None,
@@ -142,7 +147,6 @@ def _page(one: Dossier) -> dict[str, Any]:
         "missing": sorted(user.asked - user.granted),
         "lines": timeline.lines(one.happenings, len(user.asked)),
         "life": {"left": 60, "whole": 120} if one.alive else None,
-        "audit_url": f"/operators/audit?on={user.ticket}",
         "reconnect_url": "https://tickets.example/connect",
         "own": user.operator_since is not None,
     }

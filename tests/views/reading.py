@@ -4,7 +4,23 @@ import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-INLINE = {"a", "code", "strong", "span", "time", "br", "em", "b", "i", "small", "svg", "path"}
+INLINE = {
+    "a",
+    "code",
+    "strong",
+    "span",
+    "time",
+    "br",
+    "em",
+    "b",
+    "i",
+    "small",
+    "svg",
+    "path",
+    "rect",
+    "line",
+    "text",
+}
 UNSEEN = {"script", "style", "title", "template"}
 VOID = {"meta", "link", "input", "br", "img", "hr", "path"}
 
@@ -53,8 +69,11 @@ class Reading(HTMLParser):
         if tag in VOID:
             return
         assert self._open, f"</{tag}> closes nothing"
-        last = self._open.pop().tag
-        assert last == tag, f"</{tag}> closes <{last}>"
+        last = self._open.pop()
+        assert last.tag == tag, f"</{tag}> closes <{last.tag}>"
+        if tag == "title" and any(outer.tag == "svg" for outer in self._open):
+            # A drawing's title is not the page's.
+            last.tag = "svg title"
         if tag not in INLINE:
             self._end_block()
 

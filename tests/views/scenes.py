@@ -11,14 +11,20 @@ from jinja2 import StrictUndefined
 
 from tests.environment import complete
 from tests.processes import ROOT
-from tests.views import one
+from tests.views import health_scenes, one, records
 from tests.views.bulk_scenes import BULK
 from webapp.app import OPERATOR_PAGES
+from webapp.models import Reason
 from webapp.services import portal
 from webapp.services.check import Check
+from webapp.services.counting import Counts, Kind
+from webapp.services.listing import Page, Row
+from webapp.services.standing import State
+from webapp.services.wanted import Place, Query, Sort
 from webapp.settings import load
-from webapp.views import api_document, checklist, errors, present
+from webapp.views import api_document, checklist, errors, present, tokens_context, tokens_page
 from webapp.views.endings import ENDINGS
+from webapp.views.query import Asked
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 ENDPOINTS = {
@@ -40,6 +46,15 @@ ENDPOINTS = {
     "account.sign_out": "/sign-out",
     "account.sign_out_everywhere": "/sign-out/everywhere",
     "operators.tokens": "/operators/tokens",
+    "health.show": "/operators/health",
+    "health.probe": "/operators/health/probe",
+    "notices.retry": "/operators/notices/retry",
+    "audit.index": "/operators/audit",
+    "audit.csv": "/operators/audit.csv",
+    "keys.index": "/operators/keys",
+    "keys.issue": "/operators/keys/new",
+    "keys.confirm_revoke": "/operators/keys/<public_id>/revoke",
+    "keys.revoke": "/operators/keys/<public_id>/revoke/now",
     "setup.show": "/operators/setup",
     "setup.ask": "/operators/setup/now",
     "connection.show": "/operators/tokens/<open_id>",
@@ -47,12 +62,6 @@ ENDPOINTS = {
     "connection.test": "/operators/tokens/<open_id>/test",
     "connection.confirm_disconnect": "/operators/tokens/<open_id>/disconnect",
     "connection.disconnect": "/operators/tokens/<open_id>/disconnect/now",
-    "audit.index": "/operators/audit",
-    "audit.csv": "/operators/audit.csv",
-    "keys.index": "/operators/keys",
-    "health.show": "/operators/health",
-    "health.probe": "/operators/health/probe",
-    "notices.retry": "/operators/notices/<message>/retry",
     "export.tokens_csv": "/operators/tokens.csv",
     "export.tokens_json": "/operators/tokens.json",
     "bulk.index": "/operators/bulk",
@@ -99,25 +108,30 @@ class Visitor:
     operator: bool = False
 
 
-@dataclass(frozen=True)
-class Row:
-    """One line of the operators' list."""
-
-    display_name: str | None
-    health: str
-    open_id: str = "-000Jq74ETHj4fhvb6QG"
-    access_expires_at: datetime | None = NOW + timedelta(hours=1, minutes=40)
-    refresh_expires_at: datetime | None = NOW + timedelta(days=150)
-    scopes: tuple[str, ...] = ("user.info.basic", "video.list")
-    granted_count: int = 2
-    asked_count: int = 3
-    refreshed_at: datetime | None = NOW - timedelta(minutes=20)
-    fingerprint: str | None = "3f9ca01e"
-    last_error: str | None = None
-    reason: str | None = None
-    next_at: datetime | None = NOW + timedelta(minutes=35)
-    grant_ending: bool = False
-    failures: int = 0
+def row(name: str | None, state: str, **more: Any) -> Row:
+    """Return one line of the operators' list."""
+    usual = {
+        "display_name": name,
+        "open_id": "-000Jq74ETHj4fhvb6QG",
+        "ticket": "ct_8f2k-91qd",
+        "state": State(state),
+        "access_expires_at": NOW + timedelta(hours=1, minutes=40),
+        "refresh_expires_at": NOW + timedelta(days=150),
+        "grant_ending": False,
+        "scopes": ["user.info.basic", "video.list"],
+        "granted_count": 2,
+        "asked_count": 3,
+        "refreshes": 1222,
+        "refreshed_at": NOW - timedelta(minutes=20),
+        "last_used_at": NOW - timedelta(hours=2),
+        "connected_at": NOW - timedelta(days=40),
+        "next_at": NOW + timedelta(minutes=35),
+        "failures": 0,
+        "failing_since": None,
+        "last_error": None,
+        "reason": None,
+    }
+    return Row(**(usual | more))
 
 
 BASIC = Scope(
@@ -142,19 +156,23 @@ UNKNOWN = Scope("artist.new", "artist.new", "")
 MARA = Person()
 HOSTILE = Person(display_name="<script>alert(1)</script>\u202egnp.exe" + "é" * 200)
 NAMELESS = Person(display_name=None)
+ENDED: dict[str, Any] = {"access_expires_at": None, "refresh_expires_at": None, "next_at": None}
 ROWS = [
-    Row("Mara Lindqvist", "fresh"),
-    Row("Tomás Ferreira", "due", refreshed_at=None),
-    Row(
-        "Oluwaseun Adeyemi-Brightwater", "failing", last_error="temporarily_unavailable", failures=3
-    ),
-    Row("Jo", "expired", access_expires_at=NOW - timedelta(hours=3)),
-    Row("愛子", "reconnect", last_error="invalid_grant", reason="refused", next_at=None),
-    Row(None, "revoked", "-0", None, None, (), 0, 3, None, None, None, None, None),
-    Row("Aiko", "refreshing"),
-    Row("Noor", "fresh", refresh_expires_at=NOW + timedelta(days=9), grant_ending=True),
-    Row("Ben", "revoking"),
+    row("Mara Lindqvist", "healthy"),
+    row("Tomás Ferreira", "healthy", refreshed_at=None, last_used_at=None),
+    row("Oluwaseun", "failing", last_error="temporarily_unavailable", failures=3),
+    row("Jo", "soon", access_expires_at=NOW - timedelta(hours=3)),
+    row("愛子", "reconnect", last_error="invalid_grant", reason="refused", **ENDED),
+    row(None, "revoked", granted_count=0, refreshes=0, **ENDED),
+    row("Noor", "healthy", refresh_expires_at=NOW + timedelta(days=9), grant_ending=True),
+    row(HOSTILE.display_name, "revoked", **ENDED),
 ]
+KINDS = [
+    Kind("active", None, "user.info.basic,video.list", 1204, 31),
+    Kind("failing", None, "user.info.basic", 2, 0),
+    Kind("reconnect", "refused", "", 7, 0),
+]
+COUNTS = Counts(KINDS, None, [], [])
 
 
 @dataclass(frozen=True)
@@ -162,7 +180,8 @@ class Scene:
     """One page as somebody sees it."""
 
     template: str
-    context: dict[str, Any]
+    #: Or what makes it, within a request.
+    context: dict[str, Any] | Callable[[], dict[str, Any]]
     visitor: Visitor | None = None
     sandbox: bool = False
     support_email: str = "help@example.com"
@@ -181,8 +200,17 @@ def _account(health: str, **more: Any) -> dict[str, Any]:
     return usual | more
 
 
-def _tokens(rows: list[Row], total: int, **more: Any) -> dict[str, Any]:
-    return {"rows": rows, "total": total, "next_key": None, "previous_key": None} | more
+def _tokens(
+    page: Page, asked: Asked | None = None, counts: Counts | None = COUNTS, total: int | None = None
+) -> Callable[[], dict[str, Any]]:
+    """Return how the view makes its context, which needs a request."""
+    asked = asked or Asked(Query())
+
+    def context() -> dict[str, Any]:
+        made = tokens_context.context(asked, page, counts, total, NOW)
+        return made | {"filters": tokens_page.filters(asked.query, ["video.list"])}
+
+    return context
 
 
 SIGNED_IN = Visitor()
@@ -265,18 +293,50 @@ PEOPLE: dict[str, Scene] = {
     "terms-silent": Scene("pages/terms.html", {}, support_email=""),
     "cookies": Scene("pages/cookies.html", {"days": 30}),
 }
+BY_REFRESHES = Query(state=State.FAILING, sort=Sort.REFRESHES, down=True)
+FORCED = Query(within=timedelta(days=7), search="<b>", scope="artist.new", reason=Reason.REFUSED)
+OLD = Counts(KINDS, NOW - timedelta(seconds=40), [], [])
+NOBODY = Counts([], None, [], [])
 #: Pages of operators, who know the words of the trade.
 OPERATORS: dict[str, Scene] = {
     "tokens": Scene(
-        "operators/tokens.html", _tokens(ROWS, 1244, next_key=12, previous_key=3), OPERATOR
+        "operators/tokens.html",
+        _tokens(Page(ROWS, Place(NOW, 12), Place(None, 3)), Asked(Query(after=Place(NOW, 1)))),
+        OPERATOR,
     ),
-    "tokens-one": Scene("operators/tokens.html", _tokens(ROWS[:1], 1), OPERATOR, sandbox=True),
-    "tokens-empty": Scene("operators/tokens.html", _tokens([], 0), OPERATOR),
-    "tokens-beyond": Scene("operators/tokens.html", _tokens([], 8), OPERATOR),
+    "tokens-one": Scene(
+        "operators/tokens.html", _tokens(Page(ROWS[:1], None, None), total=1), OPERATOR, True
+    ),
+    "tokens-all": Scene(
+        "operators/tokens.html",
+        _tokens(Page(ROWS, Place(5, 1), None), Asked(BY_REFRESHES, True, ("foo", "sort")), OLD, 9),
+        OPERATOR,
+    ),
+    "tokens-forced": Scene(
+        "operators/tokens.html",
+        _tokens(Page(ROWS, None, None, cut=True), Asked(FORCED), None),
+        OPERATOR,
+    ),
+    "tokens-empty": Scene(
+        "operators/tokens.html", _tokens(Page([], None, None), None, NOBODY, 0), OPERATOR
+    ),
+    "tokens-none": Scene(
+        "operators/tokens.html", _tokens(Page([], None, None), Asked(FORCED)), OPERATOR
+    ),
+    "tokens-beyond": Scene(
+        "operators/tokens.html",
+        _tokens(Page([], None, Place(NOW, 8)), Asked(Query(after=Place(NOW, 8)))),
+        OPERATOR,
+    ),
+    **{name: Scene(template, facts, OPERATOR) for name, (template, facts) in records.ALL.items()},
     **{
         f"one-{name}": Scene(f"operators/{page}.html", context, OPERATOR)
         for name, (page, context) in one.PAGES.items()
     },
+}
+OPERATORS |= {
+    name: Scene("operators/health.html", context, OPERATOR)
+    for name, context in health_scenes.CONTEXTS.items()
 }
 OPERATORS |= {name: Scene(template, facts, OPERATOR) for name, (template, facts) in BULK.items()}
 ORIGIN = "https://tickets.example"
@@ -344,6 +404,7 @@ def stage() -> Flask:
         support_email="help@example.com",
         sandbox=False,
         operator_pages=OPERATOR_PAGES,
+        troubles=list,
         callback_path="/api/auth/tiktok/callback",
         csrf_token=lambda: "made-up",
     )
@@ -370,4 +431,5 @@ def play(app: Flask, scene: Scene) -> str:
     with acting(app):
         context: dict[str, Any] = {"get_flashed_messages": lambda with_categories: scene.flashed}
         app.update_template_context(context)
-        return render(context | facts | {"visitor": scene.visitor} | scene.context)
+        given = scene.context() if callable(scene.context) else scene.context
+        return render(context | facts | {"visitor": scene.visitor} | given)

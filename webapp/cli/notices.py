@@ -7,8 +7,8 @@ import click
 from flask.cli import with_appcontext
 
 from webapp.cli.asking import migrated_house, not_done, show_json
-from webapp.services import delivering
-from webapp.services import notices as outbox
+from webapp.services import delivering, outbox
+from webapp.services import notices as told
 from webapp.services.house import House
 
 
@@ -24,7 +24,7 @@ def notices() -> None:
 def show(as_json: bool, limit: int) -> None:
     """List the last notices, those given up first."""
     at = _house()
-    found = outbox.recent(at, limit)
+    found = told.recent(at, limit)
     if as_json:
         show_json([{name: _text(each) for name, each in asdict(line).items()} for line in found])
         return

@@ -1,11 +1,14 @@
 """What is to be told to NOTIFY_URL: written with the change it tells of, sent by the worker."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import BigInteger, Index, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.database import Base, UtcDateTime
+
+#: No moment that anybody waits for, and one that every time zone can write.
+NEVER = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 class Notice(Base):
@@ -23,7 +26,7 @@ class Notice(Base):
     #: The body as it is sent, byte for byte: JSON, and never a token in it.
     body: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    #: When to try next; None: delivered, or given up.
+    #: When to try next; None: delivered. NEVER: given up. So its index tells the three apart.
     next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     tries: Mapped[int] = mapped_column(default=0)
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

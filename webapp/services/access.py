@@ -33,7 +33,6 @@ class Row(Protocol):
     refreshed_at: datetime | None
     version: int
     last_error: str | None
-    last_used_at: datetime | None
 
 
 class NotConnected(Exception):
@@ -124,7 +123,7 @@ def access(house: House, row: Row, min_ttl: timedelta, now: datetime, *more: str
     )
 
 
-def note_use(row: Row, now: datetime) -> None:
+def note_use(row: User, now: datetime) -> None:
     """Write down that somebody uses this connection, at most hourly."""
     if row.last_used_at is not None and now - row.last_used_at < USED_EVERY:
         return

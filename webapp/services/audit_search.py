@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, literal, select, tuple_
+from sqlalchemy import ColumnElement, literal, select, tuple_
+from sqlalchemy.orm import aliased
 
 from webapp.acting import KINDS
 from webapp.database import reading, writing
@@ -24,6 +25,7 @@ WINDOW = 10_000
 #: What one look of an export takes.
 BATCH = 1000
 _LARGEST_ID = 2**63 - 1
+_ORDER = (AuditEvent.at, AuditEvent.id)
 
 
 class Key(NamedTuple):
@@ -137,51 +139,38 @@ def _look(
 ) -> tuple[list[AuditEvent], Key | None]:
     """Return the next events, and where the look ended if it did so before it found enough."""
     driving, rest = _conditions(wanted)
-    order = (AuditEvent.at, AuditEvent.id)
-    query: Any = select(AuditEvent).where(*driving, *_dates(wanted))
+    query: Any = select(AuditEvent).filter_by(**driving).where(*_dates(wanted))
     if at is not None:
-        here, there = tuple_(*order), tuple_(*_bound(at))
+        here, there = tuple_(*_ORDER), tuple_(*_bound(at))
         query = query.where(here > there if upwards else here < there)
-    query = query.order_by(*(c if upwards else c.desc() for c in order))
+    query = query.order_by(*(c if upwards else c.desc() for c in _ORDER))
     with reading() as session:
         if not rest:
             return list(session.scalars(query.limit(count))), None
-        near = query.with_only_columns(*order).limit(WINDOW).subquery()
-        found = list(session.scalars(_within(near, rest, count, upwards=upwards)))
+        near = aliased(AuditEvent, query.limit(WINDOW).subquery())
+        order = (c if upwards else c.desc() for c in (near.at, near.id))
+        found = list(session.scalars(select(near).filter_by(**rest).order_by(*order).limit(count)))
         if len(found) >= count:
             return found, None
-        end = session.execute(query.with_only_columns(*order).offset(WINDOW - 1).limit(1)).first()
+        end = session.execute(query.with_only_columns(*_ORDER).offset(WINDOW - 1).limit(1)).first()
     return found, Key(*end) if end else None
 
 
-def _within(
-    near: Any, rest: list[ColumnElement[bool]], count: int, *, upwards: bool
-) -> Select[AuditEvent]:
-    order = (AuditEvent.at, AuditEvent.id)
-    return (
-        select(AuditEvent)
-        .join(near, near.c.id == AuditEvent.id)
-        .where(*rest)
-        .order_by(*(c if upwards else c.desc() for c in order))
-        .limit(count)
-    )
-
-
-def _conditions(wanted: Wanted) -> tuple[list[ColumnElement[bool]], list[ColumnElement[bool]]]:
+def _conditions(wanted: Wanted) -> tuple[dict[str, str], dict[str, str]]:
     """Return the filter that an index answers, the narrowest first, and those that are left."""
     kind = wanted.who in KINDS
     found = [
-        column == value
+        (column, value)
         for column, value in (
-            (AuditEvent.reference, wanted.reference),
-            (AuditEvent.ticket, wanted.on),
-            (AuditEvent.actor, "" if kind else wanted.who),
-            (AuditEvent.event, wanted.what),
-            (AuditEvent.actor_kind, wanted.who if kind else ""),
+            ("reference", wanted.reference),
+            ("ticket", wanted.on),
+            ("actor", "" if kind else wanted.who),
+            ("event", wanted.what),
+            ("actor_kind", wanted.who if kind else ""),
         )
         if value
     ]
-    return found[:1], found[1:]
+    return dict(found[:1]), dict(found[1:])
 
 
 def _dates(wanted: Wanted) -> list[ColumnElement[bool]]:

@@ -20,7 +20,6 @@ log = structlog.get_logger(__name__)
 LOOK_EVERY = 1.0
 #: So many seconds' worth of refreshes are with the worker at most.
 AHEAD = 5.0
-_SWEEP_EVERY = 3600.0
 
 
 class Turns:
@@ -30,7 +29,6 @@ class Turns:
         """Begin with a look at once."""
         self._house = house
         self._next_at = 0.0
-        self._sweep_at = 0.0
 
     def take(self, permit: Permit) -> None:
         """Bring the jobs on, at most once a second; while the breaker is open nothing is sent.
@@ -43,8 +41,6 @@ class Turns:
         self._next_at = now + LOOK_EVERY
         try:
             look(self._house, 0.0 if permit.reason is not None else permit.pace)
-            if now >= self._sweep_at and not bulk_settling.sweep(self._house):
-                self._sweep_at = now + _SWEEP_EVERY
         except Exception as error:  # noqa: BLE001  refreshing must not stop with it
             log.warning("bulk_failed", error=type(error).__name__)
 

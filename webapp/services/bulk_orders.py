@@ -71,7 +71,7 @@ def _order(
 
 def _picked(session: Session, house: House, open_ids: Sequence[str]) -> list[tuple[int, str]]:
     which = bulk_matching.picked(house, open_ids)
-    rows = session.execute(select(User.id, User.ticket).where(which).order_by(User.id))
+    rows = session.execute(select(User.id, User.ticket).where(*which).order_by(User.id))
     return [(user_id, ticket) for user_id, ticket in rows]
 
 

@@ -24,6 +24,9 @@ from webapp.tokens import TokenSet
 
 log = structlog.get_logger(__name__)
 
+#: Our code of a disconnect for which TikTok was not asked, since there was no token any more.
+NOTHING_HELD = "nothing_held"
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -42,7 +45,7 @@ def disconnect(house: House, user_id: int) -> Outcome:
     """Revoke at TikTok (refreshing first if the access is over), then forget (rule 40)."""
     user = _begin(house, user_id)
     if user is None:
-        return Outcome(confirmed=True)
+        return Outcome(confirmed=True, code=NOTHING_HELD)
     return finish(house, user)
 
 
@@ -124,7 +127,7 @@ def _begin(house: House, user_id: int) -> User | None:
     with writing(durable=True) as session:
         user = session.get(User, user_id, with_for_update=True)
         if user is None or user.access_token is None:
-            if user is not None:
+            if user is not None and user.status != Status.REVOKED:
                 _end_what_is_forgotten(session, house, user, now)
             return None
         order(session, user, now, now + LEASE)
@@ -133,12 +136,12 @@ def _begin(house: House, user_id: int) -> User | None:
 
 def _end_what_is_forgotten(session: Session, house: House, user: User, now: datetime) -> None:
     """End a connection of which nothing is held any more, so that TikTok need not be told."""
-    was_over = user.status == Status.REVOKED
+    # It is somebody's act all the same.
+    audit.record(session, now, "connection.disconnect_ordered", on=user.ticket)
+    write_down(session, house, user, now, confirmed=True, code=NOTHING_HELD)
     house.vault.forget(user)
     user.status = Status.REVOKED
     user.reason = None
-    if not was_over:
-        write_down(session, house, user, now, confirmed=True, code="")
 
 
 def order(session: Session, user: User, now: datetime, told_at: datetime) -> None:

@@ -13,10 +13,11 @@ from sqlalchemy.orm import undefer
 from webapp.database import reading
 from webapp.models import Health, Status, User
 from webapp.models.brakes import Brakes
-from webapp.services import brakes, chronicle, installation, uses
+from webapp.services import brakes, chronicle, installation, standing, uses
 from webapp.services.chronicle import Happening
 from webapp.services.house import House
 from webapp.services.installation import Mismatch
+from webapp.services.standing import State
 from webapp.services.uses import Use
 
 #: Why the next refresh is when it is, and why there is none.
@@ -49,6 +50,8 @@ class Dossier:
 
     user: User
     health: Health
+    #: As the list of all has it.
+    state: State
     #: Why the person must come back, and since when; None while all is well.
     reason: str | None
     since: datetime | None
@@ -96,6 +99,7 @@ def of(house: House, open_id: str) -> Dossier | None:
     return Dossier(
         user=user,
         health=user.health(now),
+        state=standing.of(user, now),
         reason=reason,
         since=since,
         fingerprint=house.vault.fingerprint(user),

@@ -43,7 +43,7 @@ _both = Glance(
             for name in (
                 *("id", "open_id", "status", "reason", "ended_at", "access_token", "scope"),
                 *("access_expires_at", "refresh_expires_at", "refreshed_at", "version"),
-                *("last_error", "last_used_at", "ticket"),
+                *("last_error", "ticket"),
             )
         ),
     )

@@ -7,6 +7,7 @@ process goes on serving while the worker is away, and refreshes what somebody as
 from datetime import timedelta
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.database import db, reading
 from webapp.models import Brakes, User
@@ -51,6 +52,19 @@ def doubts(house: House) -> list[Fault]:
         _notices_doubt(house),
     ]
     return [doubt for doubt in found if doubt is not None]
+
+
+def troubles(house: House) -> list[Fault]:
+    """Return all that is wrong, in the words that every page and command tells it in.
+
+    What keeps pages from being served, else what of the keeping is not as it should be. Never
+    raises: a database that goes away in the middle is told, too.
+    """
+    try:
+        return status.faults(house) or doubts(house)
+    except (SQLAlchemyError, OSError) as error:
+        cause = f"the database does not answer ({type(error).__name__})"
+        return [Fault("DATABASE_URL", cause, "look at the database server, or correct it")]
 
 
 def installation_doubt(house: House) -> Fault | None:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from sqlalchemy import Select, case, delete, func, insert, select
+from sqlalchemy import delete, func, insert, or_, select
 from sqlalchemy.orm import Session
 
-from webapp.database import reading, writing
+from webapp.database import reading
 from webapp.models import Notice
-from webapp.services import audit
+from webapp.models.notice import NEVER
 from webapp.services.house import House
 
 EVENTS = frozenset(
@@ -25,11 +25,15 @@ EVENTS = frozenset(
 )
 #: An alarm that comes and goes is told once in this time.
 ALARM_AGAIN = timedelta(minutes=10)
-#: The most that one press tries again.
-MOST_AGAIN = 500
 
 Told = str | bool | None
-_GIVEN_UP = Notice.next_at.is_(None) & Notice.delivered_at.is_(None)
+#: All three are looked up by the index of `next_at`: delivered ones pile up for a week.
+_GIVEN_UP = Notice.next_at == NEVER
+_WAITING = Notice.next_at < NEVER
+_NOT_DELIVERED = Notice.next_at.is_not(None)
+#: Alarms are looked for among the last so many notices, and the last delivery among so many.
+_LAST = 10_000
+_LAST_DELIVERED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,7 @@ def alarm(
         select(Notice.id)
         .where(Notice.event == "fleet.alarm", Notice.body.contains(mark, autoescape=True))
         .where(Notice.created_at > now - ALARM_AGAIN)
+        .where(Notice.id > select(func.max(Notice.id) - _LAST).scalar_subquery())
         .limit(1)
     )
     if told is None:
@@ -110,7 +115,7 @@ def forget(session: Session, ticket: str) -> None:
     """
     session.execute(
         delete(Notice).where(
-            Notice.delivered_at.is_(None),
+            _NOT_DELIVERED,
             Notice.event.in_(("connection.reconnect_required", "connection.restored")),
             Notice.body.contains(f'"ticket":"{ticket}"', autoescape=True),
         )
@@ -121,14 +126,20 @@ def standing(house: House, now: datetime) -> Standing:
     """Return how the telling stands at `now`; where nobody is to be told nothing waits."""
     if not house.settings.notify_url:
         return Standing("", 0, None, 0, None, None)
-    waits = Notice.next_at.is_not(None)
+    lately = (
+        select(Notice.delivered_at)
+        .where(Notice.delivered_at.is_not(None))
+        .order_by(Notice.id.desc())
+        .limit(_LAST_DELIVERED)
+        .subquery()
+    )
     with reading() as session:
         waiting, oldest = session.execute(
-            select(func.count(), func.min(Notice.created_at)).where(waits)
+            select(func.count(), func.min(Notice.created_at)).where(_WAITING)
         ).one()
         given_up = session.scalar(select(func.count()).where(_GIVEN_UP)) or 0
         delivered = session.scalar(
-            select(func.max(Notice.delivered_at)).where(Notice.delivered_at <= now)
+            select(func.max(lately.c.delivered_at)).where(lately.c.delivered_at <= now)
         )
         answer = session.scalar(
             select(Notice.last_answer)
@@ -144,23 +155,12 @@ def recent(house: House, limit: int = 20) -> list[Line]:
     """Return the last notices, those given up before all others; none where nobody is told."""
     if not house.settings.notify_url:
         return []
-    first = case((_GIVEN_UP, 0), else_=1)
+    newest = select(Notice).order_by(Notice.id.desc())
+    others = or_(Notice.next_at.is_(None), _WAITING)
     with reading() as session:
-        found = session.scalars(select(Notice).order_by(first, Notice.id.desc()).limit(limit))
-        return [_line(notice) for notice in found]
-
-
-def retry(now: datetime, message_id: str | None = None) -> int:
-    """Have those that were given up tried again from the start, or one; return how many.
-
-    At most MOST_AGAIN at once, the oldest first.
-    """
-    with writing() as session:
-        chosen = session.scalars(_to_retry(message_id)).all()
-        for notice in chosen:
-            notice.next_at, notice.tries = now, 0
-            audit.record(session, now, "notice.retried", message=notice.message_id)
-    return len(chosen)
+        found = list(session.scalars(newest.where(_GIVEN_UP).limit(limit)))
+        found += session.scalars(newest.where(others).limit(limit - len(found)))
+    return [_line(notice) for notice in found]
 
 
 def new_id() -> str:
@@ -174,21 +174,17 @@ def written(event: str, now: datetime, data: Mapping[str, Told]) -> str:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
-def _to_retry(message_id: str | None) -> Select[Notice]:
-    query = select(Notice).where(_GIVEN_UP).order_by(Notice.id).limit(MOST_AGAIN).with_for_update()
-    return query if message_id is None else query.where(Notice.message_id == message_id)
-
-
 def _line(notice: Notice) -> Line:
-    over = "delivered" if notice.delivered_at else "given_up"
+    given_up = notice.next_at == NEVER
+    state = "given_up" if given_up else "waiting" if notice.next_at else "delivered"
     return Line(
         message_id=notice.message_id,
         event=notice.event,
         ticket=json.loads(notice.body)["data"].get("ticket"),
         created_at=notice.created_at,
-        state="waiting" if notice.next_at else over,
+        state=state,
         tries=notice.tries,
-        next_at=notice.next_at,
+        next_at=None if given_up else notice.next_at,
         delivered_at=notice.delivered_at,
         last_answer=notice.last_answer,
     )

@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import CursorResult, and_, delete, func, or_, select, update
+from sqlalchemy import CursorResult, Select, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
 from webapp.models import Notice
+from webapp.models.notice import NEVER
 from webapp.notify.sender import Answer
+from webapp.services import audit
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +34,8 @@ JITTER = 0.1
 #: How long a delivered one is kept, and one that never was.
 KEEP_DELIVERED = timedelta(days=7)
 KEEP_UNDELIVERED = timedelta(days=14)
+#: The most that one press tries again.
+MOST_AGAIN = 500
 _dice = random.SystemRandom()
 
 
@@ -111,10 +115,10 @@ def _not_delivered(session: Session, due: Due, answer: Answer, now: datetime) ->
     )
 
 
-def again_at(tries: int, answer: Answer, now: datetime) -> datetime | None:
-    """Return when to try again after so many tries; None: it is given up."""
+def again_at(tries: int, answer: Answer, now: datetime) -> datetime:
+    """Return when to try again after so many tries; NEVER: it is given up."""
     if answer.gone or tries > len(PAUSES):
-        return None
+        return NEVER
     pause = PAUSES[tries - 1] * _dice.uniform(1, 1 + JITTER)
     return now + max(pause, timedelta(seconds=answer.wait))
 
@@ -136,6 +140,19 @@ def _tell(due: Due, answer: Answer) -> None:
         log.warning("notice_not_delivered", tries=due.tries, **facts)
 
 
+def retry(now: datetime, message_id: str | None = None) -> int:
+    """Have those that were given up tried again from the start, or one; return how many.
+
+    At most MOST_AGAIN at once, the oldest first.
+    """
+    with writing() as session:
+        chosen = session.scalars(_to_retry(message_id)).all()
+        for notice in chosen:
+            notice.next_at, notice.tries = now, 0
+            audit.record(session, now, "notice.retried", message=notice.message_id)
+    return len(chosen)
+
+
 def clean(now: datetime) -> int:
     """Remove the notices that were kept long enough; return how many."""
     over = or_(
@@ -145,3 +162,14 @@ def clean(now: datetime) -> int:
     with writing() as session:
         done = session.execute(delete(Notice).where(over))
         return done.rowcount if isinstance(done, CursorResult) else 0
+
+
+def _to_retry(message_id: str | None) -> Select[Notice]:
+    query = (
+        select(Notice)
+        .where(Notice.next_at == NEVER)
+        .order_by(Notice.id)
+        .limit(MOST_AGAIN)
+        .with_for_update()
+    )
+    return query if message_id is None else query.where(Notice.message_id == message_id)

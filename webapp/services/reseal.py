@@ -37,6 +37,15 @@ def remaining(house: House) -> int:
         return session.scalar(select(func.count()).select_from(User).where(_otherwise(house))) or 0
 
 
+def remaining_of_few(house: House, most: int) -> int | None:
+    """Return the same where there are at most so many rows; None where a page would wait."""
+    with reading() as session:
+        some = select(User.id).limit(most + 1).subquery()
+        if (session.scalar(select(func.count()).select_from(some)) or 0) > most:
+            return None
+    return remaining(house)
+
+
 def closed(house: House) -> int:
     """Return how many rows hold a text under a key that is not here; reads the whole table."""
     sealed = (User.access_token, User.refresh_token)

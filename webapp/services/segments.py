@@ -5,12 +5,16 @@ an index holds the rows in any order of the list (services.walking).
 """
 
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from sqlalchemy import (
     CTE,
     ColumnElement,
+    CompoundSelect,
     ScalarSelect,
     Text,
+    bindparam,
     column,
     select,
     union_all,
@@ -45,22 +49,26 @@ class Segment:
 
 def existing(session: Session, house: House, query: Query) -> list[Segment]:
     """Return the segments in which rows of this query may be, by leaps through an index."""
-    statuses = [status.value for status in wanted.statuses(query)]
+    statuses = tuple(status.value for status in wanted.statuses(query))
     if not statuses:
         return []
     key = house.settings.tiktok_client_key
-    reasons = [query.reason.value] if query.reason else [reason.value for reason in Reason]
-    chains = [_chain(key, "ended", [(status, each) for status in statuses for each in reasons])]
-    if query.reason is None:
-        chains.append(_chain(key, "running", [(status, "") for status in statuses]))
-    rows = session.execute(
-        union_all(*(select(chain).where(chain.c.scope.is_not(None)) for chain in chains))
-    )
+    rows = session.execute(_look(statuses, query.reason and query.reason.value), {"key": key})
     found = [Segment(key, status, reason or None, scope) for status, reason, scope in rows]
     return [each for each in found if query.scope is None or query.scope in each.scope.split(",")]
 
 
-def _chain(client_key: str, name: str, pairs: list[tuple[str, str]]) -> CTE:
+@cache
+def _look(statuses: tuple[str, ...], reason: str | None) -> CompoundSelect[Any]:
+    """Return the statement for these words; there are few, and building one takes a while."""
+    reasons = [reason] if reason else [each.value for each in Reason]
+    chains = [_chain("ended", [(status, each) for status in statuses for each in reasons])]
+    if reason is None:
+        chains.append(_chain("running", [(status, "") for status in statuses]))
+    return union_all(*(select(chain).where(chain.c.scope.is_not(None)) for chain in chains))
+
+
+def _chain(name: str, pairs: list[tuple[str, str]]) -> CTE:
     """Return every scope of these (status, reason): each one found from the one before.
 
     Either all pairs have a reason, or none has: then it is empty.
@@ -68,24 +76,21 @@ def _chain(client_key: str, name: str, pairs: list[tuple[str, str]]) -> CTE:
     columns = (column("status", Text), column("reason", Text))
     at = values(*columns, literal_binds=True).data(pairs).cte(f"{name}_pairs")
     without = not pairs[0][1]
-    first = _next_scope(client_key, at.c.status, None if without else at.c.reason)
+    first = _next_scope(at.c.status, None if without else at.c.reason)
     chain = select(at.c.status, at.c.reason, first.label("scope")).cte(name, recursive=True)
-    following = _next_scope(
-        client_key, chain.c.status, None if without else chain.c.reason, chain.c.scope
-    )
+    following = _next_scope(chain.c.status, None if without else chain.c.reason, chain.c.scope)
     return chain.union_all(
         select(chain.c.status, chain.c.reason, following).where(chain.c.scope.is_not(None))
     )
 
 
 def _next_scope(
-    client_key: str,
     status: ColumnElement[str],
     reason: ColumnElement[str] | None,
     last: ColumnElement[str] | None = None,
 ) -> ScalarSelect[str]:
     each = aliased(User)
-    found = select(each.scope).where(each.client_key == client_key, each.status == status)
+    found = select(each.scope).where(each.client_key == bindparam("key"), each.status == status)
     found = found.where(each.reason.is_(None) if reason is None else each.reason == reason)
     if last is not None:
         found = found.where(each.scope > last)

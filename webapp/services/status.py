@@ -59,6 +59,12 @@ def _unreadable(error: SQLAlchemyError, *, is_file: bool) -> Fault:
     return Fault("DATABASE_URL", cause, f"{mend}, or correct DATABASE_URL")
 
 
+def migration() -> str:
+    """Return at which migration the database is; empty where it was never migrated."""
+    with db.engine.connect() as connection:
+        return ", ".join(sorted(_heads(connection)))
+
+
 def keys_fault(house: House) -> Fault | None:
     """Return what is wrong with TOKEN_KEYS; None if the newest sealed row opens."""
     newest = select(User).where(User.access_token.is_not(None)).order_by(User.id.desc()).limit(1)

@@ -1,6 +1,6 @@
 """Which service was handed whose access, written down at most hourly; hands nothing out itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -9,7 +9,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from webapp import acting
-from webapp.acting import Actor
 from webapp.database import writing
 from webapp.models import ServiceKey, ServiceUse, User
 from webapp.services import audit, history
@@ -54,7 +53,7 @@ def note(row: Handed, now: datetime) -> None:
             # Another thread was handed it in this very moment, and writes it down.
             return
         told = row.handed_at is None or now - row.handed_at >= TOLD_EVERY
-        service = Actor("service", row.key_name, acting.now().address)
+        service = replace(acting.now(), kind="service", name=row.key_name)
         line = history.line(now, "handed_out", service, None, "", "") if told else ""
         done = session.scalar(
             update(User)

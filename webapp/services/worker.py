@@ -4,18 +4,15 @@ One thread claims, many call, one commits in groups. Claims exactly what it can 
 """
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp import acting
-from webapp.acting import Actor
 from webapp.database import reading
 from webapp.models import Status, User
 from webapp.services import brakes, bulk, disconnect, installation, rescue
-from webapp.services.audit_keeping import Sweep
 from webapp.services.calling import attempt, close_over
 from webapp.services.claims import Claim, claim_due
 from webapp.services.committer import Committer, Context
@@ -23,6 +20,7 @@ from webapp.services.house import House
 from webapp.services.lateness import earliest, is_due
 from webapp.services.pace import Pace
 from webapp.services.tally import Diary, Tally
+from webapp.services.tidying import Tidying
 from webapp.services.verdicts import NotSent, Result
 
 log = structlog.get_logger(__name__)
@@ -36,7 +34,6 @@ BREATH = 0.04
 LOOK_EVERY = 1.0
 #: The same where somebody waits for the end: with `once`.
 LOOK_EVERY_ONCE = 0.05
-BEAT_EVERY = 3600.0
 
 
 class Worker:
@@ -53,8 +50,7 @@ class Worker:
         self._lock = threading.Lock()
         self._pace = Pace(house.settings.refresh_rate)
         self._bulk = bulk.Turns(house)
-        self._beat_at = time.monotonic()
-        self._sweep = Sweep(house)
+        self._tidying = Tidying(house)
         self.tally = Tally()
         self._diary = Diary(self.tally)
         self._committer = Committer(house, context, self.tally, self._free)
@@ -74,18 +70,19 @@ class Worker:
         self.refused = installation.fault(self._house)
         if self.refused is not None:
             return
-        acting.begin(Actor("worker"))
+        acting.begin(acting.Actor("worker"))
         installation.beat(self._house)
         self._committer.start()
         try:
-            with ThreadPoolExecutor(WIDTH, "call", acting.begin, (Actor("worker"),)) as callers:
+            with ThreadPoolExecutor(
+                WIDTH, "call", acting.begin, (acting.Actor("worker"),)
+            ) as callers:
                 while not self._stop.is_set():
+                    self._tidying.step()
                     claimed = self._look(callers)
                     if once and not claimed and self._is_done():
                         break
                     self._diary.keep(self._busy)
-                    self._beat()
-                    self._sweep.step()
                     self._stop.wait(BREATH if claimed else min(self._until_next(), longest))
         finally:
             self._committer.end()
@@ -172,9 +169,8 @@ class Worker:
                 return False
         now = self._house.clock()
         try:
-            if not is_due(self._house, now) and not bulk.is_open(self._house):
-                return True
-            return brakes.permit(self._house, 0, now).reason is not None
+            held = brakes.permit(self._house, 0, now).reason is not None
+            return held or not (is_due(self._house, now) or bulk.is_open(self._house))
         except SQLAlchemyError:
             return True
 
@@ -188,14 +184,3 @@ class Worker:
         if due is None or self._is_held_back:
             return LOOK_EVERY
         return min(max((due - now).total_seconds(), self._pace.wait(), BREATH), LOOK_EVERY)
-
-    def _beat(self) -> None:
-        """Once an hour note how far the database has come."""
-        passed = time.monotonic()
-        if passed - self._beat_at < BEAT_EVERY:
-            return
-        self._beat_at = passed
-        try:
-            installation.beat(self._house)
-        except SQLAlchemyError as error:
-            log.warning("beat_failed", error=type(error).__name__)

@@ -5,7 +5,7 @@ import json
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as Answer
 
-from webapp.services import directory, own_data, scopes
+from webapp.services import directory, scopes, takeout
 from webapp.services import disconnect as ending
 from webapp.services.refresh import NotConnected, Pending, ReconnectRequired, fresh
 from webapp.services.vault import CannotOpen
@@ -109,7 +109,7 @@ def delete() -> str | Answer | tuple[str, int]:
 @person
 def export() -> Response:
     """Give people their own data as a file."""
-    text = json.dumps(own_data.export(house(), _me()), indent=2, ensure_ascii=False)
+    text = json.dumps(takeout.export(house(), _me()), indent=2, ensure_ascii=False)
     response = Response(text + "\n", mimetype="application/json")
     response.headers["Content-Disposition"] = 'attachment; filename="my-data.json"'
     return response

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC
 
-from flask import Blueprint, Response, current_app, render_template, stream_with_context
+from flask import Blueprint, Response, render_template, stream_with_context
 
 from webapp.services import audit as writing_down
 from webapp.services import audit_search, csv_cells
@@ -34,12 +34,13 @@ def index() -> str:
         newer=key_text(page.newer),
         looked_to=page.looked_to,
         ignored=asked.ignored,
-        typed=asked.typed,
+        typed=dict.fromkeys(audit_asking.FILTERS, "") | asked.typed,
+        filters=asked.typed,
         nobody=asked.wanted is None,
         backwards=_is_backwards(asked.wanted),
         events=sorted(writing_down.EVENTS),
         days=house().settings.audit_days,
-        linked="connection.show" in current_app.view_functions,
+        window=audit_search.WINDOW,
     )
 
 

@@ -2,7 +2,6 @@
 
 import re
 import secrets
-from urllib.parse import quote
 
 from flask import (
     Blueprint,
@@ -155,4 +154,4 @@ def _page_of(wrong: bulk_reading.Wrong) -> str | None:
     """Return the address of a connection's own page; None if its person is deleted."""
     if wrong.open_id is None:
         return None
-    return f"{url_for('operators.tokens')}/{quote(wrong.open_id, safe='')}"
+    return url_for("connection.show", open_id=wrong.open_id)

@@ -1,7 +1,7 @@
 """What an operator asks for many connections, read from a form or an address; orders nothing."""
 
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from flask import url_for
 from werkzeug.datastructures import MultiDict
@@ -9,6 +9,7 @@ from werkzeug.datastructures import MultiDict
 from webapp.services import bulk_matching
 from webapp.services.bulk_matching import Scale
 from webapp.services.house import House
+from webapp.views import query
 from webapp.views.intake import LONGEST_URL
 
 #: The list shows fifty on a page.
@@ -54,17 +55,12 @@ def read(act: str, sent: "MultiDict[str, str]") -> Wish:
     return Wish(act, clean(sent.get("query", "")), everything, picked)
 
 
-def clean(query: str) -> str:
-    """Return a query string as we write it ourselves; empty if it is none of the list's."""
-    if len(query) > _LONGEST_QUERY:
-        return ""
-    try:
-        return urlencode(parse_qsl(query, max_num_fields=20))
-    except ValueError:
-        return ""
+def clean(text: str) -> str:
+    """Return the filters of the list as it writes them itself; what it does not know is dropped."""
+    return query.canonical(query.parse_string(text)) if len(text) <= _LONGEST_QUERY else ""
 
 
-def list_page(query: str) -> str:
-    """Return the address of the list under these filters."""
+def list_page(filters: str) -> str:
+    """Return the address of the list under these filters, as `clean` returns them."""
     address = url_for("operators.tokens")
-    return f"{address}?{query}" if query else address
+    return f"{address}?{filters}" if filters else address

@@ -39,7 +39,6 @@ def show(open_id: str) -> str:
         missing=sorted(user.asked - user.granted),
         lines=timeline.lines(found.happenings, len(user.asked)),
         life=_life(found),
-        audit_url=f"/operators/audit?on={user.ticket}",
         reconnect_url=f"{house().settings.public_origin}{url_for('connect.choose')}",
         own=_is_own(open_id),
     )

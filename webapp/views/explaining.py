@@ -5,7 +5,7 @@ Every sentence says who can do something about it, and what.
 
 from datetime import datetime
 
-from webapp.services.disconnect import Outcome
+from webapp.services.disconnect import NOTHING_HELD, Outcome
 from webapp.services.dossier import Dossier
 from webapp.services.probing import REFUSED, Tested
 from webapp.views.present import clock_time, display_name, exact, plural
@@ -95,6 +95,8 @@ def tested(found: Tested) -> tuple[str, str]:
 
 def disconnected(outcome: Outcome) -> tuple[str, str]:
     """Return which half of a disconnect worked, and in which tone."""
+    if outcome.code == NOTHING_HELD:
+        return "Disconnected. There was no token left to revoke, so TikTok was not asked.", "ok"
     if outcome.confirmed:
         return "Disconnected. TikTok confirmed it.", "ok"
     why = f"{said(outcome.code)}{f' (log {outcome.log_id})' if outcome.log_id else ''}"

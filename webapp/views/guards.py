@@ -19,7 +19,9 @@ from webapp.views.visitor import visitor
 
 #: Where the server's log finds the public part of a service's key.
 KEY_ID = "coatcheck.key_id"
-Access = Literal["public", "person", "operator", "operator_or_first", "service", "tiktok"]
+Access = Literal[
+    "public", "person", "operator", "operator_or_first", "service", "tiktok", "scraper"
+]
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -66,6 +68,8 @@ operator_or_first = access("operator_or_first")
 service = access("service")
 #: Checked by the signature, in the view: only that knows the raw body.
 tiktok = access("tiktok")
+#: Checked by METRICS_TOKEN, in the view.
+scraper = access("scraper")
 
 
 def register(app: Flask) -> None:
@@ -137,7 +141,7 @@ def _refuse_haste(limit: RateLimitItem | None, key_id: str) -> Response | None:
 
 def _refuse(who: Access | None) -> Response | None:
     present = visitor() if who in ("person", "operator", "operator_or_first") else None
-    if who in ("public", "tiktok"):
+    if who in ("public", "tiktok", "scraper"):
         return None
     if present is not None:
         actors.name("operator" if who == "operator" else "person", present.ticket)

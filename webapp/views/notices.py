@@ -3,7 +3,7 @@
 from flask import Blueprint, flash, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from webapp.services import notices as outbox
+from webapp.services import outbox
 from webapp.views.guards import operator
 from webapp.views.house import house
 

@@ -117,6 +117,19 @@ def relative(moment: datetime, now: datetime) -> str:
     return "in a moment" if seconds > 0 else "just now"
 
 
+def duration(seconds: float) -> str:
+    """Return how long something takes, in whole units: "3 minutes", "12 seconds"."""
+    for unit, size in (*UNITS, ("second", 1)):
+        if seconds >= size:
+            return plural(int(seconds // size), unit)
+    return "less than a second"
+
+
+def answer_time(bound: int | None) -> str:
+    """Return the upper bound of a class of answer times, in milliseconds; None: beyond them all."""
+    return "more than 5,000 ms" if bound is None else f"≤ {bound:,} ms"
+
+
 def exact(moment: datetime) -> str:
     """Return an aware UTC `moment` for reading: "22 November 2026, 14:06 UTC"."""
     return f"{day(moment)}, {clock_time(moment)}"
@@ -164,9 +177,11 @@ def initials(raw: str | None) -> str:
 def register(app: Flask, clock: Clock = utc_now) -> None:
     """Give the templates these functions as filters; `relative` looks at `clock`."""
     app.jinja_env.filters.update(
+        answer_time=answer_time,
         clock_time=clock_time,
         day=day,
         display_name=display_name,
+        duration=duration,
         ending=ending,
         exact=exact,
         health_word=health_word,

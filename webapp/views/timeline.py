@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from webapp.services.chronicle import Happening
+from webapp.services.disconnect import NOTHING_HELD
 from webapp.views.endings import ENDINGS
 from webapp.views.present import plural
 
@@ -121,6 +122,8 @@ def _connected(kind: str, scopes: str, asked: int) -> str:
 
 def _revoked(it: Happening) -> str:
     by = who(it.who)
+    if it.code == NOTHING_HELD:
+        return f"Disconnected by {by}; TikTok was not asked, for no token was left"
     if it.fields.get("confirmed"):
         return f"Disconnected by {by}, TikTok confirmed"
     told = f": {said(it.code)}" if it.code else ""

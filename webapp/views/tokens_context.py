@@ -48,7 +48,7 @@ def links(base: str, query: Query, page: Page) -> dict[str, Any]:
         "next": address(base, query, after=page.next) if page.next else "",
         "first": address(base, query) if query.after or query.before else "",
         "here": address(base, query, after=query.after, before=query.before),
-        "clear": base,
+        "unfiltered": base,
         "csv": f"{base}.csv{files}",
         "json": f"{base}.json{files}",
         "refresh": f"{base}/refresh",

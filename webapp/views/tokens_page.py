@@ -9,7 +9,6 @@ from webapp.services.listing import Page
 from webapp.services.phrasing import FAILING, WITHIN
 from webapp.services.standing import State
 from webapp.services.wanted import Query, Sort
-from webapp.views.endings import ENDINGS
 from webapp.views.present import STATES, Tag, plural
 from webapp.views.query import Asked, address
 
@@ -27,6 +26,18 @@ FORCES = {
     Sort.FAILING_SINCE: "Failing for",
     Sort.RECONNECT_BY: "Reconnect within",
     Sort.EXPIRES: "Expires soon",
+}
+#: By `Reason`, short enough for a list to choose from.
+REASONS = {
+    "refused": "Refused",
+    "interrupted": "Interrupted here",
+    "grant_over": "Grant ran out",
+    "removed_0": "Ended by TikTok",
+    "removed_1": "Removed in the app",
+    "removed_2": "Account deleted",
+    "removed_3": "Age rules",
+    "removed_4": "Account suspended",
+    "removed_5": "Disconnected here",
 }
 
 
@@ -86,14 +97,13 @@ def tiles(base: str, query: Query, counts: Counts | None) -> list[Tile]:
 
 def filters(query: Query, scopes: Sequence[str]) -> list[Filter]:
     """Return the five filters with what is chosen in each."""
-    reasons = {reason: ending.because for reason, ending in ENDINGS.items()}
     known = {scope: scope for scope in [*scopes, *([query.scope] if query.scope else [])]}
     failing = next((name for name, each in FAILING.items() if each == query.failing), "")
     within = next((name for name, each in WITHIN.items() if each == query.within), "")
     return [
         _filter("status", "Status", query.state or "", {s: STATES[s].word for s in State}),
         _filter("scope", "Has permission", query.scope or "", known),
-        _filter("reason", "Reason", query.reason or "", reasons),
+        _filter("reason", "Reason", query.reason or "", REASONS),
         _filter("failing", "Failing for", failing, {n: f"{_span(n)} or more" for n in FAILING}),
         _filter("within", "Reconnect within", within, {name: _span(name) for name in WITHIN}),
     ]

@@ -1,0 +1,153 @@
+"""The audit stands or falls with the act, is never changed, and goes when its time is over."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import delete, func, insert, select, text
+from sqlalchemy.exc import DBAPIError
+
+from tests.audit.telling import told
+from tests.movable import MovableClock
+from tests.services.grants import join, made_up
+from webapp import acting
+from webapp.acting import Actor
+from webapp.database import reading, writing
+from webapp.models import AuditEvent, User
+from webapp.services import audit, audit_keeping, operators, service_keys
+from webapp.services.audit import WrongEvent
+from webapp.services.audit_keeping import Sweep
+from webapp.services.house import House
+
+pytestmark = pytest.mark.usefixtures("each_database")
+
+
+@pytest.fixture
+def house(app: Flask) -> object:
+    """The app's house, with its context open."""
+    with app.app_context():
+        yield app.extensions["coatcheck"]
+
+
+def count() -> int:
+    with reading() as session:
+        return session.scalar(select(func.count()).select_from(AuditEvent)) or 0
+
+
+def aged(house: House, *days: float) -> None:
+    """Write events of so many days ago."""
+    base = {name: "" for name in ("actor", "address", "reference")}
+    base |= {"actor_kind": "system", "event": "database.adopted", "fields": "{}"}
+    with writing() as session:
+        session.execute(
+            insert(AuditEvent),
+            [base | {"at": house.clock() - timedelta(days=age)} for age in days],
+        )
+
+
+@pytest.mark.parametrize(
+    ("event", "fields"),
+    [
+        ("key.issued", {"key": "k"}),
+        ("key.issued", {"key": "k", "name": "n", "secret": "s"}),
+        ("key.issued", {}),
+        ("key.eaten", {"key": "k", "name": "n"}),
+    ],
+)
+def test_a_wrong_event_is_refused(house: House, event: str, fields: dict[str, str]) -> None:
+    with pytest.raises(WrongEvent), writing() as session:
+        audit.record(session, house.clock(), event, **fields)
+    assert count() == 0
+
+
+def test_an_act_that_fails_leaves_no_event(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_id = join(house, made_up(house.clock())).open_id
+    before = count()
+
+    def broken(*_args: object, **_options: object) -> None:
+        raise RuntimeError("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("webapp.database.Session.commit", broken)
+        with pytest.raises(RuntimeError):
+            operators.add(house, open_id, house.clock())
+    assert operators.list_all(house) == []
+    assert count() == before
+
+
+def test_an_act_that_cannot_be_told_does_not_happen(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_id = join(house, made_up(house.clock())).open_id
+    acts: list[Callable[[], object]] = [
+        lambda: operators.add(house, open_id, house.clock()),
+        lambda: service_keys.issue("reports", house.clock()),
+    ]
+    monkeypatch.setattr("webapp.services.audit.EVENTS", {})
+    for act in acts:
+        with pytest.raises(WrongEvent):
+            act()
+    assert operators.list_all(house) == []
+    assert service_keys.list_all() == []
+
+
+def test_the_database_refuses_to_change_an_event(house: House) -> None:
+    aged(house, 1)
+    with pytest.raises(DBAPIError, match="audit events are never changed"), writing() as session:
+        session.execute(text("UPDATE audit_events SET actor = 'somebody else'"))
+    with reading() as session:
+        assert session.scalars(select(AuditEvent.actor)).all() == [""]
+
+
+def test_events_go_when_their_time_is_over(house: House) -> None:
+    days = house.settings.audit_days
+    aged(house, days + 1, days + 0.01, days - 0.01, 1)
+    assert audit_keeping.remove_old(house, house.clock()) == 2
+    assert count() == 2
+    assert audit_keeping.remove_old(house, house.clock()) == 0
+
+
+def test_a_sweep_takes_batch_by_batch_and_then_rests(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_keeping, "BATCH", 2)
+    old = house.settings.audit_days + 1
+    aged(house, old, old, old, 1)
+    sweep = Sweep(house)
+    left = []
+    for _ in range(3):
+        sweep.step()
+        left.append(count())
+    aged(house, old)
+    sweep.step()
+    assert left == [2, 1, 1]
+    assert count() == 2
+
+
+def test_a_deletion_takes_no_event_along(house: House, clock: MovableClock) -> None:
+    person = join(house, made_up(clock()))
+    with writing() as session:
+        session.execute(delete(User).where(User.id == person.user_id))
+    assert count() == 1
+
+
+def test_no_request_inherits_the_actor_of_the_one_before(
+    app: Flask, operator: FlaskClient, mara: User
+) -> None:
+    assert operator.get("/operators/audit").status_code == 200
+    assert acting.now() == Actor("system")
+    acting.begin(Actor("operator", mara.ticket, "192.0.2.1", "0a1b2c3d4e5f"))
+    seen = []
+    app.view_functions["status.healthz"], served = (
+        lambda: seen.append(acting.now()) or served(),
+        app.view_functions["status.healthz"],
+    )
+    app.view_functions["status.healthz"].access = "public"
+    assert app.test_client().get("/healthz").status_code == 200
+    assert [(actor.kind, actor.name, actor.address) for actor in seen] == [
+        ("person", "", "127.0.0.1")
+    ]
+    assert acting.now() == Actor("system")
+    assert [each.who for each in told(app, "connection.connected")] == [mara.ticket]

@@ -1,0 +1,187 @@
+"""The audit's page: who, what, on whom, when and from where; found by filters, page by page."""
+
+import csv
+import io
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import delete, insert
+
+from tests.movable import MovableClock
+from tests.services.holding import house_of
+from tests.views.reading import Reading
+from webapp.database import writing
+from webapp.models import AuditEvent, User
+from webapp.services import audit_search
+from webapp.services.audit_search import Wanted
+
+
+def written(app: Flask, *events: dict[str, Any]) -> None:
+    """Write events as they would lie there, a second apart, the first one the oldest."""
+    base = {name: "" for name in ("actor", "address", "reference")}
+    base |= {"actor_kind": "worker", "event": "database.adopted", "fields": "{}"}
+    now = house_of(app).clock()
+    with app.app_context(), writing() as session:
+        moments = [now + timedelta(seconds=number) for number in range(len(events))]
+        rows = [
+            base | {"ticket": None, "at": at} | event
+            for at, event in zip(moments, events, strict=True)
+        ]
+        session.execute(insert(AuditEvent), rows)
+
+
+def page(client: FlaskClient, **filters: str) -> Reading:
+    answer = client.get("/operators/audit", query_string=filters)
+    assert answer.status_code == 200
+    return Reading(answer.text)
+
+
+def cells(read: Reading) -> list[list[str]]:
+    """Return the words of each row."""
+    found = [" ".join(cell.text.split()) for cell in read.all("td")]
+    return [found[at : at + 5] for at in range(0, len(found), 5)]
+
+
+def link(read: Reading, words: str) -> str | None:
+    return next((a.attrs["href"] for a in read.all("a") if a.text == words), None)
+
+
+def test_every_kind_of_actor_has_its_words(app: Flask, operator: FlaskClient, mara: User) -> None:
+    with app.app_context(), writing() as session:
+        session.execute(delete(AuditEvent))
+    written(
+        app,
+        {"actor_kind": "worker"},
+        {"actor_kind": "service", "actor": "studio-prod", "address": "192.0.2.7"},
+        {"actor_kind": "command", "actor": "tokens refresh", "ticket": mara.ticket},
+        {"actor_kind": "tiktok"},
+        {"actor_kind": "system"},
+        {"actor_kind": "operator", "actor": mara.ticket, "fields": '{"a": null, "b": true}'},
+        {"actor_kind": "person", "actor": "ct_GGNE-GGNE", "ticket": "ct_GGNE-GGNE"},
+        {"actor_kind": "person"},
+    )
+    rows = cells(page(operator))[::-1]
+    assert [row[1] for row in rows] == [
+        *("the worker", "key studio-prod", "command tokens refresh", "TikTok", "the app"),
+        *("operator Mara Lindqvist", "Deleted person ct_GGNE-GGNE", "somebody not signed in"),
+    ]
+    assert [row[3] for row in rows][2] == "Mara Lindqvist"
+    assert [row[3] for row in rows][6] == "Deleted person ct_GGNE-GGNE"
+    assert rows[1][4] == "192.0.2.7"
+    assert rows[5][2] == "database.adopted a none · b yes"
+    assert rows[0][0] == f"{house_of(app).clock():%Y-%m-%d %H:%M:%S}"
+
+
+def test_each_filter_finds_its_own(app: Flask, operator: FlaskClient, mara: User) -> None:
+    written(
+        app,
+        {"event": "key.issued", "actor_kind": "command", "actor": "keys issue"},
+        {"event": "key.revoked", "actor_kind": "operator", "actor": mara.ticket},
+        {"event": "tokens.resealed", "reference": "0a1b2c3d4e5f", "address": "192.0.2.7"},
+        {"event": "tokens.rescued", "ticket": mara.ticket, "fields": '{"stored": 7}'},
+    )
+    day = f"{house_of(app).clock():%Y-%m-%d}"
+    for filters, events in (
+        ({"what": "key.issued"}, ["key.issued"]),
+        ({"who": "command"}, ["key.issued"]),
+        ({"who": "keys issue"}, ["key.issued"]),
+        ({"who": mara.ticket, "what": "key.revoked"}, ["key.revoked"]),
+        ({"who": mara.open_id, "what": "key.revoked"}, ["key.revoked"]),
+        ({"on": mara.ticket, "who": "worker"}, ["tokens.rescued"]),
+        ({"on": mara.open_id, "who": "worker", "from": day, "to": day}, ["tokens.rescued"]),
+        ({"ref": "0a1b2c3d4e5f"}, ["tokens.resealed"]),
+        ({"who": "command", "what": "key.revoked"}, []),
+        ({"what": "key.issued", "to": "2001-01-01"}, []),
+    ):
+        read = page(operator, **filters)
+        assert [row[2].split()[0] for row in cells(read)] == events, filters
+        if not events:
+            assert "No event matches" in read.text
+            assert link(read, "Clear") == "/operators/audit"
+
+
+def test_what_cannot_be_read_is_left_out_aloud(operator: FlaskClient) -> None:
+    read = page(
+        operator, **{"from": "soon", "what": "x", "foo": "<b>", "before": "9", "who": "a\0"}
+    )
+    assert "Ignored: from, what, foo, before and who." in read.text
+    assert len(cells(read)) == 2
+    assert "<b>" not in read.html
+
+
+def test_empty_pages_say_why(app: Flask, operator: FlaskClient) -> None:
+    assert "Nobody here has this open_id" in page(operator, on="-000nobody").text
+    backwards = page(operator, **{"from": "2026-02-01", "to": "2026-01-01"}).text
+    assert "“From” is later than “To”" in backwards
+    with app.app_context(), writing() as session:
+        session.execute(delete(AuditEvent))
+    assert "Nothing has been done yet" in page(operator).text
+
+
+@pytest.mark.usefixtures("each_database")
+def test_pages_follow_each_other_without_a_gap_both_ways(app: Flask, operator: FlaskClient) -> None:
+    house = house_of(app)
+    # Many in the same moment, so that the time alone is no order.
+    same = {"at": house.clock() + timedelta(hours=1)}
+    written(app, *({"fields": f'{{"n": {n}}}', **same} for n in range(120)))
+    seen, addresses = [], ["/operators/audit?what=database.adopted"]
+    while addresses[-1]:
+        read = Reading(operator.get(addresses[-1]).text)
+        seen.append([row[2] for row in cells(read)])
+        addresses.append(link(read, "Older") or "")
+    assert [len(rows) for rows in seen] == [50, 50, 20]
+    flat = [row for rows in seen for row in rows]
+    assert flat == [f"database.adopted n {n}" for n in range(119, -1, -1)]
+    back = link(Reading(operator.get(addresses[-2]).text), "Newer")
+    assert [row[2] for row in cells(Reading(operator.get(back or "").text))] == seen[1]
+
+
+@pytest.mark.usefixtures("each_database")
+def test_two_filters_look_at_so_many_events_at_a_time_and_say_so(
+    app: Flask, operator: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_search, "WINDOW", 10)
+    written(app, {"event": "key.issued"}, *({} for _ in range(24)), {"event": "key.issued"})
+    address, found = "/operators/audit?who=worker&from=2001-01-01&ref=&what=key.issued", 0
+    monkeypatch.setattr(audit_search, "_conditions", _by_kind_first)
+    looks = 0
+    while address:
+        read = Reading(operator.get(address).text)
+        found, looks = found + len(cells(read)), looks + 1
+        address = link(read, "Older") or ""
+        assert bool(address) == ("There may be more beyond." in read.text)
+    assert (found, looks) == (2, 3)
+    with app.app_context():
+        wanted = Wanted(who="worker", what="key.issued")
+        assert sum(map(len, audit_search.every(wanted))) == 2
+
+
+def _by_kind_first(wanted: Wanted) -> Any:
+    return {"actor_kind": wanted.who}, {"event": wanted.what}
+
+
+def test_the_file_holds_what_the_page_finds_and_no_formula(
+    app: Flask, operator: FlaskClient, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_search, "BATCH", 3)
+    named = {"actor_kind": "service", "event": "key.issued"}
+    written(app, *({"actor": f"=cmd|{n}", **named} for n in range(7)))
+    answer = operator.get("/operators/audit.csv?what=key.issued&foo=1")
+    assert answer.mimetype == "text/csv"
+    head, *rows = csv.reader(io.StringIO(answer.text))
+    assert head[:4] == ["at", "actor_kind", "actor", "event"]
+    assert [row[2] for row in rows] == [f"'=cmd|{n}" for n in range(6, -1, -1)]
+    assert rows[-1][0] == clock().isoformat(timespec="seconds")
+
+
+def test_the_reference_of_a_request_finds_what_it_did(
+    app: Flask, operator: FlaskClient, mara: User
+) -> None:
+    with app.app_context(), audit_search.reading() as session:
+        reference = session.query(AuditEvent.reference).filter_by(ticket=mara.ticket).first()[0]
+    assert [row[2].split()[0] for row in cells(page(operator, ref=reference))] == [
+        "connection.connected"
+    ]

@@ -1,0 +1,49 @@
+"""The list in a real browser: filtered, ordered and selected with and without JavaScript."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.journeys import pages
+from tests.journeys.sites import Site
+
+pytestmark = [pytest.mark.browser, pytest.mark.long]
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["script", "plain"])
+def test_an_operator_filters_orders_and_selects(
+    simple: Site, open_page: Callable[..., Page], javascript: bool
+) -> None:
+    page, jo = open_page(javascript=javascript), open_page()
+    pages.connect(jo, simple.url, "jo")
+    pages.connect(page, simple.url)
+    simple.sql("UPDATE users SET operator_since = connected_at WHERE display_name LIKE 'Mara%'")
+    page.goto(f"{simple.url}/operators/tokens")
+    expect(page.locator("tbody tr")).to_have_count(2)
+    page.get_by_label("Search").fill("jo")
+    page.get_by_label("Status").select_option("Healthy")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.get_by_label("Search")).to_have_value("jo")
+    assert "q=jo" in page.url
+    assert "status=healthy" in page.url
+    page.get_by_role("columnheader", name="Refreshes").get_by_role("link").click()
+    expect(page.get_by_role("columnheader", name="Refreshes")).to_have_attribute(
+        "aria-sort", "ascending"
+    )
+    page.get_by_label("Select Jo").check()
+    expect(page.get_by_role("button", name="Refresh selected")).to_be_visible()
+    page.get_by_role("link", name="Clear").click()
+    page.get_by_role("link", name="Revoked").click()
+    pages.heading(page, "Tokens")
+    expect(page.get_by_text("No token matches these filters")).to_be_visible()
+
+
+def test_the_list_is_cards_in_a_narrow_window(simple: Site, open_page: Callable[..., Page]) -> None:
+    page = open_page(viewport={"width": 360, "height": 640})
+    pages.connect(page, simple.url, "mallory")
+    simple.sql("UPDATE users SET operator_since = connected_at")
+    page.goto(f"{simple.url}/operators/tokens?foo=1")
+    expect(page.get_by_text("Ignored: foo")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == 360

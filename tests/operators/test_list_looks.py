@@ -1,0 +1,139 @@
+"""Looking at the list reads the heads of indexes: no table from end to end, no large sort."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event, text
+
+from tests.operators import crowd
+from tests.operators.test_list_pages import CHOSEN, DAY, changed
+from webapp.database import db
+from webapp.models import Reason
+from webapp.services import listing, searching
+from webapp.services.house import House
+from webapp.services.standing import State
+from webapp.services.wanted import Place, Query, Sort
+
+QUERIES = [
+    *(Query(sort=sort, down=down) for sort in CHOSEN for down in (False, True)),
+    *(Query(state=state, sort=Sort.LAST_USED) for state in State),
+    Query(scope="video.list"),
+    Query(reason=Reason.REFUSED),
+    Query(failing=DAY, scope="video.list"),
+    Query(within=7 * DAY),
+    Query(search="mara lind", state=State.FAILING),
+    Query(search="-000person"),
+]
+
+
+@contextmanager
+def plans() -> Iterator[list[str]]:
+    """Collect the plan of every SELECT that reaches SQLite."""
+    lines: list[str] = []
+
+    def explain(connection: Connection, cursor: Any, statement: str, values: Any, *_: Any) -> None:
+        if statement.lstrip().upper().startswith(("SELECT", "WITH")):
+            cursor.execute(f"EXPLAIN QUERY PLAN {statement}", values)
+            lines.extend(row[3] for row in cursor.fetchall())
+
+    event.listen(db.engine, "before_cursor_execute", explain)
+    try:
+        yield lines
+    finally:
+        event.remove(db.engine, "before_cursor_execute", explain)
+
+
+def test_no_page_reads_the_table_or_an_index_from_end_to_end(house: House) -> None:
+    crowd.put(crowd.rows(house, house.clock(), 100))
+    for query in QUERIES:
+        hold_to_the_heads(house, query)
+
+
+def hold_to_the_heads(house: House, query: Query) -> None:
+    """Look at a first page, one after and one before, and read their plans."""
+    now = house.clock()
+    last = listing.page(house, query, now, size=1).next
+    with plans() as lines:
+        listing.page(house, query, now, size=5)
+        listing.page(house, changed(query, after=last or Place(None, 5)), now, size=5)
+        listing.page(house, changed(query, before=last or Place(None, 5)), now, size=5)
+    assert lines
+    assert not [line for line in lines if re.search(r"SCAN (users|name_words)\b", line)]
+    if not query.search:
+        # Only an index that begins with the segment; or the rows of the page, by their ids.
+        looked = {m[1] for line in lines if (m := re.search(r"(?:users\w*) USING (.+)", line))}
+        assert all("ix_users_list_" in each or "INTEGER PRIMARY KEY" in each for each in looked)
+        heads = [line for line in lines if "ix_users_list_" in line and "scope=?" in line]
+        assert heads or last is None
+
+
+def test_a_search_or_all_rows_in_turn_go_by_ids(house: House) -> None:
+    crowd.put(crowd.rows(house, house.clock(), 60))
+    with plans() as lines:
+        list(listing.each(house, Query(scope="video.list"), house.clock()))
+        listing.matching(house, Query(state=State.SOON), house.clock(), after_id=3, limit=5)
+    assert lines
+    assert all("INTEGER PRIMARY KEY" in line for line in lines if "users" in line)
+
+
+@pytest.mark.usefixtures("each_database")
+def test_postgresql_and_sqlite_find_every_segment(house: House) -> None:
+    from webapp.database import reading
+    from webapp.services import segments
+
+    rows = crowd.rows(house, house.clock(), 120)
+    crowd.put(rows)
+    with reading() as session:
+        found = segments.existing(session, house, Query())
+    told = {(each.status, each.reason, each.scope) for each in found}
+    assert told == {(row["status"], row["reason"], row["scope"]) for row in rows}
+    assert len(found) == len(told)
+
+
+@pytest.mark.usefixtures("each_database")
+def test_a_search_is_bounded_and_says_so(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searching, "MOST", 10)
+    now = house.clock()
+    crowd.put([crowd.one(house, now, n, display_name=f"Mara Number{n:03}") for n in range(30)])
+    cut = listing.page(house, Query(search="mara"), now)
+    assert (len(cut.rows), cut.cut) == (10, True)
+    whole = listing.page(house, Query(search="number029 mara"), now)
+    assert ([row.open_id for row in whole.rows], whole.cut) == (["-000person000029"], False)
+    few = listing.page(house, Query(search="mara number00"), now)
+    assert (len(few.rows), few.cut) == (10, False)
+
+
+@pytest.mark.usefixtures("each_database")
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("ct_00000002", 1),
+        ("CT_00000002", 1),
+        ("-000person000002", 1),
+        ("-000person00000", 10),
+        ("-000PERSON000002", 0),
+        ("élodie", 1),
+        ("ELODIE", 0),
+        ("o'neill élo", 1),
+        ("%", 0),
+        ("_", 0),
+        ("mar'a--", 0),
+        ("\U0010ffff", 0),
+    ],
+)
+def test_people_are_found_by_ticket_open_id_and_name(house: House, asked: str, found: int) -> None:
+    now = house.clock()
+    crowd.put([crowd.one(house, now, n) for n in range(12)])
+    crowd.put([crowd.one(house, now, 50, display_name="Élodie O'Neill")])
+    assert len(listing.page(house, Query(search=asked), now).rows) == found
+
+
+def test_the_words_of_a_name_go_with_the_row(house: House) -> None:
+    crowd.put([crowd.one(house, house.clock(), 1, display_name="Mara")])
+    with db.engine.begin() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM name_words")) == 1
+        connection.execute(text("DELETE FROM users"))
+        assert connection.scalar(text("SELECT count(*) FROM name_words")) == 0

@@ -1,0 +1,87 @@
+"""The address of the list says all there is to say, and what it cannot mean is dropped aloud."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from werkzeug.datastructures import MultiDict
+
+from webapp.models import Reason
+from webapp.services.standing import State
+from webapp.services.wanted import Place, Query, Sort
+from webapp.views import query
+from webapp.views.query import Asked
+from webapp.views.tokens_page import REASONS
+
+NOON = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
+QUERIES = [
+    Query(),
+    Query(search="Mara O'Neill & Söhne"),
+    Query(state=State.SOON, scope="video.list", reason=Reason.REMOVED_3),
+    Query(failing=timedelta(hours=6), after=Place(NOON, 12)),
+    Query(within=timedelta(days=90), before=Place(None, 12)),
+    Query(sort=Sort.REFRESHES, down=True, after=Place(17, 3)),
+    Query(sort=Sort.LAST_USED, before=Place(NOON, 2_000_000)),
+]
+
+
+def asked(address: str) -> Asked:
+    """Return what the view makes of an address."""
+    from urllib.parse import parse_qsl
+
+    return query.parse(MultiDict(parse_qsl(address.partition("?")[2], keep_blank_values=True)))
+
+
+@pytest.mark.parametrize("wanted", QUERIES, ids=repr)
+def test_an_address_says_the_whole_query_and_is_read_back(wanted: Query) -> None:
+    address = query.address("/list", wanted, after=wanted.after, before=wanted.before)
+    assert asked(address) == Asked(wanted)
+    text = query.canonical(wanted)
+    assert query.parse_string(text) == asked(query.address("/list", wanted)).query
+    assert query.canonical(query.parse_string(text)) == text
+
+
+def test_selecting_everything_is_in_the_address_too() -> None:
+    address = query.address("/list", Query(state=State.FAILING), everything=True)
+    assert address == "/list?status=failing&sel=all"
+    assert asked(address) == Asked(Query(state=State.FAILING), everything=True)
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("?foo=1", ("foo",)),
+        ("?status=paused", ("status",)),
+        ("?status=soon&status=failing", ("status",)),
+        ("?reason=because", ("reason",)),
+        ("?scope=a%20b", ("scope",)),
+        ("?failing=2h&within=-1d", ("failing", "within")),
+        ("?sort=failing_since", ("sort",)),
+        ("?sort=--expires", ("sort",)),
+        ("?q=" + "x" * 101, ("q",)),
+        ("?q=%00", ("q",)),
+        ("?after=12~1", ("after",)),
+        ("?sort=refreshes&after=20261122T120000.000000Z~1", ("after",)),
+        ("?after=20269922T120000.000000Z~1", ("after",)),
+        ("?after=99999999999999999999~1", ("after",)),
+        ("?after=-~1&before=-~1", ("before",)),
+        ("?after=-~١", ("after",)),
+        ("?sel=some", ("sel",)),
+        ("?" + "x" * 40 + "=1", ("x" * 30 + "…",)),
+        ("?a=1&b=1&c=1&d=1&e=1&f=1", ("a", "b", "c", "d", "e", "more")),
+    ],
+)
+def test_what_means_nothing_is_dropped_aloud(address: str, told: tuple[str, ...]) -> None:
+    assert asked(address).ignored == told
+
+
+def test_fields_that_were_left_empty_are_no_fault() -> None:
+    assert asked("?q=&status=&scope=%20&sort=") == Asked(Query())
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "status=paused&q=%00", "&" * 200, "after=-~1"])
+def test_a_kept_text_that_means_nothing_asks_for_everything(text: str) -> None:
+    assert query.parse_string(text) == Query()
+
+
+def test_every_reason_can_be_chosen() -> None:
+    assert set(REASONS) == set(Reason)

@@ -1,0 +1,92 @@
+"""The page of tokens says how many there are, where one is, and what it left out."""
+
+import re
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.operators import crowd
+from tests.views.connections import connection, house_of, sign_in
+from tests.views.reading import Reading
+from webapp.database import writing
+from webapp.models import Health, User
+from webapp.services import headcount
+
+PATH = "/operators/tokens"
+
+
+@pytest.fixture
+def operator(app: Flask, client: FlaskClient) -> FlaskClient:
+    """A client whose person is an operator: the only row."""
+    user = connection(app, 1, name="Mara Lindqvist")
+    with app.app_context(), writing() as session:
+        session.get_one(User, user.id).operator_since = house_of(app).clock()
+    sign_in(app, client, user)
+    return client
+
+
+def test_the_tiles_count_and_lead_to_their_rows(app: Flask, operator: FlaskClient) -> None:
+    connection(app, 2, Health.RECONNECT)
+    connection(app, 3, Health.EXPIRED)
+    page = Reading(operator.get(PATH).text)
+    tiles = [a for a in page.all("a") if "card" in a.classes]
+    assert [" ".join(tile.text.split()) for tile in tiles] == [
+        *("1 Healthy", "1 Expires soon", "0 Refresh failing", "1 Needs user", "0 Revoked"),
+    ]
+    for tile, shown in zip(tiles, (1, 1, 0, 1, 0), strict=True):
+        led = Reading(operator.get(tile.attrs["href"]).text)
+        assert len([e for e in led.all("input") if e.attrs.get("name") == "id"]) == shown
+        assert ("No token matches these filters" in led.text) == (shown == 0)
+
+
+def test_headers_order_the_rows_and_turn(operator: FlaskClient) -> None:
+    page = Reading(operator.get(f"{PATH}?status=healthy").text)
+    (sorted_by,) = [th for th in page.all("th") if "aria-sort" in th.attrs]
+    assert (sorted_by.text.split()[0], sorted_by.attrs["aria-sort"]) == ("Expires", "ascending")
+    heads = {a.text: a.attrs["href"] for a in page.all("a") if "sort=" in a.attrs["href"]}
+    assert heads["Expires"] == f"{PATH}?status=healthy&sort=-expires"
+    turned = Reading(operator.get(heads["Refreshes"]).text)
+    (sorted_by,) = [th for th in turned.all("th") if "aria-sort" in th.attrs]
+    assert (sorted_by.text.split()[0], sorted_by.attrs["aria-sort"]) == ("Refreshes", "ascending")
+
+
+def test_a_filter_by_a_time_says_that_it_orders_the_rows(operator: FlaskClient) -> None:
+    page = Reading(operator.get(f"{PATH}?within=90d&sort=refreshes").text)
+    assert "orders the rows by its own time: to reconnect soonest first." in page.text
+    assert not [a for a in page.all("a") if "sort=-" in a.attrs["href"]]
+
+
+def test_what_means_nothing_is_named_and_nothing_else_changes(operator: FlaskClient) -> None:
+    page = Reading(operator.get(f"{PATH}?foo=1&sort=shoe&%3Cb%3E=2").text)
+    assert "Ignored: foo, sort, <b>" in page.text
+    assert "Mara Lindqvist" in page.text
+
+
+def test_all_that_match_are_selected_by_an_address(app: Flask, operator: FlaskClient) -> None:
+    house = house_of(app)
+    with app.app_context():
+        crowd.put([crowd.one(house, house.clock(), n) for n in range(10, 70)])
+    page = Reading(operator.get(f"{PATH}?status=healthy").text)
+    (link,) = [a for a in page.all("a") if a.text == "Select all 61 that match"]
+    chosen = operator.get(link.attrs["href"]).text
+    assert re.search(r'name="query" value="status=healthy"', chosen)
+    assert re.search(r'name="all" value="1"', chosen)
+    assert "Refresh all 61 that match" in chosen
+    assert "Disconnect all 61 that match…" in chosen
+
+
+def test_the_age_of_a_count_is_told(
+    app: Flask, operator: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(headcount, "FEW", 0)
+    monkeypatch.setattr(headcount, "_aside", lambda work: work())
+    assert "The tokens are being counted." in operator.get(PATH).text
+    assert "Counted 0 seconds ago." in operator.get(PATH).text
+
+
+def test_a_search_and_its_end_are_told(operator: FlaskClient) -> None:
+    with_name = Reading(operator.get(f"{PATH}?q=-").text)
+    assert "No token matches these filters" in with_name.text
+    found = Reading(operator.get(f"{PATH}?q=open-001").text)
+    assert "1 of 1 token, expiring soonest first" in found.the("caption")

@@ -1,0 +1,68 @@
+"""What the health page gets to show: when all is well, and when nothing is."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from webapp.services.health import Breaker, Facts, Keys, Work
+from webapp.services.notices import Standing
+from webapp.services.status import Fault
+from webapp.services.stored import Database
+from webapp.services.trends import Answers, Bar
+from webapp.views.charts import chart
+
+NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+WELL = Facts(
+    at=NOW,
+    troubles=[],
+    work=Work(lag=0, is_late=False, pace=3.25, allowed=8, part=1),
+    breaker=None,
+    answers=Answers(1200, 100, 250),
+    database=Database("SQLite 3.50.0", "0006", 4_200_000, 32_768, wal=True),
+    keys=Keys("3f9ca01e", 0),
+    rescue=False,
+    bound_at=NOW - 40 * DAY,
+    notices=Standing("", 0, None, 0, None, None),
+)
+ILL = Facts(
+    at=NOW,
+    troubles=[Fault("worker", "the longest overdue refresh has waited", "start a worker")],
+    work=Work(lag=1830, is_late=True, pace=0, allowed=2, part=0.25),
+    breaker=Breaker("TikTok does not answer", "nothing", NOW - HOUR, NOW + timedelta(seconds=20)),
+    answers=Answers(3, None, None),
+    database=Database("PostgreSQL 17.1", "", 4_200_000, None, wal=True),
+    keys=Keys("3f9ca01e", None),
+    rescue=True,
+    bound_at=None,
+    notices=Standing("tickets.example", 2, NOW - DAY, 1, None, "503"),
+)
+
+
+def _charts(*, empty: bool) -> list[Any]:
+    many = 0 if empty else 37
+    hours = [Bar(NOW + n * HOUR, n * many, n % 3 * many) for n in range(24)]
+    days = [Bar(NOW + n * DAY, n * many, n % 3 * many) for n in range(30)]
+    ahead = None if empty else [Bar(NOW + n * DAY * 7, n, 0) for n in range(12)]
+    return [
+        chart("hours", hours),
+        chart("days", days),
+        chart("expiries", hours),
+        chart("reconnects", ahead),
+    ]
+
+
+CONTEXTS: dict[str, dict[str, Any]] = {
+    "health": {
+        "facts": WELL,
+        "charts": _charts(empty=False),
+        "counted_at": NOW - timedelta(minutes=1),
+        "notices": [],
+    },
+    "health-ill": {
+        "facts": ILL,
+        "charts": _charts(empty=True),
+        "counted_at": None,
+        "notices": [],
+    },
+}

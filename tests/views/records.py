@@ -1,0 +1,80 @@
+"""What the pages of the audit and of the service keys may get, over made-up events and keys."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from webapp.services.audit import EVENTS
+from webapp.services.service_keys import Listed
+from webapp.views.audit_asking import FILTERS
+from webapp.views.audit_words import Named, Shown
+
+NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
+EVENTS_SHOWN = [
+    Shown(
+        NOW,
+        Named("Mara <b>Lindqvist</b>", "-000mara", "operator "),
+        "key.issued",
+        None,
+        "key 0123456789ab · name studio-prod",
+        "192.0.2.7",
+        "0a1b2c3d4e5f",
+    ),
+    Shown(
+        NOW - timedelta(days=1),
+        Named("the worker"),
+        "connection.reconnect_required",
+        Named("Deleted person ct_GGNE-GGNE"),
+        "code  · reason grant_over",
+        "",
+        "",
+    ),
+]
+KEYS = [
+    Listed("0123456789ab", "studio-prod", NOW - timedelta(days=40), NOW, None),
+    Listed("ba9876543210", "rep<i>orts", NOW - timedelta(days=80), None, NOW),
+]
+
+
+def _audit(rows: list[Shown], **facts: Any) -> dict[str, Any]:
+    filters = facts.pop("filters", {})
+    return {
+        "rows": rows,
+        "older": None,
+        "newer": None,
+        "looked_to": None,
+        "ignored": [],
+        "typed": dict.fromkeys(FILTERS, "") | filters,
+        "filters": filters,
+        "nobody": False,
+        "backwards": False,
+        "events": sorted(EVENTS),
+        "days": 400,
+        "window": 10_000,
+        **facts,
+    }
+
+
+def _keys(keys: list[Listed], problem: str | None = None, typed: str = "") -> dict[str, Any]:
+    return {"keys": keys, "problem": problem, "typed": typed}
+
+
+_PAGE, _LIST = "operators/audit.html", "operators/keys.html"
+_FILTERS = {"who": "studio-prod", "what": "key.issued"}
+#: Name of the scene → its template and what that gets.
+ALL: dict[str, tuple[str, dict[str, Any]]] = {
+    "audit": (_PAGE, _audit(EVENTS_SHOWN, older="17-3", newer="19-9")),
+    "audit-found": (
+        _PAGE,
+        _audit(EVENTS_SHOWN[:1], filters=_FILTERS, ignored=["foo"], looked_to=NOW, older="17-3"),
+    ),
+    "audit-looked": (_PAGE, _audit([], filters=_FILTERS, looked_to=NOW, older="17-3")),
+    "audit-empty": (_PAGE, _audit([])),
+    "audit-no-match": (_PAGE, _audit([], filters=_FILTERS)),
+    "audit-nobody": (_PAGE, _audit([], filters={"on": "-000nobody"}, nobody=True)),
+    "audit-backwards": (_PAGE, _audit([], filters=_FILTERS, backwards=True)),
+    "keys": (_LIST, _keys(KEYS)),
+    "keys-empty": (_LIST, _keys([])),
+    "keys-wrong": (_LIST, _keys(KEYS, "Give the key a name.", "x<y")),
+    "key-issued": ("operators/key_issued.html", {"name": "studio-prod", "key": "cck_made-up"}),
+    "key-revoke": ("operators/key_revoke.html", {"key": KEYS[0]}),
+}

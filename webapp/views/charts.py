@@ -1,0 +1,92 @@
+"""Lays out bars for the macro that draws them: positions and words; reads no table."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from webapp.services.trends import Bar
+from webapp.views.present import day, exact
+
+#: The drawing's inner measures; CSS stretches it to the page.
+WIDTH, HEIGHT = 720, 120
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One place on the chart: two bars side by side, or one."""
+
+    label: str
+    #: Written below the bars; only under some, so that they do not run into each other.
+    tick: str
+    x: float
+    width: float
+    good: int
+    failed: int
+    good_height: float
+    failed_height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """All that the macro needs of one chart."""
+
+    name: str
+    title: str
+    #: What one column stands for: Hour, Day, Week.
+    unit: str
+    good_word: str
+    #: Empty: there is one kind of bar only.
+    failed_word: str
+    columns: tuple[Column, ...]
+    most: int
+    #: None: not counted yet.
+    total: int | None
+
+    @property
+    def total_failed(self) -> int:
+        """Return the sum of the second kind."""
+        return sum(column.failed for column in self.columns)
+
+
+_Words = Callable[[datetime], str]
+_HOUR: tuple[str, _Words, _Words] = ("Hour from", exact, lambda at: f"{at:%H:%M}")
+_DAY: tuple[str, _Words, _Words] = ("Day", day, lambda at: f"{at.day} {at:%b}")
+_WEEK: tuple[str, _Words, _Words] = ("Week from", day, lambda at: f"{at.day} {at:%b}")
+#: Name → title, what a column stands for, words of the two kinds, every how many one is marked.
+_KINDS = {
+    "hours": ("Refreshes, last 24 hours", _HOUR, "Refreshed", "Failed", 6),
+    "days": ("Refreshes, last 30 days", _DAY, "Refreshed", "Failed", 7),
+    "expiries": ("Accesses that end, next 24 hours", _HOUR, "Accesses that end", "", 6),
+    "reconnects": ("Reconnects ahead, next 12 weeks", _WEEK, "People to reconnect", "", 3),
+}
+
+
+def chart(name: str, bars: Sequence[Bar] | None) -> Chart:
+    """Return a chart of these bars; None: they are not counted yet.
+
+    Raises KeyError if there is no chart of this name.
+    """
+    title, (unit, long, short), good, failed, every = _KINDS[name]
+    found = bars or ()
+    most = max((max(bar.refreshed, bar.failed) for bar in found), default=0)
+    slot = WIDTH / max(len(found), 1)
+    columns = tuple(
+        Column(
+            label=long(bar.start),
+            tick=short(bar.start) if number % every == 0 else "",
+            x=round(number * slot, 1),
+            width=round(slot * (0.4 if failed else 0.8), 1),
+            good=bar.refreshed,
+            failed=bar.failed,
+            good_height=_height(bar.refreshed, most),
+            failed_height=_height(bar.failed, most),
+        )
+        for number, bar in enumerate(found)
+    )
+    total = None if bars is None else sum(bar.refreshed + bar.failed for bar in found)
+    return Chart(name, title, unit, good, failed, columns, most, total)
+
+
+def _height(count: int, most: int) -> float:
+    """Return how high a bar is; one that is there at all can be seen."""
+    return max(1.5, round(HEIGHT * count / most, 1)) if count else 0
