@@ -90,11 +90,10 @@ def _measured(
     asks = [(name, at, paths[at]) for name, paths in lines for at in (0, 1)]
     times: dict[tuple[str, int], list[float]] = {}
     rows: dict[tuple[str, int], int] = {}
-    connections = [room.connect() for room in rooms]
     for number in range(rounds + 1):
         random.shuffle(asks)
         for name, at, address in asks:
-            status, body, passed = rooms[at].ask(connections[at], address)
+            status, body, passed = rooms[at].ask(address)
             if status != 200:
                 raise RuntimeError(f"{address} was answered with {status}")
             rows[name, at] = max(0, body.count(b"<tr") - 1)
@@ -105,7 +104,7 @@ def _measured(
 
 
 def _answers(rooms: tuple[Room, Room], line: Line) -> bool:
-    status = rooms[0].ask(rooms[0].connect(), line[1][0])[0]
+    status = rooms[0].ask(line[1][0])[0]
     if status != 200:
         progress(f"{line[0]} is left out: answered with {status}")
     return status == 200

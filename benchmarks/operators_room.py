@@ -3,7 +3,7 @@
 import http.client
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
@@ -43,12 +43,16 @@ class Room:
         """Return a connection to the server."""
         return http.client.HTTPConnection("127.0.0.1", self.stage.port, timeout=600)
 
-    def ask(self, connection: http.client.HTTPConnection, path: str) -> tuple[int, bytes, float]:
-        """Return status, body and the milliseconds that the whole answer took."""
+    def ask(self, path: str) -> tuple[int, bytes, float]:
+        """Return status, body and the milliseconds that the whole answer took.
+
+        Over a connection of its own: the server ends one that is idle for some seconds.
+        """
         start = time.perf_counter()
-        connection.request("GET", path, headers={"Cookie": f"session={self.cookie}"})
-        answer = connection.getresponse()
-        body = answer.read()
+        with closing(self.connect()) as connection:
+            connection.request("GET", path, headers={"Cookie": f"session={self.cookie}"})
+            answer = connection.getresponse()
+            body = answer.read()
         return answer.status, body, (time.perf_counter() - start) * 1000
 
     def deep(self, sort: Sort, row: int) -> str:

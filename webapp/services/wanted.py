@@ -103,7 +103,7 @@ def times(query: Query, now: datetime) -> list[ColumnElement[bool]]:
     """Return the conditions about times, which no segment of an index settles."""
     found: list[ColumnElement[bool]] = []
     if query.state in (State.HEALTHY, State.SOON):
-        found.append(standing.stands(query.state, now))
+        found.append(standing.stands(query.state, now, seeks=query.order is Sort.EXPIRES))
     if query.failing is not None:
         found.append(User.failing_since <= now - query.failing)
     if query.within is not None:
