@@ -19,6 +19,7 @@ from webapp.models import AuditEvent, Brakes, User
 from webapp.services import brakes, keeping, operators
 
 PAGE = "/operators/health"
+_EVENTS = select(AuditEvent.event).order_by(AuditEvent.id)
 pytestmark = pytest.mark.usefixtures("each_database")
 
 
@@ -42,7 +43,7 @@ def overdue(app: Flask, user_id: int, now: datetime) -> None:
 def events(app: Flask) -> list[str]:
     """Return the words of what was written down of the breaker."""
     with app.app_context(), reading() as session:
-        return [e for e in session.scalars(select(AuditEvent.event)) if e.startswith("breaker")]
+        return [e for e in session.scalars(_EVENTS) if e.startswith("breaker")]
 
 
 def test_all_is_well_and_nothing_has_happened(app: Flask, client: FlaskClient) -> None:

@@ -42,7 +42,11 @@ def test_without_a_token_in_the_settings_there_is_no_such_page(app: Flask) -> No
     assert asked(app).status_code == 404
 
 
-@pytest.mark.parametrize("token", ["", "wrong", TOKEN[:-1], TOKEN + "x", "ü"])
+@pytest.mark.parametrize(
+    "token",
+    ["", "wrong", TOKEN[:-1], TOKEN + "x", "ü"],
+    ids=("none", "wrong", "cut", "more", "odd"),
+)
 def test_whoever_does_not_show_the_token_is_refused(make_app: MakeApp, token: str) -> None:
     answer = asked(make_app(METRICS_TOKEN=TOKEN), token)
     assert (answer.status_code, answer.text) == (401, "")

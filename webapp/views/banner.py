@@ -34,7 +34,7 @@ def register(app: Flask) -> None:
 
 def troubles() -> list[Fault]:
     """Return what is wrong if an operator looks at one of their pages."""
-    who = access_of(current_app, request.endpoint or "")
+    who = access_of(current_app, request.endpoint) if request.endpoint else None
     present = visitor()
     if who is None or not who.startswith("operator") or present is None or not present.operator:
         return []
