@@ -1,8 +1,11 @@
 """How gunicorn serves; found by it in this folder. Refuses a start before any worker exists."""
 
+import atexit
 import logging
 import os
+import shutil
 import sys
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -75,6 +78,30 @@ class Log(glogging.Logger):
 logger_class = Log
 
 
+def _count_together() -> None:
+    """Let all workers count requests in files of one private folder, made fresh at the start.
+
+    gunicorn reads this file again at SIGHUP: the counts then go on. A start that follows this one
+    (SIGUSR2) has another process id and gets a folder of its own.
+    """
+    mine = f"coatcheck-metrics-{os.getpid()}-"
+    if Path(os.environ.get(_COUNTS, "")).name.startswith(mine):
+        return
+    master, folder = os.getpid(), tempfile.mkdtemp(prefix=mine)
+    os.environ[_COUNTS] = folder
+
+    @atexit.register
+    def _remove() -> None:
+        # Workers end by way of this, too; the folder is the master's.
+        if os.getpid() == master:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+#: What prometheus_client reads as it is imported, which only happens with the app.
+_COUNTS = "PROMETHEUS_MULTIPROC_DIR"
+_count_together()
+
+
 def on_starting(server: Any) -> None:
     """Refuse the start, in the master and before any worker, with all problems at once."""
     settings, problems = doctor.start_problems(os.environ)
@@ -88,6 +115,14 @@ def on_starting(server: Any) -> None:
     if (found := doctor.whose(settings)) is not None:
         # Pages are served all the same; only refreshing is refused.
         logging.getLogger("coatcheck").error("%s – %s – %s", found.name, found.cause, found.mend)
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """Let what a worker that ended had counted stay in the sums, and none of its present state."""
+    # Here, because it reads at its import where the counts are.
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(worker.pid)
 
 
 #: The security headers of every answer, for those that the app does not give itself.

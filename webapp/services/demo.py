@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from webapp.database import writing
 from webapp.models import Health, Reason, Status, User
+from webapp.services import figures
 from webapp.services.connect import connect
 from webapp.services.house import House
 from webapp.services.profile import update_profile
@@ -23,6 +24,8 @@ PEOPLE: Mapping[str, Health] = {
     "soren": Health.REVOKED,
 }
 OPERATOR = "mara"
+#: So many days have figures.
+DAYS_DRAWN = 12
 
 
 _STORIES = {
@@ -52,7 +55,20 @@ def seed(house: House, grants: Mapping[str, TokenSet], now: datetime) -> int:
         _age(house, done.user_id, PEOPLE[name], now)
         if name == OPERATOR:
             _make_operator(done.user_id, now)
+    _draw(house, now)
     return len(grants)
+
+
+def _draw(house: House, now: datetime) -> None:
+    """Make up what the pictures show of the last days, the same in every demo."""
+    with writing() as session:
+        for hour in range(1, DAYS_DRAWN * 24):
+            refreshed = 20 + hour * 7 % 11
+            counts = {"refreshed": refreshed, "ms.100": refreshed - 4, "ms.250": 4}
+            if hour % 17 == 0:
+                counts |= {"failed.transient": 3, "ms.5000": 3}
+            at = now - timedelta(hours=hour)
+            figures.note(session, house.settings.tiktok_client_key, at, counts)
 
 
 def _age(house: House, user_id: int, health: Health, now: datetime) -> None:

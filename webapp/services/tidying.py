@@ -9,7 +9,6 @@ from collections.abc import Callable
 from datetime import datetime
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.services import audit_keeping, bulk_settling, figures, installation
 from webapp.services.house import House
@@ -60,6 +59,6 @@ class Tidying:
     def _is_left(self, job: Job) -> bool:
         try:
             return job(self._house, self._house.clock())
-        except SQLAlchemyError as error:
+        except Exception as error:  # noqa: BLE001  keeping connections fresh must not stop with it
             log.warning("tidying_failed", job=job.__name__, error=type(error).__name__)
             return False

@@ -1,0 +1,150 @@
+"""The health page and its button, the banner on operators' pages; all in the words of /readyz."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from tests.forms import the_form
+from tests.movable import MovableClock
+from tests.servers import Sandbox
+from tests.views.connections import connection, house_of
+from tests.views.reading import Reading
+from tests.views.test_pages_served import judge, operator
+from tests.walk import connect
+from webapp.database import reading, writing
+from webapp.models import AuditEvent, Brakes, User
+from webapp.services import brakes, keeping, operators
+
+PAGE = "/operators/health"
+_EVENTS = select(AuditEvent.event).order_by(AuditEvent.id)
+pytestmark = pytest.mark.usefixtures("each_database")
+
+
+def opened(app: Flask, reason: str = "transient", code: str | None = None) -> None:
+    """Let the breaker be open."""
+    house = house_of(app)
+    with app.app_context():
+        brakes.look(house)
+        with writing() as session:
+            row = session.get_one(Brakes, house.settings.tiktok_client_key)
+            row.open_reason, row.open_code, row.open_since = reason, code, house.clock()
+            row.probe_at = house.clock() + timedelta(seconds=30)
+
+
+def overdue(app: Flask, user_id: int, now: datetime) -> None:
+    """Let this person's refresh be an hour late."""
+    with app.app_context(), writing() as session:
+        session.get_one(User, user_id).next_at = now - timedelta(hours=1)
+
+
+def events(app: Flask) -> list[str]:
+    """Return the words of what was written down of the breaker."""
+    with app.app_context(), reading() as session:
+        return [e for e in session.scalars(_EVENTS) if e.startswith("breaker")]
+
+
+def test_all_is_well_and_nothing_has_happened(app: Flask, client: FlaskClient) -> None:
+    operator(app, client, connection(app, 1))
+    page = judge(client.get(PAGE), PAGE)
+    assert "All is well" in page.text
+    assert "Nothing yet." in page.text
+    (button,) = [b for b in page.all("button") if b.text == "Probe now"]
+    assert "disabled" in button.attrs
+    assert "There is nothing to probe" in page.text
+
+
+def test_a_look_changes_nothing(app: Flask, client: FlaskClient) -> None:
+    operator(app, client, connection(app, 1))
+    client.get(PAGE)
+    with app.app_context(), reading() as session:
+        assert session.scalars(select(Brakes)).all() == []
+
+
+def test_every_page_and_readyz_tell_the_same_doubts(
+    app: Flask, client: FlaskClient, clock: MovableClock
+) -> None:
+    user = connection(app, 1)
+    operator(app, client, user)
+    assert "What is wrong" not in client.get("/operators/tokens").text
+    opened(app, "config", "invalid_client")
+    overdue(app, user.id, clock())
+    clock.advance(seconds=11)
+    told = client.get("/readyz").get_json()["doubts"]
+    assert [each["name"] for each in told] == ["breaker", "worker"]
+    for path in ("/operators/tokens", PAGE):
+        text = Reading(client.get(path).text).text
+        for each in told:
+            assert each["cause"][1:] in text, path
+    assert "What is wrong" not in client.get("/account").text
+    assert "No worker seems to run: flask tokens run" in Reading(client.get(PAGE).text).text
+
+
+def test_the_banner_is_looked_up_every_ten_seconds_alone(
+    app: Flask, client: FlaskClient, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator(app, client, connection(app, 1))
+    looks: list[int] = []
+    monkeypatch.setattr(keeping, "troubles", lambda _house: looks.append(1) or [])
+    for _page in range(5):
+        client.get("/operators/tokens")
+    assert len(looks) == 1
+    clock.advance(seconds=10)
+    client.get("/operators/tokens")
+    assert len(looks) == 2
+
+
+@pytest.fixture
+def mara(app: Flask, sandbox: Sandbox) -> FlaskClient:
+    """A browser of somebody who has really connected, and is an operator."""
+    client = app.test_client()
+    assert connect(client).status_code == 303
+    with app.app_context():
+        house = house_of(app)
+        operators.add(house, sandbox.open_id("mara"), house.clock())
+    return client
+
+
+def pressed(client: FlaskClient) -> str:
+    """Press Probe now; return what is told."""
+    form = the_form(client.get(PAGE).text, f"{PAGE}/probe")
+    answer = client.post(form.action, data=form.data())
+    assert (answer.status_code, answer.location) == (303, f"{PAGE}#breaker")
+    return Reading(client.get(PAGE).text).text
+
+
+def test_a_probe_that_tiktok_answers_closes_the_breaker(
+    app: Flask, mara: FlaskClient, sandbox: Sandbox
+) -> None:
+    opened(app)
+    assert "TikTok answered, so refreshes go out again." in pressed(mara)
+    assert sandbox.calls("token.refresh_token") == 1
+    assert events(app) == ["breaker.probed", "breaker.closed"]
+
+
+def test_a_probe_that_fails_leaves_it_open_and_says_so(
+    app: Flask, mara: FlaskClient, sandbox: Sandbox
+) -> None:
+    opened(app)
+    sandbox.faults("token", "error200", grant_type="refresh_token", error="invalid_client")
+    text = pressed(mara)
+    assert "refreshes are still held back" in text
+    assert "TikTok does not accept this app (invalid_client)" in text
+    assert events(app) == ["breaker.probed"]
+
+
+def test_a_probe_with_the_breaker_closed_asks_nobody(
+    app: Flask, mara: FlaskClient, sandbox: Sandbox
+) -> None:
+    assert "There was nothing to probe" in pressed(mara)
+    assert (sandbox.calls("token.refresh_token"), events(app)) == (0, [])
+
+
+def test_a_probe_of_nobody_says_so(app: Flask, mara: FlaskClient) -> None:
+    opened(app)
+    with app.app_context(), writing() as session:
+        for user in session.scalars(select(User)):
+            user.refresh_token = None
+    assert "There is no connection to try it with." in pressed(mara)
