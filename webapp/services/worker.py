@@ -191,10 +191,9 @@ class Worker:
 
     def _beat(self) -> None:
         """Once an hour note how far the database has come."""
-        passed = time.monotonic()
-        if passed - self._beat_at < BEAT_EVERY:
+        if time.monotonic() - self._beat_at < BEAT_EVERY:
             return
-        self._beat_at = passed
+        self._beat_at = time.monotonic()
         try:
             installation.beat(self._house)
         except SQLAlchemyError as error:
