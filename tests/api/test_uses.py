@@ -34,6 +34,7 @@ def entries(app: Flask) -> list[Entry]:
         return history.read(session.scalar(select(User.history)))
 
 
+@pytest.mark.audit("connection.handed_out")
 def test_the_first_hand_out_is_written_down_everywhere_at_once(
     app: Flask, service: Service, mara: str, clock: MovableClock
 ) -> None:

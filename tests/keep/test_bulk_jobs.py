@@ -19,6 +19,8 @@ from webapp.services.worker import Worker
 pytestmark = pytest.mark.usefixtures("each_database")
 
 
+@pytest.mark.audit("bulk.ordered")
+@pytest.mark.audit("bulk.ended")
 def test_picked_connections_are_refreshed_each_once_and_nobody_else(world: World) -> None:
     people = world.people(4)
     order(world, "refresh", *people[:3])
@@ -122,6 +124,7 @@ def test_who_connects_after_the_order_is_not_disconnected(world: World) -> None:
     world.assert_in_step(living=1)
 
 
+@pytest.mark.audit("bulk.stopped")
 def test_stop_keeps_what_was_not_sent_from_being_sent(world: World) -> None:
     order(world, "refresh", *world.people(1))
     assert bulk_orders.stop(world.house, "made-up-job-1")

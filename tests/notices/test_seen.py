@@ -65,6 +65,7 @@ def test_the_standing_counts_what_waits_and_what_was_given_up(world: World) -> N
     assert notices.recent(world.house, 9)[2].state == "delivered"
 
 
+@pytest.mark.audit("notice.retried")
 @both
 def test_what_was_given_up_is_doubted_until_it_is_tried_again(world: World) -> None:
     first = tell(world.house)

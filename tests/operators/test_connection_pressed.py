@@ -69,6 +69,7 @@ def test_a_row_that_cannot_be_opened_names_the_keys(jo: Desk) -> None:
     assert jo.sandbox.calls(CALL) == 0
 
 
+@pytest.mark.audit("connection.tested")
 @pytest.mark.usefixtures("each_database")
 def test_a_test_asks_tiktok_and_tells_its_time_and_answer(jo: Desk) -> None:
     page = jo.press("test")

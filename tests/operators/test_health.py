@@ -124,6 +124,7 @@ def test_a_probe_that_tiktok_answers_closes_the_breaker(
     assert events(app) == ["breaker.probed", "breaker.closed"]
 
 
+@pytest.mark.audit("breaker.probed")
 def test_a_probe_that_fails_leaves_it_open_and_says_so(
     app: Flask, mara: FlaskClient, sandbox: Sandbox
 ) -> None:

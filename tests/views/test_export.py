@@ -80,6 +80,7 @@ def test_no_cell_is_a_formula(app: Flask, operator: FlaskClient) -> None:
 
 
 @pytest.mark.usefixtures("each_database")
+@pytest.mark.audit("connections.exported")
 def test_it_is_written_down_before_the_first_byte(app: Flask, operator: FlaskClient) -> None:
     answer = operator.get("/operators/tokens.csv?status=failing", buffered=False)
     with app.app_context(), reading() as session:
