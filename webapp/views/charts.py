@@ -8,7 +8,7 @@ from webapp.services.trends import Bar
 from webapp.views.present import day, exact
 
 #: The drawing's inner measures; CSS stretches it to the page.
-WIDTH, HEIGHT = 720, 120
+WIDTH, HEIGHT = 360, 100
 
 
 @dataclass(frozen=True, slots=True)
