@@ -115,6 +115,7 @@ def pressed(client: FlaskClient) -> str:
     return Reading(client.get(PAGE).text).text
 
 
+@pytest.mark.audit("breaker.probed")
 def test_a_probe_that_tiktok_answers_closes_the_breaker(
     app: Flask, mara: FlaskClient, sandbox: Sandbox
 ) -> None:
