@@ -14,7 +14,8 @@ from tests.processes import Process, plain_environment, running
 from webapp.clock import utc_now
 from webapp.services.house import House
 
-pytestmark = [pytest.mark.usefixtures("each_database"), pytest.mark.long]
+pytestmark = pytest.mark.long
+both = pytest.mark.usefixtures("each_database")
 
 Start = Callable[..., dict[str, str]]
 
@@ -55,6 +56,7 @@ def delivered() -> bool | None:
     return all(row.delivered_at for row in rows()) or None
 
 
+@both
 def test_a_receiver_that_fails_at_first_gets_it_in_the_end(
     house: House, receiver: Start, tmp_path: Path
 ) -> None:
@@ -72,6 +74,7 @@ def test_a_receiver_that_fails_at_first_gets_it_in_the_end(
     assert "Traceback" not in worker.output()
 
 
+@both
 def test_a_worker_killed_in_mid_call_leaves_it_to_the_next_under_the_same_id(
     house: House, receiver: Start, tmp_path: Path
 ) -> None:
