@@ -18,8 +18,8 @@ from webapp.database import reading, writing
 from webapp.models import AuditEvent, User
 from webapp.services import audit, audit_keeping, operators, service_keys
 from webapp.services.audit import WrongEvent
-from webapp.services.audit_keeping import Sweep
 from webapp.services.house import House
+from webapp.services.tidying import Tidying
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
@@ -109,19 +109,19 @@ def test_events_go_when_their_time_is_over(house: House) -> None:
     assert audit_keeping.remove_old(house, house.clock()) == 0
 
 
-def test_a_sweep_takes_batch_by_batch_and_then_rests(
+def test_a_worker_takes_batch_by_batch_and_then_rests(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit_keeping, "BATCH", 2)
     old = house.settings.audit_days + 1
     aged(house, old, old, old, 1)
-    sweep = Sweep(house)
+    tidying = Tidying(house)
     left = []
     for _ in range(3):
-        sweep.step()
+        tidying.step()
         left.append(count())
     aged(house, old)
-    sweep.step()
+    tidying.step()
     assert left == [2, 1, 1]
     assert count() == 2
 

@@ -11,7 +11,7 @@ from tests.journeys.sites import Site
 from tests.servers import Sandbox
 from webapp.views.errors import CAUSES
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 #: People who had connected before they met these.
 CONNECTED_BEFORE = ("other_account", "form_expired", "too_large")

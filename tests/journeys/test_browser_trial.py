@@ -18,7 +18,7 @@ from playwright.sync_api import Page, expect
 from tests.journeys import pages
 from tests.processes import ROOT, Process, plain_environment, reserved_port
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 #: What a clone brings and a start needs; no .env, no instance folder.
 PARTS = ("gunicorn.conf.py", "wsgi.py", "webapp", "sandbox", "static", "templates")

@@ -32,9 +32,9 @@ def tokens_json() -> Answer:
 def _file(kind: exporting.Format) -> Answer:
     asked = query.parse(request.args)
     if asked.ignored:
-        # A file cannot say that it holds more than was asked for; the page can.
-        same = urlencode(list(request.args.items(multi=True)))
-        return redirect(f"{url_for('operators.tokens')}?{same}", 303)
+        # A file cannot say that it holds more than was asked for; the page can, by the names alone.
+        same = [query.canonical(asked.query), urlencode(dict.fromkeys(asked.ignored, "?"))]
+        return redirect(f"{url_for('operators.tokens')}?{'&'.join(filter(None, same))}", 303)
     ours = house()
     now = ours.clock()
     exporting.begin(ours, asked.query, kind, now)
