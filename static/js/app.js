@@ -24,8 +24,9 @@ setInterval(tell, 60000);
 document.documentElement.classList.add("js");
 
 const said = Object.assign(document.createElement("p"), { className: "unseen", role: "status" });
-document.body.append(said);
-for (const button of document.querySelectorAll("[data-copy]")) {
+const copies = document.querySelectorAll("[data-copy]");
+if (copies.length) document.body.append(said);
+for (const button of copies) {
   // The clipboard is there under https and on this machine alone.
   if (!navigator.clipboard) button.remove();
   button.addEventListener("click", async () => {

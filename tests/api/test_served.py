@@ -34,6 +34,7 @@ def ask(server: Gunicorn, key: str, path: str, **options: Any) -> requests.Respo
         return session.request(method, url, headers=headers, timeout=20, **options)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("each_database")
 def test_every_status_over_http(serve: Serve, sandbox: Sandbox, key: str, connect: Connect) -> None:
     server, mara = serve(), connect("mara")

@@ -30,6 +30,7 @@ def test_it_refreshes_what_is_due_and_leaves_the_rest(
     assert '"event": "worked", "refreshed": 2' in worker.output()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
 def test_calls_under_way_are_finished_and_stored_before_it_ends(
     house: House, sandbox: Sandbox, env: Mapping[str, str], tmp_path: Path, sign: signal.Signals

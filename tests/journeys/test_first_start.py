@@ -57,6 +57,7 @@ def rounds(folder: Path, number: int) -> None:
         assert database.parent.stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.long
 def test_a_first_start_is_clean(tmp_path: Path) -> None:
     rounds(tmp_path, 1)
 

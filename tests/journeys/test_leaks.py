@@ -158,6 +158,7 @@ def breakdown(house: House) -> None:
     assert "Traceback" in house.server.log()
 
 
+@pytest.mark.long
 @pytest.mark.rule(55, 11)
 def test_no_secret_is_anywhere_it_should_not_be(house: House, make_app: MakeApp) -> None:
     good_ways(house)
