@@ -19,8 +19,6 @@ class ItemState(StrEnum):
     FAILED = "failed"
     #: There was nothing to do: it had ended already.
     SKIPPED = "skipped"
-    #: Somebody pressed Stop before its turn came.
-    STOPPED = "stopped"
 
 
 class BulkJob(Base):
@@ -53,11 +51,7 @@ class BulkItem(Base):
     """One connection of a job."""
 
     __tablename__ = "bulk_items"
-    __table_args__ = (
-        Index("ix_bulk_items_state", "job_id", "state", "id"),
-        # Every second the worker looks for what has come of those it was given.
-        Index("ix_bulk_items_user_id", "user_id"),
-    )
+    __table_args__ = (Index("ix_bulk_items_state", "job_id", "state", "id"),)
 
     id: Mapped[int] = mapped_column(
         BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True

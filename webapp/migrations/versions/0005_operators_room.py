@@ -106,7 +106,6 @@ def _make_bulk() -> None:
         ),
     )
     op.create_index("ix_bulk_items_state", "bulk_items", ["job_id", "state", "id"])
-    op.create_index("ix_bulk_items_user_id", "bulk_items", ["user_id"])
 
 
 def downgrade() -> None:
