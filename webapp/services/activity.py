@@ -91,10 +91,11 @@ def _start(session: Session, user: User, before: int | None) -> AuditEvent | Non
 
 
 def _taken(event: AuditEvent, ticket: str) -> dict[str, object]:
-    told = {"at": event.at.isoformat(), "what": event.event, "by": event.actor_kind}
+    told: dict[str, object] = json.loads(event.fields)
+    told |= {"at": event.at.isoformat(), "what": event.event, "by": event.actor_kind}
     if event.actor_kind == "service":
         told["by"] = f"service:{event.actor}"
     if event.actor_kind == "person" and event.actor == ticket:
         # Where they were themselves.
         told["address"] = event.address
-    return told | json.loads(event.fields)
+    return told

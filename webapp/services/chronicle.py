@@ -25,7 +25,7 @@ _TWINS = {
     "needs_user": "connection.reconnect_required",
     "handed_out": "connection.handed_out",
 }
-_WORDS = {event: word for word, event in _TWINS.items()}
+WORDS = {event: word for word, event in _TWINS.items()}
 #: An answer waits so long for a database that is away (landing.PATIENCE), and is told then.
 _LATER = timedelta(seconds=90)
 
@@ -87,7 +87,7 @@ def told(event: AuditEvent) -> Happening:
     fields = json.loads(event.fields)
     return Happening(
         at=event.at,
-        word=_WORDS.get(event.event, event.event),
+        word=WORDS.get(event.event, event.event),
         who=_who(event),
         ms=fields.get("ms"),
         code=str(fields.get("code") or ""),
