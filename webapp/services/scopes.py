@@ -56,9 +56,13 @@ def in_words(names: Collection[str]) -> list[Scope]:
 
 
 def _translated(scope: Scope) -> Scope:
-    told = ("label", "why", "limits", "without")
-    # gettext of nothing would be the catalogue's own header.
-    return replace(scope, **{name: _(text) for name in told if (text := getattr(scope, name))})
+    return replace(
+        scope,
+        label=_(scope.label),
+        why=_(scope.why),
+        limits=_(scope.limits),
+        without=_(scope.without),
+    )
 
 
 def _unknown(name: str) -> Scope:

@@ -4,14 +4,13 @@ import json
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from html import escape
-from string import Template
 
 import structlog
-from flask import Response, current_app, g, make_response, render_template, request
+from flask import Response, g, make_response, render_template, request
 
 from webapp.clock import utc_now
 from webapp.language import gettext as _
+from webapp.views import plain_page
 from webapp.views.cause import ANOTHER, Cause
 from webapp.views.causes import CONNECT_CAUSES
 from webapp.views.http_causes import HTTP_CAUSES
@@ -23,7 +22,6 @@ log = structlog.get_logger(__name__)
 CAUSES = CONNECT_CAUSES | HTTP_CAUSES
 #: TikTok or a limit may name an absurd wait; nobody is sent away for longer than this (seconds).
 LONGEST_WAIT = 3600
-PLAIN_PAGE = "coatcheck.plain_page"
 
 
 def page(
@@ -100,22 +98,7 @@ def plain(cause: Cause) -> Response:
         cause = in_words(cause)
     if _prefers_json():
         return _unstored(_problem(cause))
-    site = current_app.jinja_env.globals
-    words = {
-        "app_name": site.get("app_name", "Coatcheck"),
-        "privacy_url": site.get("privacy_url", "/privacy"),
-        "terms_url": site.get("terms_url", "/terms"),
-        "title": cause.title,
-        "what": cause.what,
-        "stored": cause.stored,
-        "action": cause.action,
-        # The public address, because the one that was asked for may not be ours.
-        "home": f"{site.get('public_origin', '')}/",
-        "code": cause.code,
-        "reference": _reference(),
-    }
-    page: Template = current_app.extensions[PLAIN_PAGE]
-    filled = page.substitute({name: escape(str(word)) for name, word in words.items()})
+    filled = plain_page.fill(cause, _reference(), utc_now())
     return _unstored(Response(filled, cause.status, mimetype="text/html"))
 
 

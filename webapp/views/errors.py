@@ -3,8 +3,6 @@
 from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
-from pathlib import Path
-from string import Template
 from time import time
 
 import structlog
@@ -14,8 +12,8 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, SecurityError
 
 from webapp.clock import utc_now
-from webapp.views import api_problems, way_back
-from webapp.views.cause_page import CAUSES, PLAIN_PAGE, answer, in_words, note, page, plain
+from webapp.views import api_problems, plain_page, way_back
+from webapp.views.cause_page import CAUSES, answer, in_words, note, page, plain
 from webapp.views.http_causes import BY_STATUS
 
 __all__ = ["CAUSES", "page", "register"]
@@ -23,8 +21,7 @@ __all__ = ["CAUSES", "page", "register"]
 
 def register(app: Flask) -> None:
     """Answer every HTTP error and every exception of `app` with a page of ours."""
-    template = Path(app.root_path, str(app.template_folder), "errors", "plain.html")
-    app.extensions[PLAIN_PAGE] = Template(template.read_text(encoding="utf-8"))
+    plain_page.register(app)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _our_fault)
 
