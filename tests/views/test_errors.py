@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from tests.views.reading import JARGON, Reading, long_sentences
 from tests.views.scenes import NOW, acting, stage
-from webapp.views import errors
+from webapp.views import errors, plain_page
 
 STATUSES = {
     "denied": 200,
@@ -273,9 +273,9 @@ def test_our_fault_says_so_in_test_mode_too(
     app: Flask, silent: list[structlog.types.EventDict]
 ) -> None:
     app.add_url_rule("/break", view_func=_break)
-    assert "Test mode" not in app.test_client().get("/break").text
+    assert plain_page.TEST_MODE not in app.test_client().get("/break").text
     app.jinja_env.globals["sandbox"] = True
-    assert "Test mode" in app.test_client().get("/break").text
+    assert plain_page.TEST_MODE in app.test_client().get("/break").text
 
 
 def test_our_fault_is_told_to_programs_too(

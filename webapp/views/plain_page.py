@@ -18,6 +18,7 @@ _PAGE = "coatcheck.plain_page"
 #: What stands on the page beside the cause itself.
 _WORDS = {
     "skip": N_("Skip to content"),
+    "test_mode": N_("Test mode"),
     "what_to_do": N_("What you can do"),
     "details": N_("Details for support"),
     "reference_word": N_("Reference"),
