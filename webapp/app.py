@@ -186,6 +186,8 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
         callback_path=settings.callback_path,
         public_origin=settings.public_origin,
         tiktok_host=settings.authorize_host,
+        # Whoever has TikTok's leave to show its button puts it there (rule 63).
+        tiktok_button=Path(str(app.static_folder), "brand", "tiktok-button.svg").is_file(),
         operator_pages=_operator_pages,
     )
 

@@ -33,6 +33,7 @@ from webapp.views import (
 )
 from webapp.views.endings import ENDINGS
 from webapp.views.query import Asked
+from webapp.views.way_back import WayBack
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 ENDPOINTS = {
@@ -98,6 +99,7 @@ class Scope:
     label: str
     why: str
     limits: str = ""
+    without: str = ""
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,7 @@ VIDEOS = Scope(
     "Your public videos",
     "To list them with their view counts.",
     "We cannot see private videos, drafts or messages.",
+    "Without it, your videos and their view counts stay empty.",
 )
 UNKNOWN = Scope("artist.new", "artist.new", "")
 MARA = Person()
@@ -204,7 +207,8 @@ class Scene:
 
 def _choose(**more: Any) -> dict[str, Any]:
     usual = {"required": [BASIC], "optional": [STATS, VIDEOS], "ticked": set(), "already": set()}
-    return usual | {"tiktok_host": "www.tiktok.com", "another": False, "unfinished": False} | more
+    usual |= {"tiktok_host": "www.tiktok.com", "another": False, "unfinished": False, "back": None}
+    return usual | more
 
 
 def _account(health: str, **more: Any) -> dict[str, Any]:
@@ -230,8 +234,11 @@ def _tokens(
 SIGNED_IN = Visitor()
 OPERATOR = Visitor(operator=True)
 HOME = {"required": [BASIC], "optional": [STATS, VIDEOS], "tiktok_host": "www.tiktok.com"}
+HOME |= {"back": None, "unfinished": False}
 PRIVACY = HOME | {"audit_days": 400}
 CONNECTED = {"person": MARA, "granted": [BASIC], "missing": [], "kind": "new"}
+CONNECTED |= {"added": [], "back": None}
+STUDIO = WayBack("Example Studio", "https://studio.example/done?a=1&b=2")
 
 #: Pages of the people who connect.
 PEOPLE: dict[str, Scene] = {
@@ -240,7 +247,10 @@ PEOPLE: dict[str, Scene] = {
     "home-gone": Scene(
         "home/index.html", HOME, flashed=(("ok", "Your account is deleted."),), support_email=""
     ),
+    "home-sent": Scene("home/index.html", HOME | {"back": STUDIO, "unfinished": True}),
+    "home-basic-sent": Scene("home/index.html", HOME | {"optional": [], "back": STUDIO}),
     "choose": Scene("connect/choose.html", _choose()),
+    "choose-sent": Scene("connect/choose.html", _choose(back=STUDIO, ticked={VIDEOS.id})),
     "choose-more": Scene(
         "connect/choose.html",
         _choose(ticked={VIDEOS.id}, already={BASIC.id, STATS.id}, unfinished=True),
@@ -256,6 +266,17 @@ PEOPLE: dict[str, Scene] = {
     ),
     "connected-less": Scene(
         "connect/connected.html", CONNECTED | {"missing": [STATS, VIDEOS]}, SIGNED_IN
+    ),
+    "connected-added": Scene(
+        "connect/connected.html",
+        CONNECTED | {"kind": "added", "added": [STATS, VIDEOS], "granted": [BASIC, STATS, VIDEOS]},
+        SIGNED_IN,
+    ),
+    "connected-other": Scene("connect/connected.html", CONNECTED | {"kind": "other"}, SIGNED_IN),
+    "connected-returned": Scene(
+        "connect/connected.html",
+        CONNECTED | {"kind": "returned", "back": STUDIO, "missing": [UNKNOWN]},
+        SIGNED_IN,
     ),
     **{f"account-{h}": Scene("account/show.html", _account(h), SIGNED_IN) for h in HEALTHS},
     **{
@@ -442,6 +463,7 @@ def stage() -> Flask:
         sandbox=False,
         operator_pages=lambda: OPERATOR_PAGES,
         troubles=list,
+        tiktok_button=False,
         callback_path="/api/auth/tiktok/callback",
         csrf_token=lambda: "made-up",
     )
