@@ -111,8 +111,8 @@ def filled(values: dict[str, object]) -> dict[str, object]:
     return {name: number(value) if type(value) is int else value for name, value in values.items()}
 
 
-def number(value: int) -> str:
-    """Return a whole number: "1,204"."""
+def number(value: float) -> str:
+    """Return a number: "1,204", "0.5"."""
     return str(numbers.format_decimal(value, locale=current().locale))
 
 

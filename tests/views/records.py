@@ -12,7 +12,7 @@ NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 EVENTS_SHOWN = [
     Shown(
         NOW,
-        Named("Mara <b>Lindqvist</b>", "-000mara", "operator "),
+        Named("Mara <b>Lindqvist</b>", "-000mara", is_operator=True),
         "key.issued",
         None,
         "key 0123456789ab · name studio-prod",
