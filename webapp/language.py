@@ -113,7 +113,12 @@ def filled(values: dict[str, object]) -> dict[str, object]:
 
 def number(value: float) -> str:
     """Return a number: "1,204", "0.5"."""
-    return str(numbers.format_decimal(value, locale=current().locale))
+    return _number(value, _current.get())
+
+
+@lru_cache(maxsize=4096)
+def _number(value: float, code: str) -> str:
+    return str(numbers.format_decimal(value, locale=language(code).locale))
 
 
 def day(value: date) -> str:

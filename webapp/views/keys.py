@@ -13,7 +13,7 @@ from webapp.views.present import quoted
 
 keys = Blueprint("keys", __name__, url_prefix="/operators/keys")
 
-_BAD_NAME = N_("Give the key a name of 1 to %(longest)s printable characters.")
+BAD_NAME = N_("Give the key a name of 1 to %(longest)s printable characters.")
 _TAKEN = N_(
     "There is a key of this name already. If you have just reloaded the page: the key was made"
     " then, and nobody can show it again. Revoke it and issue another one under a new name."
@@ -36,7 +36,7 @@ def issue() -> str | tuple[str, int]:
     try:
         made = service_keys.issue(name, house().clock())
     except BadName:
-        return _page(problem=_(_BAD_NAME, longest=LONGEST_NAME), typed=name[:LONGEST_NAME]), 422
+        return _page(problem=_(BAD_NAME, longest=LONGEST_NAME), typed=name[:LONGEST_NAME]), 422
     except NameTaken:
         return _page(problem=_(_TAKEN), typed=name), 422
     return render_template("operators/key_issued.html", name=name, key=made)

@@ -10,16 +10,17 @@ from webapp.services.chronicle import Happening
 from webapp.services.disconnect import NOTHING_HELD
 from webapp.views.endings import ending
 
-#: By kind, without and with a name.
 _WHO = {
-    "operator": (N_("an operator"), N_("operator %(name)s")),
-    "service": (N_("a service"), N_("service %(name)s")),
-    "worker": (N_("the worker"), N_("worker %(name)s")),
-    "person": (N_("the person"), N_("person %(name)s")),
-    "command": (N_("a command"), N_("command %(name)s")),
-    "tiktok": (N_("TikTok"), N_("TikTok %(name)s")),
-    "system": (N_("the app"), N_("the app %(name)s")),
+    "operator": N_("an operator"),
+    "service": N_("a service"),
+    "worker": N_("the worker"),
+    "person": N_("the person"),
+    "command": N_("a command"),
+    "tiktok": N_("TikTok"),
+    "system": N_("the app"),
 }
+#: Those of whom the history knows the name.
+_NAMED = {"operator": N_("operator %(name)s"), "service": N_("service %(name)s")}
 #: Codes of ours, where nothing that TikTok said could be read.
 _NO_ANSWER = {
     "timeout": N_("TikTok did not answer in time"),
@@ -74,8 +75,7 @@ def said(code: str) -> str:
 def who(word: str) -> str:
     """Return an actor of the history in words: "the worker", "operator ct_2222-2222"."""
     kind, _colon, name = word.partition(":")
-    nameless, named = _WHO[kind]
-    return _(named, name=name) if name else _(nameless)
+    return _(_NAMED[kind], name=name) if name else _(_WHO[kind])
 
 
 def _line(happening: Happening, asked: int) -> Line:
