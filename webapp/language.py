@@ -111,9 +111,14 @@ def filled(values: dict[str, object]) -> dict[str, object]:
     return {name: number(value) if type(value) is int else value for name, value in values.items()}
 
 
-def number(value: int) -> str:
-    """Return a whole number: "1,204"."""
-    return str(numbers.format_decimal(value, locale=current().locale))
+def number(value: float) -> str:
+    """Return a number: "1,204", "0.5"."""
+    return _number(value, _current.get())
+
+
+@lru_cache(maxsize=4096)
+def _number(value: float, code: str) -> str:
+    return str(numbers.format_decimal(value, locale=language(code).locale))
 
 
 def day(value: date) -> str:

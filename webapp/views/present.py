@@ -155,6 +155,7 @@ def register(app: Flask, clock: Clock = utc_now) -> None:
         initials=initials,
         is_closed=is_closed,
         iso=iso,
+        number=language.number,
         operator_word=operator_word,
         plural=plural,
         quoted=quoted,
