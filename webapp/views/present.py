@@ -107,7 +107,8 @@ def quoted(text: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return `text` with a capital and a full stop."""
+    """Return `text`, in the current language if it can say itself, with a capital and a stop."""
+    text = language.spoken(text)
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
