@@ -16,6 +16,7 @@ from webapp.models import Brakes, User
 from webapp.services import installation, notices, rescue, reseal, status
 from webapp.services.house import House
 from webapp.services.lateness import lag
+from webapp.services.mismatch import Mismatch
 from webapp.services.status import Fault
 
 #: So late is no pause and no burst: the worker is away, or cannot keep up.
@@ -104,7 +105,7 @@ def strangers(house: House) -> int:
         )
 
 
-def _told(mismatch: installation.Mismatch | None) -> Fault | None:
+def _told(mismatch: Mismatch | None) -> Fault | None:
     return Fault(mismatch.name, mismatch.cause, mismatch.mend) if mismatch else None
 
 
