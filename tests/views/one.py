@@ -9,7 +9,7 @@ from typing import Any
 from webapp.models import Health, Status, User
 from webapp.services.chronicle import Happening
 from webapp.services.dossier import Dossier, Next
-from webapp.services.installation import Mismatch
+from webapp.services.mismatch import Mismatch
 from webapp.services.standing import State
 from webapp.services.uses import Use
 from webapp.views import explaining, timeline

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, or_, select
 
 from webapp.database import reading
-from webapp.language import gettext as _
+from webapp.later import gettext as _
 from webapp.models import Brakes, BulkItem, BulkJob, ItemState, User
 from webapp.services import bulk_orders, keeping, lateness
 from webapp.services.brakes import pace
@@ -128,10 +128,8 @@ def hindrance(house: House, found: Job) -> Hindrance | None:
     now = house.clock()
     late = timedelta(seconds=lateness.lag(house, now))
     if late > SILENCE or now - _stirred_at(found, now) > SILENCE:
-        return Hindrance(
-            _("no worker seems to be running"),
-            _("start one: %(command)s", command="flask tokens run"),
-        )
+        cause = _("no worker seems to be running")
+        return Hindrance(cause, _("start one: flask tokens run"))
     return None
 
 
