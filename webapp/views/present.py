@@ -158,7 +158,6 @@ def register(app: Flask, clock: Clock = utc_now) -> None:
         is_closed=is_closed,
         number=language.number,
         iso=iso,
-        number=language.number,
         operator_word=operator_word,
         plural=plural,
         quoted=quoted,
