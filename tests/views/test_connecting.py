@@ -48,8 +48,11 @@ def test_step_three_says_what_is_new(scenery: Flask, scene: str, heading: str, s
 
 def test_what_was_left_off_is_told_with_what_it_costs(scenery: Flask) -> None:
     told = read(scenery, "connected-again").text
-    assert "TikTok did not include “Your public videos”. Everything else works." in told
-    assert "Without it, your videos and their view counts stay empty." in told
+    assert (
+        "TikTok did not include “Your public videos”. "
+        "Your videos and their view counts stay empty. Everything else works."
+    ) in told
+    assert "2 permissions were left off" in read(scenery, "connected-less").text
     # One that TikTok invented since has no words of its own.
     assert "What needs “artist.new” will stay empty." in read(scenery, "connected-returned").text
 
@@ -58,7 +61,7 @@ def test_every_scope_that_people_choose_says_what_leaving_it_off_costs() -> None
     chosen = [
         s for s in CATALOGUE.values() if s.id.startswith(("user.", "video.")) and s.id != BASIC
     ]
-    assert all(re.fullmatch(r"Without it, .+\.", scope.without) for scope in chosen)
+    assert all(re.fullmatch(r"[A-Z].+ .+\.", scope.without) for scope in chosen)
 
 
 @pytest.mark.parametrize("scene", ["home-sent", "home-basic-sent", "choose-sent"])
