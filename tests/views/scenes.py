@@ -11,7 +11,7 @@ from jinja2 import StrictUndefined
 
 from tests.environment import complete
 from tests.processes import ROOT
-from tests.views import health_scenes, one, records
+from tests.views import health_scenes, one, own_scenes, records
 from tests.views.bulk_scenes import BULK
 from webapp.app import OPERATOR_PAGES
 from webapp.models import Reason
@@ -54,6 +54,10 @@ ENDPOINTS = {
     "account.confirm_delete": "/account/delete",
     "account.delete": "/account/delete/now",
     "account.export": "/account/export",
+    "account.activity": "/account/activity",
+    "account.sessions": "/account/sessions",
+    "account.sign_out_one": "/account/sessions/<key>/sign-out",
+    "account.sign_out_others": "/sign-out/others",
     "account.sign_out": "/sign-out",
     "account.sign_out_everywhere": "/sign-out/everywhere",
     "operators.tokens": "/operators/tokens",
@@ -209,9 +213,9 @@ def _choose(**more: Any) -> dict[str, Any]:
 
 def _account(health: str, **more: Any) -> dict[str, Any]:
     usual = {"person": MARA, "health": health, "granted": [BASIC, VIDEOS], "missing": [STATS]}
-    usual |= {"reconnect_by": NOW + timedelta(days=325), "ending_soon": False, "again": []}
+    usual |= {"reconnect_by": NOW + timedelta(days=325), "warning": None, "again": []}
     usual |= {"reason": None, "since": None, "held": True, "choices": True}
-    return usual | more
+    return usual | own_scenes.BESIDE | more
 
 
 def _tokens(
@@ -292,13 +296,13 @@ PEOPLE: dict[str, Scene] = {
     },
     "account-ending": Scene(
         "account/show.html",
-        _account("fresh", ending_soon=True, reconnect_by=NOW + timedelta(days=13, hours=1)),
+        _account("fresh", warning=30, reconnect_by=NOW + timedelta(days=13, hours=1)),
         SIGNED_IN,
         flashed=(("warn", "TikTok did not confirm its half."), ("bad", "That did not work.")),
     ),
     "account-ending-expired": Scene(
         "account/show.html",
-        _account("expired", ending_soon=True, reconnect_by=NOW + timedelta(days=2)),
+        _account("expired", warning=7, reconnect_by=NOW + timedelta(days=2)),
         SIGNED_IN,
     ),
     "account-hostile": Scene(
@@ -310,13 +314,34 @@ PEOPLE: dict[str, Scene] = {
     "account-nameless": Scene(
         "account/show.html", _account("fresh", person=NAMELESS, missing=[]), SIGNED_IN
     ),
+    "account-last-day": Scene(
+        "account/show.html",
+        _account("due", warning=1, reconnect_by=NOW + timedelta(hours=7)),
+        SIGNED_IN,
+    ),
+    "account-reason-since-ever": Scene(
+        "account/show.html", _account("reconnect", reason="refused"), SIGNED_IN
+    ),
+    "account-ended-once": Scene(
+        "account/show.html", _account("reconnect", since=NOW - timedelta(days=2)), SIGNED_IN
+    ),
+    "account-unused": Scene(
+        "account/show.html",
+        _account("fresh", last_use=None, recent=[], browsers=own_scenes.BROWSERS[:1]),
+        SIGNED_IN,
+    ),
+    **{
+        name: Scene(template, facts, SIGNED_IN)
+        for name, (template, facts) in own_scenes.PAGES.items()
+    },
     "disconnect": Scene("account/disconnect.html", {"person": MARA}, SIGNED_IN),
     "delete": Scene(
-        "account/delete.html", {"person": MARA, "problem": None, "typed": ""}, SIGNED_IN
+        "account/delete.html", {"person": MARA, "problem": "", "typed": "", "days": 400}, SIGNED_IN
     ),
     "delete-wrong": Scene(
         "account/delete.html",
-        {"person": MARA, "problem": "Type the ticket number as it is shown above.", "typed": "ct_"},
+        {"person": MARA, "problem": "Type the ticket number as it is shown above.", "typed": "ct_"}
+        | {"days": 1},
         SIGNED_IN,
     ),
     "privacy": Scene("pages/privacy.html", PRIVACY),

@@ -42,6 +42,9 @@ EVENTS: Mapping[str, frozenset[str]] = {
     #: Their own data, as a file.
     "account.exported": _fields(),
     "account.signed_out_everywhere": _fields(),
+    #: One browser, from the list of all; the button on every page tells nothing.
+    "account.signed_out_one": _fields(),
+    "account.signed_out_others": _fields(),
     "operator.added": _fields(),
     "operator.removed": _fields(),
     "key.issued": _fields("key name"),
