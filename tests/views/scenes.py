@@ -167,7 +167,7 @@ VIDEOS = Scope(
     "Your public videos",
     "To list them with their view counts.",
     "We cannot see private videos, drafts or messages.",
-    "Without it, your videos and their view counts stay empty.",
+    "Your videos and their view counts stay empty.",
 )
 UNKNOWN = Scope("artist.new", "artist.new", "")
 MARA = Person()
