@@ -14,7 +14,8 @@ _NUMBER = """
     const box = e.getBoundingClientRect();
     return { name: (e.textContent.trim() || e.name || e.href).replace(/\\s+/g, " ").slice(0, 40),
              top: box.top + scrollY, bottom: box.bottom + scrollY, left: box.left, right: box.right,
-             skip: e.matches(".skip") };
+             // What sticks to the window stands where it likes.
+             aside: e.matches(".skip, .bulkbar *") };
   })
 """
 _STOP = """
@@ -47,6 +48,9 @@ def walk(page: Page) -> list[str]:
         number = int(stop["number"])
         if reached and reached[-1] == number:
             continue
+        if number in reached:
+            # Without a step outside the page, some begin it anew.
+            break
         reached.append(number)
         name = stops[number]["name"]
         if not stop["ring"]:
@@ -61,7 +65,7 @@ def walk(page: Page) -> list[str]:
 
 def _against_reading(stops: list[dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Return neighbours of which the second stands above or left of the first, where one reads."""
-    seen = [stop for stop in stops if not stop["skip"]]
+    seen = [stop for stop in stops if not stop["aside"]]
     return [
         (one, other)
         for one, other in zip(seen, seen[1:], strict=False)

@@ -108,6 +108,8 @@ PLACES = (
     Place("connect.choose", "person", "/connect?add=video.list"),
     Place("connect.connected", "person", "/connected"),
     Place("account.show", "person", "/account"),
+    Place("account.activity", "person", "/account/activity"),
+    Place("account.sessions", "person", "/account/sessions"),
     Place("account.confirm_disconnect", "person", "/account/disconnect"),
     Place("account.confirm_delete", "person", "/account/delete"),
     Place("account.delete", "person", "/account/delete", delete_with_a_wrong_ticket, 422),
