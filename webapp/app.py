@@ -1,15 +1,13 @@
 """Puts the house together: the one file that knows every room, and that no room imports."""
 
 import secrets
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import structlog
-from flask import Flask, g, request
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
+from flask import Flask, g
+from flask_compress import Compress
 from flask_migrate import Migrate
 from flask_wtf import CSRFProtect
 from jinja2 import StrictUndefined
@@ -17,6 +15,7 @@ from jinja2 import StrictUndefined
 from webapp import cli, database, files, logs
 from webapp.clock import Clock, utc_now
 from webapp.database import db
+from webapp.language import N_, gettext
 from webapp.services.house import House
 from webapp.services.status import MIGRATIONS
 from webapp.services.vault import Vault
@@ -29,6 +28,8 @@ from webapp.views import (
     guards,
     headers,
     intake,
+    languages,
+    limits,
     metering,
     present,
     visitor,
@@ -48,22 +49,23 @@ from webapp.views.keys import keys
 from webapp.views.metrics import metrics
 from webapp.views.notices import notices
 from webapp.views.operators import operators
+from webapp.views.preferences import chosen_theme, preferences
 from webapp.views.setup import setup
 from webapp.views.status import status
 from webapp.views.webhook import webhook
 
 #: What operators find at the top of every page, in this order.
 OPERATOR_PAGES = (
-    ("operators.tokens", "Tokens"),
-    ("bulk.index", "Bulk"),
-    ("health.show", "Health"),
-    ("audit.index", "Audit"),
-    ("keys.index", "Keys"),
-    ("setup.show", "Setup"),
+    ("operators.tokens", N_("Tokens")),
+    ("bulk.index", N_("Bulk")),
+    ("health.show", N_("Health")),
+    ("audit.index", N_("Audit")),
+    ("keys.index", N_("Keys")),
+    ("setup.show", N_("Setup")),
 )
 
 BLUEPRINTS = (
-    *(home, connect, account, api, status, webhook),
+    *(home, preferences, connect, account, api, status, webhook),
     *(operators, export, connection, bulk, health),
     *(audit, keys, setup, notices, metrics),
 )
@@ -88,6 +90,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
         _own_folder(app),
     )
     _number_requests(app)
+    languages.register(app)
     metering.register(app)
     actors.register(app)
     intake.register(app)
@@ -98,10 +101,15 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     banner.register(app)
     _add_pages(app, settings, clock)
     guards.exempt_from_csrf(app, csrf)
-    _limit(app)
+    limits.register(app)
+    Compress(app)
     cli.register(app)
     guards.require_access_everywhere(app)
     return app
+
+
+def _operator_pages() -> list[tuple[str, str]]:
+    return [(endpoint, gettext(word)) for endpoint, word in OPERATOR_PAGES]
 
 
 def _config(settings: Settings) -> dict[str, Any]:
@@ -126,6 +134,10 @@ def _config(settings: Settings) -> dict[str, Any]:
         "RATELIMIT_ENABLED": settings.ratelimit_enabled,
         # Its Retry-After would be on every answer, and over the one that a page chose.
         "RATELIMIT_HEADERS_ENABLED": False,
+        # Pages and what they load; never what a service is handed.
+        "COMPRESS_MIMETYPES": ["text/html", "text/css", "text/javascript", "image/svg+xml"],
+        "COMPRESS_ALGORITHM": ["br", "gzip"],
+        "COMPRESS_ALGORITHM_STREAMING": ["br", "gzip"],
         "SQLALCHEMY_DATABASE_URI": files.absolute_url(settings.database_url, ROOT),
         "SQLALCHEMY_ENGINE_OPTIONS": database.engine_options(settings.database_url),
     }
@@ -172,7 +184,7 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
         callback_path=settings.callback_path,
         public_origin=settings.public_origin,
         tiktok_host=settings.authorize_host,
-        operator_pages=OPERATOR_PAGES,
+        operator_pages=_operator_pages,
     )
 
     @app.context_processor
@@ -181,20 +193,5 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
             "now": clock(),
             "visitor": visitor.visitor(),
             "reference": g.get("request_id", "-"),
+            "theme": chosen_theme(),
         }
-
-
-def _limit(app: Flask) -> None:
-    """Hand the views' marks to a limiter of this app's own."""
-    views: dict[str, Callable[..., Any]] = dict(app.view_functions)
-    limits = {name: view.limit for name, view in views.items() if hasattr(view, "limit")}
-
-    def limited() -> str:
-        # The empty name makes the limiter look no further; services are counted at their door.
-        return request.endpoint if request.endpoint in limits else ""
-
-    limiter = Limiter(get_remote_address, app=app, request_identifier=limited)
-    # Flask-Limiter itself holds it weakly only.
-    app.extensions["coatcheck.limiter"] = limiter
-    for endpoint, limit in limits.items():
-        app.view_functions[endpoint] = limiter.limit(limit)(views[endpoint])

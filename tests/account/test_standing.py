@@ -13,7 +13,7 @@ from tests.servers import Sandbox
 from tests.views.reading import JARGON, long_sentences
 from tests.walk import connect
 from webapp.models import Reason
-from webapp.views import present
+from webapp.views import times
 from webapp.views.endings import ENDINGS
 
 
@@ -58,7 +58,7 @@ def test_the_date_of_tiktoks_answer_is_a_warning_from_14_days_before(
     sandbox.lifetimes(refresh_expires_in=int(left.total_seconds()))
     client = make_app().test_client()
     connect(client)
-    date = present.day(clock() + left)
+    date = times.day(clock() + left)
     told = notices(account(client))
     assert (f"Reconnect by {date}" in told) is warned
     assert date in account(client).text

@@ -22,12 +22,22 @@ from webapp.services.listing import Page, Row
 from webapp.services.standing import State
 from webapp.services.wanted import Place, Query, Sort
 from webapp.settings import load
-from webapp.views import api_document, checklist, errors, present, tokens_context, tokens_page
+from webapp.views import (
+    api_document,
+    checklist,
+    errors,
+    languages,
+    present,
+    tokens_context,
+    tokens_page,
+)
 from webapp.views.endings import ENDINGS
 from webapp.views.query import Asked
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 ENDPOINTS = {
+    "preferences.theme": "/theme",
+    "preferences.speak": "/language",
     "home.index": "/",
     "home.privacy": "/privacy",
     "home.terms": "/terms",
@@ -393,6 +403,7 @@ def stage() -> Flask:
     app = Flask("scenes", root_path=str(ROOT))
     app.secret_key = "made-up"
     app.jinja_env.undefined = StrictUndefined
+    languages.register(app)
     present.register(app, clock=lambda: NOW)
     errors.register(app)
     for endpoint, path in ENDPOINTS.items():
@@ -403,12 +414,12 @@ def stage() -> Flask:
         terms_url="/terms",
         support_email="help@example.com",
         sandbox=False,
-        operator_pages=OPERATOR_PAGES,
+        operator_pages=lambda: OPERATOR_PAGES,
         troubles=list,
         callback_path="/api/auth/tiktok/callback",
         csrf_token=lambda: "made-up",
     )
-    app.context_processor(lambda: {"visitor": None, "now": NOW, "reference": "1f3a9c"})
+    app.context_processor(lambda: {"visitor": None, "now": NOW, "reference": "1f3a9c", "theme": ""})
     return app
 
 

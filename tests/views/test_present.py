@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tests.views.scenes import HEALTHS, NOW
-from webapp.views import present
+from webapp.views import present, times
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
@@ -29,14 +29,14 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
     ],
 )
 def test_a_time_is_told_in_whole_units_both_ways(distance: timedelta, words: str) -> None:
-    assert present.relative(NOW + distance, NOW) == words
+    assert times.relative(NOW + distance, NOW) == words
 
 
 def test_exact_times_are_utc_and_say_so() -> None:
-    assert present.exact(NOW) == "22 November 2026, 14:05 UTC"
-    assert present.day(NOW.replace(day=3)) == "3 November 2026"
-    assert present.clock_time(NOW.replace(hour=4)) == "04:05 UTC"
-    assert present.iso(NOW) == "2026-11-22T14:05:30Z"
+    assert times.exact(NOW) == "22 November 2026, 14:05 UTC"
+    assert times.day(NOW.replace(day=3)) == "3 November 2026"
+    assert times.clock_time(NOW.replace(hour=4)) == "04:05 UTC"
+    assert times.iso(NOW) == "2026-11-22T14:05:30Z"
 
 
 def test_numbers_agree_with_their_nouns() -> None:

@@ -11,7 +11,7 @@ from webapp.services.refresh import NotConnected, Pending, ReconnectRequired, fr
 from webapp.services.vault import CannotOpen
 from webapp.views.guards import at_most, person
 from webapp.views.house import house
-from webapp.views.present import exact
+from webapp.views.times import exact
 from webapp.views.visitor import sign_out as end_session
 from webapp.views.visitor import visitor
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from webapp.services.trends import Bar
-from webapp.views.present import day, exact
+from webapp.views.times import day, exact
 
 #: The drawing's inner measures; CSS stretches it to the page.
 WIDTH, HEIGHT = 360, 100

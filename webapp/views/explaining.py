@@ -8,8 +8,9 @@ from datetime import datetime
 from webapp.services.disconnect import NOTHING_HELD, Outcome
 from webapp.services.dossier import Dossier
 from webapp.services.probing import REFUSED, Tested
-from webapp.views.present import clock_time, display_name, exact, plural
+from webapp.views.present import display_name, plural
 from webapp.views.timeline import said
+from webapp.views.times import clock_time, exact
 
 PERSON = "Only the person can mend this: send them the reconnect link."
 _OVER = "It is disconnected. Only the person can connect again: send them the reconnect link."

@@ -1,21 +1,23 @@
-"""Turns times, numbers, names and states of health into words for pages; never reads a row."""
+"""Turns numbers, names and states of health into words for pages; never reads a row."""
 
 import unicodedata
 from collections.abc import Sequence
-from datetime import datetime
 from typing import NamedTuple
 
 from flask import Flask
 
+from webapp import language
 from webapp.clock import Clock, utc_now
+from webapp.language import N_
+from webapp.language import gettext as _
 from webapp.views.endings import ending, is_closed
+from webapp.views.times import clock_time, day, duration, exact, iso, relative
 
 #: Longer names are cut, so that a name cannot push the rest of a page away.
 LONGEST_NAME = 50
-NAMELESS = "TikTok account"
+NAMELESS = N_("TikTok account")
 #: Invisible, yet some scripts and emoji are spelled with them.
 JOINERS = "\u200c\u200d"
-UNITS = (("year", 365 * 86400), ("day", 86400), ("hour", 3600), ("minute", 60))
 
 
 class Tag(NamedTuple):
@@ -24,38 +26,42 @@ class Tag(NamedTuple):
     kind: str
     word: str
 
+    def translated(self) -> "Tag":
+        """Return the tag with its word in the current language."""
+        return self._replace(word=_(self.word))
 
-CONNECTED = Tag("ok", "Connected")
-RETRIED = Tag("warn", "Connected, being retried")
-DISCONNECTED = Tag("off", "Disconnected")
+
+CONNECTED = Tag("ok", N_("Connected"))
+RETRIED = Tag("warn", N_("Connected, being retried"))
+DISCONNECTED = Tag("off", N_("Disconnected"))
 FOR_PEOPLE = {
     "fresh": CONNECTED,
     "due": CONNECTED,
     "refreshing": CONNECTED,
     "failing": RETRIED,
-    "expired": Tag("warn", "Access has run out"),
-    "reconnect": Tag("bad", "Needs you"),
+    "expired": Tag("warn", N_("Access has run out")),
+    "reconnect": Tag("bad", N_("Needs you")),
     "revoking": DISCONNECTED,
     "revoked": DISCONNECTED,
 }
 FOR_OPERATORS = {
-    "fresh": Tag("ok", "Healthy"),
-    "due": Tag("ok", "Refresh due"),
-    "refreshing": Tag("ok", "Refreshing"),
-    "failing": Tag("warn", "Refresh failing"),
-    "expired": Tag("warn", "Access expired"),
-    "reconnect": Tag("bad", "Needs user"),
-    "revoking": Tag("off", "Revoking"),
-    "revoked": Tag("off", "Revoked"),
+    "fresh": Tag("ok", N_("Healthy")),
+    "due": Tag("ok", N_("Refresh due")),
+    "refreshing": Tag("ok", N_("Refreshing")),
+    "failing": Tag("warn", N_("Refresh failing")),
+    "expired": Tag("warn", N_("Access expired")),
+    "reconnect": Tag("bad", N_("Needs user")),
+    "revoking": Tag("off", N_("Revoking")),
+    "revoked": Tag("off", N_("Revoked")),
 }
 
 #: By `State`, the five words of the operators' list.
 STATES = {
-    "healthy": Tag("ok", "Healthy"),
-    "soon": Tag("warn", "Expires soon"),
-    "failing": Tag("warn", "Refresh failing"),
-    "reconnect": Tag("bad", "Needs user"),
-    "revoked": Tag("off", "Revoked"),
+    "healthy": Tag("ok", N_("Healthy")),
+    "soon": Tag("warn", N_("Expires soon")),
+    "failing": Tag("warn", N_("Refresh failing")),
+    "reconnect": Tag("bad", N_("Needs user")),
+    "revoked": Tag("off", N_("Revoked")),
 }
 
 
@@ -64,12 +70,12 @@ def health_word(health: str) -> Tag:
 
     Raises KeyError if `health` is not a state of health.
     """
-    return FOR_PEOPLE[health]
+    return FOR_PEOPLE[health].translated()
 
 
 def is_connected(health: str) -> bool:
     """Say whether people of this health are told that they are connected."""
-    return health_word(health) in (CONNECTED, RETRIED)
+    return FOR_PEOPLE[health] in (CONNECTED, RETRIED)
 
 
 def operator_word(health: str) -> Tag:
@@ -77,12 +83,12 @@ def operator_word(health: str) -> Tag:
 
     Raises KeyError if `health` is not a state of health.
     """
-    return FOR_OPERATORS[health]
+    return FOR_OPERATORS[health].translated()
 
 
 def state_word(state: str) -> Tag:
     """Return what the operators' list calls a state. Raises KeyError if it is none of `State`."""
-    return STATES[state]
+    return STATES[state].translated()
 
 
 def plural(count: int, one: str, many: str = "") -> str:
@@ -92,14 +98,12 @@ def plural(count: int, one: str, many: str = "") -> str:
 
 def in_words(items: Sequence[str]) -> str:
     """Return a list as it is said: "a", "a and b", "a, b and c"."""
-    if len(items) < 2:
-        return "".join(items)
-    return f"{', '.join(items[:-1])} and {items[-1]}"
+    return language.listed([str(item) for item in items])
 
 
 def quoted(text: str) -> str:
     """Return `text` between quotation marks."""
-    return f"“{text}”"
+    return _("“%(text)s”", text=text)
 
 
 def sentence(text: str) -> str:
@@ -107,47 +111,9 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
-def relative(moment: datetime, now: datetime) -> str:
-    """Return how far away an aware `moment` is, in whole units: "3 hours ago", "in 5 days"."""
-    seconds = (moment - now).total_seconds()
-    for unit, size in UNITS:
-        if abs(seconds) >= size:
-            span = plural(int(abs(seconds) // size), unit)
-            return f"in {span}" if seconds > 0 else f"{span} ago"
-    return "in a moment" if seconds > 0 else "just now"
-
-
-def duration(seconds: float) -> str:
-    """Return how long something takes, in whole units: "3 minutes", "12 seconds"."""
-    for unit, size in (*UNITS, ("second", 1)):
-        if seconds >= size:
-            return plural(int(seconds // size), unit)
-    return "less than a second"
-
-
 def answer_time(bound: int | None) -> str:
     """Return the upper bound of a class of answer times, in milliseconds; None: beyond them all."""
-    return "more than 5,000 ms" if bound is None else f"≤ {bound:,} ms"
-
-
-def exact(moment: datetime) -> str:
-    """Return an aware UTC `moment` for reading: "22 November 2026, 14:06 UTC"."""
-    return f"{day(moment)}, {clock_time(moment)}"
-
-
-def day(moment: datetime) -> str:
-    """Return the date of an aware UTC `moment`: "22 November 2026"."""
-    return f"{moment.day} {moment:%B %Y}"
-
-
-def clock_time(moment: datetime) -> str:
-    """Return the time of day of an aware UTC `moment`: "14:06 UTC"."""
-    return f"{moment:%H:%M} UTC"
-
-
-def iso(moment: datetime) -> str:
-    """Return an aware UTC `moment` for machines (RFC 3339, whole seconds)."""
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+    return _("more than 5,000 ms") if bound is None else _("≤ %(bound)s ms", bound=bound)
 
 
 def display_name(raw: str | None) -> str:
@@ -158,7 +124,7 @@ def display_name(raw: str | None) -> str:
     shown = "".join(" " if char.isspace() else char for char in raw or "" if _is_printable(char))
     name = " ".join(shown.split())
     if not any(unicodedata.category(char)[0] in "LNPS" for char in name):
-        return NAMELESS
+        return _(NAMELESS)
     return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1].rstrip() + "…"
 
 
