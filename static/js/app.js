@@ -3,13 +3,14 @@
 // After sign-out, Back would show a private page from the browser's memory.
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 
-const words = new Intl.RelativeTimeFormat(document.documentElement.lang);
+const page = document.documentElement;
+const words = new Intl.RelativeTimeFormat(page.lang);
 const units = [["year", 31536000], ["day", 86400], ["hour", 3600], ["minute", 60]];
 
 function tell() {
   for (const time of document.querySelectorAll("time[datetime]")) {
     const moment = new Date(time.dateTime);
-    time.title = moment.toLocaleString(undefined, { dateStyle: "long", timeStyle: "long" });
+    time.title = moment.toLocaleString(page.lang, { dateStyle: "long", timeStyle: "long" });
     if (!("relative" in time.dataset)) continue;
     const seconds = (moment - Date.now()) / 1000;
     const unit = units.find(([, size]) => Math.abs(seconds) >= size);
@@ -21,19 +22,19 @@ tell();
 setInterval(tell, 60000);
 
 // Shows what only works with a script.
-document.documentElement.classList.add("js");
+page.classList.add("js");
 
 const said = Object.assign(document.createElement("p"), { className: "unseen", role: "status" });
 const copies = document.querySelectorAll("[data-copy]");
-if (copies.length) document.body.append(said);
+if (copies.length) document.querySelector("main").append(said);
 for (const button of copies) {
   // The clipboard is there under https and on this machine alone.
   if (!navigator.clipboard) button.remove();
+  const { firstChild: label, dataset: { copy, copied } } = button, word = label.data;
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(button.dataset.copy);
-    said.textContent = "";
-    setTimeout(() => { said.textContent = "Copied"; }, 50);
-    button.firstChild.data = "Copied";
-    setTimeout(() => { button.firstChild.data = "Copy"; }, 2000);
+    await navigator.clipboard.writeText(copy);
+    [said.textContent, label.data] = ["", copied];
+    setTimeout(() => { said.textContent = copied; }, 50);
+    setTimeout(() => { label.data = word; }, 2000);
   });
 }

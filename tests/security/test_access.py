@@ -16,6 +16,8 @@ TABLE: dict[tuple[str, str], tuple[str, tuple[int, int, int]]] = {
     ("GET", "home.privacy"): ("public", (200, 200, 200)),
     ("GET", "home.terms"): ("public", (200, 200, 200)),
     ("GET", "home.cookies"): ("public", (200, 200, 200)),
+    ("POST", "preferences.theme"): ("public", (400, 400, 400)),
+    ("POST", "preferences.speak"): ("public", (400, 400, 400)),
     ("GET", "connect.choose"): ("public", (200, 200, 200)),
     ("POST", "connect.start"): ("public", (302, 302, 302)),
     ("GET", "connect.callback"): ("public", (400, 400, 400)),

@@ -226,6 +226,7 @@ def _tokens(
 SIGNED_IN = Visitor()
 OPERATOR = Visitor(operator=True)
 HOME = {"required": [BASIC], "optional": [STATS, VIDEOS], "tiktok_host": "www.tiktok.com"}
+PRIVACY = HOME | {"audit_days": 400}
 CONNECTED = {"person": MARA, "granted": [BASIC], "missing": [], "kind": "new"}
 
 #: Pages of the people who connect.
@@ -297,8 +298,8 @@ PEOPLE: dict[str, Scene] = {
         {"person": MARA, "problem": "Type the ticket number as it is shown above.", "typed": "ct_"},
         SIGNED_IN,
     ),
-    "privacy": Scene("pages/privacy.html", HOME),
-    "privacy-basic": Scene("pages/privacy.html", HOME | {"optional": []}, support_email=""),
+    "privacy": Scene("pages/privacy.html", PRIVACY),
+    "privacy-basic": Scene("pages/privacy.html", PRIVACY | {"optional": []}, support_email=""),
     "terms": Scene("pages/terms.html", {}),
     "terms-silent": Scene("pages/terms.html", {}, support_email=""),
     "cookies": Scene("pages/cookies.html", {"days": 30}),

@@ -273,7 +273,7 @@ def test_our_fault_says_so_in_test_mode_too(
     app: Flask, silent: list[structlog.types.EventDict]
 ) -> None:
     app.add_url_rule("/break", view_func=_break)
-    assert "Test mode" not in app.test_client().get("/break").text
+    assert errors.TEST_MODE not in app.test_client().get("/break").text
     app.jinja_env.globals["sandbox"] = True
     assert errors.TEST_MODE in app.test_client().get("/break").text
 

@@ -160,6 +160,7 @@ def _plain(cause: Cause) -> Response:
         "privacy_url": site.get("privacy_url", "/privacy"),
         "terms_url": site.get("terms_url", "/terms"),
         "banner": TEST_MODE if site.get("sandbox") else "",
+        "test_mode": "Test mode",
         "title": cause.title,
         "what": cause.what,
         "stored": cause.stored,

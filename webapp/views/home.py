@@ -26,7 +26,12 @@ def index() -> str | Response:
 def privacy() -> str:
     """Say what is kept, why and for how long."""
     offer = scopes.offer(house().settings)
-    return render_template("pages/privacy.html", required=offer.required, optional=offer.optional)
+    return render_template(
+        "pages/privacy.html",
+        required=offer.required,
+        optional=offer.optional,
+        audit_days=house().settings.audit_days,
+    )
 
 
 @home.get("/terms")
