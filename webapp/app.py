@@ -23,6 +23,7 @@ from webapp.settings import Settings
 from webapp.tiktok import provider
 from webapp.views import (
     actors,
+    assets,
     banner,
     errors,
     guards,
@@ -103,6 +104,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     guards.exempt_from_csrf(app, csrf)
     limits.register(app)
     Compress(app)
+    assets.register(app)
     cli.register(app)
     guards.require_access_everywhere(app)
     return app
@@ -137,7 +139,7 @@ def _config(settings: Settings) -> dict[str, Any]:
         # Pages and what they load; never what a service is handed.
         "COMPRESS_MIMETYPES": ["text/html", "text/css", "text/javascript", "image/svg+xml"],
         "COMPRESS_ALGORITHM": ["br", "gzip"],
-        "COMPRESS_ALGORITHM_STREAMING": ["br", "gzip"],
+        "COMPRESS_STREAMS": False,
         "SQLALCHEMY_DATABASE_URI": files.absolute_url(settings.database_url, ROOT),
         "SQLALCHEMY_ENGINE_OPTIONS": database.engine_options(settings.database_url),
     }
@@ -184,6 +186,8 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
         callback_path=settings.callback_path,
         public_origin=settings.public_origin,
         tiktok_host=settings.authorize_host,
+        # Whoever has TikTok's leave to show its button puts it there (rule 63).
+        tiktok_button=Path(str(app.static_folder), "brand", "tiktok-button.svg").is_file(),
         operator_pages=_operator_pages,
     )
 

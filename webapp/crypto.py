@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from webapp.language import N_
+
 _VERSION = "v1"
 _NONCE_BYTES = 12
 
@@ -58,13 +60,13 @@ class Keyring:
             version, name, body = sealed.split(".")
             blob = base64.urlsafe_b64decode(body)
             if version != _VERSION:
-                raise CannotOpen("made by another version of sealing")
+                raise CannotOpen(N_("made by another version of sealing"))
             associated = _associated(open_id, column, name)
             return self._keys[name].decrypt(blob[:12], blob[12:], associated).decode()
         except KeyError:
-            raise CannotOpen("sealed under a key that is not in TOKEN_KEYS") from None
+            raise CannotOpen(N_("sealed under a key that is not in TOKEN_KEYS")) from None
         except (InvalidTag, ValueError, binascii.Error):
-            raise CannotOpen("changed, or moved from another row or column") from None
+            raise CannotOpen(N_("changed, or moved from another row or column")) from None
 
 
 def decode_key(text: str) -> bytes:

@@ -108,12 +108,41 @@ def ngettext(one: str, many: str, num: int, /, **values: object) -> str:
 
 def filled(values: dict[str, object]) -> dict[str, object]:
     """Return what fills the gaps of a message: whole numbers as the language groups them."""
-    return {name: number(value) if type(value) is int else value for name, value in values.items()}
+    return {name: _filling(value) for name, value in values.items()}
 
 
-def number(value: int) -> str:
-    """Return a whole number: "1,204"."""
-    return str(numbers.format_decimal(value, locale=current().locale))
+def _filling(value: object) -> object:
+    if type(value) is int:
+        return number(value)
+    return spoken(value) if isinstance(value, str) else value
+
+
+class Spoken(str):
+    """A text that can say itself in the current language (`webapp.later`)."""
+
+    def spoken(self) -> str:
+        """Return the text as it is said now."""
+        raise NotImplementedError
+
+
+def spoken(text: str) -> str:
+    """Return a text in the current language if it can say itself, else as it is."""
+    return text.spoken() if isinstance(text, Spoken) else text
+
+
+def number(value: float) -> str:
+    """Return a number: "1,204", "0.5"."""
+    return _number(value, _current.get())
+
+
+@lru_cache(maxsize=4096)
+def _number(value: float, code: str) -> str:
+    return str(numbers.format_decimal(value, locale=language(code).locale))
+
+
+def decimal(value: float) -> str:
+    """Return a number to one place: "7.5"."""
+    return str(numbers.format_decimal(value, format="#,##0.0", locale=current().locale))
 
 
 def day(value: date) -> str:
@@ -124,6 +153,11 @@ def day(value: date) -> str:
 @lru_cache(maxsize=4096)
 def _day(ordinal: int, code: str) -> str:
     return dates.format_date(date.fromordinal(ordinal), "long", locale=language(code).locale)
+
+
+def short_day(value: date) -> str:
+    """Return a date without its year, as short as can be: "22 Nov"."""
+    return dates.format_skeleton("MMMd", value, locale=current().locale)
 
 
 def listed(items: list[str]) -> str:

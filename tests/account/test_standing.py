@@ -50,9 +50,9 @@ def test_a_connection_whose_time_is_over_says_so_before_any_worker_came(
 
 
 @pytest.mark.parametrize(
-    ("left", "warned"), [(timedelta(days=14), False), (timedelta(days=14, seconds=-1), True)]
+    ("left", "warned"), [(timedelta(days=30), False), (timedelta(days=30, seconds=-1), True)]
 )
-def test_the_date_of_tiktoks_answer_is_a_warning_from_14_days_before(
+def test_the_date_of_tiktoks_answer_is_a_warning_from_30_days_before(
     make_app: MakeApp, sandbox: Sandbox, clock: MovableClock, left: timedelta, *, warned: bool
 ) -> None:
     sandbox.lifetimes(refresh_expires_in=int(left.total_seconds()))
@@ -62,6 +62,16 @@ def test_the_date_of_tiktoks_answer_is_a_warning_from_14_days_before(
     told = notices(account(client))
     assert (f"Reconnect by {date}" in told) is warned
     assert date in account(client).text
+
+
+@pytest.mark.parametrize(("days", "tone"), [(29, "info"), (6, "warn"), (0, "bad")])
+def test_the_warning_grows_a_week_and_a_day_before(
+    app: Flask, mara: FlaskClient, clock: MovableClock, days: int, tone: str
+) -> None:
+    mark(app, refresh_expires_at=clock() + timedelta(days=days, hours=5))
+    page = account(mara)
+    assert "Reconnect by" in notices(page)
+    assert [e.classes for e in page.elements if "notice" in e.classes] == [["notice", tone]]
 
 
 def test_a_disconnect_without_an_answer_is_told_as_half_done(

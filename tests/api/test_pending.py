@@ -18,7 +18,7 @@ from tests.servers import Sandbox
 from webapp.database import db, reading, writing
 from webapp.models import Brakes, User
 from webapp.services import brakes, handout, installation
-from webapp.services.installation import Mismatch
+from webapp.services.mismatch import Mismatch
 
 REFRESH = "token.refresh_token"
 OVER = 7200

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from tests.account.people import disconnect, mark, press
 from tests.audit.telling import HERE, Told, by_person, told
 from tests.fixtures.app import MakeApp
-from tests.forms import the_form
+from tests.forms import forms, the_form
 from tests.servers import Sandbox
 from tests.walk import begin, come_back, connect, consent
 from tests.webhooks.notices import TikTok
@@ -110,6 +110,20 @@ def test_signing_out_everywhere_is_told(app: Flask, client: FlaskClient, mara: U
     form = the_form(client.get("/account").text, "/sign-out/everywhere")
     client.post("/sign-out/everywhere", data=form.data())
     assert told(app, "account.signed_out_everywhere") == [by_person(mara.ticket)]
+
+
+@pytest.mark.audit("account.signed_out_one")
+@pytest.mark.audit("account.signed_out_others")
+def test_signing_other_browsers_out_is_told(app: Flask, client: FlaskClient, mara: User) -> None:
+    connect(app.test_client())
+    page = client.get("/account/sessions").text
+    there = next(form for form in forms(page)[::-1] if form.action.endswith("/sign-out"))
+    client.post(there.action, data=there.data())
+    assert told(app, "account.signed_out_one") == [by_person(mara.ticket)]
+    connect(app.test_client())
+    form = the_form(client.get("/account/sessions").text, "/sign-out/others")
+    client.post("/sign-out/others", data=form.data())
+    assert told(app, "account.signed_out_others") == [by_person(mara.ticket)]
 
 
 def test_the_address_is_the_one_that_proxies_vouch_for(

@@ -93,7 +93,8 @@ def test_use_another_account_signs_in_as_the_other_and_keeps_the_first(
     mara, jo = sandbox.open_id("mara"), sandbox.open_id("jo")
     connect(client, "mara")
     answer = connect(client, "jo", another_account=True)
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/connected")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/connected?kind=other")
+    assert "different account than before" in client.get(answer.headers["Location"]).text
     with client.session_transaction() as kept:
         assert kept["_user_id"]
     assert jo in client.get("/account").text

@@ -41,8 +41,11 @@ def test_whoever_returns_needs_one_press_on_our_side(
     pages.connect(page, simple.url)
     pages.press(page, "Sign out")
     sandbox.control("settings", auto_auth="mara")
+    effort = pages.Effort().watch(page.context)
+    page.goto(f"{simple.url}/")
     page.get_by_role("button", name="Continue with TikTok").click()
     pages.heading(page, "Your account")
+    assert (effort.presses, effort.keys) == (1, 0)
 
 
 def test_the_keyboard_alone_connects(simple: Site, page: Page) -> None:
@@ -70,7 +73,9 @@ def test_what_was_left_off_is_said_in_words_and_can_be_asked_for(
     pages.press(page, "Ask TikTok for it now")
     pages.press(page, pages.CONTINUE)
     pages.allow(page)
-    pages.heading(page, "Your account")
+    pages.heading(page, "Connected")
+    expect(page.get_by_text("“Your public videos” is now allowed.")).to_be_visible()
+    pages.press(page, "Go to your account")
     expect(page.get_by_text("What you did not allow")).to_be_hidden()
     (grant,) = sandbox.books().values()
     assert sorted(grant["scopes"]) == ["user.info.basic", "video.list"]
@@ -84,7 +89,7 @@ def test_a_permission_that_is_asked_for_again_is_ticked_already(
     expect(page.get_by_label("Your public videos")).to_be_checked()
     pages.press(page, pages.CONTINUE)
     pages.allow(page)
-    pages.heading(page, "Your account")
+    pages.heading(page, "Connected")
     assert "video.list" in sandbox.books()[sandbox.open_id("mara")]["scopes"]
 
 
@@ -98,7 +103,8 @@ def test_what_was_not_chosen_can_be_added_later(
     page.get_by_label("Your public videos").check()
     pages.press(page, pages.CONTINUE)
     pages.allow(page)
-    pages.heading(page, "Your account")
+    pages.heading(page, "Connected")
+    expect(page.get_by_text("“Your public videos” is now allowed.")).to_be_visible()
     expect(page.get_by_role("listitem").filter(has_text="Your public videos")).to_be_visible()
     assert "video.list" in sandbox.books()[sandbox.open_id("mara")]["scopes"]
 

@@ -123,7 +123,7 @@ def test_the_download_is_ones_own_data_without_the_tokens(
     simple: Site, sandbox: Sandbox, page: Page
 ) -> None:
     account(page, simple)
-    told = pages.download(page, "Download your data (JSON)")
+    told = pages.download(page, "Download everything (JSON)")
     assert told["display_name"] == "Mara Lindqvist"
     assert told["open_id"] == sandbox.open_id("mara")
     (row,) = simple.rows()

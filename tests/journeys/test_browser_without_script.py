@@ -75,7 +75,7 @@ def test_download_and_both_ways_of_signing_out(
     for each in (page, other):
         pages.connect(each, simple.url)
         each.goto(f"{simple.url}/account")
-    assert pages.download(page, "Download your data (JSON)")["display_name"] == "Mara Lindqvist"
+    assert pages.download(page, "Download everything (JSON)")["display_name"] == "Mara Lindqvist"
     pages.press(page, "Sign out")
     pages.heading(page, "Connect your TikTok to Coatcheck")
     pages.connect(page, simple.url)

@@ -139,4 +139,14 @@ ROWS: Mapping[str, Tables] = {
     },
     # Triggers alone.
     "0007": {},
+    "0008": {
+        "browser_sessions": (
+            {"digest": "a" * 64, "user_id": 1, "created_at": BEGAN, "seen_at": SEEN}
+            | {"browser": "Firefox", "system": "Linux"},
+            {"digest": "b" * 64, "user_id": 1, "created_at": SEEN, "seen_at": SEEN}
+            | {"browser": None, "system": None},
+            {"digest": "c" * 64, "user_id": 2, "created_at": BEGAN, "seen_at": BEGAN}
+            | {"browser": "Safari", "system": None},
+        )
+    },
 }

@@ -76,8 +76,26 @@ def test_every_health_can_be_reached() -> None:
     ("left", "ending"),
     [(14 * DAY, False), (14 * DAY - A_MOMENT, True), (-DAY, True), (180 * DAY, False)],
 )
-def test_people_are_told_two_weeks_before_the_grant_ends(left: timedelta, ending: bool) -> None:
+def test_operators_see_two_weeks_before_that_the_grant_ends(left: timedelta, ending: bool) -> None:
     assert person(refresh_expires_at=NOW + left).grant_ending(NOW) is ending
+
+
+@pytest.mark.parametrize(
+    ("left", "days"),
+    [
+        (30 * DAY, None),
+        (30 * DAY - A_MOMENT, 30),
+        (7 * DAY, 30),
+        (7 * DAY - A_MOMENT, 7),
+        (DAY, 7),
+        (DAY - A_MOMENT, 1),
+    ],
+)
+def test_people_are_warned_a_month_a_week_and_a_day_before(
+    left: timedelta, days: int | None
+) -> None:
+    assert person(refresh_expires_at=NOW + left).grant_warning(NOW) == days
+    assert person(refresh_expires_at=None).grant_warning(NOW) is None
 
 
 def test_a_grant_without_a_known_end_is_not_said_to_end() -> None:

@@ -151,7 +151,7 @@ def test_a_clock_that_is_wrong_is_told(
     told = rows(press_ask(operator))["The clock is right"]
     assert told.endswith(word)
     assert ("Is 90 seconds ahead of TikTok's." in told) is (ahead == 90)
-    assert ("Is 4000 seconds behind TikTok's." in told) is (ahead == -4000)
+    assert ("Is 4,000 seconds behind TikTok's." in told) is (ahead == -4000)
 
 
 def test_what_to_paste_stands_there_with_its_buttons(

@@ -17,6 +17,7 @@ PARTS = {
     "<open_id>": "-000nobody",
     "<job_id>": "0a1b2c3d",
     "<public_id>": "0a1b2c3d4e5f",
+    "<key>": "0a1b2c3d4e5f6a7b",
 }
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 

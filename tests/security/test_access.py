@@ -29,6 +29,11 @@ TABLE: dict[tuple[str, str], tuple[str, tuple[int, int, int]]] = {
     ("GET", "account.confirm_delete"): ("person", (303, 200, 200)),
     ("POST", "account.delete"): ("person", (303, 422, 422)),
     ("GET", "account.export"): ("person", (303, 200, 200)),
+    ("GET", "account.activity"): ("person", (303, 200, 200)),
+    ("GET", "account.sessions"): ("person", (303, 200, 200)),
+    # Nobody has a session of that key.
+    ("POST", "account.sign_out_one"): ("person", (303, 404, 404)),
+    ("POST", "account.sign_out_others"): ("person", (303, 303, 303)),
     ("POST", "account.sign_out"): ("person", (303, 303, 303)),
     ("POST", "account.sign_out_everywhere"): ("person", (303, 303, 303)),
     ("GET", "operators.tokens"): ("operator", (404, 404, 200)),

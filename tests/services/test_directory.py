@@ -4,11 +4,15 @@ import json
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 
 from tests.services.grants import BASIC, join, made_up
 from tests.services.holding import opened, the_row
+from webapp import acting
+from webapp.acting import Actor
+from webapp.database import writing
 from webapp.models import User
-from webapp.services import directory, sessions
+from webapp.services import audit, directory, history, sessions
 from webapp.services.house import House
 from webapp.services.operators import add
 
@@ -18,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("each_database")
 @pytest.mark.rule(55)
 def test_ones_own_data_is_whole_and_holds_no_token(house: House, app: Flask) -> None:
     done = join(house, made_up(house.clock()))
-    sessions.begin(house, done.user_id, house.clock())
+    sessions.begin(house, done.user_id, house.clock(), browser="Firefox")
     add(house, done.open_id, house.clock())
     data = directory.own_data(done.user_id)
     text = json.dumps(data)
@@ -26,10 +30,33 @@ def test_ones_own_data_is_whole_and_holds_no_token(house: House, app: Flask) -> 
     assert data["open_id"] == "made-up-person"
     assert data["allowed"] == data["asked_for"] == [BASIC]
     assert data["sealed_access_kept"] is True
-    assert len(data["signed_in"]) == 1
+    (browser,) = data["signed_in"]
+    assert (browser["browser"], browser["system"]) == ("Firefox", None)
     assert data["operator_since"] == house.clock().isoformat()
     assert_shows_no_token(text, app, the_row(app))
     assert directory.own_data(done.user_id + 1) is None
+
+
+def test_ones_own_data_tells_what_happened_and_names_no_operator(house: House, app: Flask) -> None:
+    done = join(house, made_up(house.clock()))
+    ticket = the_row(app).ticket
+    mine, theirs = (
+        Actor("person", ticket, "192.0.2.1"),
+        Actor("operator", "ct_7777-7777", "10.0.0.9"),
+    )
+    line = history.line(house.clock(), "refreshed", theirs, 9, "", "")
+    with writing() as session:
+        session.execute(update(User).values(history=line))
+        for actor in (mine, theirs, Actor("service", "studio-prod", "10.0.0.9")):
+            with acting.as_(actor):
+                audit.record(session, house.clock(), "connection.refreshed", on=ticket, version=2)
+    data = directory.own_data(done.user_id) or {}
+    told = [each for each in data["activity"] if each["what"] == "connection.refreshed"]
+    assert [each["by"] for each in told] == ["service:studio-prod", "operator", "person"]
+    assert [each.get("address") for each in told] == [None, None, "192.0.2.1"]
+    assert data["last_events"][0]["by"] == "operator"
+    assert "ct_7777-7777" not in str(data)
+    assert "10.0.0.9" not in str(data)
 
 
 def assert_shows_no_token(text: str, app: Flask, user: User) -> None:

@@ -82,6 +82,84 @@ def test_signing_out_ends_this_browser_alone(house: House, person: int) -> None:
     assert sessions.find(house, elsewhere, house.clock())
 
 
+def visitor(house: House, secret: str) -> sessions.Visitor:
+    found = sessions.find(house, secret, house.clock())
+    assert found is not None
+    return found
+
+
+def listed(house: House, person: int, secret: str) -> list[sessions.Browser]:
+    with reading() as session:
+        return sessions.of(session, house, person, secret, house.clock())
+
+
+def test_people_see_their_browsers_this_one_first_then_the_latest_seen(
+    house: House, person: int, clock: MovableClock
+) -> None:
+    began = clock()
+    here = sessions.begin(house, person, began, browser="Firefox", system="Linux")
+    old = sessions.begin(house, person, began)
+    clock.advance(hours=1)
+    sessions.begin(house, person, clock(), browser="Safari", system="iPhone")
+    found = listed(house, person, here)
+    assert [(each.browser, each.system) for each in found] == [
+        ("Firefox", "Linux"),
+        ("Safari", "iPhone"),
+        (None, None),
+    ]
+    assert [each.this_one for each in found] == [True, False, False]
+    assert (found[0].since, found[1].seen_at) == (began, clock())
+    assert len({each.key for each in found}) == 3
+    for row in kept():
+        assert row.digest not in repr(found)
+    assert here not in repr(found) + old
+
+
+def test_a_session_whose_life_is_over_is_not_listed_and_not_to_be_ended(
+    house: House, person: int, clock: MovableClock
+) -> None:
+    sessions.begin(house, person, clock())
+    clock.advance(hours=house.settings.session_idle_hours - 1)
+    here = sessions.begin(house, person, clock())
+    (_here, old) = listed(house, person, here)
+    clock.advance(hours=2)
+    assert len(listed(house, person, here)) == 1
+    with pytest.raises(sessions.NoSuchSession):
+        sessions.end_one(house, visitor(house, here), old.key, here)
+
+
+def test_one_of_ones_own_browsers_can_be_ended_by_its_key(house: House, person: int) -> None:
+    here, there = (sessions.begin(house, person, house.clock()) for _ in range(2))
+    mine, other = listed(house, person, here)
+    me = visitor(house, here)
+    assert sessions.end_one(house, me, other.key, here) is False
+    assert sessions.find(house, there, house.clock()) is None
+    assert sessions.end_one(house, me, mine.key, here) is True
+    assert kept() == []
+
+
+def test_a_key_names_nothing_but_ones_own(house: House, person: int) -> None:
+    stranger = join(house, made_up(house.clock(), "somebody-else")).user_id
+    here = sessions.begin(house, person, house.clock())
+    theirs = sessions.begin(house, stranger, house.clock())
+    (other,) = listed(house, stranger, theirs)
+    me = visitor(house, here)
+    for key in (other.key, *(row.digest for row in kept()), here, theirs, "", "0" * 16, "käse"):
+        with pytest.raises(sessions.NoSuchSession):
+            sessions.end_one(house, me, key, here)
+    assert len(kept()) == 2
+
+
+def test_all_others_end_and_this_one_stays(house: House, person: int) -> None:
+    stranger = join(house, made_up(house.clock(), "somebody-else")).user_id
+    here, *others = (sessions.begin(house, person, house.clock()) for _ in range(3))
+    theirs = sessions.begin(house, stranger, house.clock())
+    sessions.end_others(visitor(house, here), here, house.clock())
+    assert [sessions.find(house, each, house.clock()) for each in others] == [None, None]
+    assert sessions.find(house, here, house.clock())
+    assert sessions.find(house, theirs, house.clock())
+
+
 def test_signing_out_everywhere_ends_all_of_one_person(house: House, person: int) -> None:
     other = join(house, made_up(house.clock(), "somebody-else")).user_id
     mine = [sessions.begin(house, person, house.clock()) for _ in range(3)]

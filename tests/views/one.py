@@ -1,13 +1,15 @@
 """The page of one connection in every state, over made-up rows; needs no database."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from webapp.models import Health, Status, User
 from webapp.services.chronicle import Happening
 from webapp.services.dossier import Dossier, Next
-from webapp.services.installation import Mismatch
+from webapp.services.mismatch import Mismatch
 from webapp.services.standing import State
 from webapp.services.uses import Use
 from webapp.views import explaining, timeline
@@ -157,13 +159,17 @@ def _question(one: Dossier, **more: Any) -> dict[str, Any]:
     return usual | more
 
 
-#: Name → template and context.
-PAGES: dict[str, tuple[str, dict[str, Any]]] = {
-    **{name: ("connection", _page(one)) for name, one in STATES.items()},
-    "leaving": ("connection_disconnect", _question(WELL, services=["reports", "studio-prod"])),
-    "leaving-bare": ("connection_disconnect", _question(_LOST, held=False, own=True)),
-    "leaving-foreign": (
+def _hindered() -> dict[str, Any]:
+    return _question(WELL, hindrance=explaining.hindrances(STATES["foreign"])["disconnect"])
+
+
+#: Name → template, and what makes its context, in the language that is spoken then.
+PAGES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
+    **{name: ("connection", partial(_page, one)) for name, one in STATES.items()},
+    "leaving": (
         "connection_disconnect",
-        _question(WELL, hindrance=explaining.hindrances(STATES["foreign"])["disconnect"]),
+        partial(_question, WELL, services=["reports", "studio-prod"]),
     ),
+    "leaving-bare": ("connection_disconnect", partial(_question, _LOST, held=False, own=True)),
+    "leaving-foreign": ("connection_disconnect", _hindered),
 }

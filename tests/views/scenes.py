@@ -11,7 +11,7 @@ from jinja2 import StrictUndefined
 
 from tests.environment import complete
 from tests.processes import ROOT
-from tests.views import health_scenes, one, records
+from tests.views import health_scenes, one, own_scenes, records
 from tests.views.bulk_scenes import BULK
 from webapp.app import OPERATOR_PAGES
 from webapp.models import Reason
@@ -33,6 +33,7 @@ from webapp.views import (
 )
 from webapp.views.endings import ENDINGS
 from webapp.views.query import Asked
+from webapp.views.way_back import WayBack
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 ENDPOINTS = {
@@ -53,6 +54,10 @@ ENDPOINTS = {
     "account.confirm_delete": "/account/delete",
     "account.delete": "/account/delete/now",
     "account.export": "/account/export",
+    "account.activity": "/account/activity",
+    "account.sessions": "/account/sessions",
+    "account.sign_out_one": "/account/sessions/<key>/sign-out",
+    "account.sign_out_others": "/sign-out/others",
     "account.sign_out": "/sign-out",
     "account.sign_out_everywhere": "/sign-out/everywhere",
     "operators.tokens": "/operators/tokens",
@@ -94,6 +99,7 @@ class Scope:
     label: str
     why: str
     limits: str = ""
+    without: str = ""
 
 
 @dataclass(frozen=True)
@@ -161,6 +167,7 @@ VIDEOS = Scope(
     "Your public videos",
     "To list them with their view counts.",
     "We cannot see private videos, drafts or messages.",
+    "Without it, your videos and their view counts stay empty.",
 )
 UNKNOWN = Scope("artist.new", "artist.new", "")
 MARA = Person()
@@ -200,14 +207,15 @@ class Scene:
 
 def _choose(**more: Any) -> dict[str, Any]:
     usual = {"required": [BASIC], "optional": [STATS, VIDEOS], "ticked": set(), "already": set()}
-    return usual | {"tiktok_host": "www.tiktok.com", "another": False, "unfinished": False} | more
+    usual |= {"tiktok_host": "www.tiktok.com", "another": False, "unfinished": False, "back": None}
+    return usual | more
 
 
 def _account(health: str, **more: Any) -> dict[str, Any]:
     usual = {"person": MARA, "health": health, "granted": [BASIC, VIDEOS], "missing": [STATS]}
-    usual |= {"reconnect_by": NOW + timedelta(days=325), "ending_soon": False, "again": []}
+    usual |= {"reconnect_by": NOW + timedelta(days=325), "warning": None, "again": []}
     usual |= {"reason": None, "since": None, "held": True, "choices": True}
-    return usual | more
+    return usual | own_scenes.BESIDE | more
 
 
 def _tokens(
@@ -226,8 +234,11 @@ def _tokens(
 SIGNED_IN = Visitor()
 OPERATOR = Visitor(operator=True)
 HOME = {"required": [BASIC], "optional": [STATS, VIDEOS], "tiktok_host": "www.tiktok.com"}
+HOME |= {"back": None, "unfinished": False}
 PRIVACY = HOME | {"audit_days": 400}
 CONNECTED = {"person": MARA, "granted": [BASIC], "missing": [], "kind": "new"}
+CONNECTED |= {"added": [], "back": None}
+STUDIO = WayBack("Example Studio", "https://studio.example/done?a=1&b=2")
 
 #: Pages of the people who connect.
 PEOPLE: dict[str, Scene] = {
@@ -236,7 +247,10 @@ PEOPLE: dict[str, Scene] = {
     "home-gone": Scene(
         "home/index.html", HOME, flashed=(("ok", "Your account is deleted."),), support_email=""
     ),
+    "home-sent": Scene("home/index.html", HOME | {"back": STUDIO, "unfinished": True}),
+    "home-basic-sent": Scene("home/index.html", HOME | {"optional": [], "back": STUDIO}),
     "choose": Scene("connect/choose.html", _choose()),
+    "choose-sent": Scene("connect/choose.html", _choose(back=STUDIO, ticked={VIDEOS.id})),
     "choose-more": Scene(
         "connect/choose.html",
         _choose(ticked={VIDEOS.id}, already={BASIC.id, STATS.id}, unfinished=True),
@@ -252,6 +266,17 @@ PEOPLE: dict[str, Scene] = {
     ),
     "connected-less": Scene(
         "connect/connected.html", CONNECTED | {"missing": [STATS, VIDEOS]}, SIGNED_IN
+    ),
+    "connected-added": Scene(
+        "connect/connected.html",
+        CONNECTED | {"kind": "added", "added": [STATS, VIDEOS], "granted": [BASIC, STATS, VIDEOS]},
+        SIGNED_IN,
+    ),
+    "connected-other": Scene("connect/connected.html", CONNECTED | {"kind": "other"}, SIGNED_IN),
+    "connected-returned": Scene(
+        "connect/connected.html",
+        CONNECTED | {"kind": "returned", "back": STUDIO, "missing": [UNKNOWN]},
+        SIGNED_IN,
     ),
     **{f"account-{h}": Scene("account/show.html", _account(h), SIGNED_IN) for h in HEALTHS},
     **{
@@ -271,13 +296,13 @@ PEOPLE: dict[str, Scene] = {
     },
     "account-ending": Scene(
         "account/show.html",
-        _account("fresh", ending_soon=True, reconnect_by=NOW + timedelta(days=13, hours=1)),
+        _account("fresh", warning=30, reconnect_by=NOW + timedelta(days=13, hours=1)),
         SIGNED_IN,
         flashed=(("warn", "TikTok did not confirm its half."), ("bad", "That did not work.")),
     ),
     "account-ending-expired": Scene(
         "account/show.html",
-        _account("expired", ending_soon=True, reconnect_by=NOW + timedelta(days=2)),
+        _account("expired", warning=7, reconnect_by=NOW + timedelta(days=2)),
         SIGNED_IN,
     ),
     "account-hostile": Scene(
@@ -289,13 +314,34 @@ PEOPLE: dict[str, Scene] = {
     "account-nameless": Scene(
         "account/show.html", _account("fresh", person=NAMELESS, missing=[]), SIGNED_IN
     ),
+    "account-last-day": Scene(
+        "account/show.html",
+        _account("due", warning=1, reconnect_by=NOW + timedelta(hours=7)),
+        SIGNED_IN,
+    ),
+    "account-reason-since-ever": Scene(
+        "account/show.html", _account("reconnect", reason="refused"), SIGNED_IN
+    ),
+    "account-ended-once": Scene(
+        "account/show.html", _account("reconnect", since=NOW - timedelta(days=2)), SIGNED_IN
+    ),
+    "account-unused": Scene(
+        "account/show.html",
+        _account("fresh", last_use=None, recent=[], browsers=own_scenes.BROWSERS[:1]),
+        SIGNED_IN,
+    ),
+    **{
+        name: Scene(template, facts, SIGNED_IN)
+        for name, (template, facts) in own_scenes.PAGES.items()
+    },
     "disconnect": Scene("account/disconnect.html", {"person": MARA}, SIGNED_IN),
     "delete": Scene(
-        "account/delete.html", {"person": MARA, "problem": None, "typed": ""}, SIGNED_IN
+        "account/delete.html", {"person": MARA, "problem": "", "typed": "", "days": 400}, SIGNED_IN
     ),
     "delete-wrong": Scene(
         "account/delete.html",
-        {"person": MARA, "problem": "Type the ticket number as it is shown above.", "typed": "ct_"},
+        {"person": MARA, "problem": "Type the ticket number as it is shown above.", "typed": "ct_"}
+        | {"days": 1},
         SIGNED_IN,
     ),
     "privacy": Scene("pages/privacy.html", PRIVACY),
@@ -417,6 +463,7 @@ def stage() -> Flask:
         sandbox=False,
         operator_pages=lambda: OPERATOR_PAGES,
         troubles=list,
+        tiktok_button=False,
         callback_path="/api/auth/tiktok/callback",
         csrf_token=lambda: "made-up",
     )

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from tests.views.reading import JARGON, Reading, long_sentences
 from tests.views.scenes import NOW, acting, stage
-from webapp.views import errors
+from webapp.views import errors, plain_page
 
 STATUSES = {
     "denied": 200,
@@ -273,9 +273,9 @@ def test_our_fault_says_so_in_test_mode_too(
     app: Flask, silent: list[structlog.types.EventDict]
 ) -> None:
     app.add_url_rule("/break", view_func=_break)
-    assert errors.TEST_MODE not in app.test_client().get("/break").text
+    assert plain_page.TEST_MODE not in app.test_client().get("/break").text
     app.jinja_env.globals["sandbox"] = True
-    assert errors.TEST_MODE in app.test_client().get("/break").text
+    assert plain_page.TEST_MODE in app.test_client().get("/break").text
 
 
 def test_our_fault_is_told_to_programs_too(
@@ -330,5 +330,5 @@ def test_an_error_without_a_status_is_our_fault(app: Flask) -> None:
 
 def test_the_wait_is_counted_from_now(app: Flask) -> None:
     page = read(app, "too_many", retry_after=int(timedelta(minutes=30).total_seconds()))
-    (time,) = page.all("time")
-    assert time.attrs["datetime"] == "2026-11-22T14:35:30Z"
+    until, _now = page.all("time")
+    assert until.attrs["datetime"] == "2026-11-22T14:35:30Z"

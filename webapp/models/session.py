@@ -19,3 +19,6 @@ class BrowserSession(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     #: Written at most every five minutes.
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    #: "Firefox" and "Linux", so that people know their own. None: nobody could tell, or nobody did.
+    browser: Mapped[str | None] = mapped_column(Text)
+    system: Mapped[str | None] = mapped_column(Text)

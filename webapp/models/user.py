@@ -8,8 +8,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.database import Base, UtcDateTime
 
-#: With less than this left of the grant, people are shown "reconnect by".
+#: With less than this left of the grant, operators see that it ends soon.
 GRANT_ENDING = timedelta(days=14)
+#: When people are told that the grant ends: early, again a week before, and on the last day.
+GRANT_WARNINGS = (timedelta(days=1), timedelta(days=7), timedelta(days=30))
 #: What the filters of the operators' list compare as a whole, so that an index can begin with it.
 SEGMENT = ("client_key", "status", "reason", "scope")
 
@@ -178,3 +180,10 @@ class User(Base):
     def grant_ending(self, now: datetime) -> bool:
         """Tell whether the grant itself ends soon, so that the person must come back."""
         return self.refresh_expires_at is not None and self.refresh_expires_at - now < GRANT_ENDING
+
+    def grant_warning(self, now: datetime) -> int | None:
+        """Return within how many days (1, 7 or 30) the grant itself ends; None: not that soon."""
+        if self.refresh_expires_at is None:
+            return None
+        left = self.refresh_expires_at - now
+        return next((within.days for within in GRANT_WARNINGS if left < within), None)

@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 from standardwebhooks import Webhook
 
 from webapp.clock import Clock
+from webapp.notify import words
 from webapp.wire.connection import Connection, Deadline, Origin
 from webapp.wire.tls import tls_context
 from webapp.wire.waits import retry_after
@@ -79,13 +80,13 @@ class Sender:
             connection.ready(Deadline(self._seconds))
             return self._exchange(connection, message_id, body)
         except ssl.SSLCertVerificationError:
-            return Answer(None, "certificate not trusted")
+            return Answer(None, words.CERTIFICATE)
         except TimeoutError:
-            return Answer(None, f"no answer within {self._seconds:g} s")
+            return Answer(None, words.silent(self._seconds))
         except OSError:
-            return Answer(None, "connection lost" if connection.sent else "no connection")
+            return Answer(None, words.LOST if connection.sent else words.NONE)
         except (HTTPException, ValueError):
-            return Answer(None, "answer that is no HTTP")
+            return Answer(None, words.NO_HTTP)
         finally:
             connection.close()
 

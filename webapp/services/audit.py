@@ -24,6 +24,8 @@ def _fields(words: str = "") -> frozenset[str]:
 EVENTS: Mapping[str, frozenset[str]] = {
     #: kind: new · again · returned.
     "connection.connected": _fields("kind scopes"),
+    #: cause: the code of the page that was shown. code: what TikTok said, if it said anything.
+    "connection.not_made": _fields("cause code"),
     #: Somebody asked for it; what the worker does by itself is counted (services.figures).
     "connection.refreshed": _fields("version"),
     "connection.refresh_failed": _fields("verdict code"),
@@ -40,6 +42,9 @@ EVENTS: Mapping[str, frozenset[str]] = {
     #: Their own data, as a file.
     "account.exported": _fields(),
     "account.signed_out_everywhere": _fields(),
+    #: One browser, from the list of all; the button on every page tells nothing.
+    "account.signed_out_one": _fields(),
+    "account.signed_out_others": _fields(),
     "operator.added": _fields(),
     "operator.removed": _fields(),
     "key.issued": _fields("key name"),

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, or_, select
 
 from webapp.database import reading
+from webapp.later import gettext as _
 from webapp.models import Brakes, BulkItem, BulkJob, ItemState, User
 from webapp.services import bulk_orders, keeping, lateness
 from webapp.services.brakes import pace
@@ -123,11 +124,12 @@ def hindrance(house: House, found: Job) -> Hindrance | None:
         return None
     held = keeping.open_brakes(house)
     if held is not None:
-        return Hindrance(f"refreshes are held back: {held[0]}", held[1])
+        return Hindrance(_("refreshes are held back: %(cause)s", cause=held[0]), held[1])
     now = house.clock()
     late = timedelta(seconds=lateness.lag(house, now))
     if late > SILENCE or now - _stirred_at(found, now) > SILENCE:
-        return Hindrance("no worker seems to be running", "start one: flask tokens run")
+        cause = _("no worker seems to be running")
+        return Hindrance(cause, _("start one: flask tokens run"))
     return None
 
 

@@ -25,7 +25,7 @@ _TWINS = {
     "needs_user": "connection.reconnect_required",
     "handed_out": "connection.handed_out",
 }
-_WORDS = {event: word for word, event in _TWINS.items()}
+WORDS = {event: word for word, event in _TWINS.items()}
 #: An answer waits so long for a database that is away (landing.PATIENCE), and is told then.
 _LATER = timedelta(seconds=90)
 
@@ -71,7 +71,7 @@ def merged(entries: Sequence[Entry], events: Sequence[AuditEvent]) -> list[Happe
         at = twin.at if twin is not None else entry.at
         known.append(Happening(at, entry.word, entry.who, entry.ms, entry.code, entry.log_id))
     # In one second the history's come after: its times are cut to that second.
-    found = [*map(_told, left), *known]
+    found = [*map(told, left), *known]
     return sorted(reversed(found), key=lambda happening: happening.at, reverse=True)[:MOST]
 
 
@@ -82,11 +82,12 @@ def _is_twin(entry: Entry, event: AuditEvent) -> bool:
     return timedelta() <= event.at - entry.at < _LATER
 
 
-def _told(event: AuditEvent) -> Happening:
+def told(event: AuditEvent) -> Happening:
+    """Return one event of the audit as a happening."""
     fields = json.loads(event.fields)
     return Happening(
         at=event.at,
-        word=_WORDS.get(event.event, event.event),
+        word=WORDS.get(event.event, event.event),
         who=_who(event),
         ms=fields.get("ms"),
         code=str(fields.get("code") or ""),

@@ -50,6 +50,8 @@ class Connected:
     open_id: str
     #: new: first time here · again: it had ended and works again · returned: it worked already.
     kind: Kind
+    #: What somebody who returned allows now and did not allow before.
+    added: tuple[str, ...] = ()
 
 
 def connect(
@@ -83,10 +85,12 @@ def _store(house: House, tokens: TokenSet, asked: Collection[str], now: datetime
         user = session.scalar(_row_of(house, open_id))
         kind: Kind = "new" if user is None else _kind(user, now)
         was_lost = user is not None and user.status == Status.RECONNECT
+        before = user.granted if user is not None and kind == "returned" else tokens.scopes or ()
         user = user or _new_row(session, house.settings.tiktok_client_key, open_id, now)
         _take_up(house, user, tokens, asked, now)
         session.flush()
-        connected = Connected(user.id, open_id, kind)
+        added = tuple(sorted(user.granted.difference(before)))
+        connected = Connected(user.id, open_id, kind, added)
         _write_down(session, house, user, kind, now, was_lost=was_lost)
     log.info("connected", open_id=open_id, kind=kind, scopes=len(tokens.scopes or ()))
     return connected

@@ -8,7 +8,7 @@ from sqlalchemy.orm import undefer
 
 from webapp.database import reading
 from webapp.models import BrowserSession, User
-from webapp.services import history
+from webapp.services import activity, history
 from webapp.services.house import House
 
 
@@ -47,6 +47,7 @@ def own_data(user_id: int) -> dict[str, Any] | None:
             .where(BrowserSession.user_id == user_id)
             .order_by(BrowserSession.created_at)
         ).all()
+        happened = activity.everything(session, user)
     return {
         "open_id": user.open_id,
         "union_id": user.union_id,
@@ -67,14 +68,27 @@ def own_data(user_id: int) -> dict[str, Any] | None:
         "access_refreshes": user.refreshes,
         "operator_since": _text(user.operator_since),
         "last_events": [
-            {"at": _text(each.at), "what": each.word, "by": each.who}
+            {"at": _text(each.at), "what": each.word, "by": _who(each.who)}
             for each in history.read(user.history)
         ],
+        "activity": happened,
         "sealed_access_kept": user.access_token is not None,
-        "signed_in": [
-            {"since": _text(each.created_at), "last_seen": _text(each.seen_at)} for each in sessions
-        ],
+        "signed_in": [_session(each) for each in sessions],
     }
+
+
+def _session(row: BrowserSession) -> dict[str, str | None]:
+    return {
+        "browser": row.browser,
+        "system": row.system,
+        "since": _text(row.created_at),
+        "last_seen": _text(row.seen_at),
+    }
+
+
+def _who(actor: str) -> str:
+    """Return an actor of the history as people may know it: which operator it was is not theirs."""
+    return "operator" if actor.startswith("operator:") else actor
 
 
 def _text(moment: datetime | None) -> str | None:

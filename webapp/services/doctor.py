@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from sqlalchemy import Engine, NullPool, create_engine
 
 from webapp.files import absolute_url, own_folder
+from webapp.later import gettext as _
+from webapp.later import ngettext
 from webapp.services import installation, keeping, premises, probe, status
 from webapp.services.check import Check, judged, untold
 from webapp.services.house import House
@@ -38,7 +40,7 @@ def settings_problems(environ: Mapping[str, str]) -> tuple[Settings, list[Proble
         settings, problems = refused.rest, list(refused.problems)
     for name in ("TIKTOK_SCOPES", "TIKTOK_OPTIONAL_SCOPES"):
         for scope, cause in scopes.problems(getattr(settings, name.lower())):
-            problems.append(Problem(name, f"{scope}: {cause}", f"take {scope} out of {name}"))
+            problems.append(_about_scope(name, scope, cause))
     return settings, problems
 
 
@@ -57,8 +59,13 @@ def doubts(settings: Settings, environ: Mapping[str, str] = os.environ) -> list[
     asked = (*settings.tiktok_scopes, *settings.tiktok_optional_scopes)
     for scope, remark in scopes.remarks(asked):
         name = "TIKTOK_SCOPES" if scope in settings.tiktok_scopes else "TIKTOK_OPTIONAL_SCOPES"
-        found.append(Problem(name, f"{scope}: {remark}", f"take {scope} out of {name}"))
+        found.append(_about_scope(name, scope, _(remark)))
     return found
+
+
+def _about_scope(name: str, scope: str, cause: str) -> Problem:
+    said = _("%(scope)s: %(cause)s", scope=scope, cause=cause)
+    return Problem(name, said, _("take %(scope)s out of %(name)s", scope=scope, name=name))
 
 
 def whose(settings: Settings) -> Problem | None:
@@ -104,15 +111,16 @@ def keeping_checks(house: House) -> Iterator[Check]:
     if (broken := status.database_fault()) is not None:
         yield judged("database", broken, "", "running")
         return
-    yield judged("keys", status.keys_fault(house), "open what is stored", "running")
+    yield judged("keys", status.keys_fault(house), _("open what is stored"), "running")
     mismatch = keeping.installation_doubt(house)
-    well = "the database belongs to this installation"
+    well = _("the database belongs to this installation")
     yield judged("installation", mismatch, well, "running")
     doubts = [doubt for doubt in keeping.doubts(house) if doubt != mismatch]
     for doubt in doubts:
         yield Check("warn", doubt.name, doubt.cause, doubt.mend, "running")
     if not doubts:
-        yield Check("ok", "worker", "nothing is overdue, nothing is held back", group="running")
+        well = _("nothing is overdue, nothing is held back")
+        yield Check("ok", "worker", well, group="running")
 
 
 def _settings_checks(
@@ -122,7 +130,7 @@ def _settings_checks(
     for name in NAMES:
         if name not in told:
             given = environ.get(name, "").strip() or environ.get(f"{name}_FILE", "").strip()
-            yield Check("ok", name, "is set" if given else "is the default")
+            yield Check("ok", name, _("is set") if given else _("is the default"))
     for problem in problems:
         yield Check("FAIL", problem.name, problem.cause, problem.mend)
     for doubt in found:
@@ -148,7 +156,7 @@ def _engine(settings: Settings) -> Engine:
 def _stored(settings: Settings, house: House | None, *, whole: bool) -> Iterator[Check]:
     """Yield how the database stands; `whole` reads every row where only that can tell."""
     broken = next(iter(_database_problems(settings)), None)
-    yield judged("database", broken, "reached, at the newest migration", "running")
+    yield judged("database", broken, _("reached, at the newest migration"), "running")
     if house is None or broken is not None:
         return
     yield probe.webhook(house)
@@ -158,7 +166,7 @@ def _stored(settings: Settings, house: House | None, *, whole: bool) -> Iterator
     if whole:
         yield from _rows(house)
     else:
-        yield untold("rows", "every one would have to be read", "flask doctor", "running")
+        yield untold("rows", _("every one would have to be read"), "flask doctor", "running")
 
 
 def _rows(house: House) -> Iterator[Check]:
@@ -166,15 +174,23 @@ def _rows(house: House) -> Iterator[Check]:
         yield Check(
             "warn",
             "people",
-            f"{strangers} connected under another TIKTOK_CLIENT_KEY and cannot be refreshed",
-            "they connect again, or the former TIKTOK_CLIENT_KEY is put back",
+            ngettext(
+                "%(num)s connected under another TIKTOK_CLIENT_KEY and cannot be refreshed",
+                "%(num)s connected under another TIKTOK_CLIENT_KEY and cannot be refreshed",
+                strangers,
+            ),
+            _("they connect again, or the former TIKTOK_CLIENT_KEY is put back"),
             "running",
         )
     if closed := keeping.closed(house):
         yield Check(
             "warn",
             "rows",
-            f"{closed} are sealed under a key that is not in TOKEN_KEYS",
-            "put that key back, after the new one, then: flask tokens reseal",
+            ngettext(
+                "%(num)s are sealed under a key that is not in TOKEN_KEYS",
+                "%(num)s are sealed under a key that is not in TOKEN_KEYS",
+                closed,
+            ),
+            _("put that key back, after the new one, then: flask tokens reseal"),
             "running",
         )

@@ -16,7 +16,7 @@ from webapp.models.brakes import Brakes
 from webapp.services import brakes, chronicle, installation, standing, uses
 from webapp.services.chronicle import Happening
 from webapp.services.house import House
-from webapp.services.installation import Mismatch
+from webapp.services.mismatch import Mismatch
 from webapp.services.standing import State
 from webapp.services.uses import Use
 

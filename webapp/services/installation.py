@@ -6,7 +6,6 @@ and what to do. Pages are served all the same.
 """
 
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -15,25 +14,15 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
+from webapp.later import gettext as _
 from webapp.models import Installation, User
 from webapp.services import audit, identity
 from webapp.services.house import House
+from webapp.services.mismatch import Mismatch, judge
 from webapp.services.vault import Vault
 from webapp.settings import Settings
 
 log = structlog.get_logger(__name__)
-
-_MEANT = "If the other one is gone for good: flask tokens adopt"
-_BOTH = "Where two refresh, each ends the other's grants"
-
-
-@dataclass(frozen=True)
-class Mismatch:
-    """What does not fit, and what to do about it."""
-
-    name: str
-    cause: str
-    mend: str
 
 
 def fault(house: House) -> Mismatch | None:
@@ -58,59 +47,6 @@ def fault_at(engine: Engine, settings: Settings, folder: Path) -> Mismatch | Non
         if bound is None:
             return None
         return judge(bound, settings, Vault(settings.token_keys), folder)
-
-
-def judge(bound: Installation, settings: Settings, vault: Vault, folder: Path) -> Mismatch | None:
-    """Return what of the binding does not fit this installation, the gravest first."""
-    since = f"{bound.bound_at:%Y-%m-%d}"
-    if bound.moved_at is not None:
-        return Mismatch(
-            "DATABASE_URL",
-            f"everything in it was copied to another database on {bound.moved_at:%Y-%m-%d}, which"
-            " alone refreshes since",
-            f"set DATABASE_URL to the new one. {_BOTH}. {_MEANT}",
-        )
-    if identity.known(settings, folder) != bound.instance_id:
-        return Mismatch(
-            "INSTANCE_ID",
-            f"the database has belonged to another installation since {since}:"
-            " this is a copy of it, a restored backup or another host",
-            f"{_BOTH}. {_MEANT}. If this is one more host of the same installation:"
-            f" INSTANCE_ID={bound.instance_id} in the environment of every host",
-        )
-    if (origin := identity.came_from(settings, folder)) is not None:
-        return Mismatch(
-            "INSTANCE_ID",
-            f"the folder with the database was copied or moved here from {origin}",
-            f"{_BOTH}. {_MEANT}",
-        )
-    if identity.reached(folder, bound.binding) > bound.generation:
-        return Mismatch(
-            "DATABASE_URL",
-            "the database went back in time: a backup was restored, and TikTok has replaced"
-            " refresh tokens since",
-            "put the newest copy back. If there is none: flask tokens adopt; those whose access"
-            " was refreshed since the backup have to connect again",
-        )
-    return _secrets(bound, settings, vault)
-
-
-def _secrets(bound: Installation, settings: Settings, vault: Vault) -> Mismatch | None:
-    if not vault.knows(bound.key_id):
-        return Mismatch(
-            "TOKEN_KEYS",
-            f"does not hold the key {bound.key_id} under which the stored tokens were sealed",
-            "put it back, after the new one: TOKEN_KEYS=new,old",
-        )
-    if settings.tiktok_client_key != bound.client_key:
-        return Mismatch(
-            "TIKTOK_CLIENT_KEY",
-            "is another than the one the database was bound to: TikTok knows the people in it"
-            " under the former one only",
-            "put the former one back. If you mean to change apps: flask tokens adopt;"
-            " everybody then connects again",
-        )
-    return None
 
 
 def beat(house: House) -> None:
@@ -160,8 +96,9 @@ def _bind(house: House) -> Mismatch | None:
     try:
         name = identity.make(house.settings, house.folder)
     except OSError as error:
-        cause = f"cannot be kept in {house.folder} ({error.strerror})"
-        return Mismatch("INSTANCE_ID", cause, "let this user write there, or set INSTANCE_ID")
+        folder, why = house.folder, error.strerror
+        cause = _("cannot be kept in %(folder)s (%(error)s)", folder=folder, error=why)
+        return Mismatch("INSTANCE_ID", cause, _("let this user write there, or set INSTANCE_ID"))
     try:
         with writing() as session:
             session.add(_binding(house, name))

@@ -10,10 +10,13 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.database import db, reading
+from webapp.later import Text, ngettext
+from webapp.later import gettext as _
 from webapp.models import Brakes, User
 from webapp.services import installation, notices, rescue, reseal, status
 from webapp.services.house import House
 from webapp.services.lateness import lag
+from webapp.services.mismatch import Mismatch
 from webapp.services.status import Fault
 
 #: So late is no pause and no burst: the worker is away, or cannot keep up.
@@ -22,11 +25,14 @@ LATE = timedelta(minutes=5)
 UNTOLD = timedelta(hours=1)
 
 _OPEN = {
-    "config": ("TikTok does not accept this app", "flask doctor says which setting it refuses"),
-    "transient": ("TikTok does not answer", "nothing: it is tried every 30 seconds"),
+    "config": (
+        _("TikTok does not accept this app"),
+        _("flask doctor says which setting it refuses"),
+    ),
+    "transient": (_("TikTok does not answer"), _("nothing: it is tried every 30 seconds")),
     "key": (
-        "most stored tokens cannot be opened",
-        "put the key that sealed them back into TOKEN_KEYS, after the new one",
+        _("most stored tokens cannot be opened"),
+        _("put the key that sealed them back into TOKEN_KEYS, after the new one"),
     ),
 }
 
@@ -63,8 +69,9 @@ def troubles(house: House) -> list[Fault]:
     try:
         return status.faults(house) or doubts(house)
     except (SQLAlchemyError, OSError) as error:
-        cause = f"the database does not answer ({type(error).__name__})"
-        return [Fault("DATABASE_URL", cause, "look at the database server, or correct it")]
+        cause = _("the database does not answer (%(error)s)", error=type(error).__name__)
+        mend = _("look at the database server, or correct it")
+        return [Fault("DATABASE_URL", cause, mend)]
 
 
 def installation_doubt(house: House) -> Fault | None:
@@ -72,14 +79,16 @@ def installation_doubt(house: House) -> Fault | None:
     return _told(installation.fault_at(db.engine, house.settings, house.folder))
 
 
-def open_brakes(house: House) -> tuple[str, str] | None:
+def open_brakes(house: House) -> tuple[Text, Text] | None:
     """Return why nothing goes out now, and what mends it; None while the breaker is closed."""
     with reading() as session:
         row = session.get(Brakes, house.settings.tiktok_client_key)
     if row is None or row.open_reason is None:
         return None
     cause, mend = _OPEN[row.open_reason]
-    return (f"{cause} ({row.open_code})" if row.open_code else cause), mend
+    if row.open_code:
+        cause = _("%(cause)s (%(code)s)", cause=cause, code=row.open_code)
+    return cause, mend
 
 
 def strangers(house: House) -> int:
@@ -96,7 +105,7 @@ def strangers(house: House) -> int:
         )
 
 
-def _told(mismatch: installation.Mismatch | None) -> Fault | None:
+def _told(mismatch: Mismatch | None) -> Fault | None:
     return Fault(mismatch.name, mismatch.cause, mismatch.mend) if mismatch else None
 
 
@@ -110,36 +119,51 @@ def closed(house: House) -> int:
 
 def _brakes_doubt(house: House) -> Fault | None:
     found = open_brakes(house)
-    return found and Fault("breaker", f"refreshes are held back: {found[0]}", found[1])
+    if found is None:
+        return None
+    cause, mend = found
+    return Fault("breaker", _("refreshes are held back: %(cause)s", cause=cause), mend)
 
 
 def _lag_doubt(house: House) -> Fault | None:
     late = timedelta(seconds=lag(house, house.clock()))
     if late <= LATE:
         return None
-    cause = f"the longest overdue refresh has waited for {int(late.total_seconds() // 60)} minutes"
-    return Fault("worker", cause, "start a worker: flask tokens run")
+    cause = ngettext(
+        "the longest overdue refresh has waited for %(num)s minute",
+        "the longest overdue refresh has waited for %(num)s minutes",
+        int(late.total_seconds() // 60),
+    )
+    return Fault("worker", cause, _("start a worker: flask tokens run"))
 
 
 def _rescue_doubt(house: House) -> Fault | None:
     waiting = rescue.waiting(house)
     if not waiting:
         return None
-    cause = f"answers of TikTok that the database did not take lie in {house.rescue_file}"
+    cause = _(
+        "answers of TikTok that the database did not take lie in %(file)s", file=house.rescue_file
+    )
     return Fault("rescue", cause, "flask tokens rescue")
 
 
 def _notices_doubt(house: House) -> Fault | None:
     now = house.clock()
     stand = notices.standing(house, now)
-    said = f"; the last answer was: {stand.last_answer}" if stand.last_answer else ""
     if stand.given_up:
-        count = "one notice was" if stand.given_up == 1 else f"{stand.given_up} notices were"
-        mend = "let the receiver take them, then: flask notices retry"
-        return Fault("NOTIFY_URL", f"{count} given up{said}", mend)
+        cause = ngettext("one notice was given up", "%(num)s notices were given up", stand.given_up)
+        mend = _("let the receiver take them, then: flask notices retry")
+        return Fault("NOTIFY_URL", _answered(cause, stand.last_answer), mend)
     oldest = stand.oldest_waiting_since
     if oldest is None or now - oldest <= UNTOLD:
         return None
     hours = int((now - oldest).total_seconds() // 3600)
-    cause = f"a notice has waited for {hours} h to be taken{said}"
-    return Fault("NOTIFY_URL", cause, "look whether a worker runs and the receiver answers 2xx")
+    cause = _("a notice has waited for %(hours)s h to be taken", hours=hours)
+    mend = _("look whether a worker runs and the receiver answers 2xx")
+    return Fault("NOTIFY_URL", _answered(cause, stand.last_answer), mend)
+
+
+def _answered(cause: Text, answer: str | None) -> Text:
+    if not answer:
+        return cause
+    return _("%(cause)s; the last answer was: %(answer)s", cause=cause, answer=answer)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from webapp.database import reading
 from webapp.models import Notice
 from webapp.models.notice import NEVER
+from webapp.notify.words import recalled
 from webapp.services.house import House
 
 EVENTS = frozenset(
@@ -148,7 +149,7 @@ def standing(house: House, now: datetime) -> Standing:
             .limit(1)
         )
     receiver = urlsplit(house.settings.notify_url).netloc
-    return Standing(receiver, waiting, oldest, given_up, delivered, answer)
+    return Standing(receiver, waiting, oldest, given_up, delivered, recalled(answer))
 
 
 def recent(house: House, limit: int = 20) -> list[Line]:
@@ -186,5 +187,5 @@ def _line(notice: Notice) -> Line:
         tries=notice.tries,
         next_at=None if given_up else notice.next_at,
         delivered_at=notice.delivered_at,
-        last_answer=notice.last_answer,
+        last_answer=recalled(notice.last_answer),
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from webapp.later import gettext as _
 from webapp.settings import Settings
 
 #: Where TikTok tells of removed authorizations; a view serves it.
@@ -20,28 +21,28 @@ class Word:
 DECODER = (
     Word(
         "client_key",
-        "key of another app, or of production instead of the sandbox",
-        "copy it again from the same tab as the redirect URI",
+        _("key of another app, or of production instead of the sandbox"),
+        _("copy it again from the same tab as the redirect URI"),
     ),
     Word(
         "redirect_uri",
-        "not byte for byte the registered one",
-        "register what TIKTOK_REDIRECT_URI says, port and slash included",
+        _("not byte for byte the registered one"),
+        _("register what TIKTOK_REDIRECT_URI says, port and slash included"),
     ),
     Word(
         "scope",
-        "not added to the app, or not approved",
-        "add it under Scopes, or take it out of TIKTOK_SCOPES",
+        _("not added to the app, or not approved"),
+        _("add it under Scopes, or take it out of TIKTOK_SCOPES"),
     ),
     Word(
         "code_challenge",
-        "PKCE switched off with a loopback address",
-        "remove TIKTOK_PKCE=0",
+        _("PKCE switched off with a loopback address"),
+        _("remove TIKTOK_PKCE=0"),
     ),
     Word(
         "non_sandbox_target",
-        "this account is no target user",
-        "add it under Target users",
+        _("this account is no target user"),
+        _("add it under Target users"),
     ),
 )
 
@@ -54,7 +55,7 @@ def set_now(settings: Settings) -> dict[str, str]:
         "redirect_uri": settings.tiktok_redirect_uri,
         "scope": ",".join((*settings.tiktok_scopes, *settings.tiktok_optional_scopes)),
         "code_challenge": f"TIKTOK_PKCE={int(settings.tiktok_pkce)}",
-        "non_sandbox_target": "a Sandbox app's key" if sandbox else "no Sandbox app's key",
+        "non_sandbox_target": _("a Sandbox app's key") if sandbox else _("no Sandbox app's key"),
     }
 
 
@@ -62,13 +63,13 @@ def to_paste(settings: Settings) -> list[tuple[str, str]]:
     """Return (field of the portal, what to paste there), in the portal's words."""
     origin = settings.public_origin
     pages = (
-        ("Privacy Policy URL", settings.privacy_url),
-        ("Terms of Service URL", settings.terms_url),
+        (_("Privacy Policy URL"), settings.privacy_url),
+        (_("Terms of Service URL"), settings.terms_url),
     )
     return [
-        ("Redirect URI", settings.tiktok_redirect_uri),
-        ("Webhook callback URL", f"{origin}{WEBHOOK_PATH}"),
+        (_("Redirect URI"), settings.tiktok_redirect_uri),
+        (_("Webhook callback URL"), f"{origin}{WEBHOOK_PATH}"),
         *((term, url if "://" in url else f"{origin}{url}") for term, url in pages),
-        *(("Scope", scope) for scope in settings.tiktok_scopes),
-        *(("Scope, optional here", scope) for scope in settings.tiktok_optional_scopes),
+        *((_("Scope"), scope) for scope in settings.tiktok_scopes),
+        *((_("Scope, optional here"), scope) for scope in settings.tiktok_optional_scopes),
     ]

@@ -1,11 +1,13 @@
 """Which scopes are offered and which are missing, in the catalogue's words; asks nobody."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from webapp.language import gettext as _
 from webapp.models import User
 from webapp.settings import Settings
-from webapp.tiktok.scopes import CATALOGUE, Scope, asked_for
+from webapp.tiktok.scope import Scope
+from webapp.tiktok.scopes import CATALOGUE, asked_for
 
 
 @dataclass(frozen=True)
@@ -46,5 +48,22 @@ def again(user: User) -> list[str]:
 
 
 def in_words(names: Collection[str]) -> list[Scope]:
-    """Return the catalogue's words; one that TikTok added since speaks for itself."""
-    return [CATALOGUE.get(name) or Scope(id=name, label=name, why="", limits="") for name in names]
+    """Return the catalogue's words in the reader's language.
+
+    One that TikTok added since speaks for itself.
+    """
+    return [_translated(CATALOGUE[name]) if name in CATALOGUE else _unknown(name) for name in names]
+
+
+def _translated(scope: Scope) -> Scope:
+    return replace(
+        scope,
+        label=_(scope.label),
+        why=_(scope.why),
+        limits=_(scope.limits),
+        without=_(scope.without),
+    )
+
+
+def _unknown(name: str) -> Scope:
+    return Scope(name, name, _("Asked for by this site."), "")

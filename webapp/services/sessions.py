@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, delete, or_, select
+from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
 from webapp.models import BrowserSession, User
@@ -20,6 +21,10 @@ class PersonGone(Exception):
     """There is no such person any more."""
 
 
+class NoSuchSession(Exception):
+    """This person has no session of this key, or its life is over."""
+
+
 @dataclass(frozen=True)
 class Visitor:
     """The person behind a request, as pages may know them."""
@@ -31,7 +36,29 @@ class Visitor:
     operator: bool
 
 
-def begin(house: House, user_id: int, now: datetime) -> str:
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """One signed-in browser, as its person may know it."""
+
+    #: Names it among the sessions of one person, and is good for nothing else.
+    key: str
+    #: "Firefox" and "Linux"; None: nobody could tell.
+    browser: str | None
+    system: str | None
+    since: datetime
+    seen_at: datetime
+    #: It is the one that asks.
+    this_one: bool
+
+
+def begin(
+    house: House,
+    user_id: int,
+    now: datetime,
+    *,
+    browser: str | None = None,
+    system: str | None = None,
+) -> str:
     """Sign a browser in and return the secret for its cookie: 256 bits, kept here as a hash.
 
     Raises PersonGone if another browser deleted the account in this very moment.
@@ -42,7 +69,14 @@ def begin(house: House, user_id: int, now: datetime) -> str:
             raise PersonGone
         session.execute(delete(BrowserSession).where(or_(*_over(house, now))))
         session.add(
-            BrowserSession(digest=_digest(secret), user_id=user_id, created_at=now, seen_at=now)
+            BrowserSession(
+                digest=_digest(secret),
+                user_id=user_id,
+                created_at=now,
+                seen_at=now,
+                browser=browser,
+                system=system,
+            )
         )
     return secret
 
@@ -70,10 +104,63 @@ def find(house: House, secret: str, now: datetime) -> Visitor | None:
     )
 
 
+def of(session: Session, house: House, user_id: int, secret: str, now: datetime) -> list[Browser]:
+    """Return where a person is signed in: the browser of this secret, then the latest seen."""
+    here = _digest(secret)
+    rows = session.scalars(
+        select(BrowserSession)
+        .where(BrowserSession.user_id == user_id, ~or_(*_over(house, now)))
+        .order_by(BrowserSession.seen_at.desc(), BrowserSession.digest)
+    ).all()
+    found = [
+        Browser(
+            key=_key(row.digest),
+            browser=row.browser,
+            system=row.system,
+            since=row.created_at,
+            seen_at=row.seen_at,
+            this_one=row.digest == here,
+        )
+        for row in rows
+    ]
+    return sorted(found, key=lambda browser: not browser.this_one)
+
+
 def end(secret: str) -> None:
     """Sign this browser out; a saved cookie is dead from now on."""
     with writing() as session:
         session.execute(delete(BrowserSession).where(BrowserSession.digest == _digest(secret)))
+
+
+def end_one(house: House, visitor: Visitor, key: str, secret: str) -> bool:
+    """Sign one of this person's browsers out, and tell whether it is the one of this secret.
+
+    Raises NoSuchSession for whatever is none of theirs.
+    """
+    now = house.clock()
+    with writing() as session:
+        rows = session.scalars(
+            select(BrowserSession.digest).where(
+                BrowserSession.user_id == visitor.user_id, ~or_(*_over(house, now))
+            )
+        )
+        digest = next((each for each in rows if _key(each) == key), None)
+        if digest is None:
+            raise NoSuchSession
+        session.execute(delete(BrowserSession).where(BrowserSession.digest == digest))
+        audit.record(session, now, "account.signed_out_one", on=visitor.ticket)
+    return digest == _digest(secret)
+
+
+def end_others(visitor: Visitor, secret: str, now: datetime) -> None:
+    """Sign out every browser of this person but the one of this secret."""
+    with writing() as session:
+        audit.record(session, now, "account.signed_out_others", on=visitor.ticket)
+        session.execute(
+            delete(BrowserSession).where(
+                BrowserSession.user_id == visitor.user_id, BrowserSession.digest != _digest(secret)
+            )
+        )
 
 
 def end_everywhere(user_id: int, ticket: str, now: datetime) -> None:
@@ -100,3 +187,8 @@ def _seen(digest: str, now: datetime) -> None:
 
 def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _key(digest: str) -> str:
+    # A hash again, so that a page shows nothing of what the table keeps.
+    return hashlib.sha256(f"key of {digest}".encode()).hexdigest()[:16]

@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from webapp.database import db, reading
 from webapp.files import sqlite_path
+from webapp.later import gettext as _
 from webapp.models import User
 from webapp.services.house import House
 from webapp.services.vault import CannotOpen
@@ -34,29 +35,34 @@ def database_fault(engine: Engine | None = None) -> Fault | None:
     engine = engine or db.engine
     path = sqlite_path(engine)
     if path is not None and not path.exists():
-        return Fault("DATABASE_URL", "there is no database yet", "flask db upgrade")
+        return Fault("DATABASE_URL", _("there is no database yet"), "flask db upgrade")
     try:
         with engine.connect() as connection:
             heads = _heads(connection)
     except SQLAlchemyError as error:
         return _unreadable(error, is_file=path is not None)
     if heads != set(_scripts().get_heads()):
-        cause = "the database is not at the newest migration"
+        cause = _("the database is not at the newest migration")
         return Fault("DATABASE_URL", cause, "flask db upgrade")
     return None
 
 
 def _unreadable(error: SQLAlchemyError, *, is_file: bool) -> Fault:
-    if not is_file:
-        cause, mend = "does not answer", "start the database server"
-    elif isinstance(error, OperationalError):
-        cause = "cannot be opened, or is locked"
-        mend = "let this user read and write the file and its folder, or end whoever holds it"
-    else:
-        cause, mend = "cannot be read", "restore the file whole, from a backup"
     # The class alone: a driver's own words may hold the address with its password.
-    cause = f"the database {cause} ({type(error).__name__})"
-    return Fault("DATABASE_URL", cause, f"{mend}, or correct DATABASE_URL")
+    kind = type(error).__name__
+    if not is_file:
+        cause = _("the database does not answer (%(error)s)", error=kind)
+        mend = _("start the database server, or correct DATABASE_URL")
+    elif isinstance(error, OperationalError):
+        cause = _("the database cannot be opened, or is locked (%(error)s)", error=kind)
+        mend = _(
+            "let this user read and write the file and its folder, or end whoever holds it,"
+            " or correct DATABASE_URL"
+        )
+    else:
+        cause = _("the database cannot be read (%(error)s)", error=kind)
+        mend = _("restore the file whole, from a backup, or correct DATABASE_URL")
+    return Fault("DATABASE_URL", cause, mend)
 
 
 def migration() -> str:
@@ -74,13 +80,13 @@ def keys_fault(house: House) -> Fault | None:
         if user is not None:
             house.vault.load(user)
     except SQLAlchemyError as error:
-        cause = f"the database cannot be read ({type(error).__name__})"
-        return Fault("DATABASE_URL", cause, "restore the database whole, from a backup")
+        cause = _("the database cannot be read (%(error)s)", error=type(error).__name__)
+        return Fault("DATABASE_URL", cause, _("restore the database whole, from a backup"))
     except CannotOpen as error:
         return Fault(
             "TOKEN_KEYS",
-            f"what is stored cannot be opened: {error}",
-            "put the key that sealed it back into TOKEN_KEYS, after the new one",
+            _("what is stored cannot be opened: %(why)s", why=_(str(error))),
+            _("put the key that sealed it back into TOKEN_KEYS, after the new one"),
         )
     return None
 

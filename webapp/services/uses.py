@@ -72,13 +72,14 @@ def note(row: Handed, now: datetime) -> None:
                 )
 
 
-def of(session: Session, user_id: int) -> list[Use]:
+def of(session: Session, user_id: int, most: int | None = None) -> list[Use]:
     """Return the services that this connection was handed to, the latest first."""
     rows = session.execute(
         select(ServiceKey.name, ServiceUse.first_at, ServiceUse.last_at, ServiceKey.revoked_at)
         .join(ServiceKey, ServiceKey.id == ServiceUse.key_id)
         .where(ServiceUse.user_id == user_id)
         .order_by(ServiceUse.last_at.desc(), ServiceKey.name)
+        .limit(most)
     )
     return [Use(name, first, last, gone is not None) for name, first, last, gone in rows]
 

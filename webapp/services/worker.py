@@ -18,6 +18,7 @@ from webapp.services.claims import Claim, claim_due
 from webapp.services.committer import Committer, Context
 from webapp.services.house import House
 from webapp.services.lateness import earliest, is_due
+from webapp.services.mismatch import Mismatch
 from webapp.services.pace import Pace
 from webapp.services.tally import Diary, Tally
 from webapp.services.tidying import Tidying
@@ -55,7 +56,7 @@ class Worker:
         self._diary = Diary(self.tally)
         self._committer = Committer(house, context, self.tally, self._free)
         #: Why it ended by itself; None: it did not.
-        self.refused: installation.Mismatch | None = None
+        self.refused: Mismatch | None = None
 
     def stop(self) -> None:
         """Claim nothing more; calls under way are finished and committed."""

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from webapp.later import gettext as _
 from webapp.settings.problem import refuse
 from webapp.settings.readings import parts
 
@@ -39,18 +40,18 @@ _STORAGES = {
 def split(text: str, mend: str) -> SplitResult:
     """Return an absolute http(s) URL in its parts; refuses what is none, and names in it."""
     if not re.fullmatch(r"[!-~]+", text):
-        refuse("holds white space or characters outside ASCII", mend)
+        refuse(_("holds white space or characters outside ASCII"), mend)
     try:
         url = urlsplit(text)
         port = url.port
     except ValueError:
-        refuse("is not a valid URL", mend)
+        refuse(_("is not a valid URL"), mend)
     if url.scheme not in ("http", "https") or not url.hostname or port == 0 or "\\" in text:
-        refuse("is not an absolute http or https URL", mend)
+        refuse(_("is not an absolute http or https URL"), mend)
     if "@" in url.netloc:
-        refuse("holds a user name", mend)
+        refuse(_("holds a user name"), mend)
     if "?" in text or "#" in text:
-        refuse("holds a query or a fragment", mend)
+        refuse(_("holds a query or a fragment"), mend)
     return url
 
 
@@ -58,28 +59,28 @@ def _redirect(value: Any) -> Any:
     """Check rule 8 of TikTok's contract, and that the path can be served by us."""
     url = split(str(value), _EXAMPLE)
     if len(str(value)) >= 512:
-        refuse("is 512 characters or longer", _EXAMPLE)
+        refuse(_("is 512 characters or longer"), _EXAMPLE)
     if url.hostname in LOOPBACK:
         if url.port is None:
-            refuse("is on this machine and names no port", _EXAMPLE)
+            refuse(_("is on this machine and names no port"), _EXAMPLE)
     elif url.scheme == "http":
         refuse(
-            "is http on a host that is not this machine",
+            _("is http on a host that is not this machine"),
             "TIKTOK_REDIRECT_URI=https://YOUR-HOST/api/auth/tiktok/callback",
         )
     if not _PATH.fullmatch(url.path):
-        refuse("has no path, or one with other than letters, digits and . _ ~ -", _EXAMPLE)
+        refuse(_("has no path, or one with other than letters, digits and . _ ~ -"), _EXAMPLE)
     if _OURS.match(url.path):
-        refuse("has a path that another page of this app uses", _EXAMPLE)
+        refuse(_("has a path that another page of this app uses"), _EXAMPLE)
     return value
 
 
 def _tiktok(example: str) -> Any:
     def check(value: Any) -> Any:
-        mend = f"remove it for the default, {example}"
+        mend = _("remove it for the default, %(default)s", default=example)
         url = split(str(value), mend)
         if url.hostname in TIKTOK_HOSTS and url.scheme != "https":
-            refuse("is http: TikTok is reached by https only", mend)
+            refuse(_("is http: TikTok is reached by https only"), mend)
         return value if str(value).endswith("/") else f"{value}/"
 
     return check
@@ -91,19 +92,23 @@ def _database(value: Any) -> Any:
     try:
         make_url(text)
     except (ArgumentError, ValueError):
-        refuse("is no address of a database", "DATABASE_URL=postgresql://USER:PASSWORD@HOST/NAME")
+        refuse(
+            _("is no address of a database"), "DATABASE_URL=postgresql://USER:PASSWORD@HOST/NAME"
+        )
     if scheme == "postgres":
-        refuse("begins with postgres://", "write postgresql:// for postgres://")
+        refuse(_("begins with postgres://"), _("write postgresql:// for postgres://"))
     if scheme in ("postgresql", "postgresql+psycopg"):
         if find_spec("psycopg") is None:
-            refuse("needs psycopg", "pip install -r requirements-postgres.txt")
+            refuse(
+                _("needs %(module)s", module="psycopg"), "pip install -r requirements-postgres.txt"
+            )
         return value
     if not re.match(r"sqlite:///[^?#]", text):
-        mend = "DATABASE_URL=sqlite:///instance/app.db or postgresql://USER@HOST/NAME"
-        refuse("is neither a SQLite file nor PostgreSQL", mend)
+        mend = _("DATABASE_URL=sqlite:///instance/app.db or postgresql://USER@HOST/NAME")
+        refuse(_("is neither a SQLite file nor PostgreSQL"), mend)
     if ":memory:" in text:
-        mend = "DATABASE_URL=sqlite:///instance/app.db"
-        refuse("is in memory, where each process would see its own", mend)
+        example = "DATABASE_URL=sqlite:///instance/app.db"
+        refuse(_("is in memory, where each process would see its own"), example)
     return value
 
 
@@ -112,7 +117,9 @@ def _page(value: Any) -> Any:
     ours = text.startswith("/") and not text.startswith("//") and "\\" not in text
     url = urlsplit(text)
     if not ours and (url.scheme not in ("http", "https") or not url.hostname):
-        refuse("is no web address", "write an https:// address, or remove it for our own page")
+        refuse(
+            _("is no web address"), _("write an https:// address, or remove it for our own page")
+        )
     return value
 
 
@@ -124,25 +131,26 @@ def _notify(value: Any) -> Any:
     mend = "NOTIFY_URL=https://YOUR-SERVICE/hooks/coatcheck"
     url = split(text.partition("?")[0], mend)
     if not re.fullmatch(r"[!-~]+", text) or "#" in text:
-        refuse("holds white space, a fragment or characters outside ASCII", mend)
+        refuse(_("holds white space, a fragment or characters outside ASCII"), mend)
     if url.scheme == "http" and url.hostname not in LOOPBACK:
-        refuse("is http on a host that is not this machine", mend)
+        refuse(_("is http on a host that is not this machine"), mend)
     return value
 
 
 def _hosts(value: Any) -> Any:
     hosts = parts(value)
     if not all(_HOST.fullmatch(host) for host in hosts):
-        refuse("holds what is no host name", "TRUSTED_HOSTS=www.example.org,.example.com")
+        refuse(_("holds what is no host name"), "TRUSTED_HOSTS=www.example.org,.example.com")
     return hosts
 
 
 def _storage(value: Any) -> Any:
-    scheme, there, _ = str(value).partition("://")
-    if not there or scheme not in _STORAGES:
-        refuse("is no storage Flask-Limiter knows", "RATELIMIT_STORAGE_URI=memory://")
+    scheme = str(value).partition("://")[0]
+    if "://" not in str(value) or scheme not in _STORAGES:
+        refuse(_("is no storage Flask-Limiter knows"), "RATELIMIT_STORAGE_URI=memory://")
     if _STORAGES[scheme] and find_spec(_STORAGES[scheme]) is None:
-        refuse(f"needs {_STORAGES[scheme]}", f"pip install {_STORAGES[scheme]}")
+        needed = _STORAGES[scheme]
+        refuse(_("needs %(module)s", module=needed), f"pip install {needed}")
     return value
 
 

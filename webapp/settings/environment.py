@@ -9,20 +9,22 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from webapp.later import gettext as _
 from webapp.settings.misfits import misfits
 from webapp.settings.problem import Problem, SettingsRefused
 from webapp.settings.secret_values import HOW_TO_SEAL, HOW_TO_SIGN
 from webapp.settings.values import Settings
 
 NAMES = tuple(name.upper() for name in Settings.model_fields)
-_PORTAL = "your app's page at developers.tiktok.com"
 #: What to do about a required variable that is not there.
 _REQUIRED = {
-    "TIKTOK_CLIENT_KEY": f"TIKTOK_CLIENT_KEY=… from {_PORTAL}",
-    "TIKTOK_CLIENT_SECRET": f"TIKTOK_CLIENT_SECRET=… from {_PORTAL}",
-    "TIKTOK_REDIRECT_URI": (
+    "TIKTOK_CLIENT_KEY": _("TIKTOK_CLIENT_KEY=… from your app's page at developers.tiktok.com"),
+    "TIKTOK_CLIENT_SECRET": _(
+        "TIKTOK_CLIENT_SECRET=… from your app's page at developers.tiktok.com"
+    ),
+    "TIKTOK_REDIRECT_URI": _(
         "TIKTOK_REDIRECT_URI=http://127.0.0.1:8000/api/auth/tiktok/callback,"
-        f" as it is registered on {_PORTAL}"
+        " as it is registered on your app's page at developers.tiktok.com"
     ),
     "SECRET_KEY": HOW_TO_SIGN,
     "TOKEN_KEYS": HOW_TO_SEAL,
@@ -72,14 +74,17 @@ def _read(environ: Mapping[str, str]) -> tuple[dict[str, str], list[Problem]]:
         text = environ.get(name, "").strip()
         path = environ.get(f"{name}_FILE", "").strip()
         if text and path:
-            cause = f"and {name}_FILE are both set"
-            problems.append(Problem(name, cause, f"remove {name} or {name}_FILE"))
+            file = f"{name}_FILE"
+            cause = _("and %(file)s are both set", file=file)
+            mend = _("remove %(name)s or %(file)s", name=name, file=file)
+            problems.append(Problem(name, cause, mend))
         elif path:
             try:
                 text = Path(path).read_text(encoding="utf-8").strip()
             except (OSError, ValueError):
-                mend = "give the path of a text file that the app may read"
-                problems.append(Problem(f"{name}_FILE", "names a file that cannot be read", mend))
+                cause = _("names a file that cannot be read")
+                mend = _("give the path of a text file that the app may read")
+                problems.append(Problem(f"{name}_FILE", cause, mend))
         if text:
             given[name] = text
     return given, problems
@@ -89,8 +94,9 @@ def _missing(name: str, environ: Mapping[str, str]) -> Problem:
     blank = name in environ or f"{name}_FILE" in environ
     for wrong, right in _MISNOMERS.items():
         if right == name and environ.get(wrong):
-            return Problem(name, f"is not set, but {wrong} is", f"rename {wrong} to {name}")
-    return Problem(name, "is blank" if blank else "is not set", _REQUIRED[name])
+            cause = _("is not set, but %(wrong)s is", wrong=wrong)
+            return Problem(name, cause, _("rename %(wrong)s to %(name)s", wrong=wrong, name=name))
+    return Problem(name, _("is blank") if blank else _("is not set"), _REQUIRED[name])
 
 
 def _stand_ins(names: list[str]) -> dict[str, str]:
@@ -123,14 +129,15 @@ def _beside(environ: Mapping[str, str], settings: Settings) -> Iterator[Problem]
     private = settings.sandbox or settings.loopback
     if environ.get("AUTHLIB_INSECURE_TRANSPORT", "").strip() and not private:
         name = "AUTHLIB_INSECURE_TRANSPORT"
-        yield Problem(name, "is set: sign-in would be let through without https", f"unset {name}")
+        cause = _("is set: sign-in would be let through without https")
+        yield Problem(name, cause, f"unset {name}")
 
 
 def serving_problems(environ: Mapping[str, str] = os.environ) -> list[Problem]:
     """Return what must not be when others can reach the app: Flask's debugger runs their code."""
     if environ.get("FLASK_DEBUG", "").strip().lower() in ("", "0", "false", "no"):
         return []
-    return [Problem("FLASK_DEBUG", "is on under a server for others", "unset FLASK_DEBUG")]
+    return [Problem("FLASK_DEBUG", _("is on under a server for others"), "unset FLASK_DEBUG")]
 
 
 def warnings(settings: Settings, environ: Mapping[str, str] = os.environ) -> list[Problem]:
@@ -143,8 +150,8 @@ def _unknown(environ: Mapping[str, str]) -> Iterator[Problem]:
     for name in sorted(environ):
         if name.startswith("TIKTOK_") and name not in known:
             right = _MISNOMERS.get(name.removesuffix("_FILE")) or _nearest(name)
-            mend = f"rename it to {right}" if right else "remove it"
-            yield Problem(name, "is no setting of this app and was ignored", mend)
+            mend = _("rename it to %(right)s", right=right) if right else _("remove it")
+            yield Problem(name, _("is no setting of this app and was ignored"), mend)
 
 
 def _nearest(name: str) -> str | None:
@@ -153,13 +160,14 @@ def _nearest(name: str) -> str | None:
 
 def _doubtful(settings: Settings) -> Iterator[Problem]:
     if settings.allow_sandbox:
-        cause = "is on: nothing that happens here happens at TikTok"
+        cause = _("is on: nothing that happens here happens at TikTok")
         if not settings.sandbox:
-            cause = "is on and not needed"
-        yield Problem("ALLOW_SANDBOX", cause, "remove it in production")
+            cause = _("is on and not needed")
+        yield Problem("ALLOW_SANDBOX", cause, _("remove it in production"))
     if settings.loopback and f":{settings.port}" not in settings.public_origin:
-        cause = "names another port than PORT, so TikTok's answer will miss this app"
-        yield Problem("TIKTOK_REDIRECT_URI", cause, "use one port in both, unless a proxy maps it")
+        cause = _("names another port than PORT, so TikTok's answer will miss this app")
+        mend = _("use one port in both, unless a proxy maps it")
+        yield Problem("TIKTOK_REDIRECT_URI", cause, mend)
 
 
 def _place(problem: Problem) -> int:

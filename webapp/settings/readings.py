@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
+from webapp.later import gettext as _
 from webapp.settings.problem import refuse
 
 BASIC_SCOPE = "user.info.basic"
@@ -27,7 +28,7 @@ def parts(value: Any) -> tuple[str, ...]:
 def _flag(value: Any) -> Any:
     word = str(value).strip().lower()
     if word not in _YES | _NO:
-        refuse("is neither 1 nor 0", "set it to 1 (on) or 0 (off)")
+        refuse(_("is neither 1 nor 0"), _("set it to 1 (on) or 0 (off)"))
     return word in _YES
 
 
@@ -36,8 +37,13 @@ def _number(low: int, high: int) -> Callable[[Any], Any]:
         text = str(value)
         if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
             refuse(
-                f"is not a whole number from {low} to {high}",
-                f"set it to a number from {low} to {high}, or remove it for the default",
+                _("is not a whole number from %(low)s to %(high)s", low=str(low), high=str(high)),
+                _(
+                    "set it to a number from %(low)s to %(high)s, or remove it for the default",
+                    # As they are to be written: not grouped.
+                    low=str(low),
+                    high=str(high),
+                ),
             )
         return int(text)
 
@@ -47,14 +53,14 @@ def _number(low: int, high: int) -> Callable[[Any], Any]:
 def _level(value: Any) -> Any:
     word = str(value).upper()
     if word not in LOG_LEVELS:
-        refuse("is no log level", f"set it to one of {', '.join(LOG_LEVELS)}")
+        refuse(_("is no log level"), _("set it to one of %(levels)s", levels=", ".join(LOG_LEVELS)))
     return word
 
 
 def _format(value: Any) -> Any:
     word = str(value).lower()
     if word not in ("json", "console"):
-        refuse("is no log format", "set it to json (for machines) or console (for people)")
+        refuse(_("is no log format"), _("set it to json (for machines) or console (for people)"))
     return word
 
 
@@ -62,10 +68,12 @@ def _scopes(value: Any) -> tuple[str, ...]:
     names = parts(value)
     for name in names:
         if not _SCOPE.fullmatch(name):
-            refuse("holds what is no scope name", "write scopes like user.info.basic,video.list")
+            refuse(
+                _("holds what is no scope name"), _("write scopes like user.info.basic,video.list")
+            )
     if len(set(names)) < len(names):
         double = next(name for name in names if names.count(name) > 1)
-        refuse(f"names {double} twice", f"name {double} once")
+        refuse(_("names %(scope)s twice", scope=double), _("name %(scope)s once", scope=double))
     return names
 
 
@@ -76,19 +84,21 @@ def _required_scopes(value: Any) -> Any:
 
 def _name(value: Any) -> Any:
     if not str(value).isprintable() or len(str(value)) > 60:
-        refuse("is longer than 60 characters or not printable", "choose a short name")
+        refuse(_("is longer than 60 characters or not printable"), _("choose a short name"))
     return value
 
 
 def _email(value: Any) -> Any:
     if value and not _EMAIL.fullmatch(str(value)):
-        refuse("is no e-mail address", "write it like help@example.org, or remove it")
+        refuse(_("is no e-mail address"), _("write it like help@example.org, or remove it"))
     return value
 
 
 def _instance(value: Any) -> Any:
     if value and not _INSTANCE.fullmatch(str(value)):
-        refuse("is no installation's id", "use 8 to 64 letters, digits and dashes, or remove it")
+        refuse(
+            _("is no installation's id"), _("use 8 to 64 letters, digits and dashes, or remove it")
+        )
     return value
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, SecretStr
 
+from webapp.later import gettext as _
 from webapp.settings.problem import refuse
 from webapp.settings.readings import parts
 
@@ -44,11 +45,11 @@ def _plain(value: Any) -> str:
 def _credential(value: Any) -> Any:
     text = _plain(value).strip()
     if not text:
-        refuse("is blank", "copy it from your app's page at developers.tiktok.com")
+        refuse(_("is blank"), _("copy it from your app's page at developers.tiktok.com"))
     if text[0] in "\"'" or not re.fullmatch(r"[!-~]+", text):
         refuse(
-            "holds quotes, white space or characters outside ASCII",
-            "copy it again from developers.tiktok.com, without quotes",
+            _("holds quotes, white space or characters outside ASCII"),
+            _("copy it again from developers.tiktok.com, without quotes"),
         )
     return text
 
@@ -64,10 +65,10 @@ def _repeats(text: str) -> bool:
 def _signing_key(value: Any) -> Any:
     text = _plain(value)
     if len(text) < _SHORTEST:
-        refuse(f"is shorter than {_SHORTEST} characters", HOW_TO_SIGN)
+        refuse(_("is shorter than %(length)s characters", length=_SHORTEST), HOW_TO_SIGN)
     known = text.lower() in _WELL_KNOWN or _STAND_IN.search(text)
     if known or _repeats(text) or len(set(text)) < 8:
-        refuse("is a well-known example or easily guessed", HOW_TO_SIGN)
+        refuse(_("is a well-known example or easily guessed"), HOW_TO_SIGN)
     return text
 
 
@@ -80,20 +81,20 @@ def _sealing_key(text: str) -> str:
     try:
         key = base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
     except (binascii.Error, ValueError):
-        refuse("holds a key that is not base64", HOW_TO_SEAL)
+        refuse(_("holds a key that is not base64"), HOW_TO_SEAL)
     if len(key) != 32:
-        refuse("holds a key that is not 32 bytes (256 bits) long", HOW_TO_SEAL)
+        refuse(_("holds a key that is not 32 bytes (256 bits) long"), HOW_TO_SEAL)
     if len(set(key)) < 8:
-        refuse("holds a key that is easily guessed", HOW_TO_SEAL)
+        refuse(_("holds a key that is easily guessed"), HOW_TO_SEAL)
     return base64.b64encode(key).decode()
 
 
 def _sealing_keys(value: Any) -> Any:
     keys = tuple(_sealing_key(_plain(part)) for part in parts(_unmasked(value)))
     if not keys:
-        refuse("holds no key", HOW_TO_SEAL)
+        refuse(_("holds no key"), HOW_TO_SEAL)
     if len(set(keys)) < len(keys):
-        refuse("holds a key twice", "name each key once; the first seals, all open")
+        refuse(_("holds a key twice"), _("name each key once; the first seals, all open"))
     return keys
 
 
@@ -105,7 +106,10 @@ def _unmasked(value: Any) -> Any:
 def _bearer(value: Any) -> Any:
     text = _plain(value)
     if text and (len(text) < _SHORTEST or not re.fullmatch(r"[!-~]+", text)):
-        refuse(f"is shorter than {_SHORTEST} characters, or holds white space", HOW_TO_METER)
+        refuse(
+            _("is shorter than %(length)s characters, or holds white space", length=_SHORTEST),
+            HOW_TO_METER,
+        )
     return text
 
 
@@ -118,7 +122,7 @@ def _notify_secret(value: Any) -> Any:
     except (binascii.Error, ValueError):
         key = b""
     if not text.startswith("whsec_") or not 24 <= len(key) <= 64 or len(set(key)) < 8:
-        refuse("is not whsec_ and the base64 of 24 to 64 random bytes", HOW_TO_NOTIFY)
+        refuse(_("is not whsec_ and the base64 of 24 to 64 random bytes"), HOW_TO_NOTIFY)
     return text
 
 

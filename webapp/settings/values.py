@@ -38,6 +38,7 @@ from webapp.settings.readings import (
     ShortName,
     lower_format,
 )
+from webapp.settings.return_to import ReturnTo
 from webapp.settings.secret_values import (
     BearerToken,
     Credential,
@@ -94,6 +95,8 @@ class Settings(BaseSettings):
     privacy_url: PageUrl = "/privacy"
     terms_url: PageUrl = "/terms"
     support_email: Email = ""
+    #: Where `?next=` may lead people back to, by a link on our pages; empty: nowhere.
+    return_to: ReturnTo = ()
     ratelimit_storage_uri: StorageUri = Field(default="memory://", repr=False)
     ratelimit_enabled: Flag = True
     log_level: LogLevel = "INFO"

@@ -5,32 +5,34 @@ import json
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as Answer
 
-from webapp.services import directory, scopes, takeout
+from webapp.language import N_
+from webapp.language import gettext as _
+from webapp.services import activity as looking_back
+from webapp.services import directory, own, scopes, takeout
 from webapp.services import disconnect as ending
-from webapp.services.refresh import NotConnected, Pending, ReconnectRequired, fresh
-from webapp.services.vault import CannotOpen
+from webapp.views import activity as words
+from webapp.views import signed_in
 from webapp.views.guards import at_most, person
 from webapp.views.house import house
-from webapp.views.times import exact
+from webapp.views.refreshing import refreshed
+from webapp.views.visitor import me, secret
 from webapp.views.visitor import sign_out as end_session
-from webapp.views.visitor import visitor
 
 account = Blueprint("account", __name__)
 
 #: Enough to try again, too few to keep TikTok busy.
 PRESSES = "10 per minute"
+#: No event has a longer id, and no database takes one.
+_LONGEST_ID = 18
 
-_CONFIRMED = "Disconnected. TikTok confirmed it."
-_NO_ANSWER = (
+_CONFIRMED = N_("Disconnected. TikTok confirmed it.")
+_NO_ANSWER = N_(
     "Disconnected here. TikTok did not answer; we keep trying for 24 hours. "
     "You can also remove us in the TikTok app."
 )
-_NOT_CONFIRMED = (
+_NOT_CONFIRMED = N_(
     "Disconnected here: the access we held is deleted. TikTok did not confirm its half. "
     "You can also remove us in the TikTok app."
-)
-_OUR_FAULT = (
-    "We could not refresh access: something is wrong on our side. You need not do anything."
 )
 
 
@@ -38,7 +40,8 @@ _OUR_FAULT = (
 @person
 def show() -> str:
     """Show the connection in words."""
-    user, now = directory.owner(_me()), house().clock()
+    mine, now = own.account(house(), me().user_id, secret()), house().clock()
+    user = mine.user
     reason, since = user.ended(now)
     return render_template(
         "account/show.html",
@@ -49,10 +52,34 @@ def show() -> str:
         again=scopes.again(user),
         choices=bool(house().settings.tiktok_optional_scopes),
         reconnect_by=user.refresh_expires_at,
-        ending_soon=user.grant_ending(now),
+        warning=user.grant_warning(now),
         reason=reason,
         since=since,
         held=user.access_token is not None,
+        last_use=mine.last_use,
+        recent=words.lines(mine.recent, user.ticket),
+        browsers=signed_in.rows(mine.browsers),
+    )
+
+
+@account.get("/account/activity")
+@person
+def activity() -> str:
+    """Show what happened, newest first, a page at a time."""
+    before = request.args.get("before", "")
+    older_than = int(before) if before.isdecimal() and len(before) <= _LONGEST_ID else None
+    page = own.happenings(house(), me().user_id, older_than)
+    here = url_for("account.activity")
+    links = {
+        "first": here if page.further else "",
+        "previous": "",
+        "next": url_for("account.activity", before=page.older) if page.older else "",
+    }
+    return render_template(
+        "account/activity.html",
+        lines=words.lines(page.happenings, me().ticket),
+        links=links,
+        days=looking_back.shown(house()).days,
     )
 
 
@@ -61,7 +88,7 @@ def show() -> str:
 @at_most(PRESSES)
 def refresh() -> Answer:
     """Refresh now, whenever the next time was to be, and tell what came of it."""
-    flash(*_refreshed(directory.owner(_me()).open_id))
+    flash(*refreshed(me()))
     return redirect(url_for("account.show"), 303)
 
 
@@ -69,14 +96,14 @@ def refresh() -> Answer:
 @person
 def confirm_disconnect() -> str:
     """Ask before disconnecting."""
-    return render_template("account/disconnect.html", person=directory.owner(_me()))
+    return render_template("account/disconnect.html", person=directory.owner(me().user_id))
 
 
 @account.post("/account/disconnect")
 @person
 def disconnect() -> Answer:
     """Revoke and forget, then tell which half worked."""
-    _tell(ending.disconnect(house(), _me()))
+    _tell(ending.disconnect(house(), me().user_id))
     return redirect(url_for("account.show"), 303)
 
 
@@ -84,24 +111,22 @@ def disconnect() -> Answer:
 @person
 def confirm_delete() -> str:
     """Ask before erasing everything."""
-    user = directory.owner(_me())
-    return render_template("account/delete.html", person=user, problem=None, typed="")
+    return _delete_page()
 
 
 @account.post("/account/delete")
 @person
 def delete() -> str | Answer | tuple[str, int]:
     """Erase everything, if the ticket number was typed."""
-    user = directory.owner(_me())
     typed = request.form.get("ticket", "").strip()[:40]
-    if typed.casefold() != user.ticket.casefold():
-        facts = {"problem": "Type the ticket number as it is shown above.", "typed": typed}
-        return render_template("account/delete.html", person=user, **facts), 422
-    outcome = ending.delete(house(), user.id)
+    if typed.casefold() != me().ticket.casefold():
+        problem = _("Type the ticket number as it is shown above.")
+        return _delete_page(problem, typed), 422
+    outcome = ending.delete(house(), me().user_id)
     end_session()
-    flash("Your account is deleted. We keep nothing about you.", "ok")
+    flash(_("Your account is deleted. Your name and your TikTok ID are gone from here."), "ok")
     if not outcome.confirmed:
-        flash("TikTok did not confirm its half. You can remove us in the TikTok app.", "warn")
+        flash(_("TikTok did not confirm its half. You can remove us in the TikTok app."), "warn")
     return redirect(url_for("home.index"), 303)
 
 
@@ -109,62 +134,35 @@ def delete() -> str | Answer | tuple[str, int]:
 @person
 def export() -> Response:
     """Give people their own data as a file."""
-    text = json.dumps(takeout.export(house(), _me()), indent=2, ensure_ascii=False)
+    text = json.dumps(takeout.export(house(), me().user_id), indent=2, ensure_ascii=False)
     response = Response(text + "\n", mimetype="application/json")
     response.headers["Content-Disposition"] = 'attachment; filename="my-data.json"'
     return response
 
 
-@account.post("/sign-out")
-@person
-def sign_out() -> Answer:
-    """End this browser's session."""
-    end_session()
-    return redirect(url_for("home.index"), 303)
+account.add_url_rule("/account/sessions", "sessions", signed_in.show)
+account.add_url_rule(
+    "/account/sessions/<key>/sign-out", "sign_out_one", signed_in.end, methods=["POST"]
+)
+account.add_url_rule("/sign-out", "sign_out", signed_in.end_this, methods=["POST"])
+account.add_url_rule("/sign-out/others", "sign_out_others", signed_in.end_others, methods=["POST"])
+account.add_url_rule(
+    "/sign-out/everywhere", "sign_out_everywhere", signed_in.end_everywhere, methods=["POST"]
+)
 
 
-@account.post("/sign-out/everywhere")
-@person
-def sign_out_everywhere() -> Answer:
-    """End every session of this person."""
-    end_session(everywhere=True)
-    return redirect(url_for("home.index"), 303)
-
-
-def _me() -> int:
-    present = visitor()
-    if present is None:  # the guard let only people in
-        raise PermissionError("no person behind this request")
-    return present.user_id
+def _delete_page(problem: str = "", typed: str = "") -> str:
+    return render_template(
+        "account/delete.html",
+        person=directory.owner(me().user_id),
+        problem=problem,
+        typed=typed,
+        days=house().settings.audit_days,
+    )
 
 
 def _tell(outcome: ending.Outcome) -> None:
     if outcome.confirmed:
-        flash(_CONFIRMED, "ok")
+        flash(_(_CONFIRMED), "ok")
     else:
-        flash(_NOT_CONFIRMED if outcome.forgotten else _NO_ANSWER, "warn")
-
-
-def _refreshed(open_id: str) -> tuple[str, str]:
-    """Refresh, and return what to say about it and in which tone."""
-    try:
-        access = fresh(house(), open_id, pressed=True)
-    except (NotConnected, ReconnectRequired):
-        return "There is nothing to refresh. Please connect again first.", "warn"
-    except CannotOpen:
-        return _OUR_FAULT, "warn"
-    except Pending as pending:
-        return _not_refreshed(pending.cause), "warn"
-    return f"Access is refreshed. It works until {exact(access.expires_at)}.", "ok"
-
-
-def _not_refreshed(cause: str) -> str:
-    """Return who could not, until when access works all the same, and what happens next."""
-    if cause == "cannot_open":
-        return _OUR_FAULT
-    # "refreshing": nobody asked TikTok just now, so it is not to blame.
-    who = "We could not" if cause == "refreshing" else "TikTok did not"
-    ends = directory.owner(_me()).access_expires_at
-    works = ends is not None and ends > house().clock()
-    until = f"It still works until {exact(ends)}." if ends and works else "It has run out for now."
-    return f"{who} refresh access just now. {until} You need not do anything: we keep trying."
+        flash(_(_NOT_CONFIRMED if outcome.forgotten else _NO_ANSWER), "warn")

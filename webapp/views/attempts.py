@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import structlog
 from flask import session
+
+log = structlog.get_logger(__name__)
 
 _OPEN = "attempts"
 _CAME_BACK = "came_back"
@@ -15,6 +18,8 @@ KEPT = (_OPEN, _CAME_BACK)
 #: 26 abandoned sign-ins overflowed the cookie and broke signing in for good (security.md).
 LIMIT = 5
 LIFE = timedelta(minutes=10)
+#: Of these many, the newest, the way back is kept: an address may be 500 bytes long.
+WITH_WAY_BACK = 2
 #: How long an attempt that never came back is remembered, to ask what TikTok showed.
 REMEMBERED = timedelta(minutes=30)
 
@@ -31,15 +36,19 @@ class Attempt:
     viewer: str | None
     #: The person asked for another account than the one that is signed in.
     another: bool
+    #: The address that a service wants the person back at; empty: none.
+    back: str = ""
 
     def is_over(self, now: datetime) -> bool:
         """Tell whether it took longer than an attempt may."""
         return now - self.started_at > LIFE
 
 
-def begin(scopes: Sequence[str], viewer: str | None, another: bool, now: datetime) -> Attempt:
+def begin(
+    scopes: Sequence[str], viewer: str | None, another: bool, back: str, now: datetime
+) -> Attempt:
     """Begin an attempt under a new state of 256 random bits, bound to this browser."""
-    attempt = Attempt(secrets.token_urlsafe(32), now, tuple(scopes), viewer, another)
+    attempt = Attempt(secrets.token_urlsafe(32), now, tuple(scopes), viewer, another, back)
     kept = [each for each in _all() if now - each.started_at <= REMEMBERED]
     _keep([*kept[-(LIMIT - 1) :], attempt])
     return attempt
@@ -58,9 +67,15 @@ def take(state: str) -> Attempt | None:
 def unfinished(now: datetime) -> bool:
     """Tell whether somebody left for TikTok from here lately and did not come back since."""
     came_back = datetime.fromtimestamp(session.get(_CAME_BACK, 0), UTC)
-    return any(
-        each.started_at > came_back and now - each.started_at <= REMEMBERED for each in _all()
-    )
+    gone = [
+        each.started_at
+        for each in _all()
+        if each.started_at > came_back and now - each.started_at <= REMEMBERED
+    ]
+    if gone:
+        # The page asks for this request's reference: it then leads to when they left.
+        log.info("attempt_unfinished", left_at=max(gone).isoformat())
+    return bool(gone)
 
 
 def _same(ours: str, theirs: str) -> bool:
@@ -70,13 +85,17 @@ def _same(ours: str, theirs: str) -> bool:
 def _all() -> list[Attempt]:
     kept: list[list[Any]] = session.get(_OPEN, [])
     return [
-        Attempt(state, datetime.fromtimestamp(started, UTC), tuple(scopes), viewer, another)
-        for state, started, scopes, viewer, another in kept
+        Attempt(state, datetime.fromtimestamp(started, UTC), tuple(scopes), *rest)
+        for state, started, scopes, *rest in kept
     ]
 
 
 def _keep(attempts: Sequence[Attempt]) -> None:
+    fading = len(attempts) - WITH_WAY_BACK
     session[_OPEN] = [
-        [each.state, int(each.started_at.timestamp()), each.scopes, each.viewer, each.another]
-        for each in attempts
+        [
+            *(each.state, int(each.started_at.timestamp()), each.scopes),
+            *(each.viewer, each.another, each.back if place >= fading else ""),
+        ]
+        for place, each in enumerate(attempts)
     ]

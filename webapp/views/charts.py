@@ -4,6 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from webapp import language
+from webapp.language import N_
+from webapp.language import gettext as _
 from webapp.services.trends import Bar
 from webapp.views.times import day, exact
 
@@ -49,15 +52,15 @@ class Chart:
 
 
 _Words = Callable[[datetime], str]
-_HOUR: tuple[str, _Words, _Words] = ("Hour from", exact, lambda at: f"{at:%H:%M}")
-_DAY: tuple[str, _Words, _Words] = ("Day", day, lambda at: f"{at.day} {at:%b}")
-_WEEK: tuple[str, _Words, _Words] = ("Week from", day, lambda at: f"{at.day} {at:%b}")
+_HOUR: tuple[str, _Words, _Words] = (N_("Hour from"), exact, lambda at: f"{at:%H:%M}")
+_DAY: tuple[str, _Words, _Words] = (N_("Day"), day, lambda at: language.short_day(at))
+_WEEK: tuple[str, _Words, _Words] = (N_("Week from"), day, lambda at: language.short_day(at))
 #: Name → title, what a column stands for, words of the two kinds, every how many one is marked.
 _KINDS = {
-    "hours": ("Refreshes, last 24 hours", _HOUR, "Refreshed", "Failed", 6),
-    "days": ("Refreshes, last 30 days", _DAY, "Refreshed", "Failed", 7),
-    "expiries": ("Accesses that end, next 24 hours", _HOUR, "Accesses that end", "", 6),
-    "reconnects": ("Reconnects ahead, next 12 weeks", _WEEK, "People to reconnect", "", 3),
+    "hours": (N_("Refreshes, last 24 hours"), _HOUR, N_("Refreshed"), N_("Failed"), 6),
+    "days": (N_("Refreshes, last 30 days"), _DAY, N_("Refreshed"), N_("Failed"), 7),
+    "expiries": (N_("Accesses that end, next 24 hours"), _HOUR, N_("Accesses that end"), "", 6),
+    "reconnects": (N_("Reconnects ahead, next 12 weeks"), _WEEK, N_("People to reconnect"), "", 3),
 }
 
 
@@ -84,7 +87,7 @@ def chart(name: str, bars: Sequence[Bar] | None) -> Chart:
         for number, bar in enumerate(found)
     )
     total = None if bars is None else sum(bar.refreshed + bar.failed for bar in found)
-    return Chart(name, title, unit, good, failed, columns, most, total)
+    return Chart(name, _(title), _(unit), _(good), _(failed), columns, most, total)
 
 
 def _height(count: int, most: int) -> float:

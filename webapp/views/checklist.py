@@ -6,35 +6,38 @@ Before the first operator exists anybody may read it: names, words and fixes tha
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from webapp import language
+from webapp.language import N_
+from webapp.language import gettext as _
 from webapp.services.check import Check
 from webapp.settings import NAMES
 from webapp.views.present import Tag, sentence
 
-GROUPS = {"configuration": "Configuration", "tiktok": "TikTok", "running": "Running"}
+GROUPS = {"configuration": N_("Configuration"), "tiktok": N_("TikTok"), "running": N_("Running")}
 #: Name of a check → what it looks at; those of settings stand for themselves.
 TITLES = {
-    "app": "Production or Sandbox keys",
-    "breaker": "Refreshes go out",
-    "clock": "The clock is right",
-    "cookies": "Cookies are protected",
-    "credentials": "TikTok accepts key and secret",
-    "database": "The database is at the newest migration",
-    "disk": "There is room on the disk",
-    "endpoint": "TikTok can be reached",
-    "files": "Files with secrets are private",
-    "installation": "The database belongs to this installation",
-    "journal": "The database is in WAL mode",
-    "keys": "Stored tokens can be opened",
-    "people": "Everybody connected under this client key",
-    "person": "A real person has connected",
-    "proxy": "The address and the proxy fit",
-    "redirect": "The redirect address can be registered",
-    "rescue": "No answers wait in the rescue file",
-    "rows": "Every stored token can be opened",
-    "webhook": "TikTok's webhook has come",
-    "worker": "The worker keeps up",
+    "app": N_("Production or Sandbox keys"),
+    "breaker": N_("Refreshes go out"),
+    "clock": N_("The clock is right"),
+    "cookies": N_("Cookies are protected"),
+    "credentials": N_("TikTok accepts key and secret"),
+    "database": N_("The database is at the newest migration"),
+    "disk": N_("There is room on the disk"),
+    "endpoint": N_("TikTok can be reached"),
+    "files": N_("Files with secrets are private"),
+    "installation": N_("The database belongs to this installation"),
+    "journal": N_("The database is in WAL mode"),
+    "keys": N_("Stored tokens can be opened"),
+    "people": N_("Everybody connected under this client key"),
+    "person": N_("A real person has connected"),
+    "proxy": N_("The address and the proxy fit"),
+    "redirect": N_("The redirect address can be registered"),
+    "rescue": N_("No answers wait in the rescue file"),
+    "rows": N_("Every stored token can be opened"),
+    "webhook": N_("TikTok's webhook has come"),
+    "worker": N_("The worker keeps up"),
 }
-#: Fixes that hold no value, as the checks word them; any other is for operators alone.
+#: Fixes that hold no value, as the checks word them in English; any other is for operators alone.
 FOR_ANYBODY = frozenset(
     {
         "flask db upgrade",
@@ -73,15 +76,15 @@ class Section(NamedTuple):
 def state(check: Check) -> Tag:
     """Return the word that GOV.UK's task list has for a verdict."""
     if check.verdict == "FAIL":
-        return Tag("bad", "There is a problem")
+        return Tag("bad", _("There is a problem"))
     if check.verdict == "warn":
-        return Tag("warn", "Check")
-    return Tag("ok", "Done") if check.known else Tag("off", "Cannot tell yet")
+        return Tag("warn", _("Check"))
+    return Tag("ok", _("Done")) if check.known else Tag("off", _("Cannot tell yet"))
 
 
 def sections(checks: Iterable[Check], *, values: bool) -> list[Section]:
     """Return the checks in their groups; without `values`, no cause and only fixes without one."""
-    made = {group: Section(title, [], []) for group, title in GROUPS.items()}
+    made = {group: Section(_(title), [], []) for group, title in GROUPS.items()}
     for check in checks:
         section = made[check.group]
         plain = check.name in NAMES and check.verdict == "ok"
@@ -96,8 +99,8 @@ def counts(checks: Iterable[Check]) -> tuple[int, int]:
 
 
 def _task(check: Check, *, values: bool) -> Task:
-    name = TITLES.get(check.name, check.name)
+    name = _(TITLES[check.name]) if check.name in TITLES else check.name
     if values:
-        return Task(name, sentence(check.cause), state(check), check.mend)
-    fix = check.mend if check.mend in FOR_ANYBODY else ""
+        return Task(name, sentence(check.cause), state(check), language.spoken(check.mend))
+    fix = language.spoken(check.mend) if check.mend in FOR_ANYBODY else ""
     return Task(name, "", state(check), fix)

@@ -1,14 +1,13 @@
 """The dance with TikTok, at the door because it reads and writes the browser's session."""
 
 import structlog
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response
 
 from webapp.services import connect as connecting
 from webapp.services import directory, scopes
 from webapp.services.profile import update_profile
-from webapp.services.sessions import PersonGone
 from webapp.tiktok import callback as answers
 from webapp.tiktok.errors import (
     ConnectAgain,
@@ -18,15 +17,14 @@ from webapp.tiktok.errors import (
     TikTokError,
     TryLater,
 )
-from webapp.views import attempts, refusals
-from webapp.views.errors import page
-from webapp.views.guards import at_most, person, public
+from webapp.views import attempts, connected, refusals, way_back
+from webapp.views.guards import at_most, public
 from webapp.views.house import house
-from webapp.views.present import is_connected
-from webapp.views.visitor import sign_in, visitor
+from webapp.views.visitor import visitor
 
 log = structlog.get_logger(__name__)
 connect = Blueprint("connect", __name__)
+connect.add_url_rule("/connected", "connected", connected.show)
 
 #: Enough for a class-room behind one address, too few to try states out.
 SIGN_INS = "60 per minute; 600 per hour"
@@ -48,6 +46,7 @@ def choose() -> str:
         already=user.granted if user else frozenset(),
         another=request.args.get("another") == "1",
         unfinished=attempts.unfinished(ours.clock()),
+        back=way_back.asked(),
     )
 
 
@@ -61,7 +60,8 @@ def start() -> Response:
     asked = scopes.chosen(ours.settings, request.form.getlist("scopes"))
     present = visitor()
     viewer = present.open_id if present else None
-    attempt = attempts.begin(asked, viewer, another, ours.clock())
+    back = way_back.asked()
+    attempt = attempts.begin(asked, viewer, another, back.url if back else "", ours.clock())
     url = ours.provider.authorization_url(
         state=attempt.state, scopes=asked, another_account=another
     )
@@ -76,6 +76,7 @@ def callback() -> Response:
     if request.method != "GET":
         # Flask lets HEAD in with every GET; whoever checks a link must not use the code up.
         raise MethodNotAllowed(["GET"])
+    attempt = None
     try:
         attempt = refusals.attempt_of(answers.state(request.args))
         done = _connect(attempt, _code())
@@ -83,34 +84,14 @@ def callback() -> Response:
         return refused.answer
     except answers.BadCallback as bad:
         log.info("callback_unreadable", reason=bad.reason)
-        return page("incomplete")
+        return refusals.tell("incomplete", attempt)
     except TikTokError as error:
-        return _page_for(error)
+        return _tell(error, attempt)
     except connecting.NeededScopeMissing:
-        return page("basic_missing")
+        return refusals.tell("basic_missing", attempt)
     except connecting.DifferentAccount as other:
-        return _other_account(other.open_id)
-    return _welcome(done)
-
-
-@connect.get("/connected")
-@person
-def connected() -> str | Response:
-    """Step 3: tell what was connected and what was left off."""
-    present = visitor()
-    user = directory.find(present.user_id) if present else None
-    if user is None:
-        return redirect(url_for("home.index"), 303)
-    if not is_connected(user.health(house().clock()).value):
-        # A bookmark outlives the connection that it was made for.
-        return redirect(url_for("account.show"), 303)
-    return render_template(
-        "connect/connected.html",
-        person=user,
-        granted=scopes.granted(user),
-        missing=scopes.missing(user),
-        kind="again" if request.args.get("kind") == "again" else "new",
-    )
+        return _other_account(other.open_id, attempt)
+    return connected.welcome(done, attempt)
 
 
 def _code() -> str:
@@ -129,46 +110,44 @@ def _connect(attempt: attempts.Attempt, code: str) -> connecting.Connected:
     return done
 
 
-def _other_account(open_id: str) -> Response:
+def _other_account(open_id: str, attempt: attempts.Attempt | None) -> Response:
     """Return the page that names both accounts, as far as this browser may know them."""
     present = visitor()
-    return page(
+    return refusals.tell(
         "other_account",
+        attempt,
         signed_in_as=directory.name_of(house(), open_id) or "",
         belongs_to=(present.name if present else None) or "",
     )
 
 
-def _page_for(error: TikTokError) -> Response:
+def _tell(error: TikTokError, attempt: attempts.Attempt | None) -> Response:
     """Return the page of what went wrong at TikTok, and note it under the request's reference."""
     log.warning("connect_failed", kind=type(error).__name__, code=error.code, log_id=error.log_id)
+    return refusals.tell(
+        _cause_of(error),
+        attempt,
+        tiktok_code=error.code,
+        log_id=error.log_id,
+        retry_after=error.retry_after if isinstance(error, TryLater) else None,
+    )
+
+
+def _cause_of(error: TikTokError) -> str:
     match error:
         case NotATargetUser():
-            return page("site_in_testing", log_id=error.log_id)
+            return "site_in_testing"
         case OurConfiguration():
-            return page("site_not_ready", log_id=error.log_id)
+            return "site_not_ready"
         case Declined():
-            return page("denied", log_id=error.log_id)
+            return "denied"
         case ConnectAgain():
-            return page("code_refused", log_id=error.log_id)
-        case TryLater():
-            code = "tiktok_unclear" if _is_nonsense(error) else "tiktok_down"
-            return page(code, log_id=error.log_id, retry_after=error.retry_after)
-    return page("tiktok_unclear", log_id=error.log_id)
+            return "code_refused"
+        case TryLater() if not _is_nonsense(error):
+            return "tiktok_down"
+    return "tiktok_unclear"
 
 
 def _is_nonsense(error: TryLater) -> bool:
     """Tell an answer that is none from a TikTok that says, or shows, that it is down."""
     return error.code.startswith("answer_") and (error.status or 0) < 500
-
-
-def _welcome(done: connecting.Connected) -> Response:
-    try:
-        sign_in(done.user_id)
-    except PersonGone:
-        return redirect(url_for("home.index"), 303)
-    if done.kind == "returned":
-        target = url_for("account.show")
-    else:
-        target = url_for("connect.connected", kind=done.kind if done.kind == "again" else None)
-    return redirect(target, 303)

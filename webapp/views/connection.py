@@ -130,7 +130,7 @@ def _is_own(open_id: str) -> bool:
 
 def _not_refreshed(open_id: str, error: Exception) -> tuple[str, str]:
     if isinstance(error, ReconnectRequired):
-        return explaining.PERSON, "warn"
+        return explaining.person_needed(), "warn"
     if isinstance(error, Pending):
         return explaining.not_refreshed(_found(open_id), error.cause)
-    return explaining.CANNOT_OPEN, "warn"
+    return explaining.cannot_open(), "warn"

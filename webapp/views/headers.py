@@ -4,6 +4,7 @@ from flask import Flask, Response, request
 from werkzeug.datastructures import Headers
 
 from webapp.settings import Settings
+from webapp.views import assets
 
 _ALWAYS = {
     "X-Content-Type-Options": "nosniff",
@@ -31,7 +32,7 @@ def register(app: Flask, settings: Settings) -> None:
             # Its address holds the code, which must reach nobody (RFC 9700 §4.2).
             response.headers["Referrer-Policy"] = "no-referrer"
         if endpoint == "static" and response.status_code < 400:
-            response.headers["Cache-Control"] = "public, max-age=3600"
+            response.headers["Cache-Control"] = assets.cache_control()
         _complete(response.headers, by_name)
         return response
 

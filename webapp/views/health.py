@@ -6,6 +6,8 @@ from datetime import datetime
 from flask import Blueprint, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
+from webapp.language import N_
+from webapp.language import gettext as _
 from webapp.services import breaker_probe, headcount, notices, trends
 from webapp.services.breaker_probe import Probed
 from webapp.services.health import facts
@@ -18,13 +20,16 @@ from webapp.views.house import house
 health = Blueprint("health", __name__, url_prefix="/operators/health")
 
 _TOLD = {
-    Probed.CLOSED: ("ok", "TikTok answered, so refreshes go out again."),
-    Probed.OPEN: ("warn", "It was tried, and refreshes are still held back. The cause is below."),
-    Probed.NOT_OPEN: ("info", "There was nothing to probe: refreshes are not held back."),
-    Probed.NOBODY: ("warn", "There is no connection to try it with. Connect an account first."),
+    Probed.CLOSED: ("ok", N_("TikTok answered, so refreshes go out again.")),
+    Probed.OPEN: (
+        "warn",
+        N_("It was tried, and refreshes are still held back. The cause is below."),
+    ),
+    Probed.NOT_OPEN: ("info", N_("There was nothing to probe: refreshes are not held back.")),
+    Probed.NOBODY: ("warn", N_("There is no connection to try it with. Connect an account first.")),
     Probed.NOT_OURS: (
         "bad",
-        "Nothing was sent: this database does not belong to this installation.",
+        N_("Nothing was sent: this database does not belong to this installation."),
     ),
 }
 
@@ -58,7 +63,7 @@ def show() -> str:
 def probe() -> Response:
     """Try one refresh now while the breaker is open, and say what came of it."""
     kind, told = _TOLD[breaker_probe.probe(house())]
-    flash(told, kind)
+    flash(_(told), kind)
     return redirect(url_for("health.show", _anchor="breaker"), 303)
 
 

@@ -4,6 +4,7 @@ from flask import Blueprint, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from webapp.services import scopes
+from webapp.views import attempts, way_back
 from webapp.views.guards import public
 from webapp.views.house import house
 from webapp.views.visitor import visitor
@@ -14,11 +15,22 @@ home = Blueprint("home", __name__)
 @home.get("/")
 @public
 def index() -> str | Response:
-    """Say what this is and what will be asked; whoever is signed in goes to their account."""
+    """Say what this is and what will be asked; whoever is signed in goes to their account.
+
+    If a service sent them, to the page with the way back (interface.md knows no `next`).
+    """
+    back = way_back.asked()
     if visitor():
-        return redirect(url_for("account.show"), 303)
+        there = url_for("connect.connected", kind="returned")
+        return redirect(back.after(there) if back else url_for("account.show"), 303)
     offer = scopes.offer(house().settings)
-    return render_template("home/index.html", required=offer.required, optional=offer.optional)
+    return render_template(
+        "home/index.html",
+        required=offer.required,
+        optional=offer.optional,
+        back=back,
+        unfinished=attempts.unfinished(house().clock()),
+    )
 
 
 @home.get("/privacy")

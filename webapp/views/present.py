@@ -11,6 +11,7 @@ from webapp.clock import Clock, utc_now
 from webapp.language import N_
 from webapp.language import gettext as _
 from webapp.views.endings import ending, is_closed
+from webapp.views.sizes import size
 from webapp.views.times import clock_time, day, duration, exact, iso, relative
 
 #: Longer names are cut, so that a name cannot push the rest of a page away.
@@ -107,7 +108,8 @@ def quoted(text: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return `text` with a capital and a full stop."""
+    """Return `text`, in the current language if it can say itself, with a capital and a stop."""
+    text = language.spoken(text)
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
@@ -154,11 +156,14 @@ def register(app: Flask, clock: Clock = utc_now) -> None:
         in_words=in_words,
         initials=initials,
         is_closed=is_closed,
+        number=language.number,
         iso=iso,
         operator_word=operator_word,
         plural=plural,
         quoted=quoted,
         sentence=sentence,
         state_word=state_word,
+        size=size,
+        decimal=language.decimal,
         relative=lambda moment: relative(moment, clock()),
     )

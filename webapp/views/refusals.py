@@ -1,11 +1,13 @@
 """Why a return from TikTok is not let in: each cause to its own page; connects nobody."""
 
+from typing import Any
+
 from flask import current_app, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from webapp.services import states
-from webapp.views import attempts
-from webapp.views.errors import page
+from webapp.services import not_made, states
+from webapp.views import actors, attempts, way_back
+from webapp.views.cause_page import page
 from webapp.views.house import house
 from webapp.views.visitor import visitor
 
@@ -18,6 +20,28 @@ class Refused(Exception):
         self.answer = answer
 
 
+def tell(
+    cause: str, attempt: attempts.Attempt | None, *, tiktok_code: str = "", **facts: Any
+) -> Response:
+    """Write down that nobody was connected, and return the page that says why.
+
+    `attempt`: the one that this return used up; None: it used none up. `tiktok_code` is TikTok's
+    word for it, `facts` are those of the page.
+    """
+    present = visitor()
+    if present is not None:
+        actors.name("person", present.ticket)
+    not_made.note(
+        house(),
+        cause,
+        tiktok_code,
+        on=present.ticket if present else None,
+        from_here=attempt is not None,
+    )
+    back = way_back.judge(attempt.back) if attempt is not None else None
+    return page(cause, back=back, **facts)
+
+
 def attempt_of(state: str | None) -> attempts.Attempt:
     """Return the attempt that this state began, used up in the same breath (rules 9, 12, 17).
 
@@ -27,9 +51,9 @@ def attempt_of(state: str | None) -> attempts.Attempt:
     if attempt is None:
         raise Refused(_stranger(state))
     if not states.spend(attempt.state, house().clock()):
-        raise Refused(page("already_done"))
+        raise Refused(tell("already_done", None))
     if attempt.is_over(house().clock()):
-        raise Refused(page("expired"))
+        raise Refused(tell("expired", attempt))
     return attempt
 
 
@@ -44,15 +68,15 @@ def expected_account(attempt: attempts.Attempt) -> str | None:
     if present is None:
         return attempt.viewer
     if attempt.viewer not in (None, present.open_id):
-        raise Refused(page("other_account"))
+        raise Refused(tell("other_account", attempt))
     return present.open_id
 
 
 def _stranger(state: str | None) -> Response:
     if current_app.config["SESSION_COOKIE_NAME"] not in request.cookies:
-        return page("cookie_missing")
+        return tell("cookie_missing", None)
     if state is None or not states.is_spent(state):
-        return page("older_attempt")
+        return tell("older_attempt", None)
     if visitor():
         return redirect(url_for("account.show"), 303)
-    return page("already_done")
+    return tell("already_done", None)

@@ -4,13 +4,13 @@ Opening it never calls TikTok: only the button does.
 """
 
 import os
-from dataclasses import astuple
 from datetime import UTC, datetime
 from typing import Any, cast
 
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
+from webapp.language import gettext as _
 from webapp.services import doctor, portal, premises, probe
 from webapp.services.check import Check
 from webapp.views import checklist
@@ -21,7 +21,7 @@ from webapp.views.visitor import visitor
 setup = Blueprint("setup", __name__, url_prefix="/operators")
 
 #: TikTok's last answer, kept in the browser that asked: every process then shows the same.
-_KEPT = "setup_asked"
+_KEPT = "setup_answered"
 #: Seconds after which it says nothing any more; a restart may have changed what it was about.
 _HOLDS = 600
 
@@ -54,14 +54,13 @@ def show() -> str:
 @at_most("6 per minute")
 def ask() -> Response:
     """Ask TikTok once, keep what it said, and show the page again."""
-    answers = probe.ask(house())
-    now = int(house().clock().timestamp())
-    session[_KEPT] = [now, [astuple(answer) for answer in answers]]
-    wrong = [answer for answer in answers if answer.verdict != "ok"]
-    flash(
-        "TikTok was asked: see below." if wrong else "TikTok was asked: all is well.",
-        "warn" if wrong else "ok",
-    )
+    answered = probe.look(house())
+    # What it said and not our words for it: they are in the language of whoever looks.
+    session[_KEPT] = [int(house().clock().timestamp()), list(answered)]
+    if any(check.verdict != "ok" for check in probe.judge(answered)):
+        flash(_("TikTok was asked: see below."), "warn")
+    else:
+        flash(_("TikTok was asked: all is well."), "ok")
     return redirect(url_for("setup.show"), 303)
 
 
@@ -73,7 +72,7 @@ def _asked() -> tuple[datetime | None, tuple[Check, ...]]:
     at = datetime.fromtimestamp(kept[0], UTC)
     if (house().clock() - at).total_seconds() > _HOLDS:
         return None, probe.UNASKED
-    return at, tuple(Check(*each) for each in kept[1])
+    return at, probe.judge(probe.Answered(*kept[1]))
 
 
 def _visit() -> Check:

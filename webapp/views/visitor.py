@@ -2,11 +2,11 @@
 
 from typing import Any, cast
 
-from flask import Flask, session
+from flask import Flask, request, session
 from flask_login import AnonymousUserMixin, LoginManager, UserMixin, current_user, login_user
 
 from webapp.services import sessions
-from webapp.views import attempts
+from webapp.views import attempts, browsers
 from webapp.views.house import house
 
 
@@ -27,6 +27,19 @@ def visitor() -> sessions.Visitor | None:
     return getattr(current_user, "person", None)
 
 
+def me() -> sessions.Visitor:
+    """Return who is signed in, where the guard let only people in. Raises PermissionError."""
+    present = visitor()
+    if present is None:
+        raise PermissionError("no person behind this request")
+    return present
+
+
+def secret() -> str:
+    """Return the secret of this browser's session; empty without one."""
+    return cast(str | None, session.get("_user_id")) or ""
+
+
 def sign_in(user_id: int) -> None:
     """Sign this browser in under a new session; the old one is dead (ASVS 7.2.4)."""
     ours = house()
@@ -37,10 +50,11 @@ def sign_in(user_id: int) -> None:
     # Another tab may still be at TikTok; whose account it may end in is judged when it is back.
     session.update(under_way)
     session.permanent = True
-    secret = sessions.begin(ours, user_id, now)
-    found = sessions.find(ours, secret, now)
+    browser, system = browsers.recognised(request.user_agent.string)
+    begun = sessions.begin(ours, user_id, now, browser=browser, system=system)
+    found = sessions.find(ours, begun, now)
     if found is not None:
-        login_user(SignedIn(secret, found))
+        login_user(SignedIn(begun, found))
 
 
 def sign_out(*, everywhere: bool = False) -> None:
@@ -70,6 +84,5 @@ def register(app: Flask) -> None:
 
 
 def _end_present() -> None:
-    secret = cast(str | None, session.get("_user_id"))
-    if secret:
-        sessions.end(secret)
+    if present := secret():
+        sessions.end(present)

@@ -1,0 +1,123 @@
+"""The page of what happened: plain words, newest first, and no operator's name."""
+
+import ast
+import re
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import delete
+
+from tests.account.people import account, disconnect, press
+from tests.rules.test_audit import calls
+from tests.servers import Sandbox
+from tests.services.holding import house_of
+from tests.views.own_scenes import HAPPENED
+from tests.views.reading import Reading
+from tests.walk import connect
+from webapp import acting
+from webapp.acting import Actor
+from webapp.database import writing
+from webapp.models import AuditEvent
+from webapp.services import audit, chronicle, operators
+from webapp.views.activity import KNOWN
+
+#: The account is gone with it, so nobody reads of it.
+UNTOLD = {"connection.deleted"}
+
+
+def activity(client: FlaskClient, path: str = "/account/activity") -> Reading:
+    """Return the page as it reads."""
+    answer = client.get(path)
+    assert answer.status_code == 200
+    return Reading(answer.text)
+
+
+def told(page: Reading) -> list[str]:
+    """Return what the page tells, newest first, without the times."""
+    (listed,) = [e for e in page.elements if "timeline" in e.classes]
+    lines = [" ".join(line.split()) for line in listed.text.split("\n")]
+    return [line for line in lines if line and line != "just now"]
+
+
+def test_every_event_of_a_connection_has_words_of_its_own() -> None:
+    with_ticket = {
+        str(event.value)
+        for _place, call in calls("webapp")
+        if any(word.arg == "on" for word in call.keywords)
+        for event in call.args[2:3]
+        if isinstance(event, ast.Constant)
+    }
+    known = {chronicle.WORDS.get(event, event) for event in with_ticket - UNTOLD}
+    assert {"refreshed", "account.exported"} <= known == set(KNOWN)
+    assert {word for word, _who, _fields in HAPPENED} >= known, "give it a scene"
+
+
+def test_the_journey_of_a_person_is_told_in_order(
+    app: Flask, mara: FlaskClient, sandbox: Sandbox
+) -> None:
+    press(mara, "/account/refresh")
+    mara.get("/account/export")
+    disconnect(mara)
+    connect(mara)
+    assert told(activity(mara)) == [
+        "You connected TikTok again.",
+        "Your name and picture",
+        "Disconnected. TikTok confirmed it.",
+        "You asked us to disconnect TikTok.",
+        "You downloaded your data.",
+        "You refreshed access.",
+        "You connected TikTok.",
+        "Your name and picture",
+    ]
+    assert "All activity" in account(mara).text
+
+
+def test_no_operator_is_named_and_ones_own_acts_as_one_are_ones_own(
+    app: Flask, mara: FlaskClient, sandbox: Sandbox
+) -> None:
+    house = house_of(app)
+    ticket = mara.get("/account/export").get_json()["ticket"]
+    with app.app_context():
+        operators.add(house, sandbox.open_id("mara"), house.clock())
+        with writing() as session:
+            for name in ("ct_7777-7777", ticket):
+                with acting.as_(Actor("operator", name, "192.0.2.9")):
+                    audit.record(
+                        session, house.clock(), "connection.refreshed", on=ticket, version=2
+                    )
+    page = activity(mara)
+    assert told(page)[:3] == [
+        "You refreshed access.",
+        "An operator of this site refreshed access.",
+        "You became an operator of this site.",
+    ]
+    assert "7777" not in page.html
+    assert "192.0.2.9" not in page.html
+
+
+def test_pages_lead_from_one_to_the_next(app: Flask, mara: FlaskClient) -> None:
+    for _ in range(30):
+        mara.get("/account/export")
+    first = activity(mara)
+    assert len(told(first)) == 25
+    (onward,) = [a.attrs["href"] for a in first.all("a") if a.attrs.get("rel") == "next"]
+    assert re.fullmatch(r"/account/activity\?before=\d+", onward)
+    second = activity(mara, onward)
+    assert told(second)[-2:] == ["You connected TikTok.", "Your name and picture"]
+    assert len(told(second)) == 7
+    assert "/account/activity" in [a.attrs["href"] for a in second.all("a") if a.text == "First"]
+
+
+@pytest.mark.parametrize("before", ["", "0", "-1", "x", "9" * 18, "9" * 40, "٣", "%00"])
+def test_a_mistyped_page_is_the_first(mara: FlaskClient, before: str) -> None:
+    page = activity(mara, f"/account/activity?before={before}")
+    assert told(page)[0] == "You connected TikTok."
+
+
+def test_where_nothing_happened_the_page_says_so(app: Flask, mara: FlaskClient) -> None:
+    with app.app_context(), writing() as session:
+        session.execute(delete(AuditEvent))
+    page = activity(mara)
+    assert "Nothing here yet" in page.text
+    assert "Nothing has happened lately." in account(mara).text

@@ -1,0 +1,144 @@
+"""How one gets to the page of every cause, in this process; knows nothing of what it says."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from flask.testing import FlaskClient
+from werkzeug.exceptions import TooManyRequests
+from werkzeug.test import TestResponse
+
+from tests.contract.evidence import callback, question
+from tests.forms import the_form
+from tests.movable import MovableClock
+from tests.servers import Sandbox
+from tests.walk import begin, come_back, connect, connect_form, consent
+from webapp.views.guards import public
+
+
+@dataclass(frozen=True)
+class Scenery:
+    """What a way may use."""
+
+    client: FlaskClient
+    sandbox: Sandbox
+    clock: MovableClock
+
+
+Way = Callable[[Scenery], TestResponse]
+
+
+def denied(there: Scenery) -> TestResponse:
+    return come_back(there.client, consent(begin(there.client), deny="1"))
+
+
+def expired(there: Scenery) -> TestResponse:
+    came = consent(begin(there.client))
+    there.clock.advance(minutes=11)
+    return come_back(there.client, came)
+
+
+def cookie_missing(there: Scenery) -> TestResponse:
+    return come_back(there.client.application.test_client(), consent(begin(there.client)))
+
+
+def older_attempt(there: Scenery) -> TestResponse:
+    there.client.get("/")
+    return there.client.get(callback(("code", "made-up"), ("state", "made-up")))
+
+
+def already_done(there: Scenery) -> TestResponse:
+    came = consent(begin(there.client), deny="1")
+    come_back(there.client, came)
+    return come_back(there.client, came)
+
+
+def basic_missing(there: Scenery) -> TestResponse:
+    return connect(there.client, grant=["video.list"], scopes=["video.list"])
+
+
+def other_account(there: Scenery) -> TestResponse:
+    connect(there.client)
+    return connect(there.client, "jo")
+
+
+def incomplete(there: Scenery) -> TestResponse:
+    return there.client.get(callback(("state", question(begin(there.client))["state"])))
+
+
+def at_tiktok(endpoint: str, kind: str, **more: object) -> Way:
+    """Return a way on which TikTok has a fault."""
+
+    def way(there: Scenery) -> TestResponse:
+        there.sandbox.faults(endpoint, kind, **more)
+        return connect(there.client)
+
+    return way
+
+
+#: Those that end a sign-in: each leaves a row in the audit.
+SIGN_INS: Mapping[str, Way] = {
+    "denied": denied,
+    "expired": expired,
+    "cookie_missing": cookie_missing,
+    "older_attempt": older_attempt,
+    "already_done": already_done,
+    "tiktok_down": at_tiktok("token", "http500"),
+    "tiktok_unclear": at_tiktok("token", "html"),
+    "basic_missing": basic_missing,
+    "site_not_ready": at_tiktok("token", "error200", error="invalid_client"),
+    "site_in_testing": at_tiktok(
+        "authorize", "error200", error="access_denied", error_type="non_sandbox_target"
+    ),
+    "other_account": other_account,
+    "incomplete": incomplete,
+    "code_refused": at_tiktok("token", "error200", error="invalid_grant"),
+}
+
+
+def cookies_blocked(there: Scenery) -> TestResponse:
+    sent = connect_form(there.client).data()
+    return there.client.application.test_client().post("/connect", data=sent)
+
+
+def form_expired(there: Scenery) -> TestResponse:
+    sent = the_form(there.client.get("/connect").text, "/connect").data()
+    connect(there.client)
+    return there.client.post("/connect", data=sent)
+
+
+def in_place_of_the_terms(error: Exception) -> Way:
+    """Return the way of whoever opens a page that fails with `error`."""
+
+    def broken() -> str:
+        raise error
+
+    def way(there: Scenery) -> TestResponse:
+        app = there.client.application
+        app.testing = False
+        app.config["PROPAGATE_EXCEPTIONS"] = False
+        app.view_functions["home.terms"] = public(broken)
+        return there.client.get("/terms")
+
+    return way
+
+
+def get(path: str, base_url: str | None = None, **environ: str) -> Way:
+    """Return the way of whoever types an address."""
+    options = {"base_url": base_url} if base_url else {}
+    return lambda there: there.client.get(path, environ_overrides=environ, **options)
+
+
+#: All others; no view answers 403.
+OTHERS: Mapping[str, Way] = {
+    "cookies_blocked": cookies_blocked,
+    "form_expired": form_expired,
+    # The limit itself is in tests/security/test_limits.py; sixty tries take seconds.
+    "too_many": in_place_of_the_terms(TooManyRequests()),
+    "our_fault": in_place_of_the_terms(RuntimeError("made-up")),
+    "not_found": get("/nothing-here"),
+    "wrong_method": get("/sign-out"),
+    "too_large": lambda there: there.client.post("/connect", data={"scopes": "a" * 20_000}),
+    "too_long": get(f"/?{'a' * 5000}"),
+    "other_host": get("/", "http://elsewhere.example"),
+    "unreadable": get("/", QUERY_STRING="\xff"),
+}

@@ -1,0 +1,70 @@
+"""Step 3: what was connected, what was left off, and the way back; connects nobody."""
+
+from flask import redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from webapp.services import directory, scopes
+from webapp.services.connect import Connected
+from webapp.services.sessions import PersonGone
+from webapp.views import way_back
+from webapp.views.attempts import Attempt
+from webapp.views.guards import person
+from webapp.views.house import house
+from webapp.views.present import is_connected
+from webapp.views.visitor import sign_in, visitor
+
+#: again: it had ended and works again · added: something more is allowed · other: another account
+#: than the one that was signed in · returned: nothing is new. Without one: here for the first time.
+KINDS = ("again", "added", "other", "returned")
+
+
+@person
+def show() -> str | Response:
+    """Tell what was connected; to whoever is not connected any more, where it stands."""
+    present = visitor()
+    user = directory.find(present.user_id) if present else None
+    if user is None:
+        return redirect(url_for("home.index"), 303)
+    back = way_back.asked()
+    if not is_connected(user.health(house().clock()).value):
+        # A bookmark outlives the connection that it was made for; a service wants it to be made.
+        target = url_for("account.show")
+        return redirect(back.after(url_for("connect.choose")) if back else target, 303)
+    granted = scopes.granted(user)
+    added = [scope for scope in granted if scope.id in request.args.getlist("added")]
+    kind = request.args.get("kind", "")
+    return render_template(
+        "connect/connected.html",
+        person=user,
+        granted=granted,
+        missing=scopes.missing(user),
+        kind=kind if kind in KINDS and (added or kind != "added") else "new",
+        added=added,
+        back=back,
+    )
+
+
+def welcome(done: Connected, attempt: Attempt) -> Response:
+    """Sign in whoever connected and lead them to what there is to tell them (interface.md).
+
+    Who returns and has nothing new to read goes to their account; if a service sent them, to the
+    page with the way back, which the account does not have.
+    """
+    try:
+        sign_in(done.user_id)
+    except PersonGone:
+        return redirect(url_for("home.index"), 303)
+    back = way_back.judge(attempt.back)
+    kind = _kind(done, attempt)
+    if kind == "returned" and back is None:
+        return redirect(url_for("account.show"), 303)
+    target = url_for("connect.connected", kind=kind, added=done.added or None)
+    return redirect(back.after(target) if back else target, 303)
+
+
+def _kind(done: Connected, attempt: Attempt) -> str | None:
+    if done.kind == "returned":
+        return "added" if done.added else "returned"
+    if attempt.another and attempt.viewer not in (None, done.open_id):
+        return "other"
+    return "again" if done.kind == "again" else None
