@@ -15,7 +15,12 @@ JAR = HERE / "node_modules" / "vnu-jar" / "build" / "dist" / "vnu.jar"
 HOW = "`npm ci --omit=dev --prefix tests/looks` brings it"
 
 Theme = Literal["light", "dark"]
-THEMES: tuple[Theme, ...] = ("light", "dark")
+LOOKS: tuple[tuple[int, Theme], ...] = (
+    (1280, "light"),
+    (1280, "dark"),
+    (360, "dark"),
+    (360, "light"),
+)
 #: CSS px; 640 is what 1280 has at a zoom of 200 %, and 320 is what 640 has.
 WIDTHS = (1280, 640, 360, 320)
 HEIGHT = 800
@@ -89,9 +94,14 @@ def _large_text(page: Page) -> Iterator[None]:
 
 _AXE = """
 async () => {
+  // What the bar of the operators' list covers can be scrolled from under it; axe does not scroll.
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(".bulkbar { position: static !important }");
+  document.adoptedStyleSheets = [sheet];
   const options = { resultTypes: ["violations", "incomplete"], elementRef: false, preload: false,
                     rules: { "target-size": { enabled: true } } };
   const { violations, incomplete } = await axe.run(document, options);
+  document.adoptedStyleSheets = [];
   const told = (kind) => (rule) => rule.nodes.map((node) => ({
     kind, rule: rule.id, target: node.target.flat().join(" "), html: node.html,
     why: [...node.any, ...node.all, ...node.none].map((check) => check.message).join(" "),
@@ -101,18 +111,22 @@ async () => {
 """
 
 
-def accessible(page: Page, name: str, widths: Iterable[int] = (1280, 360)) -> list[str]:
-    """Return what axe-core finds or cannot decide, in both themes at each width."""
+def unfold(page: Page) -> None:
+    """Open whatever can be opened."""
+    page.evaluate("document.querySelectorAll('details').forEach((e) => { e.open = true; })")
+
+
+def accessible(page: Page, looks: Iterable[tuple[int, Theme]] = LOOKS) -> list[str]:
+    """Return what axe-core finds or cannot decide, at each width and in each theme."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE.read_text(encoding="utf-8"))
     found: dict[str, list[str]] = {}
-    for width in widths:
+    for width, theme in looks:
         page.set_viewport_size({"width": width, "height": HEIGHT})
-        for theme in THEMES:
-            page.emulate_media(color_scheme=theme)
-            for each in page.evaluate(_AXE):
-                if not forgiven(name, each):
-                    found.setdefault(_told(each), []).append(f"{theme} {width}")
+        page.emulate_media(color_scheme=theme)
+        for each in page.evaluate(_AXE):
+            if not forgiven(each):
+                found.setdefault(_told(each), []).append(f"{theme} {width}")
     page.emulate_media(color_scheme="light")
     return [f"{told} [{', '.join(where)}]" for told, where in found.items()]
 
@@ -125,8 +139,9 @@ _TARGETS = """
 () => [...document.querySelectorAll("button, .button, summary, input:not([type=hidden]), select")]
   .filter((e) => e.checkVisibility({ visibilityProperty: true }))
   .map((e) => [e, e.getBoundingClientRect()])
-  .filter(([, box]) => box.width > 1)
-  .map(([e, box]) => [e, box, e.matches("button, .button") ? (e.matches(".tiny") ? 32 : 44) : 0])
+  .filter(([e, box]) => box.width > 1 && e.type !== "checkbox")
+  .map(([e, box]) => [e, box, e.matches(".plain, input, select, summary") ? 24
+    : e.matches(".tiny") ? 32 : 44])
   .filter(([e, box, least]) => box.height + 0.5 < least)
   .map(([e, box, least]) => `${e.textContent.trim()}: ${box.height} px high, not ${least}`)
 """
