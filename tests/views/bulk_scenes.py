@@ -27,7 +27,9 @@ _RUNNING = Job(
     stopped=False,
     ended_at=None,
 )
-_GATHERING = replace(_RUNNING, act="disconnect", actor="", gathering=True, total=0, done=0)
+_GATHERING = replace(
+    _RUNNING, act="disconnect", actor="", gathering=True, total=0, done=0, failed=0, skipped=0
+)
 _STOPPED = replace(_RUNNING, stopped=True, ended_at=_NOW - timedelta(minutes=1))
 _ENDED = replace(_RUNNING, done=1201, ended_at=_NOW)
 _WRONGS = [
@@ -89,7 +91,7 @@ def _wrong() -> dict[str, Any]:
 
 
 def _held() -> dict[str, Any]:
-    mend = _("start one: %(command)s", command="flask tokens run")
+    mend = _("start one: flask tokens run")
     return _job(_RUNNING, hindrance=Hindrance(_("no worker seems to be running"), mend))
 
 

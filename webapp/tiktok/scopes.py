@@ -10,6 +10,8 @@ from difflib import get_close_matches
 from types import MappingProxyType
 
 from webapp.language import N_
+from webapp.later import Text
+from webapp.later import gettext as _
 from webapp.tiktok.scope import Scope
 from webapp.tiktok.special_scopes import SPECIAL
 
@@ -67,7 +69,7 @@ CATALOGUE: Mapping[str, Scope] = MappingProxyType(
 )
 
 
-def problems(asked: Iterable[str]) -> list[tuple[str, str]]:
+def problems(asked: Iterable[str]) -> list[tuple[str, Text]]:
     """Return each unknown scope with the reason to refuse it at start-up (rule 6)."""
     return [(scope, _cause(scope)) for scope in asked if scope not in CATALOGUE]
 
@@ -83,6 +85,8 @@ def asked_for(required: Iterable[str], chosen: Iterable[str] = ()) -> tuple[str,
     return tuple(dict.fromkeys((BASIC, *required, *chosen)))
 
 
-def _cause(scope: str) -> str:
+def _cause(scope: str) -> Text:
     near = get_close_matches(scope, CATALOGUE, n=1)
-    return "is no scope of TikTok's" + (f"; {near[0]} is" if near else "")
+    if near:
+        return _("is no scope of TikTok's; %(near)s is", near=near[0])
+    return _("is no scope of TikTok's")
