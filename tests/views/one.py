@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from webapp.later import gettext as _
 from webapp.models import Health, Status, User
 from webapp.services.chronicle import Happening
 from webapp.services.dossier import Dossier, Next
@@ -16,6 +17,11 @@ from webapp.views import explaining, timeline
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 OPERATOR = "operator:ct_2222-0001"
+#: As services.mismatch says it.
+_COPY = (
+    "the database has belonged to another installation since %(day)s:"
+    " this is a copy of it, a restored backup or another host"
+)
 
 
 def _row(**columns: Any) -> User:
@@ -113,7 +119,7 @@ STATES = {
     "foreign": replace(
         WELL,
         next=Next("foreign", None),
-        foreign=Mismatch("INSTANCE_ID", "the database is a copy", "flask tokens adopt"),
+        foreign=Mismatch("INSTANCE_ID", _(_COPY, day="2026-11-01"), "flask tokens adopt"),
     ),
     "lost": _LOST,
     "bare": replace(
