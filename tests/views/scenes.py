@@ -13,6 +13,7 @@ from tests.environment import complete
 from tests.processes import ROOT
 from tests.views import health_scenes, one, own_scenes, records
 from tests.views.bulk_scenes import BULK
+from webapp import later
 from webapp.app import OPERATOR_PAGES
 from webapp.models import Reason
 from webapp.services import portal
@@ -167,7 +168,7 @@ VIDEOS = Scope(
     "Your public videos",
     "To list them with their view counts.",
     "We cannot see private videos, drafts or messages.",
-    "Without it, your videos and their view counts stay empty.",
+    "Your videos and their view counts stay empty.",
 )
 UNKNOWN = Scope("artist.new", "artist.new", "")
 MARA = Person()
@@ -398,12 +399,30 @@ OPERATORS |= {
 OPERATORS |= {name: Scene(template, facts, OPERATOR) for name, (template, facts) in BULK.items()}
 ORIGIN = "https://tickets.example"
 CHECKS = [
-    Check("ok", "SECRET_KEY", "is set"),
-    Check("FAIL", "TIKTOK_CLIENT_SECRET", "is blank", "TIKTOK_CLIENT_SECRET=…"),
-    Check("warn", "files", "/srv/.env can be read by others", "chmod 600 /srv/.env"),
-    Check("ok", "endpoint", "answered in 214 ms", group="tiktok"),
-    Check("ok", "person", "nobody has", "connect", "tiktok", known=False),
-    Check("warn", "worker", "is late", "start a worker: flask tokens run", "running"),
+    Check("ok", "SECRET_KEY", later.gettext("is set")),
+    Check("FAIL", "TIKTOK_CLIENT_SECRET", later.gettext("is blank"), "TIKTOK_CLIENT_SECRET=…"),
+    Check(
+        "warn",
+        "files",
+        later.gettext("%(path)s can be read by others", path="/srv/.env"),
+        "chmod 600 /srv/.env",
+    ),
+    Check("ok", "endpoint", later.gettext("answered in %(ms)s ms", ms=214), group="tiktok"),
+    Check(
+        "ok",
+        "person",
+        later.gettext("nobody has"),
+        later.gettext("connect your own account on the start page"),
+        "tiktok",
+        known=False,
+    ),
+    Check(
+        "warn",
+        "worker",
+        later.gettext("nothing is overdue, nothing is held back"),
+        later.gettext("start a worker: flask tokens run"),
+        "running",
+    ),
 ]
 
 
