@@ -27,7 +27,9 @@ RUNNING = Job(
     stopped=False,
     ended_at=None,
 )
-_GATHERING = replace(RUNNING, act="disconnect", actor="", gathering=True, total=0, done=0)
+_GATHERING = replace(
+    RUNNING, act="disconnect", actor="", gathering=True, total=0, done=0, failed=0, skipped=0
+)
 _STOPPED = replace(RUNNING, stopped=True, ended_at=_NOW - timedelta(minutes=1))
 _ENDED = replace(RUNNING, done=1201, ended_at=_NOW)
 _WRONGS = [

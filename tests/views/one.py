@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from webapp.later import gettext as _
+from webapp.language import gettext as _
 from webapp.models import Health, Status, User
 from webapp.services.chronicle import Happening
 from webapp.services.dossier import Dossier, Next
@@ -17,11 +17,6 @@ from webapp.views import explaining, timeline
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 OPERATOR = "operator:ct_2222-0001"
-#: As services.mismatch says it.
-_COPY = (
-    "the database has belonged to another installation since %(day)s:"
-    " this is a copy of it, a restored backup or another host"
-)
 
 
 def _row(**columns: Any) -> User:
@@ -119,7 +114,14 @@ STATES = {
     "foreign": replace(
         WELL,
         next=Next("foreign", None),
-        foreign=Mismatch("INSTANCE_ID", _(_COPY, day="2026-11-01"), "flask tokens adopt"),
+        foreign=Mismatch(
+            "TOKEN_KEYS",
+            _(
+                "does not hold the key %(key)s under which the stored tokens were sealed",
+                key="3f9c",
+            ),
+            _("put it back, after the new one: TOKEN_KEYS=new,old"),
+        ),
     ),
     "lost": _LOST,
     "bare": replace(
