@@ -130,9 +130,14 @@ def spoken(text: str) -> str:
     return text.spoken() if isinstance(text, Spoken) else text
 
 
-def number(value: int) -> str:
-    """Return a whole number: "1,204"."""
-    return str(numbers.format_decimal(value, locale=current().locale))
+def number(value: float) -> str:
+    """Return a number: "1,204", "0.5"."""
+    return _number(value, _current.get())
+
+
+@lru_cache(maxsize=4096)
+def _number(value: float, code: str) -> str:
+    return str(numbers.format_decimal(value, locale=language(code).locale))
 
 
 def decimal(value: float) -> str:

@@ -1,9 +1,12 @@
 """The pages of work on many connections, over made-up jobs; needs no database."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
+from webapp.language import gettext as _
 from webapp.services.bulk_reading import Hindrance, Job, Wrong
 from webapp.views import bulk_words
 from webapp.views.bulk_wishes import Wish
@@ -24,7 +27,9 @@ _RUNNING = Job(
     stopped=False,
     ended_at=None,
 )
-_GATHERING = replace(_RUNNING, act="disconnect", actor="", gathering=True, total=0, done=0)
+_GATHERING = replace(
+    _RUNNING, act="disconnect", actor="", gathering=True, total=0, done=0, failed=0, skipped=0
+)
 _STOPPED = replace(_RUNNING, stopped=True, ended_at=_NOW - timedelta(minutes=1))
 _ENDED = replace(_RUNNING, done=1201, ended_at=_NOW)
 _WRONGS = [
@@ -78,24 +83,40 @@ def _jobs(jobs: list[Job], **more: Any) -> dict[str, Any]:
 
 _CONFIRM, _SHOW = "operators/bulk_confirm.html", "operators/bulk_job.html"
 _INDEX = "operators/bulk_jobs.html"
-_WRONG = {"typed": "3", "problem": "Type 50, the number of connections."}
 
-#: Name → template and context.
-BULK: dict[str, tuple[str, dict[str, Any]]] = {
-    "bulk-refresh-one": (_CONFIRM, _confirm("refresh", 1)),
-    "bulk-refresh-all": (_CONFIRM, _confirm("refresh", 125_000, everything=True, skipped=7)),
-    "bulk-disconnect-one": (_CONFIRM, _confirm("disconnect", 1)),
-    "bulk-disconnect-many": (_CONFIRM, _confirm("disconnect", 50)),
-    "bulk-disconnect-wrong": (_CONFIRM, _confirm("disconnect", 50, **_WRONG)),
-    "bulk-running": (_SHOW, _job(_RUNNING, _WRONGS, next_key=7)),
-    "bulk-still": (_SHOW, _job(_RUNNING, still=True, later=True)),
-    "bulk-held": (_SHOW, _job(_RUNNING, hindrance=Hindrance("refreshes are held back", "wait"))),
-    "bulk-gathering": (_SHOW, _job(_GATHERING)),
-    "bulk-stopping": (_SHOW, _job(replace(_STOPPED, ended_at=None))),
-    "bulk-stopped": (_SHOW, _job(_STOPPED, _WRONGS[:1])),
-    "bulk-ended": (_SHOW, _job(_ENDED)),
-    "bulk-jobs": (_INDEX, _jobs([_RUNNING, _GATHERING, _STOPPED, _ENDED], next_key="made-up-job")),
-    "bulk-jobs-later": (_INDEX, _jobs([_ENDED], later=True)),
-    "bulk-jobs-beyond": (_INDEX, _jobs([], later=True)),
-    "bulk-jobs-none": (_INDEX, _jobs([])),
+
+def _wrong() -> dict[str, Any]:
+    problem = _("Type %(count)s, the number of connections.", count="50")
+    return _confirm("disconnect", 50, typed="3", problem=problem)
+
+
+def _held() -> dict[str, Any]:
+    mend = _("start one: flask tokens run")
+    return _job(_RUNNING, hindrance=Hindrance(_("no worker seems to be running"), mend))
+
+
+#: Name → template, and what makes its context, in the language that is spoken then.
+BULK: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
+    "bulk-refresh-one": (_CONFIRM, partial(_confirm, "refresh", 1)),
+    "bulk-refresh-all": (
+        _CONFIRM,
+        partial(_confirm, "refresh", 125_000, everything=True, skipped=7),
+    ),
+    "bulk-disconnect-one": (_CONFIRM, partial(_confirm, "disconnect", 1)),
+    "bulk-disconnect-many": (_CONFIRM, partial(_confirm, "disconnect", 50)),
+    "bulk-disconnect-wrong": (_CONFIRM, _wrong),
+    "bulk-running": (_SHOW, partial(_job, _RUNNING, _WRONGS, next_key=7)),
+    "bulk-still": (_SHOW, partial(_job, _RUNNING, still=True, later=True)),
+    "bulk-held": (_SHOW, _held),
+    "bulk-gathering": (_SHOW, partial(_job, _GATHERING)),
+    "bulk-stopping": (_SHOW, partial(_job, replace(_STOPPED, ended_at=None))),
+    "bulk-stopped": (_SHOW, partial(_job, _STOPPED, _WRONGS[:1])),
+    "bulk-ended": (_SHOW, partial(_job, _ENDED)),
+    "bulk-jobs": (
+        _INDEX,
+        partial(_jobs, [_RUNNING, _GATHERING, _STOPPED, _ENDED], next_key="made-up-job"),
+    ),
+    "bulk-jobs-later": (_INDEX, partial(_jobs, [_ENDED], later=True)),
+    "bulk-jobs-beyond": (_INDEX, partial(_jobs, [], later=True)),
+    "bulk-jobs-none": (_INDEX, partial(_jobs, [])),
 }

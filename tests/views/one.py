@@ -1,9 +1,12 @@
 """The page of one connection in every state, over made-up rows; needs no database."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
+from webapp.language import gettext as _
 from webapp.models import Health, Status, User
 from webapp.services.chronicle import Happening
 from webapp.services.dossier import Dossier, Next
@@ -111,7 +114,14 @@ STATES = {
     "foreign": replace(
         WELL,
         next=Next("foreign", None),
-        foreign=Mismatch("INSTANCE_ID", "the database is a copy", "flask tokens adopt"),
+        foreign=Mismatch(
+            "TOKEN_KEYS",
+            _(
+                "does not hold the key %(key)s under which the stored tokens were sealed",
+                key="3f9c",
+            ),
+            _("put it back, after the new one: TOKEN_KEYS=new,old"),
+        ),
     ),
     "lost": _LOST,
     "bare": replace(
@@ -157,13 +167,17 @@ def _question(one: Dossier, **more: Any) -> dict[str, Any]:
     return usual | more
 
 
-#: Name → template and context.
-PAGES: dict[str, tuple[str, dict[str, Any]]] = {
-    **{name: ("connection", _page(one)) for name, one in STATES.items()},
-    "leaving": ("connection_disconnect", _question(WELL, services=["reports", "studio-prod"])),
-    "leaving-bare": ("connection_disconnect", _question(_LOST, held=False, own=True)),
-    "leaving-foreign": (
+def _hindered() -> dict[str, Any]:
+    return _question(WELL, hindrance=explaining.hindrances(STATES["foreign"])["disconnect"])
+
+
+#: Name → template, and what makes its context, in the language that is spoken then.
+PAGES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
+    **{name: ("connection", partial(_page, one)) for name, one in STATES.items()},
+    "leaving": (
         "connection_disconnect",
-        _question(WELL, hindrance=explaining.hindrances(STATES["foreign"])["disconnect"]),
+        partial(_question, WELL, services=["reports", "studio-prod"]),
     ),
+    "leaving-bare": ("connection_disconnect", partial(_question, _LOST, held=False, own=True)),
+    "leaving-foreign": ("connection_disconnect", _hindered),
 }

@@ -1,10 +1,13 @@
 """What the pages of the audit and of the service keys may get, over made-up events and keys."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from webapp.language import gettext as _
 from webapp.services.audit import EVENTS
 from webapp.services.service_keys import Listed
+from webapp.views import keys
 from webapp.views.audit_asking import FILTERS
 from webapp.views.audit_words import Named, Shown
 
@@ -12,7 +15,7 @@ NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 EVENTS_SHOWN = [
     Shown(
         NOW,
-        Named("Mara <b>Lindqvist</b>", "-000mara", "operator "),
+        Named("Mara <b>Lindqvist</b>", "-000mara", is_operator=True),
         "key.issued",
         None,
         "key 0123456789ab · name studio-prod",
@@ -60,8 +63,14 @@ def _keys(keys: list[Listed], problem: str | None = None, typed: str = "") -> di
 
 _PAGE, _LIST = "operators/audit.html", "operators/keys.html"
 _FILTERS = {"who": "studio-prod", "what": "key.issued"}
+
+
+def _wrong() -> dict[str, Any]:
+    return _keys(KEYS, _(keys.BAD_NAME, longest=64), "x<y")
+
+
 #: Name of the scene → its template and what that gets.
-ALL: dict[str, tuple[str, dict[str, Any]]] = {
+ALL: dict[str, tuple[str, dict[str, Any] | Callable[[], dict[str, Any]]]] = {
     "audit": (_PAGE, _audit(EVENTS_SHOWN, older="17-3", newer="19-9")),
     "audit-found": (
         _PAGE,
@@ -74,7 +83,7 @@ ALL: dict[str, tuple[str, dict[str, Any]]] = {
     "audit-backwards": (_PAGE, _audit([], filters=_FILTERS, backwards=True)),
     "keys": (_LIST, _keys(KEYS)),
     "keys-empty": (_LIST, _keys([])),
-    "keys-wrong": (_LIST, _keys(KEYS, "Give the key a name.", "x<y")),
+    "keys-wrong": (_LIST, _wrong),
     "key-issued": ("operators/key_issued.html", {"name": "studio-prod", "key": "cck_made-up"}),
     "key-revoke": ("operators/key_revoke.html", {"key": KEYS[0]}),
 }

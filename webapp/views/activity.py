@@ -88,7 +88,8 @@ def _text(it: Happening, ticket: str) -> str:
         return _("Something else happened to your connection.")
     words = _WORDS[it.word]
     service = str(it.fields.get("service") or it.who.partition(":")[2])
-    return _(words.get(_case(it, ticket)) or words[""], service=service)
+    text = words.get(_case(it, ticket)) or words[""]
+    return _(text, service=service)
 
 
 def _case(it: Happening, ticket: str) -> str:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from webapp.language import N_
+from webapp.language import gettext as _
 from webapp.services.audit_search import Person
 from webapp.views.present import display_name
 
 #: What is said of those who need no name.
-_WHO = {"worker": "the worker", "tiktok": "TikTok", "system": "the app"}
+_WHO = {"worker": N_("the worker"), "tiktok": N_("TikTok"), "system": N_("the app")}
 
 
 class Event(Protocol):
@@ -33,8 +35,8 @@ class Named:
     word: str
     #: A person's; None: there is no page.
     open_id: str | None = None
-    #: What comes before a person's name.
-    prefix: str = ""
+    #: A person who did it as an operator.
+    is_operator: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,25 +67,25 @@ def shown(event: Event, people: Mapping[str, Person]) -> Shown:
 
 def _who(kind: str, name: str, people: Mapping[str, Person]) -> Named:
     if kind in _WHO:
-        return Named(_WHO[kind])
+        return Named(_(_WHO[kind]))
     if kind == "service":
-        return Named(f"key {name}")
+        return Named(_("key %(name)s", name=name))
     if kind == "command":
-        return Named(f"command {name}")
+        return Named(_("command %(name)s", name=name))
     if not name:
-        return Named("somebody not signed in")
-    return _person(name, people, "operator " if kind == "operator" else "")
+        return Named(_("somebody not signed in"))
+    return _person(name, people, is_operator=kind == "operator")
 
 
-def _person(ticket: str, people: Mapping[str, Person], prefix: str = "") -> Named:
+def _person(ticket: str, people: Mapping[str, Person], *, is_operator: bool = False) -> Named:
     person = people.get(ticket)
     if person is None:
-        return Named(f"Deleted person {ticket}")
-    return Named(display_name(person.name), person.open_id, prefix)
+        return Named(_("Deleted person %(ticket)s", ticket=ticket))
+    return Named(display_name(person.name), person.open_id, is_operator)
 
 
 def _details(fields: str) -> str:
-    """Return an event's own fields as they are read: "kind again · scopes user.info.basic"."""
+    """Return an event's own fields, which are codes: "kind again · scopes user.info.basic"."""
     told = json.loads(fields)
     return " · ".join(f"{name} {_word(value)}" for name, value in told.items() if value != "")
 

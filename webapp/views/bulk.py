@@ -15,6 +15,7 @@ from flask import (
 )
 from werkzeug.wrappers import Response
 
+from webapp.language import gettext as _
 from webapp.services import bulk_orders, bulk_reading
 from webapp.services.bulk_matching import Scale
 from webapp.views import bulk_wishes, bulk_words
@@ -93,20 +94,20 @@ def stop(job_id: str) -> Response:
     """Let nothing more of a job be sent."""
     if not bulk_orders.stop(house(), job_id):
         abort(404)
-    flash("Stopped. What was sent already is finished; nothing more is sent.", "ok")
+    flash(_("Stopped. What was sent already is finished; nothing more is sent."), "ok")
     return redirect(url_for("bulk.show", job_id=job_id), 303)
 
 
 def _asked(act: str) -> Response:
     wish = bulk_wishes.read(act, request.values)
     if wish.is_empty:
-        return _back(wish, "Select at least one connection first.")
+        return _back(wish, _("Select at least one connection first."))
     if request.method == "POST" and request.form.get("confirm") != "1":
         # The page has an address of its own, so that Reload and Back send nothing twice.
-        return redirect(wish.page, 303) if wish.page else _back(wish, "Select fewer at a time.")
+        return redirect(wish.page, 303) if wish.page else _back(wish, _("Select fewer at a time."))
     scale = wish.scale(house())
     if not scale.count:
-        return _back(wish, "None of these connections is there any more.")
+        return _back(wish, _("None of these connections is there any more."))
     return _confirm(wish, scale) if request.method == "GET" else _order(wish, scale)
 
 
@@ -139,10 +140,15 @@ def _confirm(wish: Wish, scale: Scale, *, typed: str = "", is_wrong: bool = Fals
         budget=bulk_words.budget(rate),
         to_type=wish.act == "disconnect" and scale.count > 1,
         typed=typed,
-        problem=f"Type {scale.count}, the number of connections." if is_wrong else None,
+        problem=_problem(scale.count) if is_wrong else None,
         back=list_page(wish.query),
     )
     return make_response(page, 422 if is_wrong else 200)
+
+
+def _problem(count: int) -> str:
+    # As digits alone, as the page shows what is to be typed.
+    return _("Type %(count)s, the number of connections.", count=str(count))
 
 
 def _back(wish: Wish, words: str) -> Response:

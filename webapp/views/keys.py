@@ -3,6 +3,8 @@
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from webapp.language import N_
+from webapp.language import gettext as _
 from webapp.services import service_keys
 from webapp.services.service_keys import LONGEST_NAME, BadName, Listed, NameTaken
 from webapp.views.guards import at_most, operator
@@ -11,8 +13,8 @@ from webapp.views.present import quoted
 
 keys = Blueprint("keys", __name__, url_prefix="/operators/keys")
 
-_BAD_NAME = f"Give the key a name of 1 to {LONGEST_NAME} printable characters."
-_TAKEN = (
+BAD_NAME = N_("Give the key a name of 1 to %(longest)s printable characters.")
+_TAKEN = N_(
     "There is a key of this name already. If you have just reloaded the page: the key was made"
     " then, and nobody can show it again. Revoke it and issue another one under a new name."
 )
@@ -34,9 +36,9 @@ def issue() -> str | tuple[str, int]:
     try:
         made = service_keys.issue(name, house().clock())
     except BadName:
-        return _page(problem=_BAD_NAME, typed=name[:LONGEST_NAME]), 422
+        return _page(problem=_(BAD_NAME, longest=LONGEST_NAME), typed=name[:LONGEST_NAME]), 422
     except NameTaken:
-        return _page(problem=_TAKEN, typed=name), 422
+        return _page(problem=_(_TAKEN), typed=name), 422
     return render_template("operators/key_issued.html", name=name, key=made)
 
 
@@ -53,9 +55,12 @@ def revoke(public_id: str) -> Response:
     """Refuse the key from now on."""
     name = _key(public_id).name
     if service_keys.revoke(name, house().clock()):
-        flash(f"Key {quoted(name)} is revoked. Whoever shows it is refused from now on.", "ok")
+        told = _(
+            "Key %(name)s is revoked. Whoever shows it is refused from now on.", name=quoted(name)
+        )
+        flash(told, "ok")
     else:
-        flash(f"Key {quoted(name)} was revoked before.", "info")
+        flash(_("Key %(name)s was revoked before.", name=quoted(name)), "info")
     return redirect(url_for("keys.index"), 303)
 
 

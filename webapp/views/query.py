@@ -6,12 +6,15 @@ from urllib.parse import urlencode
 
 from werkzeug.datastructures import MultiDict
 
+from webapp.language import N_
 from webapp.services import phrasing
 from webapp.services.wanted import Query
 
 #: So many names of what was ignored are told, and so many letters of each.
 _TOLD = 5
 _LETTERS = 30
+#: Stands for those that are not told.
+MORE = N_("more")
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ def parse(args: "MultiDict[str, str]") -> Asked:
     everything = ("sel", "all") in pairs
     found = phrasing.read(pair for pair in pairs if pair != ("sel", "all"))
     told = tuple(_printable(name) for name in found.ignored[:_TOLD])
-    more = ("more",) if len(found.ignored) > _TOLD else ()
+    more = (MORE,) if len(found.ignored) > _TOLD else ()
     return Asked(found.query, everything, told + more)
 
 

@@ -6,6 +6,8 @@ from urllib.parse import quote
 
 from flask import url_for
 
+from webapp.language import gettext as _
+from webapp.language import ngettext
 from webapp.services.counting import Counts
 from webapp.services.listing import Page
 from webapp.services.phrasing import pairs
@@ -23,13 +25,13 @@ def context(
     """
     query, base = asked.query, url_for("operators.tokens")
     everything = asked.everything and bool(page.rows) and not page.cut
-    select_all = _all_that_match(base, query, page, total)
     return {
         "query": query,
         "rows": page.rows,
         "everything": everything,
-        "picked": _everyone(total) if everything else "selected",
-        "select_all": select_all,
+        "picked": _matching(total) if everything else _ticked(),
+        "select_all": _all_that_match(base, query, page),
+        "select_words": _select(total),
         "nobody": not (page.rows or query.is_filtered or query.after or query.before)
         and not (counts and counts.total),
         "tiles": tokens_page.tiles(base, query, counts),
@@ -62,14 +64,35 @@ def links(base: str, query: Query, page: Page) -> dict[str, Any]:
     }
 
 
-def _all_that_match(
-    base: str, query: Query, page: Page, total: int | None
-) -> tuple[str, str] | None:
-    """Return the words and the address of selecting all that match; None if that is the page."""
+def _all_that_match(base: str, query: Query, page: Page) -> str:
+    """Return the address of selecting all that match; empty if that is the page."""
     if page.cut or not page.rows or not (page.next or page.previous):
-        return None
-    return _everyone(total), address(base, query, everything=True)
+        return ""
+    return address(base, query, everything=True)
 
 
-def _everyone(total: int | None) -> str:
-    return "all that match" if total is None else f"all {total:,} that match"
+def _select(total: int | None) -> str:
+    if total is None:
+        return _("Select all that match")
+    return ngettext("Select all %(num)s that match", "Select all %(num)s that match", total)
+
+
+def _ticked() -> dict[str, str]:
+    return {"refresh": _("Refresh selected"), "disconnect": _("Disconnect selected…")}
+
+
+def _matching(total: int | None) -> dict[str, str]:
+    """Return what the buttons say where all that match are selected."""
+    if total is None:
+        return {
+            "refresh": _("Refresh all that match"),
+            "disconnect": _("Disconnect all that match…"),
+        }
+    return {
+        "refresh": ngettext(
+            "Refresh all %(num)s that match", "Refresh all %(num)s that match", total
+        ),
+        "disconnect": ngettext(
+            "Disconnect all %(num)s that match…", "Disconnect all %(num)s that match…", total
+        ),
+    }

@@ -4,40 +4,47 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from webapp import language
+from webapp.language import N_, ngettext
+from webapp.language import gettext as _
 from webapp.services.counting import Counts
 from webapp.services.listing import Page
 from webapp.services.phrasing import FAILING, WITHIN
 from webapp.services.standing import State
 from webapp.services.wanted import Query, Sort
-from webapp.views.present import STATES, Tag, plural
-from webapp.views.query import Asked, address
+from webapp.views.present import Tag, state_word
+from webapp.views.query import MORE, Asked, address
 
 #: Column → its order, its words for the caption upwards and downwards.
 ORDERS: Mapping[Sort, tuple[str, str, str]] = {
-    Sort.EXPIRES: ("Expires", "expiring soonest first", "expiring last first"),
-    Sort.RECONNECT_BY: ("Reconnect by", "to reconnect soonest first", "to reconnect last first"),
-    Sort.REFRESHES: ("Refreshes", "fewest refreshes first", "most refreshes first"),
-    Sort.LAST_USED: ("Last used", "used longest ago first", "used last first"),
-    Sort.NEXT: ("Next refresh", "next refresh first", "last refresh first"),
-    Sort.FAILING_SINCE: ("", "failing longest first", ""),
+    Sort.EXPIRES: (N_("Expires"), N_("expiring soonest first"), N_("expiring last first")),
+    Sort.RECONNECT_BY: (
+        N_("Reconnect by"),
+        N_("to reconnect soonest first"),
+        N_("to reconnect last first"),
+    ),
+    Sort.REFRESHES: (N_("Refreshes"), N_("fewest refreshes first"), N_("most refreshes first")),
+    Sort.LAST_USED: (N_("Last used"), N_("used longest ago first"), N_("used last first")),
+    Sort.NEXT: (N_("Next refresh"), N_("next refresh first"), N_("last refresh first")),
+    Sort.FAILING_SINCE: ("", N_("failing longest first"), ""),
 }
 #: What the filter is called that brings an order along.
 FORCES = {
-    Sort.FAILING_SINCE: "Failing for",
-    Sort.RECONNECT_BY: "Reconnect within",
-    Sort.EXPIRES: "Expires soon",
+    Sort.FAILING_SINCE: N_("Failing for"),
+    Sort.RECONNECT_BY: N_("Reconnect within"),
+    Sort.EXPIRES: N_("Expires soon"),
 }
 #: By `Reason`, short enough for a list to choose from.
 REASONS = {
-    "refused": "Refused",
-    "interrupted": "Interrupted here",
-    "grant_over": "Grant ran out",
-    "removed_0": "Ended by TikTok",
-    "removed_1": "Removed in the app",
-    "removed_2": "Account deleted",
-    "removed_3": "Age rules",
-    "removed_4": "Account suspended",
-    "removed_5": "Disconnected here",
+    "refused": N_("Refused"),
+    "interrupted": N_("Interrupted here"),
+    "grant_over": N_("Grant ran out"),
+    "removed_0": N_("Ended by TikTok"),
+    "removed_1": N_("Removed in the app"),
+    "removed_2": N_("Account deleted"),
+    "removed_3": N_("Age rules"),
+    "removed_4": N_("Account suspended"),
+    "removed_5": N_("Disconnected here"),
 }
 
 
@@ -86,7 +93,7 @@ def tiles(base: str, query: Query, counts: Counts | None) -> list[Tile]:
     numbers: Mapping[State, int] = counts.by_state if counts else {}
     return [
         Tile(
-            STATES[state],
+            state_word(state),
             numbers.get(state),
             address(base, Query(sort=query.sort, down=query.down), state=state),
             query.state is state,
@@ -101,11 +108,11 @@ def filters(query: Query, scopes: Sequence[str]) -> list[Filter]:
     failing = next((name for name, each in FAILING.items() if each == query.failing), "")
     within = next((name for name, each in WITHIN.items() if each == query.within), "")
     return [
-        _filter("status", "Status", query.state or "", {s: STATES[s].word for s in State}),
-        _filter("scope", "Has permission", query.scope or "", known),
-        _filter("reason", "Reason", query.reason or "", REASONS),
-        _filter("failing", "Failing for", failing, {n: f"{_span(n)} or more" for n in FAILING}),
-        _filter("within", "Reconnect within", within, {name: _span(name) for name in WITHIN}),
+        _filter("status", _("Status"), query.state or "", {s: state_word(s).word for s in State}),
+        _filter("scope", _("Has permission"), query.scope or "", known),
+        _filter("reason", _("Reason"), query.reason or "", {r: _(REASONS[r]) for r in REASONS}),
+        _filter("failing", _("Failing for"), failing, {name: _at_least(name) for name in FAILING}),
+        _filter("within", _("Reconnect within"), within, {name: _span(name) for name in WITHIN}),
     ]
 
 
@@ -113,47 +120,67 @@ def headers(base: str, query: Query) -> list[Header]:
     """Return the heads of the columns behind the box; those that order the rows are links."""
     by = {sort: _header(base, query, sort) for sort in ORDERS if ORDERS[sort][0]}
     return [
-        *(Header("Account"), Header("Status"), by[Sort.EXPIRES], by[Sort.RECONNECT_BY]),
-        *(Header("Permissions"), by[Sort.REFRESHES], by[Sort.LAST_USED], by[Sort.NEXT]),
+        *(Header(_("Account")), Header(_("Status")), by[Sort.EXPIRES], by[Sort.RECONNECT_BY]),
+        *(Header(_("Permissions")), by[Sort.REFRESHES], by[Sort.LAST_USED], by[Sort.NEXT]),
     ]
 
 
 def caption(query: Query, shown: int, total: int | None) -> str:
     """Return what the table is: how many rows of how many, in which order."""
     upward, downward = ORDERS[query.order][1:]
-    order = downward if query.falling else upward
-    of = "" if total is None else f" of {plural(max(total, shown), 'token')}"
-    return f"{shown:,}{of or ' ' + ('token' if shown == 1 else 'tokens')}, {order}"
+    order = _(downward if query.falling else upward)
+    if total is None:
+        return ngettext("%(num)s token, %(order)s", "%(num)s tokens, %(order)s", shown, order=order)
+    return ngettext(
+        "%(shown)s of %(num)s token, %(order)s",
+        "%(shown)s of %(num)s tokens, %(order)s",
+        max(total, shown),
+        shown=shown,
+        order=order,
+    )
 
 
 def remarks(asked: Asked, page: Page, counts: Counts | None, now: datetime) -> list[str]:
     """Return what must be said about this page in whole sentences."""
     said = []
     if asked.ignored:
-        said.append(f"Ignored: {', '.join(asked.ignored)}")
+        names = ", ".join(_(MORE) if name == MORE else name for name in asked.ignored)
+        said.append(_("Ignored: %(names)s", names=names))
     forced = asked.query.forced
     if forced is not None:
-        order = ORDERS[forced][1]
-        said.append(f"The filter “{FORCES[forced]}” orders the rows by its own time: {order}.")
+        text = _(
+            "The filter “%(filter)s” orders the rows by its own time: %(order)s.",
+            filter=_(FORCES[forced]),
+            order=_(ORDERS[forced][1]),
+        )
+        said.append(text)
     if page.cut:
-        said.append("Only the first 500 people this search finds were looked at. Type more of it.")
+        text = _("Only the first 500 people this search finds were looked at. Type more of it.")
+        said.append(text)
     if counts is None:
-        said.append("The tokens are being counted. Reload in a minute to see how many there are.")
+        text = _("The tokens are being counted. Reload in a minute to see how many there are.")
+        said.append(text)
     elif counts.counted_at is not None:
-        seconds = max(int((now - counts.counted_at).total_seconds()), 0)
-        ago = plural(seconds, "second") if seconds < 120 else plural(seconds // 60, "minute")
-        said.append(f"Counted {ago} ago.")
+        said.append(_counted(max(int((now - counts.counted_at).total_seconds()), 0)))
     return said
 
 
+def _counted(seconds: int) -> str:
+    """Return how long ago the tokens were counted."""
+    if seconds < 120:
+        return ngettext("Counted %(num)s second ago.", "Counted %(num)s seconds ago.", seconds)
+    minutes = seconds // 60
+    return ngettext("Counted %(num)s minute ago.", "Counted %(num)s minutes ago.", minutes)
+
+
 def _filter(name: str, label: str, chosen: str, words: Mapping[str, str]) -> Filter:
-    choices = [Choice("", "Any", not chosen)]
+    choices = [Choice("", _("Any"), not chosen)]
     choices += [Choice(value, words[value], value == chosen) for value in words]
     return Filter(name, label, choices)
 
 
 def _header(base: str, query: Query, sort: Sort) -> Header:
-    label, is_number = ORDERS[sort][0], sort is Sort.REFRESHES
+    label, is_number = _(ORDERS[sort][0]), sort is Sort.REFRESHES
     now = ""
     if query.order is sort:
         now = "descending" if query.falling else "ascending"
@@ -165,4 +192,8 @@ def _header(base: str, query: Query, sort: Sort) -> Header:
 
 def _span(name: str) -> str:
     """Return a span of an address in words: "6h" is "6 hours"."""
-    return plural(int(name[:-1]), {"h": "hour", "d": "day"}[name[-1]])
+    return language.span(int(name[:-1]), {"h": "hour", "d": "day"}[name[-1]])
+
+
+def _at_least(name: str) -> str:
+    return _("%(span)s or more", span=_span(name))
