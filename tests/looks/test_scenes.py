@@ -1,4 +1,7 @@
-"""Every state of every page in a real browser: fits every reader's window, and says nothing odd."""
+"""Every state of every page in a real browser: fits every reader's window, and says nothing odd.
+
+Once in English, and once in a language nobody speaks that is longer and written from the right.
+"""
 
 from collections.abc import Iterator
 

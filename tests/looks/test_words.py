@@ -1,8 +1,7 @@
-"""Every word of every page goes through gettext: in a language nobody speaks, none stays English."""
+"""Every word of every page goes through gettext: in a language nobody speaks none is English."""
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 
 import pytest
