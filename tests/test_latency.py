@@ -79,6 +79,7 @@ def hanging(
         yield answers
 
 
+@pytest.mark.alone
 @pytest.mark.long
 @pytest.mark.usefixtures("each_database")
 def test_pages_are_quick_while_40_sign_ins_hang(serve: Serve, sandbox: Sandbox) -> None:

@@ -7,16 +7,18 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 import requests
+from sqlalchemy import make_url
 
 from tests.environment import complete
 from tests.fixtures.served import Serve
+from tests.journeys.sites import site
 from tests.processes import ROOT, Process, plain_environment, reserved_port, running
-from tests.servers import Gunicorn, plain_session, refused_start
+from tests.servers import Gunicorn, Sandbox, plain_session, refused_start
 
 REFUSED = 78
 
@@ -87,37 +89,51 @@ class TestRefusedStart:
         assert "Traceback" not in process.output()
 
 
+@pytest.fixture(scope="module")
+def serving(
+    sandbox_server: Sandbox,
+    template_of: Callable[[str], str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Gunicorn]:
+    """One server for tests of which each looks at what it alone has asked for."""
+    folder = tmp_path_factory.mktemp("serving")
+    shutil.copy(str(make_url(template_of("sqlite")).database), folder / "app.db")
+    with site(sandbox_server, f"sqlite:///{folder / 'app.db'}", folder) as served:
+        yield served.server
+
+
 class TestServing:
     @pytest.mark.rule(55)
-    def test_the_access_log_has_neither_query_nor_referer(self, server: Gunicorn) -> None:
+    def test_the_access_log_has_neither_query_nor_referer(self, serving: Gunicorn) -> None:
         code, came_from = secrets.token_hex(8), secrets.token_hex(8)
-        server.get(
+        serving.get(
             f"/healthz?code={code}&anything={code}", headers={"Referer": f"https://x/{came_from}"}
         )
-        server.process.wait_for(lambda: '"path": "/healthz"' in server.log() or None)
-        assert code not in server.log()
-        assert came_from not in server.log()
+        serving.get("/privacy")
+        serving.process.wait_for(lambda: '"path": "/privacy"' in serving.log() or None)
+        assert code not in serving.log()
+        assert came_from not in serving.log()
 
     def test_what_is_longer_than_any_address_gets_a_page_with_headers(
-        self, server: Gunicorn
+        self, serving: Gunicorn
     ) -> None:
-        answer = server.get(f"/healthz?code={'a' * 9000}")
+        answer = serving.get(f"/healthz?code={'a' * 9000}")
         assert answer.status_code == 414
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert "Start again" in answer.text
-        assert "aaaa" not in server.log()
+        assert "aaaa" not in serving.log()
 
-    def test_what_is_no_http_gets_a_page_that_repeats_nothing(self, server: Gunicorn) -> None:
-        port = int(server.url.rpartition(":")[2])
+    def test_what_is_no_http_gets_a_page_that_repeats_nothing(self, serving: Gunicorn) -> None:
+        port = int(serving.url.rpartition(":")[2])
         with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
             connection.sendall(b"<script>alert(1)</script> / nonsense\r\n\r\n")
             answer = connection.makefile("rb").read().decode()
         assert answer.startswith("HTTP/1.1 400 ")
         assert "script" not in answer.partition("\r\n\r\n")[2]
 
-    def test_no_control_socket_is_opened(self, server: Gunicorn) -> None:
-        pid = server.process.pid
+    def test_no_control_socket_is_opened(self, serving: Gunicorn) -> None:
+        pid = serving.process.pid
         unix = Path("/proc/net/unix").read_text(encoding="utf-8")
         held = {
             link.readlink().name
@@ -129,15 +145,17 @@ class TestServing:
 
     @pytest.mark.long
     def test_a_visitor_is_who_the_proxy_says_only_behind_one(self, serve: Serve) -> None:
-        server = serve(PROXY_HOPS="1")
-        server.get("/healthz", headers={"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Host": "evil"})
-        server.process.wait_for(lambda: "192.0.2.7" in server.log() or None)
+        serving = serve(PROXY_HOPS="1")
+        serving.get(
+            "/healthz", headers={"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Host": "evil"}
+        )
+        serving.process.wait_for(lambda: "192.0.2.7" in serving.log() or None)
 
-    def test_without_a_proxy_the_header_counts_for_nothing(self, server: Gunicorn) -> None:
-        server.get("/healthz", headers={"X-Forwarded-For": "192.0.2.7"})
-        server.get("/healthz?second")
-        server.process.wait_for(lambda: server.log().count('"path": "/healthz"') > 1 or None)
-        assert "192.0.2.7" not in server.log()
+    def test_without_a_proxy_the_header_counts_for_nothing(self, serving: Gunicorn) -> None:
+        serving.get("/readyz", headers={"X-Forwarded-For": "192.0.2.7"})
+        serving.get("/readyz?second")
+        serving.process.wait_for(lambda: serving.log().count('"path": "/readyz"') > 1 or None)
+        assert "192.0.2.7" not in serving.log()
 
 
 def trial(folder: Path, env: Mapping[str, str]) -> Process:

@@ -32,6 +32,7 @@ def assert_nothing_lost(rows: list[list[str]]) -> None:
     assert all(float(row[1]) > 0 for row in measured)
 
 
+@pytest.mark.alone
 @pytest.mark.long
 def test_refreshing_tells_that_no_token_was_spent_twice_and_no_grant_lost() -> None:
     tiny = ("--runs", "1", "--rows", "20", "--sequential", "2", "--latency", "0.05")
@@ -40,6 +41,7 @@ def test_refreshing_tells_that_no_token_was_spent_twice_and_no_grant_lost() -> N
     assert_nothing_lost(rows)
 
 
+@pytest.mark.alone
 @pytest.mark.long
 def test_refreshing_compares_three_loops_over_two_wires() -> None:
     tiny = ("--runs", "1", "--rows", "20", "--pooled", "8", "--sequential", "2")
@@ -50,6 +52,7 @@ def test_refreshing_compares_three_loops_over_two_wires() -> None:
     assert_nothing_lost(rows)
 
 
+@pytest.mark.alone
 @pytest.mark.long
 def test_handing_out_compares_the_app_with_a_bare_route() -> None:
     tiny = ("--rounds", "1", "--seconds", "0.2", "--rows", "50", "--connections", "2")
@@ -67,6 +70,7 @@ def test_claiming_tells_how_long_a_claim_takes_among_so_many_rows() -> None:
     assert all(float(row[1]) > 0 for row in rows)
 
 
+@pytest.mark.alone
 @pytest.mark.long
 def test_operators_pages_compares_every_page_with_the_same_one_among_few() -> None:
     tiny = ("--people", "600", "--small", "200", "--rounds", "1")

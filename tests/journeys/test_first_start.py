@@ -58,11 +58,6 @@ def rounds(folder: Path, number: int) -> None:
 
 
 @pytest.mark.long
-def test_a_first_start_is_clean(tmp_path: Path) -> None:
-    rounds(tmp_path, 1)
-
-
-@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_twenty_first_starts_are_clean(tmp_path: Path) -> None:
     rounds(tmp_path, 20)

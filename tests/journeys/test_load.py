@@ -56,7 +56,7 @@ def test_two_hundred_come_twice_and_none_is_doubled(
 
 @pytest.mark.rule(52)
 def test_a_few_come_at_once_and_none_is_doubled(
-    serve: Serve, sandbox: Sandbox, env: dict[str, str], each_database: str
+    serve: Serve, sandbox: Sandbox, env: dict[str, str]
 ) -> None:
     server = serve(workers=2)
     guests = invite(sandbox, AT_ONCE)

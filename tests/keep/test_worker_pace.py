@@ -67,6 +67,7 @@ def test_the_worker_goes_no_faster_than_its_rate_and_pace(
     assert over(moments) >= 9 / 20
 
 
+@pytest.mark.alone
 @pytest.mark.long
 @pytest.mark.parametrize("pace", [1.0, 0.5])
 def test_the_rate_of_refreshes_holds(world: World, make_app: MakeApp, pace: float) -> None:

@@ -3,8 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from webapp.language import gettext as _
-from webapp.language import ngettext
+from webapp import later
 from webapp.services.health import Breaker, Facts, Keys, Work
 from webapp.services.notices import Standing
 from webapp.services.status import Fault
@@ -15,16 +14,6 @@ from webapp.views.charts import chart
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
-LATE = Fault(
-    "worker",
-    ngettext(
-        "the longest overdue refresh has waited for %(num)s minute",
-        "the longest overdue refresh has waited for %(num)s minutes",
-        30,
-    ),
-    _("start a worker: flask tokens run"),
-)
-UNHEARD = _("TikTok does not answer"), _("nothing: it is tried every 30 seconds")
 WELL = Facts(
     at=NOW,
     troubles=[],
@@ -39,9 +28,24 @@ WELL = Facts(
 )
 ILL = Facts(
     at=NOW,
-    troubles=[LATE],
+    troubles=[
+        Fault(
+            "worker",
+            later.ngettext(
+                "the longest overdue refresh has waited for %(num)s minute",
+                "the longest overdue refresh has waited for %(num)s minutes",
+                30,
+            ),
+            later.gettext("start a worker: flask tokens run"),
+        )
+    ],
     work=Work(lag=1830, is_late=True, pace=0, allowed=2, part=0.25),
-    breaker=Breaker(*UNHEARD, NOW - HOUR, NOW + timedelta(seconds=20)),
+    breaker=Breaker(
+        later.gettext("TikTok does not answer"),
+        later.gettext("nothing: it is tried every 30 seconds"),
+        NOW - HOUR,
+        NOW + timedelta(seconds=20),
+    ),
     answers=Answers(3, None, None),
     database=Database("PostgreSQL 17.1", "", 4_200_000, None, wal=True),
     keys=Keys("3f9ca01e", None),

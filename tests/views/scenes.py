@@ -13,6 +13,7 @@ from tests.environment import complete
 from tests.processes import ROOT
 from tests.views import health_scenes, one, own_scenes, records
 from tests.views.bulk_scenes import BULK
+from webapp import later
 from webapp.app import OPERATOR_PAGES
 from webapp.language import gettext as _
 from webapp.models import Reason
@@ -172,7 +173,7 @@ VIDEOS = Scope(
     _("Your public videos"),
     _("To list them with their view counts."),
     _("We cannot see private videos, drafts or messages."),
-    _("Without it, your videos and their view counts stay empty."),
+    _("Your videos and their view counts stay empty."),
 )
 UNKNOWN = Scope("artist.new", "artist.new", "")
 MARA = Person()
@@ -400,18 +401,28 @@ OPERATORS |= {
 OPERATORS |= {name: Scene(template, facts, OPERATOR) for name, (template, facts) in BULK.items()}
 ORIGIN = "https://tickets.example"
 CHECKS = [
-    Check("ok", "SECRET_KEY", _("is set")),
-    Check("FAIL", "TIKTOK_CLIENT_SECRET", _("is blank"), "TIKTOK_CLIENT_SECRET=…"),
-    Check("warn", "files", _("%(path)s can be read by others", path="/srv/.env"), "chmod 600 /srv"),
-    Check("ok", "endpoint", _("answered in %(ms)s ms", ms=214), group="tiktok"),
+    Check("ok", "SECRET_KEY", later.gettext("is set")),
+    Check("FAIL", "TIKTOK_CLIENT_SECRET", later.gettext("is blank"), "TIKTOK_CLIENT_SECRET=…"),
     Check(
-        *("ok", "person", _("nobody has"), _("connect your own account on the start page")),
-        group="tiktok",
+        "warn",
+        "files",
+        later.gettext("%(path)s can be read by others", path="/srv/.env"),
+        "chmod 600 /srv/.env",
+    ),
+    Check("ok", "endpoint", later.gettext("answered in %(ms)s ms", ms=214), group="tiktok"),
+    Check(
+        "ok",
+        "person",
+        later.gettext("nobody has"),
+        later.gettext("connect your own account on the start page"),
+        "tiktok",
         known=False,
     ),
     Check(
-        *("warn", "worker", _("no worker seems to be running")),
-        _("start a worker: flask tokens run"),
+        "warn",
+        "worker",
+        later.gettext("nothing is overdue, nothing is held back"),
+        later.gettext("start a worker: flask tokens run"),
         "running",
     ),
 ]

@@ -1,0 +1,115 @@
+"""Which pages docs/screens shows, and in what state; holds no key, no token and no real person."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from tests.looks.staging import error_page
+from tests.views import records
+from tests.views.scenes import NOW, OPERATOR, ROWS, SCENES, Page, Scene, _tokens, play, stage
+from webapp.views.audit_words import Named, Shown
+from webapp.views.errors import CAUSES
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One page in one state."""
+
+    #: Of the files, and of the scene unless that is named.
+    name: str
+    #: As in the app's URL map.
+    endpoint: str
+    #: For whoever reads the list.
+    told: str
+    scene: str = ""
+
+
+MARA = Named("Mara Lindqvist", "-000Jq74ETHj4fhvb6QG", "operator ")
+WORKER = Named("the worker")
+AIKO = Named("Aiko Tanaka", "-000Kx81LbTq2wZr9Pd")
+_EVENTS = (
+    (2, MARA, "connection.tested", AIKO, "works yes · ms 180"),
+    (25, WORKER, "connection.reconnect_required", AIKO, "reason refused · code invalid_grant"),
+    (190, MARA, "key.issued", None, "key 0123456789ab · name studio-prod"),
+    (1500, MARA, "tokens.exported", None, "format csv · rows 31"),
+)
+EVENTS = [
+    Shown(NOW - timedelta(minutes=ago), who, what, on, more, "192.0.2.7" if who is MARA else "", "")
+    for ago, who, what, on, more in _EVENTS
+]
+#: As in the tests, but with letters that every machine can draw.
+SHOWN = [
+    replace(row, display_name=row.display_name if row.state != "reconnect" else "Aiko Tanaka")
+    for row in ROWS[:-1]
+]
+KEYS = [records.KEYS[0], replace(records.KEYS[1], name="reports")]
+#: Pages whose scene has a name in it that nobody should have, or what looks like a key.
+OWN: dict[str, Scene] = {
+    "tokens": Scene(
+        "operators/tokens.html", _tokens(Page(SHOWN, None, None), total=1244), OPERATOR
+    ),
+    "audit": Scene("operators/audit.html", records._audit(EVENTS, older="17-3"), OPERATOR),  # noqa: SLF001
+    "keys": Scene("operators/keys.html", records._keys(KEYS), OPERATOR),  # noqa: SLF001
+    "key-issued": Scene(
+        "operators/key_issued.html", {"name": "studio-prod", "key": "cck_" + "•" * 40}, OPERATOR
+    ),
+}
+PEOPLE = (
+    Picture("home", "home.index", "What this is, and what will be asked"),
+    Picture("connect", "connect.choose", "Step 1: choose what to allow", "choose"),
+    Picture("connect-again", "connect.choose", "An attempt that never came back", "choose-more"),
+    Picture("connected", "connect.connected", "Step 3: the ticket"),
+    Picture("connected-less", "connect.connected", "Less was allowed than asked for"),
+    Picture("account", "account.show", "A connection that works", "account-fresh"),
+    Picture("account-removed", "account.show", "Removed in the TikTok app", "account-removed_1"),
+    Picture("account-ending", "account.show", "The connection ends soon; two notices"),
+    Picture("account-revoked", "account.show", "Nothing is connected"),
+    Picture("disconnect", "account.confirm_disconnect", "Before disconnecting"),
+    Picture("delete", "account.confirm_delete", "Before deleting the account"),
+    Picture("delete-wrong", "account.delete", "Another ticket number was typed"),
+    Picture("privacy", "home.privacy", "Privacy, filled from the settings"),
+    Picture("terms", "home.terms", "Terms of service"),
+    Picture("cookies", "home.cookies", "Every cookie by name"),
+    Picture("api", "api.docs", "The API, for programmers"),
+)
+OPERATORS = (
+    Picture("tokens", "operators.tokens", "All connections"),
+    Picture("tokens-none", "operators.tokens", "Nothing matches"),
+    Picture("tokens-empty", "operators.tokens", "Nobody has connected yet"),
+    Picture("connection", "connection.show", "One connection", "one-well"),
+    Picture("connection-failing", "connection.show", "One that fails", "one-failing"),
+    Picture(
+        "connection-disconnect", "connection.confirm_disconnect", "Before ending it", "one-leaving"
+    ),
+    Picture("bulk-refresh", "bulk.refresh", "Before refreshing all that match", "bulk-refresh-all"),
+    Picture(
+        "bulk-disconnect", "bulk.disconnect", "Before disconnecting many", "bulk-disconnect-many"
+    ),
+    Picture("bulk-job", "bulk.show", "Work on many, under way", "bulk-running"),
+    Picture("bulk", "bulk.index", "All such work", "bulk-jobs"),
+    Picture("health", "health.show", "Is everything being kept fresh"),
+    Picture("health-ill", "health.show", "The same in trouble"),
+    Picture("audit", "audit.index", "Who did what"),
+    Picture("keys", "keys.index", "Service keys"),
+    Picture("key-issued", "keys.issue", "A new key, shown once (blotted out here)"),
+    Picture("key-revoke", "keys.confirm_revoke", "Before ending a key"),
+    Picture("setup", "setup.show", "Is everything configured, and what to paste at TikTok"),
+    Picture("setup-open", "setup.show", "The same before the first operator, without values"),
+)
+ERRORS = tuple(Picture(f"error-{code}", "", cause.title) for code, cause in CAUSES.items())
+#: Heading of the list → its pictures.
+GROUPS: dict[str, tuple[Picture, ...]] = {
+    "For the people who connect, and for programmers": PEOPLE,
+    "For operators": OPERATORS,
+    "When something goes wrong": ERRORS,
+}
+
+
+def html() -> Iterator[tuple[str, str]]:
+    """Yield (name of the picture, HTML) in the order of the list."""
+    app = stage()
+    for picture in (*PEOPLE, *OPERATORS):
+        scene = OWN.get(picture.name) or SCENES[picture.scene or picture.name]
+        yield picture.name, play(app, scene)
+    for code in CAUSES:
+        yield f"error-{code}", error_page(app, code)
