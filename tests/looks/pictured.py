@@ -56,14 +56,18 @@ OWN: dict[str, Scene] = {
 }
 PEOPLE = (
     Picture("home", "home.index", "What this is, and what will be asked"),
+    Picture("home-sent", "home.index", "The same, sent here by another service"),
     Picture("connect", "connect.choose", "Step 1: choose what to allow", "choose"),
     Picture("connect-again", "connect.choose", "An attempt that never came back", "choose-more"),
     Picture("connected", "connect.connected", "Step 3: the ticket"),
     Picture("connected-less", "connect.connected", "Less was allowed than asked for"),
+    Picture("connected-other", "connect.connected", "Another account than before"),
     Picture("account", "account.show", "A connection that works", "account-fresh"),
     Picture("account-removed", "account.show", "Removed in the TikTok app", "account-removed_1"),
     Picture("account-ending", "account.show", "The connection ends soon; two notices"),
     Picture("account-revoked", "account.show", "Nothing is connected"),
+    Picture("activity", "account.activity", "What happened to one's connection"),
+    Picture("sessions", "account.sessions", "Where one is signed in"),
     Picture("disconnect", "account.confirm_disconnect", "Before disconnecting"),
     Picture("delete", "account.confirm_delete", "Before deleting the account"),
     Picture("delete-wrong", "account.delete", "Another ticket number was typed"),
