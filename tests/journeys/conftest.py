@@ -18,7 +18,8 @@ def _choosing(
     template_of: Callable[[str], str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Site]:
-    yield from _served(sandbox_server, template_of, tmp_path_factory)
+    service = {"RETURN_TO": "Example Studio=https://studio.example/app/"}
+    yield from _served(sandbox_server, template_of, tmp_path_factory, **service)
 
 
 @pytest.fixture(scope="session")

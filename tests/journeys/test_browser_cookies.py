@@ -1,9 +1,12 @@
 """A browser without cookies: told before it leaves for TikTok, and again should it come back."""
 
-import pytest
-from playwright.sync_api import Page
+import json
+from pathlib import Path
 
-from tests.browser import Complaints
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser import ARGS, Complaints, find_chromium
 from tests.journeys import pages
 from tests.journeys.sites import Site
 from tests.servers import Sandbox
@@ -26,6 +29,27 @@ def test_blocked_cookies_are_told_before_leaving(
     pages.heading(page, "Your browser is blocking cookies")
     assert page.url == f"{simple.url}/connect"
     assert "You have not left for TikTok" in page.locator("main").inner_text()
+    assert sandbox.calls("authorize") == 0
+
+
+@pytest.mark.long
+def test_so_they_are_by_a_browser_that_is_set_to_block_them(
+    choosing: Site, sandbox: Sandbox, browser: Browser, tmp_path: Path
+) -> None:
+    settings = {"profile": {"default_content_setting_values": {"cookies": 2}}}
+    (tmp_path / "Default").mkdir()
+    (tmp_path / "Default" / "Preferences").write_text(json.dumps(settings), encoding="utf-8")
+    with browser.browser_type.launch_persistent_context(
+        tmp_path, executable_path=find_chromium(), args=list(ARGS)
+    ) as context:
+        page = context.pages[0]
+        page.goto(f"{choosing.url}/connect?next=https%3A%2F%2Fstudio.example%2Fapp%2F")
+        assert context.cookies() == []
+        pages.press(page, pages.CONTINUE)
+        pages.heading(page, "Your browser is blocking cookies")
+        # Who sent the person is still known, whatever the browser keeps.
+        pages.press(page, "Try again")
+        assert "next=https%3A%2F%2Fstudio.example" in page.url
     assert sandbox.calls("authorize") == 0
 
 

@@ -27,7 +27,8 @@ def test_connect_with_a_choice_left_off_and_added(
     pages.press(page, "Ask TikTok for it now")
     pages.press(page, pages.CONTINUE)
     pages.allow(page)
-    pages.heading(page, "Your account")
+    pages.heading(page, "Connected")
+    expect(page.get_by_text("“Your public videos” is now allowed.")).to_be_visible()
     assert "video.list" in sandbox.books()[sandbox.open_id("mara")]["scopes"]
 
 

@@ -74,8 +74,8 @@ def spoken(code: str, folder: Path) -> Iterator[ModuleType]:
 
     The scenes are made anew: what they hold was said in English when they were imported.
     """
-    ours = [name for name in sys.modules if name.startswith("tests.views.")]
-    kept = {name: sys.modules.pop(name) for name in ours}
+    # The package too: it remembers its modules, whatever `sys.modules` says.
+    kept = {name: sys.modules.pop(name) for name in _ours()}
     # Requests that end, end with `use("en")`; here nothing else is ever spoken.
     always = SimpleNamespace(get=lambda: code, set=lambda _code: None)
     language.language.cache_clear()
@@ -87,6 +87,10 @@ def spoken(code: str, folder: Path) -> Iterator[ModuleType]:
             yield import_module("tests.views.scenes")
     finally:
         language.language.cache_clear()
-        for name in [name for name in sys.modules if name.startswith("tests.views.")]:
+        for name in _ours():
             del sys.modules[name]
         sys.modules.update(kept)
+
+
+def _ours() -> list[str]:
+    return [name for name in sys.modules if f"{name}.".startswith("tests.views.")]

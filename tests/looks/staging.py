@@ -13,7 +13,7 @@ from playwright.sync_api import Page, Route
 
 from tests.servers import Gunicorn
 from tests.views.scenes import SCENES, acting, play, stage
-from webapp.views import errors
+from webapp.views import cause_page
 
 #: Where no page of ours is.
 PREFIX = "/scene/"
@@ -23,8 +23,10 @@ def error_page(app: Flask, code: str) -> str:
     """Return the page of a cause as HTML, with all that it can tell."""
     with acting(app, headers={"Accept": "text/html"}):
         if code in ("our_fault", "other_host"):
-            return str(errors._plain(errors.CAUSES[code]).get_data(as_text=True))  # noqa: SLF001
-        return errors.page(code, log_id="20261122140530ABC").get_data(as_text=True)
+            made = cause_page.plain(cause_page.CAUSES[code])
+        else:
+            made = cause_page.page(code, log_id="20261122140530ABC")
+        return made.get_data(as_text=True)
 
 
 def every_page() -> Iterator[tuple[str, str]]:
@@ -32,7 +34,7 @@ def every_page() -> Iterator[tuple[str, str]]:
     app = stage()
     for name, scene in SCENES.items():
         yield name, play(app, scene)
-    for code in errors.CAUSES:
+    for code in cause_page.CAUSES:
         yield f"error-{code}", error_page(app, code)
 
 

@@ -32,8 +32,19 @@ def judged(files: list[Path]) -> dict[str, list[str]]:
         missing("Java is not installed, which runs the Nu HTML checker")
     if not JAR.exists():
         missing(f"the Nu HTML checker is not installed: {HOW}")
-    command = [java, "-Xss1m", "-jar", str(JAR), "--format", "json", "--stdout", "--exit-zero-always"]
-    run = subprocess.run([*command, *files], capture_output=True, text=True, timeout=100, check=True)
+    command = [
+        java,
+        "-Xss1m",
+        "-jar",
+        str(JAR),
+        "--format",
+        "json",
+        "--stdout",
+        "--exit-zero-always",
+    ]
+    run = subprocess.run(
+        [*command, *files], capture_output=True, text=True, timeout=100, check=True
+    )
     found = defaultdict(list)
     for each in json.loads(run.stdout)["messages"]:
         if each["type"] == "info" and each["message"] in FORGIVEN:

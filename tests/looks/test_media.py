@@ -19,7 +19,10 @@ def account(looked_at: Site, visits: Visits) -> Iterator[Page]:
     page.goto(f"{looked_at.url}/account")
     yield page
     page.emulate_media(
-        media="null", color_scheme="light", reduced_motion="null", forced_colors="null",
+        media="null",
+        color_scheme="light",
+        reduced_motion="null",
+        forced_colors="null",
         contrast="null",
     )
 

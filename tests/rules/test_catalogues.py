@@ -19,7 +19,7 @@ KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
 GAP = re.compile(r"%\((\w+)\)s|%%")
 LANGUAGES = [code for code in language.available() if code != language.SOURCE]
 AGAIN = (
-    "run: pybabel extract -F pyproject.toml -k _ -k N_ -o messages.pot . && "
+    "run: pybabel extract -F pyproject.toml -k _ -k N_ --no-location -o messages.pot . && "
     "pybabel update -i messages.pot -d webapp/translations --no-fuzzy-matching, then translate"
 )
 

@@ -91,7 +91,7 @@ def _wrong() -> dict[str, Any]:
 
 
 def _held() -> dict[str, Any]:
-    mend = _("start one: %(command)s", command="flask tokens run")
+    mend = _("start one: flask tokens run")
     return _job(_RUNNING, hindrance=Hindrance(_("no worker seems to be running"), mend))
 
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from webapp import later
 from webapp.services.health import Breaker, Facts, Keys, Work
 from webapp.services.notices import Standing
 from webapp.services.status import Fault
@@ -27,9 +28,24 @@ WELL = Facts(
 )
 ILL = Facts(
     at=NOW,
-    troubles=[Fault("worker", "the longest overdue refresh has waited", "start a worker")],
+    troubles=[
+        Fault(
+            "worker",
+            later.ngettext(
+                "the longest overdue refresh has waited for %(num)s minute",
+                "the longest overdue refresh has waited for %(num)s minutes",
+                30,
+            ),
+            later.gettext("start a worker: flask tokens run"),
+        )
+    ],
     work=Work(lag=1830, is_late=True, pace=0, allowed=2, part=0.25),
-    breaker=Breaker("TikTok does not answer", "nothing", NOW - HOUR, NOW + timedelta(seconds=20)),
+    breaker=Breaker(
+        later.gettext("TikTok does not answer"),
+        later.gettext("nothing: it is tried every 30 seconds"),
+        NOW - HOUR,
+        NOW + timedelta(seconds=20),
+    ),
     answers=Answers(3, None, None),
     database=Database("PostgreSQL 17.1", "", 4_200_000, None, wal=True),
     keys=Keys("3f9ca01e", None),

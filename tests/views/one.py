@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from webapp.language import gettext as _
 from webapp.models import Health, Status, User
 from webapp.services.chronicle import Happening
 from webapp.services.dossier import Dossier, Next
@@ -113,7 +114,14 @@ STATES = {
     "foreign": replace(
         WELL,
         next=Next("foreign", None),
-        foreign=Mismatch("INSTANCE_ID", "the database is a copy", "flask tokens adopt"),
+        foreign=Mismatch(
+            "TOKEN_KEYS",
+            _(
+                "does not hold the key %(key)s under which the stored tokens were sealed",
+                key="3f9c",
+            ),
+            _("put it back, after the new one: TOKEN_KEYS=new,old"),
+        ),
     ),
     "lost": _LOST,
     "bare": replace(

@@ -13,7 +13,9 @@ from tests.environment import complete
 from tests.processes import ROOT
 from tests.views import health_scenes, one, own_scenes, records
 from tests.views.bulk_scenes import BULK
+from webapp import later
 from webapp.app import OPERATOR_PAGES
+from webapp.language import gettext as _
 from webapp.models import Reason
 from webapp.services import portal
 from webapp.services.check import Check
@@ -150,24 +152,28 @@ def row(name: str | None, state: str, **more: Any) -> Row:
     return Row(**(usual | more))
 
 
+MISTYPED = _("Type the ticket number as it is shown above.")
+DELETED = _("Your account is deleted. Your name and your TikTok ID are gone from here.")
+UNCONFIRMED = _("TikTok did not confirm its half. You can remove us in the TikTok app.")
+UNHEARD = _("Refreshing did not work either: the timeline says why.")
 BASIC = Scope(
     "user.info.basic",
-    "Your name and picture",
-    "So that you and we can tell which account this is.",
-    "We cannot see your e-mail address or phone number.",
+    _("Your name and picture"),
+    _("So that you and we can tell which account this is."),
+    _("We cannot see your e-mail address or phone number."),
 )
 STATS = Scope(
     "user.info.stats",
-    "Your follower, following, like and video counts",
-    "To show them in your report.",
-    "Public numbers only.",
+    _("Your follower, following, like and video counts"),
+    _("To show them in your report."),
+    _("Public numbers only."),
 )
 VIDEOS = Scope(
     "video.list",
-    "Your public videos",
-    "To list them with their view counts.",
-    "We cannot see private videos, drafts or messages.",
-    "Without it, your videos and their view counts stay empty.",
+    _("Your public videos"),
+    _("To list them with their view counts."),
+    _("We cannot see private videos, drafts or messages."),
+    _("Your videos and their view counts stay empty."),
 )
 UNKNOWN = Scope("artist.new", "artist.new", "")
 MARA = Person()
@@ -244,9 +250,7 @@ STUDIO = WayBack("Example Studio", "https://studio.example/done?a=1&b=2")
 PEOPLE: dict[str, Scene] = {
     "home": Scene("home/index.html", HOME),
     "home-basic": Scene("home/index.html", HOME | {"optional": []}, sandbox=True),
-    "home-gone": Scene(
-        "home/index.html", HOME, flashed=(("ok", "Your account is deleted."),), support_email=""
-    ),
+    "home-gone": Scene("home/index.html", HOME, flashed=(("ok", DELETED),), support_email=""),
     "home-sent": Scene("home/index.html", HOME | {"back": STUDIO, "unfinished": True}),
     "home-basic-sent": Scene("home/index.html", HOME | {"optional": [], "back": STUDIO}),
     "choose": Scene("connect/choose.html", _choose()),
@@ -298,7 +302,7 @@ PEOPLE: dict[str, Scene] = {
         "account/show.html",
         _account("fresh", warning=30, reconnect_by=NOW + timedelta(days=13, hours=1)),
         SIGNED_IN,
-        flashed=(("warn", "TikTok did not confirm its half."), ("bad", "That did not work.")),
+        flashed=(("warn", UNCONFIRMED), ("bad", UNHEARD)),
     ),
     "account-ending-expired": Scene(
         "account/show.html",
@@ -340,8 +344,7 @@ PEOPLE: dict[str, Scene] = {
     ),
     "delete-wrong": Scene(
         "account/delete.html",
-        {"person": MARA, "problem": "Type the ticket number as it is shown above.", "typed": "ct_"}
-        | {"days": 1},
+        {"person": MARA, "problem": MISTYPED, "typed": "ct_", "days": 1},
         SIGNED_IN,
     ),
     "privacy": Scene("pages/privacy.html", PRIVACY),
@@ -398,12 +401,30 @@ OPERATORS |= {
 OPERATORS |= {name: Scene(template, facts, OPERATOR) for name, (template, facts) in BULK.items()}
 ORIGIN = "https://tickets.example"
 CHECKS = [
-    Check("ok", "SECRET_KEY", "is set"),
-    Check("FAIL", "TIKTOK_CLIENT_SECRET", "is blank", "TIKTOK_CLIENT_SECRET=…"),
-    Check("warn", "files", "/srv/.env can be read by others", "chmod 600 /srv/.env"),
-    Check("ok", "endpoint", "answered in 214 ms", group="tiktok"),
-    Check("ok", "person", "nobody has", "connect", "tiktok", known=False),
-    Check("warn", "worker", "is late", "start a worker: flask tokens run", "running"),
+    Check("ok", "SECRET_KEY", later.gettext("is set")),
+    Check("FAIL", "TIKTOK_CLIENT_SECRET", later.gettext("is blank"), "TIKTOK_CLIENT_SECRET=…"),
+    Check(
+        "warn",
+        "files",
+        later.gettext("%(path)s can be read by others", path="/srv/.env"),
+        "chmod 600 /srv/.env",
+    ),
+    Check("ok", "endpoint", later.gettext("answered in %(ms)s ms", ms=214), group="tiktok"),
+    Check(
+        "ok",
+        "person",
+        later.gettext("nobody has"),
+        later.gettext("connect your own account on the start page"),
+        "tiktok",
+        known=False,
+    ),
+    Check(
+        "warn",
+        "worker",
+        later.gettext("nothing is overdue, nothing is held back"),
+        later.gettext("start a worker: flask tokens run"),
+        "running",
+    ),
 ]
 
 
@@ -461,7 +482,7 @@ def stage() -> Flask:
         terms_url="/terms",
         support_email="help@example.com",
         sandbox=False,
-        operator_pages=lambda: OPERATOR_PAGES,
+        operator_pages=lambda: [(endpoint, _(word)) for endpoint, word in OPERATOR_PAGES],
         troubles=list,
         tiktok_button=False,
         callback_path="/api/auth/tiktok/callback",

@@ -12,8 +12,8 @@ from flask_wtf import CSRFProtect
 from werkzeug.exceptions import HTTPException
 
 from tests.views.reading import JARGON, Reading, long_sentences
-from tests.views.scenes import NOW, acting, stage
-from webapp.views import errors, plain_page
+from tests.views.scenes import NOW, STUDIO, acting, stage
+from webapp.views import cause_page, errors, plain_page
 
 STATUSES = {
     "denied": 200,
@@ -133,6 +133,35 @@ def test_a_different_account_is_told_by_both_names(app: Flask) -> None:
     page = read(app, "other_account", signed_in_as="<Ben>", belongs_to="Mara")
     assert "You signed in as <Ben>. This connection belongs to Mara." in page.text
     assert "&lt;Ben&gt;" in page.html
+
+
+def test_a_different_account_leads_both_ways(app: Flask) -> None:
+    page = read(app, "other_account", signed_in_as="Ben", belongs_to="Mara")
+    links = {a.text: a.attrs["href"] for a in page.all("a")}
+    assert [a.text for a in page.primary] == ["Try again as Mara"]
+    assert links["Connect Ben as a new one"] == "/connect?another=1"
+    nameless = {a.text: a.attrs["href"] for a in read(app, "other_account").all("a")}
+    assert nameless["Connect the other account as a new one"] == "/connect?another=1"
+
+
+def test_whoever_was_sent_by_a_service_can_go_back_or_try_again_with_the_way_kept(
+    app: Flask,
+) -> None:
+    for code in ("denied", "site_in_testing", "site_not_ready"):
+        page = read(app, code, back=STUDIO)
+        links = {a.text: a.attrs["href"] for a in page.all("a")}
+        assert links["Back to Example Studio"] == STUDIO.url
+        (primary,) = page.primary
+        kept = "next=https%3A%2F%2Fstudio.example" in primary.attrs["href"]
+        assert kept == primary.attrs["href"].startswith("/connect")
+
+
+def test_the_reference_can_be_copied_and_the_time_is_a_time(app: Flask) -> None:
+    page = read(app, "not_found")
+    (button,) = [b for b in page.all("button") if "data-copy" in b.attrs]
+    assert button.attrs["data-copy"] == "1f3a9c"
+    (moment,) = page.all("time")
+    assert moment.attrs["datetime"] == "2026-11-22T14:05:30Z"
 
 
 def test_an_unknown_cause_is_a_mistake_of_ours(app: Flask) -> None:
@@ -276,6 +305,39 @@ def test_our_fault_says_so_in_test_mode_too(
     assert plain_page.TEST_MODE not in app.test_client().get("/break").text
     app.jinja_env.globals["sandbox"] = True
     assert plain_page.TEST_MODE in app.test_client().get("/break").text
+
+
+def test_the_plain_page_keeps_theme_and_language(
+    app: Flask, silent: list[structlog.types.EventDict]
+) -> None:
+    app.add_url_rule("/break", view_func=_break)
+    browser = app.test_client()
+    (html,) = Reading(browser.get("/break").text).all("html")
+    assert html.attrs == {"lang": "en", "dir": "ltr", "data-theme": ""}
+    browser.set_cookie("theme", "dark")
+    (html,) = Reading(browser.get("/break").text).all("html")
+    assert html.attrs["data-theme"] == "dark"
+
+
+def test_the_plain_page_needs_neither_catalogue_nor_cookies(
+    app: Flask, silent: list[structlog.types.EventDict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_args: object) -> str:
+        raise FileNotFoundError
+
+    for name in ("gettext", "current"):
+        monkeypatch.setattr(plain_page.language, name, broken)
+    monkeypatch.setattr(plain_page, "_", broken)
+    monkeypatch.setattr(cause_page, "_", broken)
+    monkeypatch.setattr(plain_page.preferences, "chosen_theme", broken)
+    app.after_request_funcs.clear()
+    app.add_url_rule("/break", view_func=_break)
+    answer = app.test_client().get("/break")
+    page = Reading(answer.text)
+    assert answer.status_code == 500
+    assert page.the("h1") == "Sorry, something broke on our side"
+    assert page.all("html")[0].attrs["lang"] == "en"
+    assert "Not affiliated with TikTok." in page.text
 
 
 def test_our_fault_is_told_to_programs_too(

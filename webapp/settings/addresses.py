@@ -22,8 +22,8 @@ _EXAMPLE = "TIKTOK_REDIRECT_URI=http://127.0.0.1:8000/api/auth/tiktok/callback"
 _PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?")
 #: First pieces of the paths that are ours; a callback there would hide a page or be hidden by it.
 _OURS = re.compile(
-    r"/(connect|connected|account|sign-out|operators|privacy|terms|cookies|theme|webhooks|static"
-    r"|healthz|readyz|metrics|api/v1|api/docs|favicon\.ico|robots\.txt)(/|$)"
+    r"/(connect|connected|account|sign-out|operators|privacy|terms|cookies|theme|language|webhooks"
+    r"|static|healthz|readyz|metrics|api/v1|api/docs|favicon\.ico|robots\.txt)(/|$)"
 )
 _HOST = re.compile(r"\.?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?")
 #: Flask-Limiter's storages → the module each needs; empty: none.

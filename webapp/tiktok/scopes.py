@@ -10,6 +10,8 @@ from difflib import get_close_matches
 from types import MappingProxyType
 
 from webapp.language import N_
+from webapp.later import Text
+from webapp.later import gettext as _
 from webapp.tiktok.scope import Scope
 from webapp.tiktok.special_scopes import SPECIAL
 
@@ -29,14 +31,14 @@ _USER = (
         N_("Your profile page: @name, bio, link, verified mark"),
         N_("So that we can link to your profile."),
         N_("Only what everybody else sees too."),
-        without=N_("Without it, there is no link to your profile."),
+        without=N_("There is no link to your profile."),
     ),
     Scope(
         "user.info.stats",
         N_("Your follower, following, like and video counts"),
         N_("To show them in your report."),
         N_("Public numbers only."),
-        without=N_("Without it, your report has no numbers."),
+        without=N_("Your report has no numbers."),
     ),
 )
 _VIDEO = (
@@ -45,21 +47,21 @@ _VIDEO = (
         N_("Your public videos"),
         N_("To list them with their view counts."),
         N_("We cannot see private videos, drafts or messages."),
-        without=N_("Without it, your videos and their view counts stay empty."),
+        without=N_("Your videos and their view counts stay empty."),
     ),
     Scope(
         "video.upload",
         N_("Put videos into your TikTok inbox as drafts"),
         N_("So that you can finish and post them yourself."),
         N_("Nothing is posted without you."),
-        without=N_("Without it, no draft reaches your TikTok inbox from here."),
+        without=N_("No draft reaches your TikTok inbox from here."),
     ),
     Scope(
         "video.publish",
         N_("Post videos to your profile"),
         N_("So that you can post from here."),
         N_("Only when you press Post here."),
-        without=N_("Without it, you cannot post from here."),
+        without=N_("You cannot post from here."),
     ),
 )
 CATALOGUE: Mapping[str, Scope] = MappingProxyType(
@@ -67,7 +69,7 @@ CATALOGUE: Mapping[str, Scope] = MappingProxyType(
 )
 
 
-def problems(asked: Iterable[str]) -> list[tuple[str, str]]:
+def problems(asked: Iterable[str]) -> list[tuple[str, Text]]:
     """Return each unknown scope with the reason to refuse it at start-up (rule 6)."""
     return [(scope, _cause(scope)) for scope in asked if scope not in CATALOGUE]
 
@@ -83,6 +85,8 @@ def asked_for(required: Iterable[str], chosen: Iterable[str] = ()) -> tuple[str,
     return tuple(dict.fromkeys((BASIC, *required, *chosen)))
 
 
-def _cause(scope: str) -> str:
+def _cause(scope: str) -> Text:
     near = get_close_matches(scope, CATALOGUE, n=1)
-    return "is no scope of TikTok's" + (f"; {near[0]} is" if near else "")
+    if near:
+        return _("is no scope of TikTok's; %(near)s is", near=near[0])
+    return _("is no scope of TikTok's")

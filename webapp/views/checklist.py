@@ -60,6 +60,8 @@ class Task(NamedTuple):
     """One row: what is looked at, what was found, in which state, and the line that mends it."""
 
     name: str
+    #: The name is a setting's, the same in every language.
+    is_setting: bool
     hint: str
     state: Tag
     fix: str
@@ -99,8 +101,11 @@ def counts(checks: Iterable[Check]) -> tuple[int, int]:
 
 
 def _task(check: Check, *, values: bool) -> Task:
-    name = _(TITLES[check.name]) if check.name in TITLES else check.name
+    is_setting = check.name not in TITLES
+    name = check.name if is_setting else _(TITLES[check.name])
     if values:
-        return Task(name, sentence(check.cause), state(check), language.spoken(check.mend))
+        return Task(
+            name, is_setting, sentence(check.cause), state(check), language.spoken(check.mend)
+        )
     fix = language.spoken(check.mend) if check.mend in FOR_ANYBODY else ""
-    return Task(name, "", state(check), fix)
+    return Task(name, is_setting, "", state(check), fix)
