@@ -82,7 +82,9 @@ def test_cookies_lost_on_the_way_are_told(
     pages.heading(page, "Connected")
 
 
-def test_only_the_first_cookie_of_the_cookie_page_is_set_by_itself(simple: Site, page: Page) -> None:
+def test_only_the_first_cookie_of_the_cookie_page_is_set_by_itself(
+    simple: Site, page: Page
+) -> None:
     pages.connect(page, simple.url)
     page.goto(f"{simple.url}/cookies")
     (cookie,) = page.context.cookies(simple.url)
