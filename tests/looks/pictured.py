@@ -1,13 +1,11 @@
 """Which pages docs/screens shows, and in what state; holds no key, no token and no real person."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass
 
+from tests.looks.everyday import EVERYDAY
 from tests.looks.staging import error_page
-from tests.views import records
-from tests.views.scenes import NOW, OPERATOR, ROWS, SCENES, Page, Scene, _tokens, play, stage
-from webapp.views.audit_words import Named, Shown
+from tests.views.scenes import SCENES, play, stage
 from webapp.views.errors import CAUSES
 
 
@@ -24,46 +22,20 @@ class Picture:
     scene: str = ""
 
 
-MARA = Named("Mara Lindqvist", "-000Jq74ETHj4fhvb6QG", "operator ")
-WORKER = Named("the worker")
-AIKO = Named("Aiko Tanaka", "-000Kx81LbTq2wZr9Pd")
-_EVENTS = (
-    (2, MARA, "connection.tested", AIKO, "works yes · ms 180"),
-    (25, WORKER, "connection.reconnect_required", AIKO, "reason refused · code invalid_grant"),
-    (190, MARA, "key.issued", None, "key 0123456789ab · name studio-prod"),
-    (1500, MARA, "tokens.exported", None, "format csv · rows 31"),
-)
-EVENTS = [
-    Shown(NOW - timedelta(minutes=ago), who, what, on, more, "192.0.2.7" if who is MARA else "", "")
-    for ago, who, what, on, more in _EVENTS
-]
-#: As in the tests, but with letters that every machine can draw.
-SHOWN = [
-    replace(row, display_name=row.display_name if row.state != "reconnect" else "Aiko Tanaka")
-    for row in ROWS[:-1]
-]
-KEYS = [records.KEYS[0], replace(records.KEYS[1], name="reports")]
-#: Pages whose scene has a name in it that nobody should have, or what looks like a key.
-OWN: dict[str, Scene] = {
-    "tokens": Scene(
-        "operators/tokens.html", _tokens(Page(SHOWN, None, None), total=1244), OPERATOR
-    ),
-    "audit": Scene("operators/audit.html", records._audit(EVENTS, older="17-3"), OPERATOR),  # noqa: SLF001
-    "keys": Scene("operators/keys.html", records._keys(KEYS), OPERATOR),  # noqa: SLF001
-    "key-issued": Scene(
-        "operators/key_issued.html", {"name": "studio-prod", "key": "cck_" + "•" * 40}, OPERATOR
-    ),
-}
 PEOPLE = (
     Picture("home", "home.index", "What this is, and what will be asked"),
+    Picture("home-sent", "home.index", "The same, sent here by another service"),
     Picture("connect", "connect.choose", "Step 1: choose what to allow", "choose"),
     Picture("connect-again", "connect.choose", "An attempt that never came back", "choose-more"),
     Picture("connected", "connect.connected", "Step 3: the ticket"),
     Picture("connected-less", "connect.connected", "Less was allowed than asked for"),
+    Picture("connected-other", "connect.connected", "Another account than before"),
     Picture("account", "account.show", "A connection that works", "account-fresh"),
     Picture("account-removed", "account.show", "Removed in the TikTok app", "account-removed_1"),
     Picture("account-ending", "account.show", "The connection ends soon; two notices"),
     Picture("account-revoked", "account.show", "Nothing is connected"),
+    Picture("activity", "account.activity", "What happened to one's connection"),
+    Picture("sessions", "account.sessions", "Where one is signed in"),
     Picture("disconnect", "account.confirm_disconnect", "Before disconnecting"),
     Picture("delete", "account.confirm_delete", "Before deleting the account"),
     Picture("delete-wrong", "account.delete", "Another ticket number was typed"),
@@ -109,7 +81,7 @@ def html() -> Iterator[tuple[str, str]]:
     """Yield (name of the picture, HTML) in the order of the list."""
     app = stage()
     for picture in (*PEOPLE, *OPERATORS):
-        scene = OWN.get(picture.name) or SCENES[picture.scene or picture.name]
+        scene = EVERYDAY.get(picture.name) or SCENES[picture.scene or picture.name]
         yield picture.name, play(app, scene)
     for code in CAUSES:
         yield f"error-{code}", error_page(app, code)

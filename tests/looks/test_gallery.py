@@ -2,15 +2,9 @@
 
 from tests.looks.gallery import FOLDER, LOOKS, file_of
 from tests.looks.pictured import ERRORS, GROUPS, OPERATORS, PEOPLE, html
+from tests.looks.places import NO_PAGES
 from tests.security.test_access import TABLE
 from webapp.views.errors import CAUSES
-
-#: What is no page: files, answers for programs, what only leads on.
-NO_PAGES = {
-    *("static", "connect.callback", "account.export", "api.document", "api.token"),
-    *("audit.csv", "export.tokens_csv", "export.tokens_json"),
-    *("metrics.show", "status.healthz", "status.readyz"),
-}
 
 
 def test_every_page_is_pictured() -> None:
