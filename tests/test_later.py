@@ -69,17 +69,17 @@ def test_a_text_is_english_until_it_is_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("num", "english", "german"),
+    ("num", "english", "spoken"),
     [
         (1, "1 page of a book", "1 Seite aus einem Buch"),
         (1204, "1,204 pages of a book", "1.204 Seiten aus einem Buch"),
     ],
 )
-def test_a_text_has_a_form_for_its_number(num: int, english: str, german: str) -> None:
+def test_a_text_has_a_form_for_its_number(num: int, english: str, spoken: str) -> None:
     book = gettext("a book")
     text = ngettext("%(num)s page of %(book)s", "%(num)s pages of %(book)s", num, book=book)
     language.use("de")
-    assert (text, language.spoken(text)) == (english, german)
+    assert (text, language.spoken(text)) == (english, spoken)
 
 
 def test_a_copy_of_a_text_can_say_itself_as_well() -> None:

@@ -3,7 +3,6 @@
 import ast
 import re
 
-import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import delete
@@ -36,7 +35,7 @@ def activity(client: FlaskClient, path: str = "/account/activity") -> Reading:
 def told(page: Reading) -> list[str]:
     """Return what the page tells, newest first, without the times."""
     (listed,) = [e for e in page.elements if "timeline" in e.classes]
-    lines = [" ".join(line.split()) for line in listed.text.split("\n")]
+    lines = [" ".join(line.replace("✓", "").split()) for line in listed.text.split("\n")]
     return [line for line in lines if line and line != "just now"]
 
 
@@ -109,10 +108,10 @@ def test_pages_lead_from_one_to_the_next(app: Flask, mara: FlaskClient) -> None:
     assert "/account/activity" in [a.attrs["href"] for a in second.all("a") if a.text == "First"]
 
 
-@pytest.mark.parametrize("before", ["", "0", "-1", "x", "9" * 18, "9" * 40, "٣", "%00"])
-def test_a_mistyped_page_is_the_first(mara: FlaskClient, before: str) -> None:
-    page = activity(mara, f"/account/activity?before={before}")
-    assert told(page)[0] == "You connected TikTok."
+def test_a_mistyped_page_is_the_first(mara: FlaskClient) -> None:
+    for before in ("", "0", "-1", "x", "9" * 18, "9" * 40, "٣", "%00"):
+        page = activity(mara, f"/account/activity?before={before}")
+        assert told(page)[0] == "You connected TikTok."
 
 
 def test_where_nothing_happened_the_page_says_so(app: Flask, mara: FlaskClient) -> None:

@@ -142,6 +142,7 @@ def test_an_operator_finds_it_by_the_reference(client: FlaskClient, sandbox: San
     assert "access_denied" in line
 
 
+@pytest.mark.usefixtures("each_database")
 def test_strangers_leave_a_bounded_number_of_rows_and_crowd_out_nobody(
     client: FlaskClient, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,6 +42,14 @@ def test_disconnecting_says_that_both_halves_worked(
     expect(page.get_by_role("status")).to_be_hidden()
 
 
+def test_two_presses_disconnect_and_nothing_is_typed(simple: Site, page: Page) -> None:
+    account(page, simple)
+    effort = pages.Effort().watch(page.context)
+    page.reload()
+    disconnect(page)
+    assert (effort.presses, effort.keys) == (2, 0)
+
+
 @pytest.mark.rule(40)
 def test_disconnecting_while_tiktok_is_down_says_which_half_worked(
     simple: Site, sandbox: Sandbox, page: Page

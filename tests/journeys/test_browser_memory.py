@@ -4,12 +4,13 @@ Chromium itself forgets a `no-store` page once its HttpOnly cookie changes; our 
 covers a session that ended elsewhere, and browsers that do not forget.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests import browser as browsers
 from tests.journeys import pages
@@ -70,6 +71,37 @@ def test_back_after_sign_out_shows_nothing_private(
     for _ in range(2):
         page.go_back(wait_until="commit")
         shows_nothing_private(page)
+
+
+#: Every page that only the person, or only an operator, may see.
+OWN_PAGES = ("account", "account/activity", "account/sessions")
+OPERATORS_PAGES = (
+    *("operators/tokens", "operators/health", "operators/audit", "operators/keys"),
+    *("operators/bulk", "operators/setup", "operators/tokens/{open_id}"),
+)
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_back_through_every_page_shows_nothing_private_after_sign_out(
+    simple: Site, open_page: Callable[..., Page], complaints: browsers.Complaints, javascript: bool
+) -> None:
+    page = open_page(javascript=javascript)
+    pages.connect(page, simple.url)
+    simple.sql("UPDATE users SET operator_since = connected_at")
+    (row,) = simple.rows()
+    for path in (*OWN_PAGES, *OPERATORS_PAGES):
+        page.goto(f"{simple.url}/{path.format(open_id=row['open_id'])}")
+        assert "Sign out" in page.content(), path
+    pages.press(page, "Sign out")
+    pages.heading(page, "Connect your TikTok to Coatcheck")
+    complaints.expect("status of 404")
+    for _ in (*OPERATORS_PAGES, *OWN_PAGES):
+        page.go_back(wait_until="commit")
+        expect(page.get_by_role("heading", level=1)).to_have_text(
+            re.compile("Connect your TikTok|Page not found")
+        )
+        told = page.content()
+        assert not [w for w in (*PRIVATE, row["open_id"], row["ticket"]) if w in told], page.url
 
 
 def leave_and_sign_out_elsewhere(site: Site, page: Page, other: Page) -> None:

@@ -1,4 +1,4 @@
-"""What axe-core cannot decide by itself, each with the reason why it is right; never a whole rule."""
+"""What axe-core cannot decide by itself, each with the reason why it is right."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -8,7 +8,8 @@ from playwright.sync_api import Page
 #: and where it stands.
 _NUMBER = """
 () => [...document.querySelectorAll("a[href], button, input, select, textarea, summary")]
-  .filter((e) => !e.disabled && e.type !== "hidden" && e.checkVisibility({ visibilityProperty: true }))
+  .filter((e) => !e.disabled && e.type !== "hidden")
+  .filter((e) => e.checkVisibility({ visibilityProperty: true }))
   .map((e, n) => {
     e.dataset.stop = n;
     const box = e.getBoundingClientRect();

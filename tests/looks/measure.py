@@ -1,6 +1,6 @@
 """What is measured on a page that a browser has open; never loads, presses or types anything."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -31,12 +31,14 @@ SPACED = """
 p { margin-bottom: 2em !important }
 """
 #: Words → (direction, sheet), and at which widths it is tried.
-READERS: dict[str, tuple[str, str, tuple[int, ...]]] = {
+Reader = tuple[str, str, tuple[int, ...]]
+READERS: dict[str, Reader] = {
     "as it is": ("", "", WIDTHS),
     "text spacing": ("", SPACED, (1280, 360, 320)),
     "right to left": ("rtl", "", (1280, 360, 320)),
     "right to left, text spacing": ("rtl", SPACED, (320,)),
 }
+AS_IT_IS = {"as it is": READERS["as it is"]}
 _SIDEWAYS = """
 (readers) => {
   const root = document.documentElement, dir = root.dir, found = [];
@@ -67,13 +69,13 @@ _SIDEWAYS = """
 """
 
 
-def sideways(page: Page, widths: Iterable[int] = WIDTHS) -> list[str]:
+def sideways(page: Page, readers: Mapping[str, Reader] = READERS) -> list[str]:
     """Return where the page can be scrolled sideways, at each width and for each reader."""
     found = []
-    for width in widths:
+    for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": HEIGHT})
-        readers = [(w, d, css) for w, (d, css, at) in READERS.items() if width in at]
-        found += [f"{width} px, {told}" for told in page.evaluate(_SIDEWAYS, readers)]
+        these = [(w, d, css) for w, (d, css, at) in readers.items() if width in at]
+        found += [f"{width} px, {told}" for told in page.evaluate(_SIDEWAYS, these)]
     with _large_text(page):
         for width in (1280, 640):
             page.set_viewport_size({"width": width, "height": HEIGHT})

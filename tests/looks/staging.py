@@ -6,13 +6,15 @@ are made in this process. Never for what can be reached as people reach it.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import ModuleType
 from urllib.parse import urlsplit
 
 from flask import Flask
 from playwright.sync_api import Page, Route
 
 from tests.servers import Gunicorn
-from tests.views.scenes import SCENES, acting, play, stage
+from tests.views import scenes
+from tests.views.scenes import acting
 from webapp.views import cause_page
 
 #: Where no page of ours is.
@@ -29,11 +31,11 @@ def error_page(app: Flask, code: str) -> str:
         return made.get_data(as_text=True)
 
 
-def every_page() -> Iterator[tuple[str, str]]:
-    """Yield (name, HTML) of each scene and each cause."""
-    app = stage()
-    for name, scene in SCENES.items():
-        yield name, play(app, scene)
+def every_page(these: ModuleType = scenes) -> Iterator[tuple[str, str]]:
+    """Yield (name, HTML) of each scene and each cause; `these` may speak another language."""
+    app = these.stage()
+    for name, scene in these.SCENES.items():
+        yield name, these.play(app, scene)
     for code in cause_page.CAUSES:
         yield f"error-{code}", error_page(app, code)
 

@@ -1,4 +1,4 @@
-"""Every page as it is served, in a real browser: light, secure, accessible, fit for every window."""
+"""Every page as it is served, in a real browser: light, secure, accessible, never too wide."""
 
 import pytest
 
@@ -30,7 +30,6 @@ def test_a_page_is_light_and_fits_every_reader(
         assert place.open(page, looked_at, visits.names) == place.status
     most = weight.MOST_OF_A_FULL_LIST if place.full else weight.MOST
     found = [] if place.act else load.faults(looked_at.url, most)
-    print(f"{place}: {load.size} bytes, {len(load.addresses)} requests")
     measure.unfold(page)
     found += measure.sideways(page) + measure.small_targets(page)
     found += measure.accessible(page)

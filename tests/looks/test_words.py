@@ -1,4 +1,4 @@
-"""Every word of every page goes through gettext: in a language nobody speaks, none stays English."""
+"""Every word of every page goes through gettext: in a language nobody speaks none is English."""
 
 import ast
 from collections.abc import Iterator

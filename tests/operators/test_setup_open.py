@@ -105,7 +105,8 @@ def db_name(app: Flask) -> str:
 
 
 def test_the_open_page_counts_nothing_and_changes_nothing(telling: Flask) -> None:
-    answer = telling.test_client().get(PATH)
+    client = telling.test_client()
+    answer = client.get(PATH)
     # The decoder's table is the same for all: it names a setting's worst value.
     checks, _, decoder = main_of(answer.text).partition('<h2 id="decoder">')
     assert decoder
@@ -113,7 +114,8 @@ def test_the_open_page_counts_nothing_and_changes_nothing(telling: Flask) -> Non
     assert not re.search(r"\d", reading.text), "no count, no port, no number"
     assert not reading.all("form")
     assert not [e for e in reading.all("span") if "hint" in e.classes]
-    assert "Set-Cookie" not in answer.headers
+    with client.session_transaction() as kept:
+        assert set(kept) == {"csrf_token"}, "what the forms of the footer need, no more"
 
 
 def test_the_open_page_names_words_and_fixes(telling: Flask) -> None:

@@ -128,6 +128,16 @@ def test_a_session_whose_life_is_over_is_not_listed_and_not_to_be_ended(
         sessions.end_one(house, visitor(house, here), old.key, here)
 
 
+def test_the_list_is_bounded_and_this_browser_is_in_it(
+    house: House, person: int, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "MOST", 2)
+    here = sessions.begin(house, person, clock())
+    for _ in range(3):
+        sessions.begin(house, person, clock.advance(minutes=1))
+    assert [each.this_one for each in listed(house, person, here)] == [True, False]
+
+
 def test_one_of_ones_own_browsers_can_be_ended_by_its_key(house: House, person: int) -> None:
     here, there = (sessions.begin(house, person, house.clock()) for _ in range(2))
     mine, other = listed(house, person, here)

@@ -13,7 +13,7 @@ from webapp.views.bulk_wishes import Wish
 
 _NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 _LIST = "/operators/tokens?status=failing"
-_RUNNING = Job(
+RUNNING = Job(
     id="made-up-job",
     act="refresh",
     actor="ct_8f2k91qd",
@@ -28,10 +28,10 @@ _RUNNING = Job(
     ended_at=None,
 )
 _GATHERING = replace(
-    _RUNNING, act="disconnect", actor="", gathering=True, total=0, done=0, failed=0, skipped=0
+    RUNNING, act="disconnect", actor="", gathering=True, total=0, done=0, failed=0, skipped=0
 )
-_STOPPED = replace(_RUNNING, stopped=True, ended_at=_NOW - timedelta(minutes=1))
-_ENDED = replace(_RUNNING, done=1201, ended_at=_NOW)
+_STOPPED = replace(RUNNING, stopped=True, ended_at=_NOW - timedelta(minutes=1))
+_ENDED = replace(RUNNING, done=1201, ended_at=_NOW)
 _WRONGS = [
     Wrong(True, "temporarily_unavailable", "ct_8f2k91qd", "-000Jq74ETHj4fhvb6QG", "Jo"),
     Wrong(True, "refused", "ct_8f2k91qe", "-000Jq74ETHj4fhvb6QH", None),
@@ -92,7 +92,7 @@ def _wrong() -> dict[str, Any]:
 
 def _held() -> dict[str, Any]:
     mend = _("start one: flask tokens run")
-    return _job(_RUNNING, hindrance=Hindrance(_("no worker seems to be running"), mend))
+    return _job(RUNNING, hindrance=Hindrance(_("no worker seems to be running"), mend))
 
 
 #: Name → template, and what makes its context, in the language that is spoken then.
@@ -105,8 +105,8 @@ BULK: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "bulk-disconnect-one": (_CONFIRM, partial(_confirm, "disconnect", 1)),
     "bulk-disconnect-many": (_CONFIRM, partial(_confirm, "disconnect", 50)),
     "bulk-disconnect-wrong": (_CONFIRM, _wrong),
-    "bulk-running": (_SHOW, partial(_job, _RUNNING, _WRONGS, next_key=7)),
-    "bulk-still": (_SHOW, partial(_job, _RUNNING, still=True, later=True)),
+    "bulk-running": (_SHOW, partial(_job, RUNNING, _WRONGS, next_key=7)),
+    "bulk-still": (_SHOW, partial(_job, RUNNING, still=True, later=True)),
     "bulk-held": (_SHOW, _held),
     "bulk-gathering": (_SHOW, partial(_job, _GATHERING)),
     "bulk-stopping": (_SHOW, partial(_job, replace(_STOPPED, ended_at=None))),
@@ -114,7 +114,7 @@ BULK: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "bulk-ended": (_SHOW, partial(_job, _ENDED)),
     "bulk-jobs": (
         _INDEX,
-        partial(_jobs, [_RUNNING, _GATHERING, _STOPPED, _ENDED], next_key="made-up-job"),
+        partial(_jobs, [RUNNING, _GATHERING, _STOPPED, _ENDED], next_key="made-up-job"),
     ),
     "bulk-jobs-later": (_INDEX, partial(_jobs, [_ENDED], later=True)),
     "bulk-jobs-beyond": (_INDEX, partial(_jobs, [], later=True)),

@@ -17,6 +17,7 @@ from webapp.views import explaining, timeline
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 OPERATOR = "operator:ct_2222-0001"
+HELD = _("does not hold the key %(key)s under which the stored tokens were sealed", key="3f9c")
 
 
 def _row(**columns: Any) -> User:

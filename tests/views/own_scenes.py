@@ -17,6 +17,8 @@ HAPPENED: list[tuple[str, str, dict[str, Any]]] = [
     ("connection.connected", "person", {"kind": "new", "scopes": _ALL}),
     ("connection.connected", "person", {"kind": "again", "scopes": "user.info.basic"}),
     ("connection.connected", "person", {"kind": "returned", "scopes": ""}),
+    ("connection.not_made", "person", {"cause": "denied", "code": "access_denied"}),
+    ("connection.not_made", "person", {"cause": "tiktok_down", "code": ""}),
     ("refreshed", "person", {}),
     ("refreshed", "worker", {}),
     ("refreshed", "service:studio-prod", {}),
@@ -82,6 +84,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "activity": ("account/activity.html", _activity()),
     "activity-further": ("account/activity.html", _activity(links=_BOTH)),
     "activity-empty": ("account/activity.html", _activity(lines=[], days=1)),
-    "sessions": ("account/sessions.html", {"browsers": BROWSERS}),
-    "sessions-one": ("account/sessions.html", {"browsers": BROWSERS[:1]}),
+    "sessions": ("account/sessions.html", {"browsers": BROWSERS, "most": 50}),
+    "sessions-many": ("account/sessions.html", {"browsers": BROWSERS, "most": len(BROWSERS)}),
+    "sessions-one": ("account/sessions.html", {"browsers": BROWSERS[:1], "most": 50}),
 }

@@ -39,12 +39,6 @@ def test_exact_times_are_utc_and_say_so() -> None:
     assert times.iso(NOW) == "2026-11-22T14:05:30Z"
 
 
-def test_numbers_agree_with_their_nouns() -> None:
-    assert present.plural(1, "permission") == "1 permission"
-    assert present.plural(0, "permission") == "0 permissions"
-    assert present.plural(1204, "try", "tries") == "1,204 tries"
-
-
 def test_lists_are_said_as_people_say_them() -> None:
     assert present.in_words([]) == ""
     assert present.in_words(["a"]) == "a"

@@ -15,6 +15,8 @@ from webapp.services.house import House
 
 #: `seen_at` is written at most this often, so that reading a page seldom writes.
 SEEN_EVERY = timedelta(minutes=5)
+#: So many browsers are listed; whoever has more ends them all at once.
+MOST = 50
 
 
 class PersonGone(Exception):
@@ -105,14 +107,18 @@ def find(house: House, secret: str, now: datetime) -> Visitor | None:
 
 
 def of(session: Session, house: House, user_id: int, secret: str, now: datetime) -> list[Browser]:
-    """Return where a person is signed in: the browser of this secret, then the latest seen."""
+    """Return where a person is signed in: the browser of this secret, then the latest seen.
+
+    No more than MOST.
+    """
     here = _digest(secret)
     rows = session.scalars(
         select(BrowserSession)
         .where(BrowserSession.user_id == user_id, ~or_(*_over(house, now)))
-        .order_by(BrowserSession.seen_at.desc(), BrowserSession.digest)
-    ).all()
-    found = [
+        .order_by((BrowserSession.digest == here).desc(), BrowserSession.seen_at.desc())
+        .limit(MOST)
+    )
+    return [
         Browser(
             key=_key(row.digest),
             browser=row.browser,
@@ -123,7 +129,6 @@ def of(session: Session, house: House, user_id: int, secret: str, now: datetime)
         )
         for row in rows
     ]
-    return sorted(found, key=lambda browser: not browser.this_one)
 
 
 def end(secret: str) -> None:

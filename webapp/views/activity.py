@@ -21,6 +21,10 @@ _WORDS: dict[str, dict[str, str]] = {
         "returned": N_("You signed in with TikTok."),
         "": N_("You connected TikTok."),
     },
+    "connection.not_made": {
+        "denied": N_("You left for TikTok, and chose not to connect."),
+        "": N_("You left for TikTok, and connecting did not work."),
+    },
     "refreshed": {
         "person": N_("You refreshed access."),
         "operator": N_("An operator of this site refreshed access."),
@@ -97,6 +101,8 @@ def _case(it: Happening, ticket: str) -> str:
     match it.word:
         case "connection.connected":
             return str(it.fields.get("kind"))
+        case "connection.not_made":
+            return str(it.fields.get("cause"))
         case "connection.revoked" if it.code == NOTHING_HELD:
             return "nothing_held"
         case "connection.revoked":

@@ -92,11 +92,6 @@ def state_word(state: str) -> Tag:
     return STATES[state].translated()
 
 
-def plural(count: int, one: str, many: str = "") -> str:
-    """Return `count` with its noun: "1 permission", "1,204 permissions"."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
 def in_words(items: Sequence[str]) -> str:
     """Return a list as it is said: "a", "a and b", "a, b and c"."""
     return language.listed([str(item) for item in items])
@@ -159,7 +154,6 @@ def register(app: Flask, clock: Clock = utc_now) -> None:
         number=language.number,
         iso=iso,
         operator_word=operator_word,
-        plural=plural,
         quoted=quoted,
         sentence=sentence,
         state_word=state_word,

@@ -39,7 +39,7 @@ def rows(browsers: Sequence[Browser]) -> list[Row]:
 def show() -> str:
     """List every browser in which this person is signed in."""
     browsers = own.browsers(house(), me().user_id, secret())
-    return render_template("account/sessions.html", browsers=rows(browsers))
+    return render_template("account/sessions.html", browsers=rows(browsers), most=sessions.MOST)
 
 
 @person

@@ -1,0 +1,114 @@
+"""What operators read about numbers is one whole sentence each, in the form that goes with it."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.views.bulk_scenes import RUNNING
+from webapp.services.bulk_reading import Wrong
+from webapp.services.chronicle import Happening
+from webapp.services.counting import Counts
+from webapp.services.listing import Page
+from webapp.services.wanted import Query
+from webapp.views import bulk_words, timeline, tokens_page
+from webapp.views.query import Asked
+
+NOW = datetime(2026, 11, 22, 14, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("act", "total", "over", "said"),
+    [
+        ("refresh", 0, False, "Refreshing connections"),
+        ("refresh", 1, False, "Refreshing 1 connection"),
+        ("refresh", 1204, True, "Refresh of 1,204 connections"),
+        ("refresh", 0, True, "Refresh of connections"),
+        ("disconnect", 0, False, "Disconnecting connections"),
+        ("disconnect", 2, False, "Disconnecting 2 connections"),
+        ("disconnect", 1, True, "Disconnect of 1 connection"),
+        ("disconnect", 0, True, "Disconnect of connections"),
+    ],
+)
+def test_a_job_says_what_it_does_to_how_many(act: str, total: int, over: bool, said: str) -> None:
+    job = replace(RUNNING, act=act, total=total, ended_at=NOW if over else None)
+    assert bulk_words.title(job) == said
+
+
+def test_a_job_that_was_stopped_says_how_many_were_not_sent() -> None:
+    counts = "370 of 1,204 done, 2 failed, 1 skipped"
+    assert bulk_words.progress(RUNNING) == counts
+    stopped = replace(RUNNING, stopped=True, ended_at=NOW)
+    assert bulk_words.progress(stopped) == f"{counts}, 831 not sent"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (59, "less than a minute"),
+        (60, "about 1 minute"),
+        (130, "about 2 minutes"),
+        (7200, "about 2 hours"),
+        (86400 * 3, "about 3 days"),
+    ],
+)
+def test_how_long_a_job_takes_is_said_roughly(seconds: float, said: str) -> None:
+    assert bulk_words.lasting(seconds) == said
+
+
+@pytest.mark.parametrize(("rate", "said"), [(8, "8"), (8.0, "8"), (0.5, "0.5"), (2.04, "2")])
+def test_a_pace_has_as_few_digits_as_it_needs(rate: float, said: str) -> None:
+    assert bulk_words.budget(rate) == said
+
+
+def test_a_connection_that_was_skipped_without_a_known_reason_had_nothing_to_do() -> None:
+    wrong = Wrong(False, "something_new", "ct_2222-0001", None, None)
+    assert bulk_words.because("refresh", wrong) == "There was nothing to do."
+
+
+@pytest.mark.parametrize(
+    ("kind", "scopes", "asked", "said"),
+    [
+        ("new", "a", 1, "Connected with 1 of 1 permission"),
+        ("new", "a,b", 0, "Connected with 2 permissions"),
+        ("again", "a", 2, "Connected again with 1 of 2 permissions"),
+        ("again", "a", 0, "Connected again with 1 permission"),
+        ("returned", "", 2, "Signed in again with 0 of 2 permissions"),
+        ("returned", "a,b", 0, "Signed in again with 2 permissions"),
+    ],
+)
+def test_a_way_in_says_what_it_brought(kind: str, scopes: str, asked: int, said: str) -> None:
+    fields = {"kind": kind, "scopes": scopes}
+    happening = Happening(NOW, "connection.connected", "person", fields=fields)
+    (line,) = timeline.lines([happening], asked)
+    assert line.text == said
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [("operator:ct_2222-0001", "operator ct_2222-0001"), ("service:", "a service")],
+)
+def test_an_actor_is_named_as_far_as_known(word: str, said: str) -> None:
+    assert timeline.who(word) == said
+
+
+def test_a_list_says_how_many_it_shows_of_how_many() -> None:
+    order = "expiring soonest first"
+    assert tokens_page.caption(Query(), 1, None) == f"1 token, {order}"
+    assert tokens_page.caption(Query(), 50, None) == f"50 tokens, {order}"
+    assert tokens_page.caption(Query(), 50, 1204) == f"50 of 1,204 tokens, {order}"
+    # The rows are newer than the count.
+    assert tokens_page.caption(Query(), 50, 49) == f"50 of 50 tokens, {order}"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (1, "Counted 1 second ago."),
+        (119, "Counted 119 seconds ago."),
+        (120, "Counted 2 minutes ago."),
+    ],
+)
+def test_a_list_says_how_old_its_count_is(seconds: int, said: str) -> None:
+    counts = Counts([], NOW - timedelta(seconds=seconds), [], [])
+    assert tokens_page.remarks(Asked(Query()), Page([], None, None), counts, NOW) == [said]
