@@ -55,6 +55,18 @@ def test_on_paper_the_ticket_stays_and_what_cannot_be_pressed_goes(
     assert account.pdf()[:4] == b"%PDF"
 
 
+def test_on_paper_the_operators_pages_have_no_buttons_either(
+    looked_at: Site, visits: Visits
+) -> None:
+    page = visits.pages["operator"]
+    for path in ("setup", f"tokens/{visits.names['open_id']}", "tokens"):
+        page.goto(f"{looked_at.url}/operators/{path}")
+        page.emulate_media(media="print")
+        shown = page.locator("button, .button, nav, .filters").filter(visible=True)
+        assert shown.all_inner_texts() == [], path
+        page.emulate_media(media="null")
+
+
 def test_with_forced_colours_every_shape_keeps_an_edge(account: Page) -> None:
     account.emulate_media(forced_colors="active")
     assert style(account, ".ticket", "maskImage") == "none"

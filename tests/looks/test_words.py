@@ -30,7 +30,9 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ModuleTyp
 def test_no_page_keeps_an_english_word(played: tuple[ModuleType, Flask], name: str) -> None:
     scenes, app = played
     scene = scenes.SCENES[name]
-    left = Plain(scenes.play(app, scene), LANGUAGE).found
+    page = scenes.play(app, scene)
+    assert f'<html lang="{LANGUAGE}"' in page
+    left = Plain(page, LANGUAGE).found
     assert not left, f"{scene.template}: {left}"
 
 
@@ -39,7 +41,9 @@ def test_no_page_of_a_cause_keeps_an_english_word(
     played: tuple[ModuleType, Flask], code: str
 ) -> None:
     _scenes, app = played
-    left = Plain(error_page(app, code), LANGUAGE).found
+    page = error_page(app, code)
+    assert f'<html lang="{LANGUAGE}"' in page
+    left = Plain(page, LANGUAGE).found
     assert not left, f"errors/error.html: {left}"
 
 
