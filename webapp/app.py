@@ -110,10 +110,6 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     return app
 
 
-def _operator_pages() -> list[tuple[str, str]]:
-    return [(endpoint, gettext(word)) for endpoint, word in OPERATOR_PAGES]
-
-
 def _config(settings: Settings) -> dict[str, Any]:
     return {
         "SECRET_KEY": settings.secret_key.get_secret_value(),
@@ -188,7 +184,7 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
         tiktok_host=settings.authorize_host,
         # Whoever has TikTok's leave to show its button puts it there (rule 63).
         tiktok_button=Path(str(app.static_folder), "brand", "tiktok-button.svg").is_file(),
-        operator_pages=_operator_pages,
+        operator_pages=lambda: [(page, gettext(word)) for page, word in OPERATOR_PAGES],
     )
 
     @app.context_processor

@@ -35,7 +35,7 @@ def activity(client: FlaskClient, path: str = "/account/activity") -> Reading:
 def told(page: Reading) -> list[str]:
     """Return what the page tells, newest first, without the times."""
     (listed,) = [e for e in page.elements if "timeline" in e.classes]
-    lines = [" ".join(line.replace("✓", "").split()) for line in listed.text.split("\n")]
+    lines = [" ".join(line.split()) for line in listed.text.split("\n")]
     return [line for line in lines if line and line != "just now"]
 
 

@@ -12,7 +12,8 @@ from tests.movable import MovableClock
 from tests.servers import Sandbox
 from tests.views.reading import JARGON, long_sentences
 from tests.walk import connect
-from webapp.models import Reason
+from webapp.database import writing
+from webapp.models import Reason, ServiceKey, ServiceUse
 from webapp.views import times
 from webapp.views.endings import ENDINGS
 
@@ -101,6 +102,26 @@ def test_a_disconnect_that_tiktok_confirms_is_told_in_full(mara: FlaskClient) ->
     page = disconnect(mara)
     assert "Disconnected. TikTok confirmed it." in notices(page)
     assert "Access key\ndeleted" in page.text
+
+
+def test_the_service_that_used_it_last_is_named(
+    app: Flask, mara: FlaskClient, clock: MovableClock
+) -> None:
+    assert "Last used\nnot yet" in account(mara).text
+    user = the_row(app)
+    with app.app_context(), writing() as session:
+        for number, name in enumerate(("studio-prod", "<b>reports</b>")):
+            key = {"id": str(number), "name": name, "digest": name, "created_at": clock()}
+            session.add(ServiceKey(**key))
+            at = clock() + timedelta(hours=number)
+            session.add(
+                ServiceUse(user_id=user.id, key_id=str(number), first_at=clock(), last_at=at)
+            )
+    clock.advance(hours=4)
+    page = account(mara)
+    assert "Last used\n3 hours ago by <b>reports</b>" in page.text
+    disconnect(mara)
+    assert "3 hours ago by" in account(mara).text
 
 
 def test_the_download_says_why_access_ended(app: Flask, mara: FlaskClient) -> None:

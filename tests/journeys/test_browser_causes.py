@@ -76,7 +76,7 @@ def test_the_reference_on_a_page_finds_its_line_in_the_log(
     finish(page, simple)
     page.get_by_text("Details for support").click()
     _reference, _code, log_id, _time = page.get_by_role("definition").all_inner_texts()
-    reference = page.get_by_role("definition").locator("code").inner_text()
+    reference = page.get_by_role("definition").locator("code").first.inner_text()
     lines = [line for line in simple.server.log().splitlines() if reference in line]
     assert any(log_id in line and "connect_failed" in line for line in lines)
 

@@ -11,7 +11,7 @@ from webapp.views.signed_in import Row
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 TICKET = "ct_8f2k91qd"
-_ALL = "user.info.basic,user.info.profile,user.info.stats,video.list,artist.new"
+_ALL = "user.info.basic,video.list,artist.new"
 #: Every wording there is, by what happened and who did it.
 HAPPENED: list[tuple[str, str, dict[str, Any]]] = [
     ("connection.connected", "person", {"kind": "new", "scopes": _ALL}),
