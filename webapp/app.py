@@ -7,7 +7,6 @@ from typing import Any
 
 import structlog
 from flask import Flask, g
-from flask_compress import Compress
 from flask_migrate import Migrate
 from flask_wtf import CSRFProtect
 from jinja2 import StrictUndefined
@@ -103,7 +102,6 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     _add_pages(app, settings, clock)
     guards.exempt_from_csrf(app, csrf)
     limits.register(app)
-    Compress(app)
     assets.register(app)
     cli.register(app)
     guards.require_access_everywhere(app)
@@ -132,10 +130,6 @@ def _config(settings: Settings) -> dict[str, Any]:
         "RATELIMIT_ENABLED": settings.ratelimit_enabled,
         # Its Retry-After would be on every answer, and over the one that a page chose.
         "RATELIMIT_HEADERS_ENABLED": False,
-        # Pages and what they load; never what a service is handed.
-        "COMPRESS_MIMETYPES": ["text/html", "text/css", "text/javascript", "image/svg+xml"],
-        "COMPRESS_ALGORITHM": ["br", "gzip"],
-        "COMPRESS_STREAMS": False,
         "SQLALCHEMY_DATABASE_URI": files.absolute_url(settings.database_url, ROOT),
         "SQLALCHEMY_ENGINE_OPTIONS": database.engine_options(settings.database_url),
     }

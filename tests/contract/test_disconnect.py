@@ -73,9 +73,10 @@ def test_a_disconnected_person_is_told_so_and_keeps_their_name(
     name = the_row(app).display_name
     page = disconnect(connected).page
     assert "We hold no access key" in page
+    assert 'role="status"' in page
     assert connected.get("/account/export").get_json()["sealed_access_kept"] is False
     assert the_row(app).display_name == name
-    assert "confirmed it" not in connected.get("/account").text, "told once"
+    assert 'role="status"' not in connected.get("/account").text, "told once"
 
 
 @pytest.mark.rule(40, 54)

@@ -95,7 +95,10 @@ def test_no_get_changes_anything(app: Flask, sandbox: Sandbox) -> None:
     before = client.get("/account/export").get_json()
     for path in unsafe_paths(app):
         client.get(path, query_string={"ticket": before["ticket"], "confirm": "1"})
-    assert client.get("/account/export").get_json() == before
+    after = client.get("/account/export").get_json()
+    # The first download is told in the second one.
+    assert after.pop("activity")[1:] == before.pop("activity")
+    assert after == before
     assert sandbox.calls("revoke") == 0
 
 

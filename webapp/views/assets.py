@@ -1,4 +1,4 @@
-"""Static files under addresses that change with their content, so that none is ever out of date."""
+"""What pages load: under addresses that name its content, and compressed as the pages are."""
 
 from functools import cache
 from hashlib import sha256
@@ -7,10 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, current_app, request
+from flask_compress import Compress
+
+from webapp.views.api_document import API
+
+_COMPRESSED = {"text/html", "text/css", "text/javascript", "image/svg+xml"}
 
 
 def register(app: Flask) -> None:
-    """Let `url_for("static", …)` name the content of the file: `/static/style.css?v=1f3a9c07`."""
+    """Let `url_for("static", …)` name the content of the file: `/static/style.css?v=1f3a9c07`.
+
+    Called last, because what is compressed is what the answer is in the end.
+    """
 
     @app.url_defaults
     def _name_content(endpoint: str, values: dict[str, Any]) -> None:
@@ -18,13 +26,24 @@ def register(app: Flask) -> None:
             path = Path(str(app.static_folder), values["filename"])
             values["v"] = _fingerprint(path) if path.is_file() else None
 
+    _compress(app)
+
+
+def _compress(app: Flask) -> None:
+    """Compress pages and what they load; never an export, nor what a service is handed."""
+    app.config.update(COMPRESS_ALGORITHM=["br", "gzip"], COMPRESS_REGISTER=False)
+    compress = Compress()
+    compress.init_app(app)
+
     @app.after_request
-    def _read_whole(response: Response) -> Response:
+    def _smaller(response: Response) -> Response:
+        if response.mimetype not in _COMPRESSED or request.path.startswith(API):
+            return response
         if request.endpoint == "static" and response.status_code == HTTPStatus.OK:
-            # They are small, and what is a stream is not compressed.
+            # They are small, and a file that is sent as a stream would be left open.
             response.direct_passthrough = False
             response.make_sequence()
-        return response
+        return compress.after_request(response)
 
 
 def cache_control() -> str:
