@@ -11,7 +11,7 @@ from tests.account.people import account, disconnect, press
 from tests.rules.test_audit import calls
 from tests.servers import Sandbox
 from tests.services.holding import house_of
-from tests.views.own_scenes import HAPPENED
+from tests.views.own_scenes import HAPPENED, NOW
 from tests.views.reading import Reading
 from tests.walk import connect
 from webapp import acting
@@ -19,10 +19,16 @@ from webapp.acting import Actor
 from webapp.database import writing
 from webapp.models import AuditEvent
 from webapp.services import audit, chronicle, operators
+from webapp.services.audit import Field
+from webapp.services.chronicle import Happening
+from webapp.views import timeline
 from webapp.views.activity import KNOWN
 
 #: The account is gone with it, so nobody reads of it.
 UNTOLD = {"connection.deleted"}
+#: As much as the events of a connection tell.
+FIELDS: dict[str, Field] = {"kind": "new", "scopes": "", "works": True, "cause": "denied"}
+FIELDS |= {"reason": "removed_1", "confirmed": True}
 
 
 def activity(client: FlaskClient, path: str = "/account/activity") -> Reading:
@@ -50,6 +56,8 @@ def test_every_event_of_a_connection_has_words_of_its_own() -> None:
     known = {chronicle.WORDS.get(event, event) for event in with_ticket - UNTOLD}
     assert {"refreshed", "account.exported"} <= known == set(KNOWN)
     assert {word for word, _who, _fields in HAPPENED} >= known, "give it a scene"
+    lines = timeline.lines([Happening(NOW, word, "person", fields=FIELDS) for word in known], 2)
+    assert not [line.text for line in lines if re.search(r"\w[._]\w", line.text)], "for operators"
 
 
 def test_the_journey_of_a_person_is_told_in_order(

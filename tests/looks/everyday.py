@@ -15,8 +15,10 @@ from tests.views.scenes import (
     _tokens,
 )
 from webapp.services.chronicle import Happening
+from webapp.services.wanted import Query
 from webapp.views.activity import lines
 from webapp.views.audit_words import Named, Shown
+from webapp.views.query import Asked
 
 #: Days ago, what happened, who did it, what is told of it.
 _LIFE = (
@@ -26,7 +28,12 @@ _LIFE = (
     (1, "refreshed", "worker", {}),
     (3, "failed", "worker", {"code": "server_error"}),
     (9, "refreshed", "person", {}),
-    (16, "connection.connected", "person", {"kind": "returned", "scopes": ""}),
+    (
+        16,
+        "connection.connected",
+        "person",
+        {"kind": "returned", "scopes": "user.info.basic,video.list"},
+    ),
     (40, "connection.connected", "person", {"kind": "new", "scopes": "user.info.basic,video.list"}),
 )
 LIFE = [
@@ -66,7 +73,17 @@ EVERYDAY: dict[str, Scene] = {
     "activity": Scene("account/activity.html", own_scenes._activity(lines=LINES), SIGNED_IN),
     "connection": Scene(
         "operators/connection.html",
-        one._page(replace(one.WELL, happenings=LIFE)),
+        one._page(replace(one.WELL, happenings=LIFE[:2] + LIFE[3:])),
+        OPERATOR,
+    ),
+    "connection-failing": Scene(
+        "operators/connection.html",
+        one._page(replace(one.STATES["failing"], happenings=LIFE[4:])),
+        OPERATOR,
+    ),
+    "tokens-none": Scene(
+        "operators/tokens.html",
+        _tokens(Page([], None, None), Asked(Query(search="Nobody"))),
         OPERATOR,
     ),
 }

@@ -26,7 +26,7 @@ THEMES = ("light", "dark")
 WIDTHS = (1280, 360)
 LOOKS = [(theme, width) for theme in THEMES for width in WIDTHS]
 #: Of WebP, of a hundred: letters are clean, and all pictures together small.
-QUALITY = 15
+QUALITY = 12
 #: A picture of WebP cannot be higher, in px; only the API's page on a phone is near it.
 HIGHEST = 16_000
 INTRODUCTION = """# Every page

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from unittest.mock import patch
 
 from tests.looks.everyday import EVERYDAY
 from tests.looks.staging import error_page
-from tests.views.scenes import SCENES, play, stage
+from tests.views.scenes import NOW, SCENES, play, stage
 from webapp.views.errors import CAUSES
 
 
@@ -83,5 +84,6 @@ def html() -> Iterator[tuple[str, str]]:
     for picture in (*PEOPLE, *OPERATORS):
         scene = EVERYDAY.get(picture.name) or SCENES[picture.scene or picture.name]
         yield picture.name, play(app, scene)
-    for code in CAUSES:
-        yield f"error-{code}", error_page(app, code)
+    with patch("webapp.views.cause_page.utc_now", return_value=NOW):
+        for code in CAUSES:
+            yield f"error-{code}", error_page(app, code)

@@ -355,6 +355,14 @@ def test_every_pair_of_colours_can_be_told_apart(
     assert not {pair: ratio for pair, ratio in faint.items() if ratio < least}
 
 
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_the_browsers_own_frame_has_the_colour_of_the_paper(app: Flask, theme: int) -> None:
+    paper = Reading(play(app, SCENES["home"])).all("meta")
+    told = [each.attrs for each in paper if each.attrs.get("name") == "theme-color"]
+    assert told[theme]["content"] == colours(theme)["paper"]
+    assert told[theme]["media"] == f"(prefers-color-scheme: {['light', 'dark'][theme]})"
+
+
 def test_contrast_is_computed_as_the_standard_does() -> None:
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
     assert contrast("#1c1d26", "#f7b32b") == pytest.approx(9.13, abs=0.01)

@@ -42,6 +42,10 @@ _PLAIN = {
     "connection.deauthorized": (True, N_("Ended at TikTok because %(cause)s (reason %(reason)s)")),
     "connection.disconnect_ordered": (False, N_("Disconnect ordered by %(by)s")),
     "connection.tested": (False, N_("Tested by %(by)s: access works")),
+    "account.exported": (False, N_("Data downloaded by %(by)s")),
+    "account.signed_out_one": (False, N_("One browser signed out by %(by)s")),
+    "account.signed_out_others": (False, N_("All other browsers signed out by %(by)s")),
+    "account.signed_out_everywhere": (False, N_("All browsers signed out by %(by)s")),
     "operator.added": (False, N_("Made an operator by %(by)s")),
     "operator.removed": (False, N_("No operator any more, by %(by)s")),
 }
@@ -91,6 +95,8 @@ def _words(it: Happening, asked: int) -> tuple[bool, str]:
     by = who(it.who)
     if it.word == "connection.tested" and not it.fields["works"]:
         return True, _("Tested by %(by)s: %(cause)s", by=by, cause=said(it.code))
+    if it.word == "connection.not_made":
+        return False, _("Left for TikTok, connected nothing: %(cause)s", cause=it.fields["cause"])
     if it.word not in _PLAIN:
         return False, _("%(event)s by %(by)s", event=it.word, by=by)
     bad, words = _PLAIN[it.word]
