@@ -48,7 +48,7 @@ def open_page(
 
 def without_script(page: Page, complaints: browsers.Complaints) -> None:
     """Keep our script from coming, while the browser itself could run one."""
-    page.route("**/app.js", lambda route: route.abort())
+    page.route("**/app.js*", lambda route: route.abort())
     complaints.expect("net::ERR_FAILED")
 
 
