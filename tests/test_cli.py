@@ -81,13 +81,18 @@ class TestWithNothingConfigured:
         "words",
         [
             ("operators", "list"),
-            ("operators", "add", OPEN_ID),
-            ("db", "upgrade"),
-            ("db", "downgrade", "-1"),
-            ("run",),
-            ("routes",),
+            # All come by the same door; each costs some seconds to start.
+            *(
+                pytest.param(words, marks=pytest.mark.long, id=" ".join(words))
+                for words in (
+                    ("operators", "add", OPEN_ID),
+                    ("db", "upgrade"),
+                    ("db", "downgrade", "-1"),
+                    ("run",),
+                    ("routes",),
+                )
+            ),
         ],
-        ids=" ".join,
     )
     def test_whatever_needs_the_settings_says_what_is_missing(self, words: tuple[str, ...]) -> None:
         run = flask(*words)

@@ -63,6 +63,7 @@ def test_handing_out_compares_the_app_with_a_bare_route() -> None:
     assert all(float(row[1]) > 0 for row in rows)
 
 
+@pytest.mark.long
 def test_claiming_tells_how_long_a_claim_takes_among_so_many_rows() -> None:
     head, *rows = table("claiming", "--rows", "200", "400", "--claims", "4", "--most", "8")
     assert head[1] == "Median ms"

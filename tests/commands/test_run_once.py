@@ -116,6 +116,7 @@ def test_a_rescue_file_with_broken_lines_ends_with_1_and_costs_no_good_line(
     assert is_what_tiktok_holds(house, sandbox, open_id)
 
 
+@pytest.mark.long
 def test_on_a_terminal_it_draws_a_bar(
     house: House, sandbox: Sandbox, env: Mapping[str, str]
 ) -> None:

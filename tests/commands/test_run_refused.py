@@ -16,7 +16,14 @@ from tests.servers import Sandbox
 from webapp.services import installation
 from webapp.services.house import House
 
-pytestmark = pytest.mark.parametrize("words", [("run",), ("run", "--once")], ids=" ".join)
+pytestmark = pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(("run",), id="run"),
+        # The same door, and some seconds a start.
+        pytest.param(("run", "--once"), id="run --once", marks=pytest.mark.long),
+    ],
+)
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def app() -> Flask:
     return stage()
 
 
-@pytest.fixture(params=SCENES)
+@pytest.fixture(scope="module", params=SCENES)
 def page(app: Flask, request: pytest.FixtureRequest) -> Reading:
     return Reading(play(app, SCENES[request.param]))
 
