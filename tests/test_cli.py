@@ -80,12 +80,12 @@ class TestWithNothingConfigured:
     @pytest.mark.parametrize(
         "words",
         [
-            ("operators", "list"),
             ("operators", "add", OPEN_ID),
             ("db", "upgrade"),
-            ("db", "downgrade", "-1"),
-            ("run",),
-            ("routes",),
+            *(
+                pytest.param(words, marks=pytest.mark.long)
+                for words in (("operators", "list"), ("db", "downgrade", "-1"), ("run",), ("routes",))
+            ),
         ],
         ids=" ".join,
     )

@@ -74,7 +74,7 @@ def test_a_first_start_on_postgresql_is_clean(
     postgres_server.drop(url)
 
 
-@pytest.mark.parametrize("umask", [0o000, 0o022])
+@pytest.mark.parametrize("umask", [0o000, pytest.param(0o022, marks=pytest.mark.long)])
 def test_the_files_are_closed_whatever_the_umask(tmp_path: Path, umask: int) -> None:
     database = tmp_path / "deep" / "instance" / "app.db"
     env = plain_environment() | complete(f"sqlite:///{database}", 8000)
