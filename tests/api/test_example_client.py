@@ -78,6 +78,7 @@ def test_it_waits_as_long_as_it_is_told(
     assert all(1 <= wait <= 60 for wait in waits)
 
 
+@pytest.mark.long
 def test_it_tells_that_somebody_is_not_connected(example: ModuleType) -> None:
     with pytest.raises(requests.HTTPError, match="404"):
         example.token("-000nobody")

@@ -35,6 +35,8 @@ FIGURES = {
     "KB": "total-byte-weight",
 }
 FORMS: Mapping[str, Sequence[str]] = {"mobile": (), "desktop": ("--preset=desktop",)}
+#: Now and then it loses the browser's trace and says so.
+TRIES = 3
 CHROMIUM = " ".join(("--headless=new", *browsers.ARGS))
 
 
@@ -68,7 +70,7 @@ def main(words: Sequence[str] | None = None) -> int:
     short = 0
     with _served() as (served, cookie):
         for form in asked.form or FORMS:
-            for page in PAGES:
+            for page in (p for p in PAGES if not asked.page or p.path in asked.page):
                 rows = [_run(chromium, served.url, page, form, cookie) for _ in range(asked.runs)]
                 row = {name: median(r[name] for r in rows) for name in rows[0]}
                 _say(f"`{page.path}` {form}", _cells(row))
@@ -80,6 +82,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.looks.lighthouse", description=__doc__)
     parser.add_argument("--runs", type=int, default=3, help="runs a page; their median counts")
     parser.add_argument("--form", action="append", choices=FORMS, help="default: both")
+    parser.add_argument("--page", action="append", metavar="PATH", help="default: all of them")
     return parser.parse_args(words)
 
 
@@ -105,10 +108,13 @@ def _run(chromium: str, url: str, page: Measured, form: str, cookie: str) -> Row
     if page.signed_in:
         words.append("--extra-headers=" + json.dumps({"Cookie": f"{COOKIE}={cookie}"}))
     env = plain_environment() | {"CHROME_PATH": chromium}
-    done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=180, check=False)
-    if done.returncode:
-        raise SystemExit(f"Lighthouse, {page.path}: {done.stderr}")
-    return _row(json.loads(done.stdout), f"{page.path} {form}")
+    for _try in range(TRIES):
+        done = subprocess.run(
+            words, env=env, capture_output=True, text=True, timeout=180, check=False
+        )
+        if done.returncode == 0:
+            return _row(json.loads(done.stdout), f"{page.path} {form}")
+    raise SystemExit(f"Lighthouse, {page.path}: {done.stderr}")
 
 
 def _row(report: dict[str, Any], where: str) -> Row:

@@ -106,6 +106,7 @@ def test_counts_go_on_when_the_server_is_told_to_read_its_settings_anew(serve: S
     assert counted(server) == (2 * MANY, 2 * MANY)
 
 
+@pytest.mark.long
 def test_the_counts_go_with_the_server(serve: Serve) -> None:
     server = serve(workers=1, METRICS_TOKEN=TOKEN)
     folder = folder_of(server)
