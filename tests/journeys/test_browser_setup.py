@@ -23,10 +23,10 @@ def as_operator(site: Site, page: Page) -> None:
 def test_a_press_copies_and_says_so_politely(simple: Site, open_page: Callable[..., Page]) -> None:
     page = open_page(permissions=["clipboard-read", "clipboard-write"])
     as_operator(simple, page)
-    button = page.get_by_role("button", name="Copy: Redirect URI")
+    button = page.get_by_role("button", name="Copy (Redirect URI)")
     button.click()
     expect(page.locator('p.unseen[role="status"]')).to_have_text("Copied")
-    expect(page.get_by_role("button", name="Copied Redirect URI")).to_be_visible()
+    expect(page.get_by_role("button", name="Copied (Redirect URI)")).to_be_visible()
     expect(button).to_be_visible()
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == simple.env["TIKTOK_REDIRECT_URI"]

@@ -165,7 +165,7 @@ def test_what_to_paste_stands_there_with_its_buttons(
         *(f"{origin}/terms", "user.info.basic", "video.list"),
     ):
         assert value in reading.text
-        assert copied[value].text.startswith("Copy:")
+        assert copied[value].text.startswith("Copy (")
     assert "https addresses only" in reading.text
 
 

@@ -1,6 +1,6 @@
 """What pages load: under addresses that name its content, and compressed as the pages are."""
 
-from functools import cache
+from functools import lru_cache
 from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
@@ -54,6 +54,6 @@ def cache_control() -> str:
     return "public, max-age=3600"
 
 
-@cache
+@lru_cache(maxsize=64)
 def _fingerprint(path: Path) -> str:
     return sha256(path.read_bytes()).hexdigest()[:8]
