@@ -37,7 +37,6 @@ def test_the_theme_is_switched_where_one_is_and_kept(
     assert ground(page) == dark
 
 
-@pytest.mark.skipif(len(language.available()) < 2, reason="there is one language only so far")
 def test_the_language_is_switched_where_one_is_and_kept(
     looked_at: Site, open_page: Callable[..., Page]
 ) -> None:
