@@ -11,7 +11,8 @@ import pytest
 from tests.processes import ROOT
 
 PROGRAMS = ("webapp", "sandbox", "benchmarks")
-MOST_LINES = 200
+#: A file holds one feature. With 200 lines ideas were sliced until they fitted.
+MOST_LINES = 400
 #: File → why it may be longer.
 LONGER: dict[str, str] = {}
 #: Names of drawers: whatever is thrown in there belongs to a room with a name.
@@ -47,7 +48,7 @@ def test_mypy_is_strict_about_every_program() -> None:
     assert 'packages = ["webapp", "sandbox", "benchmarks"]' in text
 
 
-def test_no_file_holds_two_ideas() -> None:
+def test_no_file_is_longer_than_one_feature() -> None:
     lengths = {name(p): len(p.read_bytes().splitlines()) for p in python_files(*PROGRAMS)}
     long = {path: lines for path, lines in lengths.items() if lines > MOST_LINES}
     assert long.keys() <= LONGER.keys(), f"split, or give the reason in LONGER: {long}"
