@@ -19,9 +19,18 @@ from sqlalchemy import (
     Dialect,
     Engine,
     MetaData,
+    Table,
     TypeDecorator,
+    cast,
+    column,
+    delete,
     event,
+    func,
+    insert,
+    select,
+    table,
 )
+from sqlalchemy.dialects.postgresql import REGCLASS
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -29,6 +38,10 @@ from sqlalchemy.orm import DeclarativeBase, Session
 BUSY_TIMEOUT_MS = 10_000
 #: What a connection waits for a free place in the pool, in seconds.
 POOL_TIMEOUT = 10
+
+#: For `__table_args__` of every table with a numbered key. SQLite would otherwise give the id of a
+#: deleted newest row to the next one; PostgreSQL's sequences never do.
+NEVER_REUSED = {"sqlite_autoincrement": True}
 
 db = SQLAlchemy()
 
@@ -127,6 +140,38 @@ def scrub() -> None:
         connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     finally:
         connection.close()
+
+
+def last_id(connection: Connection, of: Table) -> int:
+    """Return the highest id that a table with a numbered key ever gave; 0 if it gave none."""
+    key = of.autoincrement_column
+    if key is None:
+        return 0
+    if connection.dialect.name == "sqlite":
+        given = select(_SEQUENCE.c.seq).where(_SEQUENCE.c.name == of.name)
+    else:
+        sequence = func.pg_get_serial_sequence(of.name, key.name)
+        given = select(func.pg_sequence_last_value(cast(sequence, REGCLASS)))
+    there = select(func.max(key))
+    return max(connection.scalar(given) or 0, connection.scalar(there) or 0)
+
+
+def continue_after(connection: Connection, of: Table, last: int) -> None:
+    """Make sure that a table with a numbered key never gives an id up to `last` again."""
+    key = of.autoincrement_column
+    last = max(last, last_id(connection, of))
+    if key is None or last == 0:
+        return
+    if connection.dialect.name == "sqlite":
+        connection.execute(delete(_SEQUENCE).where(_SEQUENCE.c.name == of.name))
+        connection.execute(insert(_SEQUENCE).values(name=of.name, seq=last))
+    else:
+        sequence = func.pg_get_serial_sequence(of.name, key.name)
+        connection.execute(select(func.setval(sequence, last)))
+
+
+#: SQLite's own: one row for each table with AUTOINCREMENT, from the first insert on.
+_SEQUENCE = table("sqlite_sequence", column("name"), column("seq"))
 
 
 def prepare(engine: Engine) -> None:

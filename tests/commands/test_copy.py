@@ -15,7 +15,7 @@ from tests.commands.terminal import command
 from tests.fixtures.app import MakeApp
 from tests.servers import Sandbox
 from webapp.database import Base, db, writing
-from webapp.models import Installation, ServiceKey
+from webapp.models import Installation, ServiceKey, User
 from webapp.services import claims, installation, sessions
 from webapp.services.house import House
 
@@ -107,6 +107,20 @@ def test_the_new_one_refreshes_and_takes_people_and_the_old_one_refreshes_nothin
     assert old.exit_code == 1
     assert "copied to another database" in old.stderr
     assert sandbox.counters()["spent_refresh_tokens_seen"] == 0
+
+
+@pytest.mark.usefixtures("each_database")
+def test_the_new_one_gives_nobody_the_id_of_a_person_who_was_deleted_in_the_old_one(
+    app: Flask, filled: House, target: str, make_app: MakeApp, sandbox: Sandbox
+) -> None:
+    with writing() as session:
+        newest = session.scalars(select(User).order_by(User.id.desc()).limit(1)).one()
+        session.delete(newest)
+    assert command(app, "tokens", "copy", target).exit_code == 0
+    there = make_app(DATABASE_URL=target)
+    with there.app_context():
+        (newcomer,) = join_due(there.extensions["coatcheck"], sandbox, "jo")
+        assert row(there.extensions["coatcheck"], newcomer).id > newest.id
 
 
 def test_more_rows_than_a_batch_all_arrive(

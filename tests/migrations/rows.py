@@ -149,4 +149,6 @@ ROWS: Mapping[str, Tables] = {
             | {"browser": "Safari", "system": None},
         )
     },
+    # The same tables, numbered in another way.
+    "0009": {},
 }

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Index, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webapp.database import Base, UtcDateTime
+from webapp.database import NEVER_REUSED, Base, UtcDateTime
 
 
 class AuditEvent(Base):
@@ -20,6 +20,7 @@ class AuditEvent(Base):
             for name in ("event", "actor_kind", "actor", "ticket")
         ),
         Index("ix_audit_events_reference", "reference"),
+        NEVER_REUSED,
     )
 
     id: Mapped[int] = mapped_column(

@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webapp.database import Base, UtcDateTime
+from webapp.database import NEVER_REUSED, Base, UtcDateTime
 
 
 class ItemState(StrEnum):
@@ -51,7 +51,7 @@ class BulkItem(Base):
     """One connection of a job."""
 
     __tablename__ = "bulk_items"
-    __table_args__ = (Index("ix_bulk_items_state", "job_id", "state", "id"),)
+    __table_args__ = (Index("ix_bulk_items_state", "job_id", "state", "id"), NEVER_REUSED)
 
     id: Mapped[int] = mapped_column(
         BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True

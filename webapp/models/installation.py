@@ -14,7 +14,7 @@ class Installation(Base):
     __tablename__ = "installation"
 
     #: Always 1.
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     instance_id: Mapped[str] = mapped_column(Text)
     #: The short public name of the key that sealed when the row was written.
     key_id: Mapped[str] = mapped_column(Text)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy import BigInteger, Index, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webapp.database import Base, UtcDateTime
+from webapp.database import NEVER_REUSED, Base, UtcDateTime
 
 #: No moment that anybody waits for, and one that every time zone can write.
 NEVER = datetime(9000, 1, 1, tzinfo=UTC)
@@ -15,7 +15,7 @@ class Notice(Base):
     """One notice out; kept for some days after it was delivered or given up."""
 
     __tablename__ = "notices"
-    __table_args__ = (Index("ix_notices_next_at", "next_at"),)
+    __table_args__ = (Index("ix_notices_next_at", "next_at"), NEVER_REUSED)
 
     id: Mapped[int] = mapped_column(
         BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True

@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import Index, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webapp.database import Base, UtcDateTime
+from webapp.database import NEVER_REUSED, Base, UtcDateTime
 
 #: With less than this left of the grant, operators see that it ends soon.
 GRANT_ENDING = timedelta(days=14)
@@ -86,6 +86,7 @@ class User(Base):
             sqlite_where=text("failing_since IS NOT NULL"),
             postgresql_where=text("failing_since IS NOT NULL"),
         ),
+        NEVER_REUSED,
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

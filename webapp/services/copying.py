@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from webapp.database import Base, db, prepare, writing
+from webapp.database import Base, continue_after, db, last_id, prepare, writing
 from webapp.files import absolute_url
 from webapp.models import Installation, User
 from webapp.services import audit, rescue, status
@@ -79,8 +79,9 @@ def _copy(house: House, url: str, root: Path) -> Iterator[Copied]:
                     rows += written
                     yield Copied(table.name, rows)
             _compare(source, there)
-            if target.dialect.name == "postgresql":
-                _set_sequences(there)
+            for table in _tables():
+                # Ids of deleted rows stay taken: a bulk job or a worker may still name one.
+                continue_after(there, table, last_id(source, table))
         bound = session.get(Installation, 1)
         if bound is not None:
             bound.moved_at = house.clock()
@@ -178,18 +179,6 @@ def _compare(source: Connection, there: Connection) -> None:
         ours, theirs = _count(source, table), _count(there, table)
         if ours != theirs:
             raise CannotCopy(f"{table.name} has {ours} rows here and {theirs} there")
-
-
-def _set_sequences(there: Connection) -> None:
-    """Let PostgreSQL count on after the highest id that was copied."""
-    for table in _tables():
-        key = table.autoincrement_column
-        if key is None:
-            continue
-        highest = there.scalar(select(func.max(key)))
-        if highest is not None:
-            sequence = func.pg_get_serial_sequence(table.name, key.name)
-            there.execute(select(func.setval(sequence, highest)))
 
 
 def _count(connection: Connection, table: Table) -> int:
