@@ -4,8 +4,10 @@ import atexit
 import logging
 import os
 import shutil
+import socket
 import sys
 import tempfile
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ import click
 import structlog
 from dotenv import load_dotenv
 from gunicorn import glogging, util
+from gunicorn.http.errors import NoMoreData
+from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from webapp import logs
 from webapp.cli.asking import words
@@ -26,7 +30,53 @@ load_dotenv(Path(__file__).with_name(".env"))
 # A port that is no number is told with all other problems in on_starting.
 _port = os.environ.get("PORT", "").strip()
 bind = f"127.0.0.1:{_port if _port.isdecimal() else 8000}"
-worker_class = "gthread"
+#: A request must be whole after so many seconds, head and body; 16 kB is the most that is read.
+_WHOLE_WITHIN = 10
+
+
+class TooSlow(NoMoreData, TimeoutError):
+    """The request was not whole in time. gunicorn closes the connection, the app answers 408."""
+
+
+class _Socket(socket.socket):
+    """A browser's connection that is read up to a deadline only."""
+
+    #: By `time.monotonic()`; None: wait as long as it takes.
+    deadline: float | None = None
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        """Read what is there. Raises TooSlow."""
+        if self.deadline is None:
+            return super().recv(size, flags)
+        before = self.gettimeout()
+        try:
+            self.settimeout(max(self.deadline - time.monotonic(), 0.001))
+            return super().recv(size, flags)
+        except TimeoutError:
+            raise TooSlow from None
+        finally:
+            self.settimeout(before)
+
+
+class Worker(ThreadWorker):
+    """gunicorn's threads, which by themselves wait for the rest of a request for ever."""
+
+    def enqueue_req(self, conn: TConn) -> None:
+        """Take a connection, new or kept alive, to a thread."""
+        if not isinstance(conn.sock, _Socket):
+            conn.sock = _Socket(fileno=conn.sock.detach())
+        super().enqueue_req(conn)
+
+    def handle(self, conn: TConn) -> Any:
+        """Read one request and answer it."""
+        conn.sock.deadline = time.monotonic() + _WHOLE_WITHIN
+        try:
+            return super().handle(conn)
+        finally:
+            conn.sock.deadline = None
+
+
+worker_class = Worker
 workers = 2
 # One worker may take all of 40 slow sign-ins, so 32 let pages wait behind them (decisions/0009).
 threads = 64

@@ -14,6 +14,7 @@ LONGEST_WAIT = 3600
 _BY_STATUS = {
     404: "not_found",
     405: "wrong_method",
+    408: "too_slow",
     413: "too_large",
     414: "too_long",
     429: "rate_limited",

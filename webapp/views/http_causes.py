@@ -64,6 +64,15 @@ HTTP_CAUSES: dict[str, Cause] = {
             *HOME,
         ),
         Cause(
+            "too_slow",
+            408,
+            N_("Your request took too long to arrive"),
+            N_("We stopped waiting before all of it was here."),
+            NOTHING_AT_ALL,
+            (N_("Check your connection, then repeat what you did."),),
+            *HOME,
+        ),
+        Cause(
             "too_large",
             413,
             N_("That was too much at once"),
@@ -108,6 +117,7 @@ BY_STATUS = {
     403: "forbidden",
     404: "not_found",
     405: "wrong_method",
+    408: "too_slow",
     413: "too_large",
     414: "too_long",
     429: "too_many",

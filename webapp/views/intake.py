@@ -1,4 +1,8 @@
-"""What is turned away before any view: too long, too large, unreadable; keeps nothing of it."""
+"""Reads every request whole before anybody asks who sent it; turns away what is no request of ours.
+
+A body may arrive long after its head. Whoever was judged by the head alone could keep the last byte
+back until the session had ended, and then still act under it.
+"""
 
 from io import BytesIO
 from typing import cast
@@ -27,19 +31,28 @@ def register(app: Flask) -> None:
         if "HTTP_HOST" not in asked and asked["SERVER_PROTOCOL"] == "HTTP/1.1":
             # RFC 9112 §3.2; gunicorn would fill in the address it listens on.
             abort(400)
-        if asked.get("HTTP_TRANSFER_ENCODING"):
-            _take_in_chunks()
+        _take_body()
 
 
-def _take_in_chunks() -> None:
-    """Read a body that does not say how long it is, up to the limit, in place of the views.
+def _take_body() -> None:
+    """Read the body, up to the limit, in place of the views.
 
-    Werkzeug would cut a longer form at the limit without a word.
+    The server gives it a deadline (gunicorn.conf.py). A body in chunks does not say how long it is,
+    and Werkzeug would cut a longer form at the limit without a word.
     """
+    length = request.content_length or 0
+    chunked = bool(request.environ.get("HTTP_TRANSFER_ENCODING"))
+    if not length and not chunked:
+        return
     try:
         body = cast(bytes, request.environ["wsgi.input"].read(LARGEST_BODY + 1))
+    except TimeoutError:
+        abort(408)
     except Exception:  # noqa: BLE001  # servers raise kinds of their own for broken chunks
         abort(400)
     if len(body) > LARGEST_BODY:
         abort(413)
+    if len(body) < length:
+        # They hung up in the middle of it.
+        abort(400)
     request.environ["wsgi.input"] = BytesIO(body)
