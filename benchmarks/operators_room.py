@@ -129,13 +129,13 @@ def _settle() -> None:
 def _cookie(here: Stage) -> str:
     """Make the first person an operator, and return what their browser sends."""
     with writing() as session:
-        user_id = session.scalars(
+        user = session.scalars(
             update(User)
             .where(User.open_id == made_up.open_id(0))
             .values(operator_since=here.house.clock())
-            .returning(User.id)
+            .returning(User)
         ).one()
-    secret = sessions.begin(here.house, user_id, here.house.clock())
+        secret = sessions.begin(session, here.house, user, sessions.Device(), here.house.clock())
     signer = SecureCookieSessionInterface().get_signing_serializer(here.app)
     if signer is None:
         raise RuntimeError("the app has no SECRET_KEY")

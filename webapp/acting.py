@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 Kind = Literal["person", "operator", "service", "worker", "command", "tiktok", "system"]
@@ -21,6 +21,9 @@ class Actor:
     address: str = ""
     #: The reference of that request, which its log lines and its error page have, too.
     reference: str = ""
+    #: What the right to act rests on, and is looked up again by: the digest of a browser's session,
+    #: the public part of a service's key. Empty where nobody can take the right away.
+    credential: str = field(default="", repr=False)
 
     def known_as(self, ticket: str) -> "Actor":
         """Return the actor once it is known who came in: a command or a worker stays what it is."""

@@ -11,6 +11,7 @@ from tests.api.asking import Service, problem
 from tests.fixtures.app import MakeApp
 from tests.movable import MovableClock
 from tests.servers import Sandbox
+from tests.services.holding import the_row
 from tests.walk import BrowserLikeClient
 from tests.walk import connect as walk
 from webapp.database import writing
@@ -129,9 +130,7 @@ def test_somebody_who_disconnected_must_connect_again(
 ) -> None:
     with app.app_context():
         house = app.extensions["coatcheck"]
-        with writing() as session:
-            user_id = session.query(User.id).scalar()
-        disconnect.disconnect(house, user_id)
+        disconnect.disconnect(house, the_row(app).ref)
     said = problem(service.get(mara), 409, "reconnect_required")
     assert said["reason"] == "disconnected"
     assert said["detail"] == "The person disconnected here."

@@ -113,9 +113,9 @@ def test_a_deleted_person_leaves_no_use(
         house = app.extensions["coatcheck"]
         with reading() as session:
             gone, kept = (
-                session.scalars(select(User.id).where(User.open_id == open_id)).one()
+                session.scalars(select(User).where(User.open_id == open_id)).one().ref
                 for open_id in (mara, other)
             )
         disconnect.delete(house, gone)
-    assert [use.user_id for use in uses(app)] == [kept]
+    assert [use.user_id for use in uses(app)] == [kept.id]
     assert len(told(app)) == 2

@@ -129,7 +129,7 @@ def test_a_worker_takes_batch_by_batch_and_then_rests(
 def test_a_deletion_takes_no_event_along(house: House, clock: MovableClock) -> None:
     person = join(house, made_up(clock()))
     with writing() as session:
-        session.execute(delete(User).where(User.id == person.user_id))
+        session.execute(delete(User).where(User.is_(person.person)))
     assert count() == 1
 
 

@@ -73,7 +73,7 @@ def test_the_export_of_the_audit_is_told_by_ticket(
 def test_the_breaker_is_told_with_its_reason(app: Flask, house: House, mara: User) -> None:
     for provider in (Answering(OurConfiguration("invalid_client")), None):
         at = with_provider(house, provider) if provider else house
-        claim = claims.claim_one(at, mara.id, at.clock(), back_off=False)
+        claim = claims.claim_one(at, mara.ref, at.clock(), back_off=False)
         assert claim is not None
         land(at, [attempt(at, claim)])
     fields = {"reason": "config", "code": "invalid_client"}
@@ -97,7 +97,7 @@ def test_sealing_anew_is_told_with_its_outcome(
 def test_what_was_rescued_is_told_when_it_is_stored(
     app: Flask, house: House, mara: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claim = claims.claim_one(house, mara.id, house.clock())
+    claim = claims.claim_one(house, mara.ref, house.clock())
     assert claim is not None
     result = attempt(house, claim)
     with monkeypatch.context() as patched, out_of_reach(house, patched):

@@ -33,7 +33,7 @@ def join(house: House, sandbox: Sandbox, name: str, **columns: Any) -> str:
     done = connect(house, tokens, SCOPES, None, now)
     if columns:
         with writing() as session:
-            session.execute(update(User).where(User.id == done.user_id).values(columns))
+            session.execute(update(User).where(User.is_(done.person)).values(columns))
     return done.open_id
 
 

@@ -14,9 +14,10 @@ from tests.commands.people import join, join_due, row
 from tests.commands.terminal import command
 from tests.fixtures.app import MakeApp
 from tests.servers import Sandbox
+from tests.services.grants import sign_in
 from webapp.database import Base, db, writing
 from webapp.models import Installation, ServiceKey, User
-from webapp.services import claims, installation, sessions
+from webapp.services import claims, installation
 from webapp.services.house import House
 
 MakeDatabase = Callable[..., str]
@@ -54,9 +55,9 @@ def target(request: pytest.FixtureRequest, database: MakeDatabase) -> str:
 @pytest.fixture
 def filled(house: House, sandbox: Sandbox) -> House:
     """A house with something in every table."""
-    join_due(house, sandbox, "mara", "tomas", "aiko")
+    mara, *_others = join_due(house, sandbox, "mara", "tomas", "aiko")
+    sign_in(house, row(house, mara).ref)
     assert installation.fault(house) is None
-    sessions.begin(house, 1, house.clock())
     with writing() as session:
         key = {"id": "k1", "name": "billing", "digest": "0" * 64, "created_at": house.clock()}
         session.execute(insert(ServiceKey), key)
@@ -160,7 +161,7 @@ def test_a_claim_that_nobody_gave_back_does_not_hold_it_up(
 ) -> None:
     (due, *_rest) = join_due(filled, sandbox, "mara")
     long_ago = filled.clock() - claims.LEASE - timedelta(seconds=1)
-    assert claims.claim_one(filled, row(filled, due).id, long_ago, back_off=False)
+    assert claims.claim_one(filled, row(filled, due).ref, long_ago, back_off=False)
     assert command(app, "tokens", "copy", target).exit_code == 0
 
 

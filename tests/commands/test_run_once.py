@@ -148,7 +148,7 @@ def interrupt_in_mid_call(sandbox: Sandbox) -> None:
 
 def leave_in_rescue_file(house: House, open_id: str) -> None:
     """Refresh at TikTok and put the answer where it goes when the database takes nothing."""
-    claim = claim_one(house, row(house, open_id).id, house.clock())
+    claim = claim_one(house, row(house, open_id).ref, house.clock())
     assert claim is not None
     assert claim.held is not None
     answer = house.provider.refresh(claim.held.refresh_token or "")

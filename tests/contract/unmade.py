@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from flask.testing import FlaskClient
 from werkzeug.exceptions import TooManyRequests
@@ -9,10 +10,15 @@ from werkzeug.test import TestResponse
 
 from tests.contract.evidence import callback, question
 from tests.forms import the_form
+from tests.keep.standins import Meanwhile, with_provider
 from tests.movable import MovableClock
 from tests.servers import Sandbox
+from tests.services.holding import house_of, the_row
 from tests.walk import begin, come_back, connect, connect_form, consent
+from webapp.services import disconnect
+from webapp.tiktok.provider import Profile
 from webapp.views.guards import public
+from webapp.views.house import KEY
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,36 @@ def cookies_blocked(there: Scenery) -> TestResponse:
     return there.client.application.test_client().post("/connect", data=sent)
 
 
+def account_deleted(there: Scenery) -> TestResponse:
+    """Another browser deletes the account while this one waits for TikTok to say the name."""
+    app = there.client.application
+    house = house_of(app)
+
+    class Deleting(Meanwhile):
+        def user_info(self, *args: Any, **kwargs: Any) -> Profile:
+            with app.app_context():
+                disconnect.delete(house, the_row(app).ref)
+            return house.provider.user_info(*args, **kwargs)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(house.provider, name)
+
+    app.extensions[KEY] = with_provider(house, Deleting(house.provider))
+    return connect(there.client)
+
+
+class NeverWhole:
+    """A body of which the rest does not come in time."""
+
+    def read(self, _size: int = -1) -> bytes:
+        raise TimeoutError
+
+
+def too_slow(there: Scenery) -> TestResponse:
+    body = {"wsgi.input": NeverWhole(), "CONTENT_LENGTH": "10"}
+    return there.client.post("/connect", environ_overrides=body)
+
+
 def form_expired(there: Scenery) -> TestResponse:
     sent = the_form(there.client.get("/connect").text, "/connect").data()
     connect(there.client)
@@ -130,6 +166,9 @@ def get(path: str, base_url: str | None = None, **environ: str) -> Way:
 
 #: All others; no view answers 403.
 OTHERS: Mapping[str, Way] = {
+    # The connect itself was written down, and so was the deletion.
+    "account_deleted": account_deleted,
+    "too_slow": too_slow,
     "cookies_blocked": cookies_blocked,
     "form_expired": form_expired,
     # The limit itself is in tests/security/test_limits.py; sixty tries take seconds.

@@ -128,7 +128,7 @@ def test_a_claim_whose_worker_died_counts_as_late_once_its_lease_is_over(
 ) -> None:
     with app.app_context():
         open_id = join(house_of(app), sandbox, "mara", next_at=clock())
-        assert claims.claim_one(house_of(app), row(house_of(app), open_id).id, clock())
+        assert claims.claim_one(house_of(app), row(house_of(app), open_id).ref, clock())
     assert ready(app)[1]["status"] == "ok"
     clock.advance(minutes=7)
     assert [doubt["name"] for doubt in ready(app)[1]["doubts"]] == ["worker"]

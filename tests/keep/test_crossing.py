@@ -58,8 +58,8 @@ def test_ending_a_connection_during_a_refresh_leaves_nothing_alive_at_tiktok(
 ) -> None:
     world.sandbox.manners(old_access_tokens_die=access_is == "ended by the rotation")
     open_id = world.person()
-    user_id = world.row(open_id).id
-    crossed(world, lambda: end(world.house, user_id), expired=access_is == "over")
+    person = world.row(open_id).ref
+    crossed(world, lambda: end(world.house, person), expired=access_is == "over")
     assert world.sandbox.books()[open_id]["ended"] == "revoked"
     if end is disconnect.delete:
         assert rows(world.app) == []
@@ -70,12 +70,11 @@ def test_ending_a_connection_during_a_refresh_leaves_nothing_alive_at_tiktok(
 
 
 def test_a_late_answer_is_never_written_into_the_next_persons_row(world: World) -> None:
-    """SQLite gives the id of a deleted row to the next one, whose version is the same too."""
     world.person("mara")
     late = world.row(world.person("jo"))
 
     def replaced() -> None:
-        disconnect.delete(world.house, late.id)
+        disconnect.delete(world.house, late.ref)
         world.person("noor")
 
     world.change(next_at=None)
@@ -90,10 +89,10 @@ def test_a_late_answer_does_not_end_the_connection_of_who_deleted_and_joined_aga
     world: World,
 ) -> None:
     open_id = world.person()
-    user_id = world.row(open_id).id
+    person = world.row(open_id).ref
 
     def again() -> None:
-        disconnect.delete(world.house, user_id)
+        disconnect.delete(world.house, person)
         world.person()
 
     crossed(world, again)
@@ -106,7 +105,7 @@ def test_who_asks_for_a_token_during_a_disconnect_is_told_so(world: World) -> No
     open_id = world.person()
     provider = Meanwhile(
         world.house.provider,
-        after=lambda: disconnect.disconnect(world.house, world.row(open_id).id),
+        after=lambda: disconnect.disconnect(world.house, world.row(open_id).ref),
     )
     with pytest.raises(ReconnectRequired) as told:
         fresh(with_provider(world.house, provider), open_id, pressed=True)
@@ -117,7 +116,7 @@ def test_who_asks_for_a_token_during_a_disconnect_is_told_so(world: World) -> No
 def test_who_asks_for_a_token_while_the_account_is_deleted_is_told_so(world: World) -> None:
     open_id = world.person()
     provider = Meanwhile(
-        world.house.provider, after=lambda: disconnect.delete(world.house, world.row(open_id).id)
+        world.house.provider, after=lambda: disconnect.delete(world.house, world.row(open_id).ref)
     )
     with pytest.raises(NotConnected):
         fresh(with_provider(world.house, provider), open_id, pressed=True)

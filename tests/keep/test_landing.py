@@ -16,6 +16,7 @@ from tests.keep.trouble import locked, out_of_reach
 from tests.keep.world import World
 from webapp import database
 from webapp.database import db
+from webapp.models import PersonRef
 from webapp.services import guarded, landing, orphans, rescue
 from webapp.services.calling import attempt
 from webapp.services.claims import claim_due
@@ -107,13 +108,13 @@ def test_one_answer_that_cannot_be_written_holds_no_other_back(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     results = answers(world, 10)
-    poisoned = results[3].claim.ticket
+    poisoned = results[3].claim.person
     store = guarded.store
 
-    def fail(session: Session, user_id: int, ticket: str, *rest: Any) -> bool:
-        if ticket == poisoned:
+    def fail(session: Session, person: PersonRef, *rest: Any) -> bool:
+        if person == poisoned:
             raise IntegrityError("made up", {}, Exception("made up"))
-        return store(session, user_id, ticket, *rest)
+        return store(session, person, *rest)
 
     monkeypatch.setattr(landing.guarded, "store", fail)
     began = monotonic()

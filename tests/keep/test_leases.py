@@ -25,7 +25,7 @@ def won_and_claimed_again(world: World) -> tuple[str, Result, Claim]:
     winner, *_none = claim_due(world.house, 1, world.clock())
     won = attempt(world.house, winner)
     world.clock.advance(claims.LEASE)
-    loser = claim_one(world.house, winner.user_id, world.clock())
+    loser = claim_one(world.house, winner.person, world.clock())
     assert loser is not None
     return open_id, won, loser
 
@@ -70,7 +70,7 @@ def test_both_in_one_group_do_no_harm(world: World) -> None:
     winner, *_none = claim_due(world.house, 1, world.clock())
     won = attempt(world.house, winner)
     world.clock.advance(claims.LEASE)
-    loser = claim_one(world.house, winner.user_id, world.clock())
+    loser = claim_one(world.house, winner.person, world.clock())
     assert loser is not None
     land(world.house, [attempt(world.house, loser), won])
     world.assert_in_step(spent=1, living=1)
@@ -86,7 +86,7 @@ def test_a_failure_from_under_a_lease_that_was_passed_on_is_not_written(
     world.make_due(expired=True)
     first, *_none = claim_due(world.house, 1, world.clock())
     world.clock.advance(claims.LEASE)
-    second = claim_one(world.house, first.user_id, world.clock())
+    second = claim_one(world.house, first.person, world.clock())
     assert second is not None
     error = TryLater(code, outcome_unknown=True) if code == "timeout" else ConnectAgain(code)
     land(world.house, [Result(first, error, world.clock())])
@@ -104,7 +104,7 @@ def test_a_claim_left_behind_by_a_crash_ends_with_its_lease(world: World) -> Non
     left, *_none = claim_due(world.house, 1, world.clock())
     world.clock.advance(claims.LEASE - timedelta(seconds=1))
     assert claim_due(world.house, 1, world.clock()) == []
-    assert claim_one(world.house, left.user_id, world.clock()) is None
+    assert claim_one(world.house, left.person, world.clock()) is None
     assert world.row(open_id).health(world.clock()) == "refreshing"
     world.clock.advance(seconds=1)
     assert world.work() == 1
@@ -133,7 +133,7 @@ def test_clocks_forty_five_seconds_apart_do_not_take_a_claim_from_each_other(wor
     claim, *_none = claim_due(world.house, 1, world.clock())
     ahead = world.clock() + timedelta(seconds=45 + 10)
     assert claim_due(world.house, 1, ahead) == []
-    assert claim_one(world.house, claim.user_id, ahead) is None
+    assert claim_one(world.house, claim.person, ahead) is None
     land(world.house, [attempt(world.house, claim)])
     world.assert_in_step(living=1)
 

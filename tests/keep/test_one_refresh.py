@@ -108,7 +108,7 @@ def test_eight_workers_claim_two_hundred_due_rows_each_once(world: World) -> Non
     world.make_due()
     now = world.clock()
     claimed = at_once(world.app, 8, lambda _number: claim_due(world.house, 25, now))
-    ids = [claim.user_id for claims in claimed if isinstance(claims, list) for claim in claims]
+    ids = [claim.person for claims in claimed if isinstance(claims, list) for claim in claims]
     assert len(ids) == len(set(ids)) == 200
 
 
@@ -133,5 +133,5 @@ def test_another_apps_people_are_left_alone(world: World) -> None:
 def test_a_newer_version_is_not_claimed_for_an_older_one(world: World) -> None:
     user = world.row(world.person())
     now = world.clock()
-    assert claim_one(world.house, user.id, now, version=user.version - 1) is None
-    assert claim_one(world.house, user.id, now, version=user.version) is not None
+    assert claim_one(world.house, user.ref, now, version=user.version - 1) is None
+    assert claim_one(world.house, user.ref, now, version=user.version) is not None

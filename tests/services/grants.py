@@ -7,6 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tests.servers import Sandbox
+from webapp.database import writing
+from webapp.models import PersonRef
+from webapp.services import people, sessions
 from webapp.services.connect import Connected, connect
 from webapp.services.house import House
 from webapp.tokens import TokenSet
@@ -47,6 +50,22 @@ def _read(answer: Mapping[str, Any], now: datetime) -> TokenSet:
         access_expires_at=now + timedelta(seconds=answer["expires_in"]),
         refresh_expires_at=now + timedelta(seconds=answer["refresh_expires_in"]),
     )
+
+
+def sign_in(
+    house: House,
+    person: PersonRef,
+    now: datetime | None = None,
+    *,
+    browser: str | None = None,
+    system: str | None = None,
+) -> str:
+    """Sign a browser of this person in, as a connect does; return the secret of its session."""
+    device = sessions.Device(browser, system)
+    with writing() as session:
+        user = people.locked(session, person)
+        assert user is not None, "the person is gone"
+        return sessions.begin(session, house, user, device, now or house.clock())
 
 
 def join(house: House, tokens: TokenSet) -> Connected:

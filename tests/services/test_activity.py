@@ -11,7 +11,7 @@ from tests.services.grants import join, made_up
 from webapp.acting import Actor
 from webapp.database import writing
 from webapp.models import AuditEvent, User
-from webapp.services import activity, directory, history, own
+from webapp.services import activity, directory, history, own, people
 from webapp.services.chronicle import Happening
 from webapp.services.house import House
 
@@ -22,7 +22,7 @@ WORKER = Actor("worker")
 @pytest.fixture
 def person(house: House) -> User:
     """A connected person's row; nothing has happened yet but that."""
-    return directory.owner(join(house, made_up(house.clock())).user_id)
+    return people.get(join(house, made_up(house.clock())).person)
 
 
 def happened(at: datetime, ticket: str, event: str = "account.exported", **fields: str) -> None:
@@ -52,7 +52,7 @@ def walk(house: House, person: User) -> list[list[Happening]]:
     """Return every page, from the newest on."""
     pages, before = [], None
     while True:
-        page = own.happenings(house, person.id, before)
+        page = own.happenings(house, person.ref, before)
         assert page.further is (before is not None)
         pages.append(page.happenings)
         if page.older is None:
@@ -120,16 +120,16 @@ def test_an_id_that_is_not_ones_own_begins_at_the_newest(
 ) -> None:
     happened(clock.advance(minutes=1), person.ticket)
     happened(clock.advance(minutes=1), "ct_2222-2222")
-    newest = own.happenings(house, person.id, None)
+    newest = own.happenings(house, person.ref, None)
     for before in (3, 0, -1, 99, 10**17):
-        assert own.happenings(house, person.id, before) == newest
+        assert own.happenings(house, person.ref, before) == newest
 
 
 def test_the_account_shows_five(house: House, person: User, clock: MovableClock) -> None:
     for _ in range(4):
         happened(clock.advance(minutes=1), person.ticket)
     remember([(clock() - timedelta(seconds=each), "refreshed", WORKER) for each in range(4)])
-    recent = own.account(house, person.id, "").recent
+    recent = own.account(house, person.ref, "").recent
     assert [each.word for each in recent] == ["refreshed", "account.exported", *["refreshed"] * 3]
 
 
@@ -139,4 +139,4 @@ def test_a_file_takes_a_bounded_number(
     monkeypatch.setattr(activity, "TAKEN", 2)
     for _ in range(3):
         happened(house.clock(), person.ticket)
-    assert len((directory.own_data(person.id) or {})["activity"]) == 2
+    assert len((directory.own_data(person.ref))["activity"]) == 2

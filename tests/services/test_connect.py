@@ -52,11 +52,11 @@ def test_connecting_again_clears_every_mark(
 ) -> None:
     first = join(house, made_up(clock()))
     with writing() as session:
-        user = session.get_one(User, first.user_id)
+        user = session.get_one(User, first.person.id)
         user.status, user.failures, user.claim = status, 7, "somebody"
         user.last_error, user.last_log_id = "invalid_grant", "20261122"
     again = join(house, made_up(clock.advance(days=1)))
-    assert (again.user_id, again.kind) == (first.user_id, kind)
+    assert (again.person, again.kind) == (first.person, kind)
     user = the_row(app)
     assert user.status == Status.ACTIVE
     assert (user.failures, user.claim, user.last_error, user.last_log_id) == (0, None, None, None)

@@ -1,20 +1,22 @@
 """What a person may take along is whole, and holds no secret."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from flask import Flask
 from sqlalchemy import update
 
-from tests.services.grants import BASIC, join, made_up
+from tests.services.grants import BASIC, join, made_up, sign_in
 from tests.services.holding import opened, the_row
 from webapp import acting
 from webapp.acting import Actor
 from webapp.database import writing
 from webapp.models import User
-from webapp.services import audit, directory, history, sessions
+from webapp.services import audit, directory, history
 from webapp.services.house import House
 from webapp.services.operators import add
+from webapp.services.people import PersonGone
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
@@ -22,9 +24,9 @@ pytestmark = pytest.mark.usefixtures("each_database")
 @pytest.mark.rule(55)
 def test_ones_own_data_is_whole_and_holds_no_token(house: House, app: Flask) -> None:
     done = join(house, made_up(house.clock()))
-    sessions.begin(house, done.user_id, house.clock(), browser="Firefox")
+    sign_in(house, done.person, house.clock(), browser="Firefox")
     add(house, done.open_id, house.clock())
-    data = directory.own_data(done.user_id)
+    data = directory.own_data(done.person)
     text = json.dumps(data)
     assert data is not None
     assert data["open_id"] == "made-up-person"
@@ -34,7 +36,8 @@ def test_ones_own_data_is_whole_and_holds_no_token(house: House, app: Flask) -> 
     assert (browser["browser"], browser["system"]) == ("Firefox", None)
     assert data["operator_since"] == house.clock().isoformat()
     assert_shows_no_token(text, app, the_row(app))
-    assert directory.own_data(done.user_id + 1) is None
+    with pytest.raises(PersonGone):
+        directory.own_data(replace(done.person, ticket="ct_2222-2222"))
 
 
 def test_ones_own_data_tells_what_happened_and_names_no_operator(house: House, app: Flask) -> None:
@@ -50,7 +53,7 @@ def test_ones_own_data_tells_what_happened_and_names_no_operator(house: House, a
         for actor in (mine, theirs, Actor("service", "studio-prod", "10.0.0.9")):
             with acting.as_(actor):
                 audit.record(session, house.clock(), "connection.refreshed", on=ticket, version=2)
-    data = directory.own_data(done.user_id) or {}
+    data = directory.own_data(done.person)
     told = [each for each in data["activity"] if each["what"] == "connection.refreshed"]
     assert [each["by"] for each in told] == ["service:studio-prod", "operator", "person"]
     assert [each.get("address") for each in told] == [None, None, "192.0.2.1"]
@@ -96,6 +99,6 @@ def test_own_data_leaves_out_nothing_but_secrets_and_the_schedule(house: House) 
         "ended_at": "access_ended",
         "reason": "access_ended_because",
     }
-    data = directory.own_data(join(house, made_up(house.clock())).user_id)
+    data = directory.own_data(join(house, made_up(house.clock())).person)
     columns = set(User.__table__.columns.keys()) - kept_back.keys()
     assert {renamed.get(column, column) for column in columns} <= set(data or ())

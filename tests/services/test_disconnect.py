@@ -10,7 +10,7 @@ from sqlalchemy import event, func, select
 from sqlalchemy.engine import make_url
 
 from tests.servers import Sandbox
-from tests.services.grants import given, join
+from tests.services.grants import given, join, sign_in
 from tests.services.holding import assert_forgotten, assert_holds_what_tiktok_holds, rows, the_row
 from webapp.database import db, reading, writing
 from webapp.models import BrowserSession, User
@@ -38,7 +38,7 @@ class Reconnecting(Provider):
 def test_disconnecting_twice_is_disconnecting_once(
     house: House, app: Flask, sandbox: Sandbox
 ) -> None:
-    person = join(house, given(sandbox, house.clock())).user_id
+    person = join(house, given(sandbox, house.clock())).person
     assert disconnect(house, person).confirmed
     assert disconnect(house, person).confirmed
     assert sandbox.calls("revoke") == 1
@@ -49,7 +49,7 @@ def test_disconnecting_twice_is_disconnecting_once(
 def test_who_connects_again_during_a_disconnect_stays_connected(
     house: House, app: Flask, sandbox: Sandbox
 ) -> None:
-    person = join(house, given(sandbox, house.clock())).user_id
+    person = join(house, given(sandbox, house.clock())).person
     disconnect(replace(house, provider=Reconnecting(house, sandbox)), person)
     assert the_row(app).status == "active"
     assert_holds_what_tiktok_holds(app, sandbox)
@@ -62,8 +62,8 @@ def test_deleting_takes_one_person_and_everything_about_them(
     gone = join(house, given(sandbox, house.clock(), "mara"))
     stays = join(house, given(sandbox, house.clock(), "jo"))
     for done in (gone, stays):
-        sessions.begin(house, done.user_id, house.clock())
-    assert delete(house, gone.user_id).confirmed
+        sign_in(house, done.person, house.clock())
+    assert delete(house, gone.person).confirmed
     assert [user.open_id for user in rows(app)] == [stays.open_id]
     with reading() as session:
         assert session.scalar(select(func.count()).select_from(BrowserSession)) == 1
@@ -77,20 +77,20 @@ def test_deleting_works_when_tiktok_is_down_and_says_so(
 ) -> None:
     sandbox.faults("revoke", "http500")
     done = join(house, given(sandbox, house.clock()))
-    outcome = delete(house, done.user_id)
+    outcome = delete(house, done.person)
     assert (outcome.confirmed, outcome.code) == (False, "server_error")
     assert outcome.log_id
     assert rows(app) == []
-    assert delete(house, done.user_id).confirmed
+    assert delete(house, done.person).confirmed
 
 
 @pytest.mark.usefixtures("each_database")
 def test_a_row_without_a_refresh_token_is_still_forgotten(
     house: House, app: Flask, sandbox: Sandbox
 ) -> None:
-    person = join(house, given(sandbox, house.clock())).user_id
+    person = join(house, given(sandbox, house.clock())).person
     with writing() as session:
-        user = session.get_one(User, person)
+        user = session.get_one(User, person.id)
         user.refresh_token, user.access_expires_at = None, house.clock()
     assert not disconnect(house, person).confirmed
     assert_forgotten(the_row(app))
@@ -102,17 +102,17 @@ def test_no_byte_of_a_deleted_account_is_left_in_the_file(
     """SQLite alone: PostgreSQL's files are its own, cleared by its vacuum."""
     start_careless()
     for name in ("jo", "soren", "aiko"):
-        update_profile(house, join(house, given(sandbox, house.clock(), name)).user_id)
+        update_profile(house, join(house, given(sandbox, house.clock(), name)).person)
     done = join(house, given(sandbox, house.clock(), "mara"))
-    update_profile(house, done.user_id)
-    secret = sessions.begin(house, done.user_id, house.clock())
-    user = next(user for user in rows(app) if user.id == done.user_id)
+    update_profile(house, done.person)
+    secret = sign_in(house, done.person, house.clock())
+    user = next(user for user in rows(app) if user.ref == done.person)
     # The ticket stays, in the audit alone: docs/decisions/0014.
     traces = [user.open_id, user.union_id, user.display_name]
     traces += [user.access_token, user.refresh_token]
     before = on_disk(house)
     assert all(str(trace).encode() in before for trace in traces)
-    delete(house, done.user_id)
+    delete(house, done.person)
     assert sessions.find(house, secret, house.clock()) is None
     after = on_disk(house)
     assert [trace for trace in traces if str(trace).encode() in after] == []

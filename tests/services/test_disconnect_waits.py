@@ -12,7 +12,7 @@ from tests.servers import Sandbox
 from tests.services.grants import given, join
 from tests.services.holding import assert_forgotten, house_of, the_row
 from webapp.database import reading, writing
-from webapp.models import User
+from webapp.models import PersonRef, User
 from webapp.services.disconnect import Outcome, disconnect
 
 PATIENCE = 30
@@ -46,17 +46,17 @@ def test_a_disconnect_revokes_what_a_refresh_is_just_committing(
     sandbox.manners(old_access_tokens_die=True)
     house = house_of(app)
 
-    def act(person: int) -> Outcome:
+    def act(person: PersonRef) -> Outcome:
         with app.app_context():
             return disconnect(house, person)
 
     with app.app_context(), ThreadPoolExecutor(1) as pool:
         done = join(house, given(sandbox, house.clock()))
         with writing() as session:
-            user = session.get_one(User, done.user_id, with_for_update=True)
+            user = session.get_one(User, done.person.id, with_for_update=True)
             house.vault.store(user, given(sandbox, house.clock()), house.clock())
             session.flush()
-            ending = pool.submit(act, done.user_id)
+            ending = pool.submit(act, done.person)
             until(somebody_waits_for_a_lock)
         assert ending.result(PATIENCE).confirmed
     assert sandbox.books()[done.open_id]["ended"] == "revoked"

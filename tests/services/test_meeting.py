@@ -8,6 +8,7 @@ from tests.servers import Sandbox
 from tests.services.grants import given, join
 from tests.services.holding import house_of, rows
 from tests.walk import begin, come_back, consent
+from webapp.models import PersonRef
 from webapp.services import disconnect as ending
 from webapp.services.disconnect import Outcome, delete
 from webapp.services.house import House
@@ -21,28 +22,29 @@ def test_who_connects_again_while_the_account_is_deleted_leaves_no_grant_at_tikt
     done = join(house, given(sandbox, house.clock()))
     real, again = ending.disconnect, [True]
 
-    def meanwhile(house: House, user_id: int) -> Outcome:
-        outcome = real(house, user_id)
+    def meanwhile(house: House, person: PersonRef) -> Outcome:
+        outcome = real(house, person)
         if again.pop() if again else False:
             join(house, given(sandbox, house.clock()))
         return outcome
 
     monkeypatch.setattr(ending, "disconnect", meanwhile)
-    delete(house, done.user_id)
+    delete(house, done.person)
     assert rows(app) == []
     assert sandbox.books()[done.open_id]["ended"] == "revoked"
 
 
-def test_an_account_that_goes_before_the_sign_in_ends_leads_back_to_the_start(
+def test_an_account_that_goes_before_the_sign_in_ends_ends_signed_out_with_a_page_that_says_so(
     app: Flask, client: FlaskClient, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another browser deletes it while this one waits for TikTok to say the name."""
 
-    def deleted_meanwhile(house: House, user_id: int) -> None:
-        delete(house_of(app), user_id)
+    def deleted_meanwhile(house: House, person: PersonRef) -> None:
+        delete(house_of(app), person)
 
     monkeypatch.setattr(door, "update_profile", deleted_meanwhile)
     answer = come_back(client, consent(begin(client), "mara"))
-    assert (answer.status_code, answer.location) == (303, "/")
+    assert answer.status_code == 409
+    assert "This account has just been deleted" in answer.text
     assert client.get("/account").location == "/"
     assert rows(app) == []

@@ -3,19 +3,20 @@
 import pytest
 
 from tests.movable import MovableClock
-from tests.services.grants import join, made_up
+from tests.services.grants import join, made_up, sign_in
+from webapp.models import PersonRef
 from webapp.services import operators, sessions
-from webapp.services.directory import owner
 from webapp.services.house import House
+from webapp.services.people import get
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
 
 @pytest.fixture
-def people(house: House) -> dict[str, int]:
-    """Three connected people: open_id → id."""
+def people(house: House) -> dict[str, PersonRef]:
+    """Three connected people: by open_id."""
     names = ("one", "two", "three")
-    return {name: join(house, made_up(house.clock(), name)).user_id for name in names}
+    return {name: join(house, made_up(house.clock(), name)).person for name in names}
 
 
 @pytest.mark.usefixtures("people")
@@ -40,8 +41,10 @@ def test_adding_twice_keeps_the_first_day(house: House, clock: MovableClock) -> 
     assert [operator.since for operator in operators.list_all(house)] == [since]
 
 
-def test_removing_works_from_the_next_request_on(house: House, people: dict[str, int]) -> None:
-    secret = sessions.begin(house, people["one"], house.clock())
+def test_removing_works_from_the_next_request_on(
+    house: House, people: dict[str, PersonRef]
+) -> None:
+    secret = sign_in(house, people["one"], house.clock())
     operators.add(house, "one", house.clock())
     before = sessions.find(house, secret, house.clock())
     operators.remove(house, "one")
@@ -63,7 +66,7 @@ def test_who_never_connected_cannot_be_an_operator(house: House) -> None:
     assert operators.list_all(house) == []
 
 
-def test_connecting_again_keeps_an_operator(house: House, people: dict[str, int]) -> None:
+def test_connecting_again_keeps_an_operator(house: House, people: dict[str, PersonRef]) -> None:
     operators.add(house, "one", house.clock())
     join(house, made_up(house.clock(), "one"))
-    assert owner(people["one"]).operator_since == house.clock()
+    assert get(people["one"]).operator_since == house.clock()

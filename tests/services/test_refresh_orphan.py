@@ -58,7 +58,7 @@ def test_a_refresh_that_ends_while_a_disconnect_is_under_way_leaves_no_orphan(
     def act(number: int) -> None:
         if number:
             assert crossing.rotated.wait(PATIENCE)
-            disconnect(house, done.user_id)
+            disconnect(house, done.person)
             return
         try:
             fresh(house, done.open_id, pressed=True)

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import select
 
 from tests.movable import MovableClock
-from tests.services.grants import join, made_up
+from tests.services.grants import join, made_up, sign_in
 from webapp.database import reading
-from webapp.models import BrowserSession
+from webapp.models import BrowserSession, PersonRef
 from webapp.services import sessions
 from webapp.services.disconnect import delete, disconnect
 from webapp.services.house import House
@@ -18,9 +18,9 @@ pytestmark = pytest.mark.usefixtures("each_database")
 
 
 @pytest.fixture
-def person(house: House) -> int:
-    """A connected person's id; the sandbox never heard of the grant, so ending it is cheap."""
-    return join(house, made_up(house.clock())).user_id
+def person(house: House) -> PersonRef:
+    """A connected person; the sandbox never heard of the grant, so ending it is cheap."""
+    return join(house, made_up(house.clock())).person
 
 
 def kept() -> list[BrowserSession]:
@@ -28,36 +28,42 @@ def kept() -> list[BrowserSession]:
         return list(session.scalars(select(BrowserSession)))
 
 
-def test_only_the_hash_of_the_secret_is_kept(house: House, person: int) -> None:
-    secret = sessions.begin(house, person, house.clock())
+def test_only_the_hash_of_the_secret_is_kept(house: House, person: PersonRef) -> None:
+    secret = sign_in(house, person, house.clock())
     (row,) = kept()
     assert row.digest == hashlib.sha256(secret.encode()).hexdigest()
     assert secret not in repr(vars(row))
     # 256 bits: 32 bytes in base64url.
     assert len(secret) == 43
-    assert sessions.begin(house, person, house.clock()) != secret
+    assert sign_in(house, person, house.clock()) != secret
 
 
-def test_the_secret_finds_its_person_and_no_other_text_does(house: House, person: int) -> None:
-    secret = sessions.begin(house, person, house.clock())
+def test_the_secret_finds_its_person_and_no_other_text_does(
+    house: House, person: PersonRef
+) -> None:
+    secret = sign_in(house, person, house.clock())
     found = sessions.find(house, secret, house.clock())
     assert found is not None
-    assert (found.user_id, found.open_id, found.operator) == (person, "made-up-person", False)
+    assert (found.ref, found.open_id, found.operator) == (person, "made-up-person", False)
     (row,) = kept()
     for wrong in ("", secret[:-1], secret.upper(), row.digest, "käse"):
         assert sessions.find(house, wrong, house.clock()) is None
 
 
-def test_an_idle_session_ends_on_the_server(house: House, person: int, clock: MovableClock) -> None:
-    secret = sessions.begin(house, person, clock())
+def test_an_idle_session_ends_on_the_server(
+    house: House, person: PersonRef, clock: MovableClock
+) -> None:
+    secret = sign_in(house, person, clock())
     clock.advance(hours=house.settings.session_idle_hours)
     assert sessions.find(house, secret, clock())
     clock.advance(hours=house.settings.session_idle_hours, seconds=1)
     assert sessions.find(house, secret, clock()) is None
 
 
-def test_a_session_in_use_ends_all_the_same(house: House, person: int, clock: MovableClock) -> None:
-    secret = sessions.begin(house, person, clock())
+def test_a_session_in_use_ends_all_the_same(
+    house: House, person: PersonRef, clock: MovableClock
+) -> None:
+    secret = sign_in(house, person, clock())
     ends = clock() + timedelta(days=house.settings.session_days)
     while clock() < ends:
         assert sessions.find(house, secret, clock())
@@ -66,8 +72,10 @@ def test_a_session_in_use_ends_all_the_same(house: House, person: int, clock: Mo
     assert sessions.find(house, secret, clock()) is None
 
 
-def test_looking_at_pages_seldom_writes(house: House, person: int, clock: MovableClock) -> None:
-    secret = sessions.begin(house, person, clock())
+def test_looking_at_pages_seldom_writes(
+    house: House, person: PersonRef, clock: MovableClock
+) -> None:
+    secret = sign_in(house, person, clock())
     began = clock()
     sessions.find(house, secret, clock.advance(minutes=5))
     assert kept()[0].seen_at == began
@@ -75,8 +83,8 @@ def test_looking_at_pages_seldom_writes(house: House, person: int, clock: Movabl
     assert kept()[0].seen_at == clock()
 
 
-def test_signing_out_ends_this_browser_alone(house: House, person: int) -> None:
-    here, elsewhere = (sessions.begin(house, person, house.clock()) for _ in range(2))
+def test_signing_out_ends_this_browser_alone(house: House, person: PersonRef) -> None:
+    here, elsewhere = (sign_in(house, person, house.clock()) for _ in range(2))
     sessions.end(here)
     assert sessions.find(house, here, house.clock()) is None
     assert sessions.find(house, elsewhere, house.clock())
@@ -88,19 +96,19 @@ def visitor(house: House, secret: str) -> sessions.Visitor:
     return found
 
 
-def listed(house: House, person: int, secret: str) -> list[sessions.Browser]:
+def listed(house: House, person: PersonRef, secret: str) -> list[sessions.Browser]:
     with reading() as session:
         return sessions.of(session, house, person, secret, house.clock())
 
 
 def test_people_see_their_browsers_this_one_first_then_the_latest_seen(
-    house: House, person: int, clock: MovableClock
+    house: House, person: PersonRef, clock: MovableClock
 ) -> None:
     began = clock()
-    here = sessions.begin(house, person, began, browser="Firefox", system="Linux")
-    old = sessions.begin(house, person, began)
+    here = sign_in(house, person, began, browser="Firefox", system="Linux")
+    old = sign_in(house, person, began)
     clock.advance(hours=1)
-    sessions.begin(house, person, clock(), browser="Safari", system="iPhone")
+    sign_in(house, person, clock(), browser="Safari", system="iPhone")
     found = listed(house, person, here)
     assert [(each.browser, each.system) for each in found] == [
         ("Firefox", "Linux"),
@@ -116,11 +124,11 @@ def test_people_see_their_browsers_this_one_first_then_the_latest_seen(
 
 
 def test_a_session_whose_life_is_over_is_not_listed_and_not_to_be_ended(
-    house: House, person: int, clock: MovableClock
+    house: House, person: PersonRef, clock: MovableClock
 ) -> None:
-    sessions.begin(house, person, clock())
+    sign_in(house, person, clock())
     clock.advance(hours=house.settings.session_idle_hours - 1)
-    here = sessions.begin(house, person, clock())
+    here = sign_in(house, person, clock())
     (_here, old) = listed(house, person, here)
     clock.advance(hours=2)
     assert len(listed(house, person, here)) == 1
@@ -129,17 +137,17 @@ def test_a_session_whose_life_is_over_is_not_listed_and_not_to_be_ended(
 
 
 def test_the_list_is_bounded_and_this_browser_is_in_it(
-    house: House, person: int, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+    house: House, person: PersonRef, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sessions, "MOST", 2)
-    here = sessions.begin(house, person, clock())
+    here = sign_in(house, person, clock())
     for _ in range(3):
-        sessions.begin(house, person, clock.advance(minutes=1))
+        sign_in(house, person, clock.advance(minutes=1))
     assert [each.this_one for each in listed(house, person, here)] == [True, False]
 
 
-def test_one_of_ones_own_browsers_can_be_ended_by_its_key(house: House, person: int) -> None:
-    here, there = (sessions.begin(house, person, house.clock()) for _ in range(2))
+def test_one_of_ones_own_browsers_can_be_ended_by_its_key(house: House, person: PersonRef) -> None:
+    here, there = (sign_in(house, person, house.clock()) for _ in range(2))
     mine, other = listed(house, person, here)
     me = visitor(house, here)
     assert sessions.end_one(house, me, other.key, here) is False
@@ -148,10 +156,10 @@ def test_one_of_ones_own_browsers_can_be_ended_by_its_key(house: House, person: 
     assert kept() == []
 
 
-def test_a_key_names_nothing_but_ones_own(house: House, person: int) -> None:
-    stranger = join(house, made_up(house.clock(), "somebody-else")).user_id
-    here = sessions.begin(house, person, house.clock())
-    theirs = sessions.begin(house, stranger, house.clock())
+def test_a_key_names_nothing_but_ones_own(house: House, person: PersonRef) -> None:
+    stranger = join(house, made_up(house.clock(), "somebody-else")).person
+    here = sign_in(house, person, house.clock())
+    theirs = sign_in(house, stranger, house.clock())
     (other,) = listed(house, stranger, theirs)
     me = visitor(house, here)
     for key in (other.key, *(row.digest for row in kept()), here, theirs, "", "0" * 16, "käse"):
@@ -160,43 +168,43 @@ def test_a_key_names_nothing_but_ones_own(house: House, person: int) -> None:
     assert len(kept()) == 2
 
 
-def test_all_others_end_and_this_one_stays(house: House, person: int) -> None:
-    stranger = join(house, made_up(house.clock(), "somebody-else")).user_id
-    here, *others = (sessions.begin(house, person, house.clock()) for _ in range(3))
-    theirs = sessions.begin(house, stranger, house.clock())
+def test_all_others_end_and_this_one_stays(house: House, person: PersonRef) -> None:
+    stranger = join(house, made_up(house.clock(), "somebody-else")).person
+    here, *others = (sign_in(house, person, house.clock()) for _ in range(3))
+    theirs = sign_in(house, stranger, house.clock())
     sessions.end_others(visitor(house, here), here, house.clock())
     assert [sessions.find(house, each, house.clock()) for each in others] == [None, None]
     assert sessions.find(house, here, house.clock())
     assert sessions.find(house, theirs, house.clock())
 
 
-def test_signing_out_everywhere_ends_all_of_one_person(house: House, person: int) -> None:
-    other = join(house, made_up(house.clock(), "somebody-else")).user_id
-    mine = [sessions.begin(house, person, house.clock()) for _ in range(3)]
-    theirs = sessions.begin(house, other, house.clock())
-    sessions.end_everywhere(person, "ct_MADE-UPAA", house.clock())
+def test_signing_out_everywhere_ends_all_of_one_person(house: House, person: PersonRef) -> None:
+    other = join(house, made_up(house.clock(), "somebody-else")).person
+    mine = [sign_in(house, person, house.clock()) for _ in range(3)]
+    theirs = sign_in(house, other, house.clock())
+    sessions.end_everywhere(person, house.clock())
     assert [sessions.find(house, secret, house.clock()) for secret in mine] == [None] * 3
     assert sessions.find(house, theirs, house.clock())
 
 
-def test_deleting_the_account_ends_every_session(house: House, person: int) -> None:
-    secret = sessions.begin(house, person, house.clock())
+def test_deleting_the_account_ends_every_session(house: House, person: PersonRef) -> None:
+    secret = sign_in(house, person, house.clock())
     delete(house, person)
     assert sessions.find(house, secret, house.clock()) is None
     assert kept() == []
 
 
-def test_disconnecting_signs_nobody_out(house: House, person: int) -> None:
-    secret = sessions.begin(house, person, house.clock())
+def test_disconnecting_signs_nobody_out(house: House, person: PersonRef) -> None:
+    secret = sign_in(house, person, house.clock())
     disconnect(house, person)
     assert sessions.find(house, secret, house.clock())
 
 
 def test_what_is_over_is_swept_out_at_the_next_sign_in(
-    house: House, person: int, clock: MovableClock
+    house: House, person: PersonRef, clock: MovableClock
 ) -> None:
     for _ in range(3):
-        sessions.begin(house, person, clock())
+        sign_in(house, person, clock())
     clock.advance(hours=house.settings.session_idle_hours, seconds=1)
-    sessions.begin(house, person, clock())
+    sign_in(house, person, clock())
     assert len(kept()) == 1

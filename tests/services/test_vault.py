@@ -13,9 +13,9 @@ from pydantic import SecretStr
 from tests.services.grants import join, made_up
 from tests.services.holding import assert_forgotten
 from webapp.database import writing
-from webapp.models import User
-from webapp.services.directory import owner
+from webapp.models import PersonRef, User
 from webapp.services.house import House
+from webapp.services.people import get
 from webapp.services.vault import CannotOpen, Vault
 from webapp.tokens import TokenSet
 
@@ -29,26 +29,28 @@ def first(house: House) -> TokenSet:
 
 
 @pytest.fixture
-def person(house: House, first: TokenSet) -> int:
+def person(house: House, first: TokenSet) -> PersonRef:
     """A connected person's id."""
-    return join(house, first).user_id
+    return join(house, first).person
 
 
 @pytest.fixture
-def store(house: House, person: int) -> Callable[..., User]:
+def store(house: House, person: PersonRef) -> Callable[..., User]:
     """A function that puts one more answer into the row, with some fields changed."""
 
     def put(**changes: object) -> User:
         with writing() as session:
-            user = session.get_one(User, person)
+            user = session.get_one(User, person.id)
             house.vault.store(user, made_up(house.clock(), **changes), house.clock())
-        return owner(person)
+        return get(person)
 
     return put
 
 
-def test_the_row_holds_no_token_as_it_came(house: House, first: TokenSet, person: int) -> None:
-    user = owner(person)
+def test_the_row_holds_no_token_as_it_came(
+    house: House, first: TokenSet, person: PersonRef
+) -> None:
+    user = get(person)
     for sealed in (user.access_token, user.refresh_token):
         assert str(sealed).startswith(f"v1.{house.vault.key_id}.")
     held = house.vault.load(user)
@@ -90,31 +92,31 @@ def test_granted_scopes_may_shrink_to_none(store: Callable[..., User]) -> None:
 
 
 def test_every_change_of_the_grant_counts_the_version_up(
-    house: House, person: int, store: Callable[..., User]
+    house: House, person: PersonRef, store: Callable[..., User]
 ) -> None:
-    assert owner(person).version == 1
+    assert get(person).version == 1
     assert store().version == 2
     with writing() as session:
-        house.vault.forget(session.get_one(User, person))
-    assert owner(person).version == 3
+        house.vault.forget(session.get_one(User, person.id))
+    assert get(person).version == 3
 
 
-def test_forgetting_leaves_nothing_to_use(house: House, person: int) -> None:
+def test_forgetting_leaves_nothing_to_use(house: House, person: PersonRef) -> None:
     with writing() as session:
-        user = session.get_one(User, person)
+        user = session.get_one(User, person.id)
         user.claim = "somebody"
         house.vault.forget(user)
         user.status = "revoked"
-    assert_forgotten(owner(person))
-    assert house.vault.load(owner(person)) is None
-    assert house.vault.fingerprint(owner(person)) is None
+    assert_forgotten(get(person))
+    assert house.vault.load(get(person)) is None
+    assert house.vault.fingerprint(get(person)) is None
 
 
 def test_a_fingerprint_follows_the_token_and_shows_none_of_it(
-    house: House, first: TokenSet, person: int, store: Callable[..., User]
+    house: House, first: TokenSet, person: PersonRef, store: Callable[..., User]
 ) -> None:
-    before = house.vault.fingerprint(owner(person))
-    assert before == house.vault.fingerprint(owner(person))
+    before = house.vault.fingerprint(get(person))
+    assert before == house.vault.fingerprint(get(person))
     assert len(before or "") == 8
     assert (before or "") not in first.access_token
     again = store(access_token=first.access_token)
@@ -122,28 +124,30 @@ def test_a_fingerprint_follows_the_token_and_shows_none_of_it(
     assert house.vault.fingerprint(store()) != before
 
 
-def test_two_people_never_share_a_fingerprint(house: House, first: TokenSet, person: int) -> None:
-    twin = join(house, replace(first, open_id="a-twin")).user_id
-    assert house.vault.fingerprint(owner(person)) != house.vault.fingerprint(owner(twin))
+def test_two_people_never_share_a_fingerprint(
+    house: House, first: TokenSet, person: PersonRef
+) -> None:
+    twin = join(house, replace(first, open_id="a-twin")).person
+    assert house.vault.fingerprint(get(person)) != house.vault.fingerprint(get(twin))
 
 
-def test_a_row_sealed_under_a_lost_key_is_said_to_be_unreadable(person: int) -> None:
+def test_a_row_sealed_under_a_lost_key_is_said_to_be_unreadable(person: PersonRef) -> None:
     other = Vault([SecretStr(base64.b64encode(secrets.token_bytes(32)).decode())])
-    assert other.fingerprint(owner(person)) == "unreadable"
+    assert other.fingerprint(get(person)) == "unreadable"
     with pytest.raises(CannotOpen):
-        other.load(owner(person))
+        other.load(get(person))
 
 
-def test_tokens_moved_into_another_row_do_not_open(house: House, person: int) -> None:
-    thief = join(house, made_up(house.clock(), "a-thief")).user_id
+def test_tokens_moved_into_another_row_do_not_open(house: House, person: PersonRef) -> None:
+    thief = join(house, made_up(house.clock(), "a-thief")).person
     with writing() as session:
-        session.get_one(User, thief).access_token = session.get_one(User, person).access_token
+        session.get_one(User, thief.id).access_token = session.get_one(User, person.id).access_token
     with pytest.raises(CannotOpen):
-        house.vault.load(owner(thief))
+        house.vault.load(get(thief))
 
 
-def test_times_come_back_aware_and_in_utc(app: Flask, first: TokenSet, person: int) -> None:
-    user = owner(person)
+def test_times_come_back_aware_and_in_utc(app: Flask, first: TokenSet, person: PersonRef) -> None:
+    user = get(person)
     assert user.access_expires_at == first.access_expires_at
     assert user.access_expires_at is not None
     assert user.access_expires_at.utcoffset() == timedelta(0)

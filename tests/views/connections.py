@@ -7,9 +7,9 @@ from typing import Any
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.services import grants
 from webapp.database import writing
 from webapp.models import Health, Status, User
-from webapp.services import sessions
 from webapp.services.house import House
 from webapp.tokens import TokenSet
 
@@ -77,6 +77,6 @@ def sign_in(app: Flask, client: FlaskClient, user: User) -> None:
     """Give the client the cookie of a browser in which this person signed in."""
     house = house_of(app)
     with app.app_context():
-        secret = sessions.begin(house, user.id, house.clock())
+        secret = grants.sign_in(house, user.ref)
     with client.session_transaction() as session:
         session.update(_user_id=secret, _fresh=True)

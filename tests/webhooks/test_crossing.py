@@ -55,7 +55,7 @@ def test_a_refresh_under_way_does_not_bring_the_connection_back(
 ) -> None:
     house, row = house_of(app), row_of(app, mara)
     with app.app_context():
-        claim = claim_one(house, row.id, clock())
+        claim = claim_one(house, row.ref, clock())
         assert claim is not None
         result = attempt(house, claim)
         # TikTok's consent still stands, so that an orphan would be seen to live on.
@@ -73,7 +73,7 @@ def test_a_refresh_that_fails_because_of_it_is_not_written_down(
     house, row = house_of(app), row_of(app, mara)
     sandbox.deauthorize("mara")
     with app.app_context():
-        claim = claim_one(house, row.id, clock())
+        claim = claim_one(house, row.ref, clock())
         assert claim is not None
         result = attempt(house, claim)
         tiktok.removes(mara, 3)
@@ -90,7 +90,7 @@ def test_a_late_answer_never_costs_whoever_has_connected_again(
 ) -> None:
     house, row = house_of(app), row_of(app, mara)
     with app.app_context():
-        claim = claim_one(house, row.id, clock())
+        claim = claim_one(house, row.ref, clock())
         assert claim is not None
         result = attempt(house, claim)
         tiktok.removes(mara)

@@ -11,6 +11,7 @@ from webapp.services import disconnect as ending
 from webapp.services import inspection, installation, keeping
 from webapp.services import refresh as refreshing
 from webapp.services.house import House
+from webapp.services.people import PersonGone
 from webapp.services.vault import CannotOpen
 
 tokens = AppGroup("tokens", help="Connections and their tokens: keep, look, end, seal anew.")
@@ -94,7 +95,10 @@ def disconnect(open_id: str, as_json: bool) -> None:
     if user is None:
         not_done(_nobody(open_id))
     was_connected = user.access_token is not None
-    outcome = ending.disconnect(at, user.id)
+    try:
+        outcome = ending.disconnect(at, user.ref)
+    except PersonGone:
+        not_done(_nobody(open_id))
     if as_json:
         show_json(
             {

@@ -12,7 +12,7 @@ from webapp.models.service_key import ServiceKey
 from webapp.models.service_use import ServiceUse
 from webapp.models.session import BrowserSession
 from webapp.models.spent_state import SpentState
-from webapp.models.user import Health, Reason, Status, User
+from webapp.models.user import Health, PersonRef, Reason, Status, User
 
 __all__ = [
     "AuditEvent",
@@ -27,6 +27,7 @@ __all__ = [
     "ItemState",
     "NameWord",
     "Notice",
+    "PersonRef",
     "Reason",
     "ServiceKey",
     "ServiceUse",

@@ -59,7 +59,7 @@ class BulkItem(Base):
     job_id: Mapped[str] = mapped_column(ForeignKey("bulk_jobs.id", ondelete="CASCADE"))
     #: No foreign key: a person may delete the account while the job runs.
     user_id: Mapped[int]
-    #: SQLite gives the id of a deleted row to the next person, so this says whose it is.
+    #: Says whose row it is (see `PersonRef`).
     ticket: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(Text, default=ItemState.WAITING.value)
     #: The row's version and failures when it was sent: a higher one tells what came of it.

@@ -1,9 +1,10 @@
 """A person's row: who they are at TikTok, their sealed tokens and what is due; calls nobody."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Index, Text, UniqueConstraint, false, text
+from sqlalchemy import ColumnElement, Index, Text, UniqueConstraint, and_, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.database import NEVER_REUSED, Base, UtcDateTime
@@ -58,6 +59,18 @@ class Reason(StrEnum):
     REMOVED_3 = "removed_3"
     REMOVED_4 = "removed_4"
     REMOVED_5 = "removed_5"
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRef:
+    """Names one person for as long as an act takes; what is done for them is done only to them.
+
+    The id finds the row. The ticket is random and never given twice, so an act that was begun for
+    somebody who has been deleted since finds nobody, whoever has the id by then.
+    """
+
+    id: int
+    ticket: str
 
 
 class User(Base):
@@ -145,6 +158,16 @@ class User(Base):
     connected_at: Mapped[datetime] = mapped_column(UtcDateTime)
     #: What happened last, newest first (services.history); seldom read, so it is left out of rows.
     history: Mapped[str | None] = mapped_column(Text, deferred=True)
+
+    @property
+    def ref(self) -> PersonRef:
+        """Return what names this person in an act that outlives this transaction."""
+        return PersonRef(self.id, self.ticket)
+
+    @classmethod
+    def is_(cls, ref: PersonRef) -> ColumnElement[bool]:
+        """Return the condition that a row is this person's."""
+        return and_(cls.id == ref.id, cls.ticket == ref.ticket)
 
     @property
     def granted(self) -> frozenset[str]:

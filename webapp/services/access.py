@@ -130,7 +130,7 @@ def note_use(row: User, now: datetime) -> None:
     with writing() as session:
         session.execute(
             update(User)
-            .where(User.id == row.id)
+            .where(User.is_(row.ref))
             .values(last_used_at=now)
             .execution_options(synchronize_session=False)
         )

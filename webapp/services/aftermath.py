@@ -71,12 +71,16 @@ def _tell(session: Session, house: House, landed: Landed, now: datetime) -> None
     if verdict is None:
         if asked:
             audit.record(
-                session, now, "connection.refreshed", on=claim.ticket, version=claim.version + 1
+                session,
+                now,
+                "connection.refreshed",
+                on=claim.person.ticket,
+                version=claim.version + 1,
             )
     elif verdict.columns.get("status") == Status.RECONNECT:
         code = str(verdict.columns.get("last_error") or "")
         needs_person(
-            session, house, now, claim.open_id, claim.ticket, verdict.columns["reason"], code
+            session, house, now, claim.open_id, claim.person.ticket, verdict.columns["reason"], code
         )
     elif asked and landed.word:
         code = str(verdict.columns.get("last_error") or "")
@@ -84,7 +88,7 @@ def _tell(session: Session, house: House, landed: Landed, now: datetime) -> None
             session,
             now,
             "connection.refresh_failed",
-            on=claim.ticket,
+            on=claim.person.ticket,
             verdict=verdict.word,
             code=code,
         )

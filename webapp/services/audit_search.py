@@ -16,7 +16,7 @@ from sqlalchemy.orm import aliased
 from webapp.acting import KINDS
 from webapp.database import reading, writing
 from webapp.models import AuditEvent, User
-from webapp.services import audit
+from webapp.services import audit, authority
 from webapp.services.house import House
 
 PAGE = 50
@@ -124,8 +124,9 @@ def every(wanted: Wanted) -> Iterator[list[AuditEvent]]:
 
 
 def note_export(house: House, query: str) -> None:
-    """Write down that the audit itself is taken away as a file."""
+    """Write down that the audit itself is taken away as a file. Raises NoLongerAllowed."""
     with writing() as session:
+        authority.require(session)
         audit.record(session, house.clock(), "audit.exported", query=query)
 
 

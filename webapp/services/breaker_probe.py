@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from webapp.database import reading, writing
 from webapp.models import Brakes, Status, User
-from webapp.services import audit, brakes, installation
+from webapp.services import audit, authority, brakes, installation
 from webapp.services.house import House
 from webapp.services.refresh import CannotOpen, NotConnected, Pending, ReconnectRequired, fresh
 
@@ -34,7 +34,10 @@ class Probed(StrEnum):
 
 
 def probe(house: House) -> Probed:
-    """Refresh the connection that is due first, whatever probe is due when; say what came of it."""
+    """Refresh the connection that is due first, whatever probe is due when; say what came of it.
+
+    Raises NoLongerAllowed.
+    """
     if installation.fault(house) is not None:
         return Probed.NOT_OURS
     if not _make_due(house, house.clock()):
@@ -51,6 +54,7 @@ def probe(house: House) -> Probed:
 def _make_due(house: House, now: datetime) -> bool:
     """Let the next probe go out now, and write down who wants it; False: nothing to probe."""
     with writing() as session:
+        authority.require(session)
         made = session.scalar(
             update(Brakes)
             .where(Brakes.client_key == house.settings.tiktok_client_key)

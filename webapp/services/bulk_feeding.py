@@ -79,7 +79,6 @@ def _sent(
     session: Session, job: BulkJob, user: User | None, ticket: str, now: datetime
 ) -> dict[str, Any]:
     """Make a row due, or find nothing to do for it; return the columns of its item."""
-    # SQLite gives the id of a deleted row to the next person.
     ours = user if user is not None and user.ticket == ticket else None
     code = _reason_to_skip(job, ours)
     if ours is None or code is not None:

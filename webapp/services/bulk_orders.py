@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from webapp import acting
 from webapp.database import writing
 from webapp.models import BulkItem, BulkJob, ItemState, User
-from webapp.services import audit, bulk_matching
+from webapp.services import audit, authority, bulk_matching
 from webapp.services.house import House
 
 ACTS = ("refresh", "disconnect")
@@ -25,7 +25,7 @@ class NotAJob(Exception):
 def order_picked(house: House, job_id: str, act: str, query: str, open_ids: Sequence[str]) -> None:
     """Order an act on these connections; nothing more if this id was ordered already.
 
-    `query`: the filters of the list they were picked from. Raises NotAJob.
+    `query`: the filters of the list they were picked from. Raises NotAJob, NoLongerAllowed.
     """
     _order(house, job_id, act, query, open_ids)
 
@@ -33,7 +33,7 @@ def order_picked(house: House, job_id: str, act: str, query: str, open_ids: Sequ
 def order_all(house: House, job_id: str, act: str, query: str, count: int) -> None:
     """Order an act on all that match; the worker gathers them.
 
-    `count`: how many did as it was confirmed, for the audit. Raises NotAJob.
+    `count`: how many did as it was confirmed, for the audit. Raises NotAJob, NoLongerAllowed.
     """
     _order(house, job_id, act, query, None, count)
 
@@ -57,6 +57,7 @@ def _order(
     )
     try:
         with writing() as session:
+            authority.require(session)
             session.add(job)
             # A second press of the button ends here, before anything else is written.
             session.flush()
@@ -86,10 +87,11 @@ def add(session: Session, job_id: str, rows: Sequence[tuple[int, str]]) -> int:
 def stop(house: House, job_id: str) -> bool:
     """Let nothing more be sent; what was sent is finished. False: there is no such job.
 
-    A job that is stopped or over stays as it is.
+    A job that is stopped or over stays as it is. Raises NoLongerAllowed.
     """
     now = house.clock()
     with writing() as session:
+        authority.require(session)
         job = session.get(BulkJob, job_id, with_for_update=True)
         if job is None or job.client_key != house.settings.tiktok_client_key:
             return False

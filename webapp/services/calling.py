@@ -53,7 +53,7 @@ def close_over(house: House, claim: Claim) -> bool:
     with writing() as session:
         done = session.scalar(
             update(User)
-            .where(User.id == claim.user_id, User.claim == claim.name)
+            .where(User.is_(claim.person), User.claim == claim.name)
             .where(User.version == claim.version)
             .values(verdicts.grant_is_over(now))
             .returning(User.id)
@@ -62,7 +62,7 @@ def close_over(house: House, claim: Claim) -> bool:
         if done is not None:
             reason = Reason.GRANT_OVER.value
             aftermath.needs_person(
-                session, house, now, claim.open_id, claim.ticket, reason, code=""
+                session, house, now, claim.open_id, claim.person.ticket, reason, code=""
             )
     log.warning("grant_over", open_id=claim.open_id)
     return True

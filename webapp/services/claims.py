@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Select, and_, case, or_, select, true, update
 
 from webapp.database import writing
-from webapp.models import Status, User
+from webapp.models import PersonRef, Status, User
+from webapp.services import authority
 from webapp.services.house import House
 from webapp.services.vault import CannotOpen, HeldTokens
 
@@ -23,9 +24,7 @@ _KEPT = (Status.ACTIVE, Status.FAILING)
 class Claim:
     """One connection that is ours to act on until the lease ends, as it was when we got it."""
 
-    user_id: int
-    #: The person's, unique for ever: SQLite gives the id of a deleted row to the next one.
-    ticket: str
+    person: PersonRef
     open_id: str
     version: int
     #: Random; a failure is written only while the row still carries it.
@@ -59,13 +58,15 @@ def claim_due(house: House, most: int, now: datetime) -> list[Claim]:
 
 def claim_one(
     house: House,
-    user_id: int,
+    person: PersonRef,
     now: datetime,
     *,
     version: int | None = None,
     back_off: bool = True,
 ) -> Claim | None:
     """Claim one connection on demand; None if somebody has it, or nothing can be refreshed.
+
+    Raises NoLongerAllowed if the caller may not ask for it any more.
 
     `version`: the one that is to be replaced; None too if somebody has replaced it already.
 
@@ -77,13 +78,20 @@ def claim_one(
         free = and_(free, or_(User.status != Status.FAILING, User.next_at <= now))
     if version is not None:
         free = and_(free, User.version == version)
-    one = select(User.id).where(User.id == user_id)
-    found = _claim(house, one, and_(free, User.status.in_(_KEPT)), now)
+    one = select(User.id).where(User.is_(person))
+    found = _claim(house, one, and_(free, User.status.in_(_KEPT)), now, asked=True)
     # Somebody asks for it, so it is not left idle.
     return replace(found[0], idle=False) if found else None
 
 
-def _claim(house: House, ids: Select[int], free: ColumnElement[bool], now: datetime) -> list[Claim]:
+def _claim(
+    house: House,
+    ids: Select[int],
+    free: ColumnElement[bool],
+    now: datetime,
+    *,
+    asked: bool = False,
+) -> list[Claim]:
     name = secrets.token_hex(8)
     with writing() as session:
         rows = session.scalars(
@@ -99,14 +107,15 @@ def _claim(house: House, ids: Select[int], free: ColumnElement[bool], now: datet
             .returning(User)
             .execution_options(synchronize_session=False)
         ).all()
+        if asked:
+            authority.require(session)
     return _opened(house, rows, name, now)
 
 
 def _opened(house: House, rows: Sequence[User], name: str, now: datetime) -> list[Claim]:
     return [
         Claim(
-            user_id=user.id,
-            ticket=user.ticket,
+            person=user.ref,
             open_id=user.open_id,
             version=user.version,
             name=name,

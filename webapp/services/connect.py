@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from webapp import acting
 from webapp.database import writing
-from webapp.models import Status, User
-from webapp.services import audit, brakes, notices
+from webapp.models import PersonRef, Status, User
+from webapp.services import audit, brakes, notices, sessions
 from webapp.services.house import House
 from webapp.services.schedule import next_refresh_at
+from webapp.services.sessions import Device
 from webapp.tiktok.errors import TikTokError
 from webapp.tiktok.scopes import BASIC
 from webapp.tokens import TokenSet
@@ -46,20 +47,28 @@ class DifferentAccount(Exception):
 class Connected:
     """What a successful connect did."""
 
-    user_id: int
+    person: PersonRef
     open_id: str
     #: new: first time here · again: it had ended and works again · returned: it worked already.
     kind: Kind
     #: What somebody who returned allows now and did not allow before.
     added: tuple[str, ...] = ()
+    #: The secret of the new session, for the cookie; empty: no browser was to be signed in.
+    secret: str = field(default="", repr=False)
 
 
 def connect(
-    house: House, tokens: TokenSet, asked: Collection[str], viewer: str | None, now: datetime
+    house: House,
+    tokens: TokenSet,
+    asked: Collection[str],
+    viewer: str | None,
+    now: datetime,
+    device: Device | None = None,
 ) -> Connected:
     """Store the answer of an exchange under its open_id and clear every mark (rule 54).
 
     `viewer` is the open_id that this sign-in must end in; None: anybody's will do.
+    `device` is signed in in the same transaction, so that nobody else's row can come in between.
     Raises NeededScopeMissing and DifferentAccount; then nobody is signed in and no row is made,
     and a grant that nobody holds is given back to TikTok.
     """
@@ -73,13 +82,15 @@ def connect(
         _settle(house, tokens, asked, now)
         raise DifferentAccount(str(tokens.open_id))
     try:
-        return _store(house, tokens, asked, now)
+        return _store(house, tokens, asked, now, device)
     except IntegrityError:
         # The same person connected for the first time in two tabs: the other one made the row.
-        return _store(house, tokens, asked, now)
+        return _store(house, tokens, asked, now, device)
 
 
-def _store(house: House, tokens: TokenSet, asked: Collection[str], now: datetime) -> Connected:
+def _store(
+    house: House, tokens: TokenSet, asked: Collection[str], now: datetime, device: Device | None
+) -> Connected:
     open_id = str(tokens.open_id)
     with writing() as session:
         user = session.scalar(_row_of(house, open_id))
@@ -90,7 +101,8 @@ def _store(house: House, tokens: TokenSet, asked: Collection[str], now: datetime
         _take_up(house, user, tokens, asked, now)
         session.flush()
         added = tuple(sorted(user.granted.difference(before)))
-        connected = Connected(user.id, open_id, kind, added)
+        secret = sessions.begin(session, house, user, device, now) if device else ""
+        connected = Connected(user.ref, open_id, kind, added, secret)
         _write_down(session, house, user, kind, now, was_lost=was_lost)
     log.info("connected", open_id=open_id, kind=kind, scopes=len(tokens.scopes or ()))
     return connected

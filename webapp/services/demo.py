@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from webapp.database import writing
-from webapp.models import Health, Reason, Status, User
-from webapp.services import figures
+from webapp.models import Health, PersonRef, Reason, Status, User
+from webapp.services import figures, people
 from webapp.services.connect import connect
 from webapp.services.house import House
 from webapp.services.profile import update_profile
@@ -51,10 +51,10 @@ def seed(house: House, grants: Mapping[str, TokenSet], now: datetime) -> int:
     asked = house.settings.tiktok_scopes
     for name, tokens in grants.items():
         done = connect(house, tokens, asked, None, now - timedelta(days=40))
-        update_profile(house, done.user_id)
-        _age(house, done.user_id, PEOPLE[name], now)
+        update_profile(house, done.person)
+        _age(house, done.person, PEOPLE[name], now)
         if name == OPERATOR:
-            _make_operator(done.user_id, now)
+            _make_operator(done.person, now)
     _draw(house, now)
     return len(grants)
 
@@ -71,9 +71,9 @@ def _draw(house: House, now: datetime) -> None:
             figures.note(session, house.settings.tiktok_client_key, at, counts)
 
 
-def _age(house: House, user_id: int, health: Health, now: datetime) -> None:
+def _age(house: House, person: PersonRef, health: Health, now: datetime) -> None:
     with writing() as session:
-        user = session.scalars(select(User).where(User.id == user_id)).one()
+        user = session.scalars(select(User).where(User.is_(person))).one()
         user.refreshes = 40
         user.refreshed_at = now - timedelta(minutes=10)
         user.next_at = now + timedelta(minutes=70)
@@ -95,8 +95,8 @@ def _age(house: House, user_id: int, health: Health, now: datetime) -> None:
             user.status, user.ended_at = Status.REVOKED, now - timedelta(days=1)
 
 
-def _make_operator(user_id: int, now: datetime) -> None:
+def _make_operator(person: PersonRef, now: datetime) -> None:
     with writing() as session:
-        user = session.get(User, user_id)
+        user = people.locked(session, person)
         if user is not None:
             user.operator_since = now

@@ -4,26 +4,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import undefer
 
 from webapp.database import reading
-from webapp.models import BrowserSession, User
-from webapp.services import activity, history
+from webapp.models import BrowserSession, PersonRef, User
+from webapp.services import activity, history, people
 from webapp.services.house import House
-
-
-def find(user_id: int) -> User | None:
-    """Return a person's row, detached; None if it is not there."""
-    with reading() as session:
-        return session.get(User, user_id)
-
-
-def owner(user_id: int) -> User:
-    """Return a person's own row, detached. Raises LookupError if it went in this very moment."""
-    user = find(user_id)
-    if user is None:
-        raise LookupError("this person's row is gone")
-    return user
 
 
 def name_of(house: House, open_id: str) -> str | None:
@@ -36,15 +21,16 @@ def name_of(house: House, open_id: str) -> str | None:
         )
 
 
-def own_data(user_id: int) -> dict[str, Any] | None:
-    """Return all that is kept about a person, ready for JSON, without the tokens themselves."""
+def own_data(person: PersonRef) -> dict[str, Any]:
+    """Return all that is kept about a person, ready for JSON, without the tokens themselves.
+
+    Raises PersonGone.
+    """
     with reading() as session:
-        user = session.get(User, user_id, options=[undefer(User.history)])
-        if user is None:
-            return None
+        user = people.with_history(session, person)
         sessions = session.scalars(
             select(BrowserSession)
-            .where(BrowserSession.user_id == user_id)
+            .where(BrowserSession.user_id == user.id)
             .order_by(BrowserSession.created_at)
         ).all()
         happened = activity.everything(session, user)

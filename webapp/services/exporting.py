@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from webapp.database import writing
-from webapp.services import audit, csv_cells, listing, phrasing
+from webapp.services import audit, authority, csv_cells, listing, phrasing
 from webapp.services.house import House
 from webapp.services.wanted import Query
 
@@ -25,8 +25,12 @@ COLUMNS = (
 
 
 def begin(house: House, query: Query, kind: Format, now: datetime) -> None:
-    """Write down that somebody takes these rows with them; before the first of them is given."""
+    """Write down that somebody takes these rows with them; before the first of them is given.
+
+    Raises NoLongerAllowed.
+    """
     with writing() as session:
+        authority.require(session)
         audit.record(
             session, now, "connections.exported", format=kind, query=phrasing.phrase(query)
         )

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Text, Update, bindparam, update
 from sqlalchemy.orm import Session
 
-from webapp.models import Status, User
+from webapp.models import PersonRef, Status, User
 from webapp.services import history
 
 #: The marks that a good answer clears.
@@ -26,8 +26,7 @@ _CLEARED: dict[str, Any] = {
 
 def store(
     session: Session,
-    user_id: int,
-    ticket: str,
+    person: PersonRef,
     version: int,
     values: dict[str, Any],
     line: str = "",
@@ -35,11 +34,11 @@ def store(
     """Write sealed columns, clear every mark, count version and refreshes up.
 
     False if the grant has changed since `version`: somebody connected, disconnected or refreshed.
-    `ticket`: the row's, because SQLite gives the id of a deleted row to the next person.
     `line` is put before the row's history.
     """
     values = _CLEARED | values
-    keys = {"the_id": user_id, "the_ticket": ticket, "the_version": version, "the_line": line}
+    keys: dict[str, Any] = {"the_id": person.id, "the_ticket": person.ticket}
+    keys |= {"the_version": version, "the_line": line}
     # Not through the ORM: it would build and compile the statement for each of 64 rows.
     done = session.connection().execute(_statement(frozenset(values)), values | keys)
     return done.rowcount == 1

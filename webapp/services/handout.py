@@ -16,7 +16,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from webapp.database import writing
 from webapp.models import ServiceKey, ServiceUse, User
 from webapp.services import refresh, uses
-from webapp.services.access import USED_EVERY, Access, NotConnected, Pending, Row, at_hand
+from webapp.services.access import (
+    USED_EVERY,
+    Access,
+    NotConnected,
+    Pending,
+    Row,
+    at_hand,
+    refuse_ended,
+)
+from webapp.services.authority import NoLongerAllowed
 from webapp.services.glance import Away, Glance
 from webapp.services.house import House
 from webapp.services.service_keys import is_key, public_id
@@ -104,8 +113,9 @@ def arrive(house: House, key: str, open_id: str) -> Arrival:
     if found is None or not is_key(key, found.digest) or found.revoked_at is not None:
         raise BadKey
     now = house.clock()
-    if found.key_used_at is None or now - found.key_used_at >= USED_EVERY:
-        _note_key(public, now)
+    used_lately = found.key_used_at is not None and now - found.key_used_at < USED_EVERY
+    if not used_lately and not _note_key(public, now):
+        raise BadKey
     row = cast(Found, found) if found.id is not None else None
     return Arrival(public, found.key_name, open_id, row)
 
@@ -121,7 +131,9 @@ def hand_out(
     """Return a working access token with at least `min_ttl` left, and all of `scopes`.
 
     `rejected_version`: TikTok answered 401 to that version (see `refresh.fresh`).
-    Raises NotConnected, ReconnectRequired, ScopeMissing, Pending.
+    Whatever took time, a refresh or a lock, may have outlasted the key or the connection: both are
+    looked at again before the token leaves. Raises NotConnected, ReconnectRequired, ScopeMissing,
+    Pending, NoLongerAllowed.
     """
     row = arrival.row
     if row is None:
@@ -130,7 +142,8 @@ def hand_out(
         # Not of this row's life: handing out what there is tells more than spending a refresh.
         rejected_version = None
     try:
-        access = at_hand(house, row, min_ttl, rejected_version, house.clock())
+        at_once = at_hand(house, row, min_ttl, rejected_version, house.clock())
+        access = at_once
         if access is None:
             access = refresh.fresh(
                 house, arrival.open_id, min_ttl=min_ttl, rejected_version=rejected_version
@@ -143,8 +156,24 @@ def hand_out(
     missing = sorted(set(scopes) - access.scopes)
     if missing:
         raise ScopeMissing(missing)
-    _note_use(row, house.clock())
+    if _note_use(row, house.clock()) or at_once is None:
+        _check_again(house, arrival, row)
     return access
+
+
+def _check_again(house: House, arrival: Arrival, row: Found) -> None:
+    """Look at key and connection once more. Raises what `hand_out` raises."""
+    client_key = house.settings.tiktok_client_key
+    values = {"key_id": arrival.key_id, "client_key": client_key, "open_id": row.open_id}
+    try:
+        found = _both.first(values)
+    except Away as error:
+        raise _away(str(error)) from None
+    if found is None or found.revoked_at is not None:
+        raise NoLongerAllowed("service")
+    if found.ticket != row.ticket:
+        raise NotConnected
+    refuse_ended(found, house.clock())
 
 
 def _away(error: str) -> Pending:
@@ -152,24 +181,33 @@ def _away(error: str) -> Pending:
     return Pending(OUR_TROUBLE, "database")
 
 
-def _note_key(key_id: str, now: datetime) -> None:
+def _note_key(key_id: str, now: datetime) -> bool:
+    """Write down that a key is used; False: it was revoked while we waited for the lock."""
     try:
         with writing() as session:
-            session.execute(
+            noted = session.scalar(
                 update(ServiceKey)
-                .where(ServiceKey.id == key_id)
+                .where(ServiceKey.id == key_id, ServiceKey.revoked_at.is_(None))
                 .values(last_used_at=now)
+                .returning(ServiceKey.id)
                 .execution_options(synchronize_session=False)
             )
     except SQLAlchemyError as error:
         _not_noted(error)
+        return True
+    return noted is not None
 
 
-def _note_use(row: Found, now: datetime) -> None:
+def _note_use(row: Found, now: datetime) -> bool:
+    """Write down who was handed what, at most hourly; return whether that may have taken time.
+
+    Raises NoLongerAllowed.
+    """
     try:
-        uses.note(row, now)
+        return uses.note(row, now)
     except SQLAlchemyError as error:
         _not_noted(error)
+        return True
 
 
 def _not_noted(error: SQLAlchemyError) -> None:

@@ -113,7 +113,7 @@ def _store(session: Session, house: House, result: Result, tokens: TokenSet) -> 
         idle=claim.idle,
     )
     line = aftermath.line(result, None)
-    return guarded.store(session, claim.user_id, claim.ticket, claim.version, values, line)
+    return guarded.store(session, claim.person, claim.version, values, line)
 
 
 def _mark(session: Session, result: Result, verdict: Verdict) -> bool:
@@ -123,7 +123,7 @@ def _mark(session: Session, result: Result, verdict: Verdict) -> bool:
     done: Any = session.execute(
         update(User)
         .where(
-            User.id == claim.user_id,
+            User.is_(claim.person),
             User.version == claim.version,
             User.claim == claim.name,
         )

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
-from webapp.models import User
+from webapp.models import BrowserSession, User
 from webapp.services import audit
 from webapp.services.house import House
 
@@ -44,6 +44,7 @@ def remove(house: House, open_id: str) -> None:
         user = _person(session, house, open_id)
         if user.operator_since is not None:
             user.operator_since = None
+            _wait_for_acts(session, user)
             audit.record(session, house.clock(), "operator.removed", on=user.ticket)
     log.info("operator_removed", open_id=open_id)
 
@@ -74,6 +75,12 @@ def any_yet(house: House) -> bool:
             .limit(1)
         )
     return found is not None
+
+
+def _wait_for_acts(session: Session, user: User) -> None:
+    """Let what this operator is writing now be written first (see services.authority)."""
+    held = select(BrowserSession.digest).where(BrowserSession.user_id == user.id)
+    session.execute(held.order_by(BrowserSession.digest).with_for_update())
 
 
 def _person(session: Session, house: House, open_id: str) -> User:

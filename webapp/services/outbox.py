@@ -18,7 +18,7 @@ from webapp.database import reading, writing
 from webapp.models import Notice
 from webapp.models.notice import NEVER
 from webapp.notify.sender import Answer
-from webapp.services import audit
+from webapp.services import audit, authority
 
 log = structlog.get_logger(__name__)
 
@@ -96,7 +96,7 @@ def _delivered(session: Session, due: Due, answer: Answer, now: datetime) -> Non
     # Whoever holds the lease by now: it was taken, so nobody need send it again.
     session.execute(
         update(Notice)
-        .where(Notice.id == due.id)
+        .where(Notice.id == due.id, Notice.message_id == due.message_id)
         .values(
             next_at=None,
             delivered_at=now,
@@ -110,7 +110,8 @@ def _not_delivered(session: Session, due: Due, answer: Answer, now: datetime) ->
     # Only under our own lease: another worker may be sending it, or have delivered it.
     session.execute(
         update(Notice)
-        .where(Notice.id == due.id, Notice.next_at == due.lease_ends)
+        .where(Notice.id == due.id, Notice.message_id == due.message_id)
+        .where(Notice.next_at == due.lease_ends)
         .values(next_at=again_at(due.tries, answer, now), last_answer=answer.word)
     )
 
@@ -143,9 +144,10 @@ def _tell(due: Due, answer: Answer) -> None:
 def retry(now: datetime, message_id: str | None = None) -> int:
     """Have those that were given up tried again from the start, or one; return how many.
 
-    At most MOST_AGAIN at once, the oldest first.
+    At most MOST_AGAIN at once, the oldest first. Raises NoLongerAllowed.
     """
     with writing() as session:
+        authority.require(session)
         chosen = session.scalars(_to_retry(message_id)).all()
         for notice in chosen:
             notice.next_at, notice.tries = now, 0

@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy.orm import undefer
-
 from webapp.database import reading
-from webapp.models import User
-from webapp.services import activity, sessions, uses
+from webapp.models import PersonRef, User
+from webapp.services import activity, people, sessions, uses
 from webapp.services.activity import Page
 from webapp.services.chronicle import Happening
 from webapp.services.house import House
@@ -28,34 +26,36 @@ class Account:
     browsers: list[Browser]
 
 
-def account(house: House, user_id: int, secret: str) -> Account:
+def account(house: House, person: PersonRef, secret: str) -> Account:
     """Return what stands on the account page of this person, seen from the browser of this secret.
 
-    Raises LookupError if their row went in this very moment.
+    Raises PersonGone.
     """
     with reading() as session:
-        user = session.get(User, user_id, options=[undefer(User.history)])
-        if user is None:
-            raise LookupError("this person's row is gone")
+        user = people.with_history(session, person)
         recent = activity.page(session, house, user, count=RECENT)
         return Account(
             user=user,
-            last_use=next(iter(uses.of(session, user_id, most=1)), None),
+            last_use=next(iter(uses.of(session, user.id, most=1)), None),
             recent=recent.happenings[:RECENT],
-            browsers=sessions.of(session, house, user_id, secret, house.clock()),
+            browsers=sessions.of(session, house, person, secret, house.clock()),
         )
 
 
-def happenings(house: House, user_id: int, before: int | None) -> Page:
-    """Return a page of what happened. Raises LookupError if the row went in this very moment."""
+def happenings(house: House, person: PersonRef, before: int | None) -> Page:
+    """Return a page of what happened. Raises PersonGone."""
     with reading() as session:
-        user = session.get(User, user_id, options=[undefer(User.history)])
-        if user is None:
-            raise LookupError("this person's row is gone")
+        user = people.with_history(session, person)
         return activity.page(session, house, user, before)
 
 
-def browsers(house: House, user_id: int, secret: str) -> list[Browser]:
-    """Return where this person is signed in, seen from the browser of this secret."""
+def browsers(house: House, person: PersonRef, secret: str) -> list[Browser]:
+    """Return where this person is signed in, seen from the browser of this secret.
+
+    Raises PersonGone.
+    """
     with reading() as session:
-        return sessions.of(session, house, user_id, secret, house.clock())
+        found = sessions.of(session, house, person, secret, house.clock())
+    if not any(each.this_one for each in found):
+        raise people.PersonGone
+    return found

@@ -9,6 +9,7 @@ from webapp.database import reading
 from webapp.later import gettext as _
 from webapp.later import ngettext
 from webapp.models import AuditEvent, User
+from webapp.services import authority
 from webapp.services.check import Check, untold
 from webapp.services.house import House
 from webapp.settings import Settings
@@ -38,7 +39,11 @@ class Answered(NamedTuple):
 
 
 def look(house: House) -> Answered:
-    """Ask TikTok once, for ten seconds at most: is it there, does it know us, what is the time."""
+    """Ask TikTok once, for ten seconds at most: is it there, does it know us, what is the time.
+
+    Raises NoLongerAllowed.
+    """
+    authority.check()
     found = house.provider.look()
     error, ahead = found.error, found.ahead
     return Answered(

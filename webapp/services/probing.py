@@ -7,7 +7,8 @@ from datetime import timedelta
 import structlog
 
 from webapp.database import writing
-from webapp.services import audit, dossier
+from webapp.models import PersonRef
+from webapp.services import audit, authority, dossier
 from webapp.services.access import Access, NotConnected, Pending, ReconnectRequired
 from webapp.services.house import House
 from webapp.services.refresh import fresh
@@ -41,16 +42,18 @@ def test(house: House, open_id: str) -> Tested:
 
     A refused token is refreshed once and TikTok asked once more (rule 46); if that refresh does
     not work, the refusal is the answer. Raises NotConnected, ReconnectRequired, Pending and
-    CannotOpen where there is no token to ask with.
+    CannotOpen where there is no token to ask with, and NoLongerAllowed.
     """
+    authority.check()
     user = dossier.find(house, open_id)
     if user is None:
         raise NotConnected
-    access = fresh(house, open_id, min_ttl=timedelta())
+    access = fresh(house, open_id, person=user.ref, min_ttl=timedelta())
     tested = _ask(house, access)
     if tested.code == REFUSED:
-        tested = _again(house, access, tested)
+        tested = _again(house, user.ref, access, tested)
     with writing() as session:
+        authority.require(session)
         audit.record(
             session,
             house.clock(),
@@ -75,10 +78,10 @@ def _ask(house: House, access: Access) -> Tested:
     return Tested(works=True, ms=_since(began), name=profile.display_name)
 
 
-def _again(house: House, refused: Access, first: Tested) -> Tested:
+def _again(house: House, person: PersonRef, refused: Access, first: Tested) -> Tested:
     """Refresh what TikTok refused and ask once more; the refusal itself where that is not had."""
     try:
-        renewed = fresh(house, refused.open_id, rejected_version=refused.version)
+        renewed = fresh(house, refused.open_id, person=person, rejected_version=refused.version)
     except (NotConnected, ReconnectRequired, Pending, CannotOpen):
         return first
     second = _ask(house, renewed)

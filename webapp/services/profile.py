@@ -2,9 +2,9 @@
 
 import structlog
 
-from webapp.database import reading, writing
-from webapp.models import User
-from webapp.services import searching
+from webapp.database import writing
+from webapp.models import PersonRef, User
+from webapp.services import people, searching
 from webapp.services.house import House
 from webapp.services.refresh import NotConnected, Pending, ReconnectRequired, fresh
 from webapp.services.vault import CannotOpen
@@ -14,13 +14,13 @@ from webapp.tiktok.provider import Profile
 log = structlog.get_logger(__name__)
 
 
-def update_profile(house: House, user_id: int) -> None:
+def update_profile(house: House, person: PersonRef) -> None:
     """Ask TikTok who this is and write the name down; keep the old one if TikTok does not say.
 
-    A refused access token is refreshed once and the question asked once more (rule 46).
+    A refused access token is refreshed once and the question asked once more (rule 46). Nothing is
+    written once the account is deleted, whoever connects meanwhile.
     """
-    with reading() as session:
-        user = session.get(User, user_id)
+    user = people.find(person)
     if user is None:
         return
     try:
@@ -34,7 +34,7 @@ def update_profile(house: House, user_id: int) -> None:
         )
         return
     if profile is not None:
-        _write(user_id, profile)
+        _write(person, profile)
 
 
 def _ask(house: House, user: User) -> Profile | None:
@@ -46,19 +46,19 @@ def _ask(house: House, user: User) -> Profile | None:
             held.access_token, open_id=user.open_id, scopes=user.granted
         )
     except AccessRefused:
-        renewed = fresh(house, user.open_id, rejected_version=user.version)
+        renewed = fresh(house, user.open_id, person=user.ref, rejected_version=user.version)
         return house.provider.user_info(
             renewed.access_token, open_id=user.open_id, scopes=renewed.scopes
         )
 
 
-def _write(user_id: int, profile: Profile) -> None:
+def _write(person: PersonRef, profile: Profile) -> None:
     with writing() as session:
-        user = session.get(User, user_id)
+        user = people.locked(session, person)
         if user is None:
             return
         if profile.display_name and profile.display_name != user.display_name:
             user.display_name = profile.display_name
-            searching.keep(session, user_id, profile.display_name)
+            searching.keep(session, user.id, profile.display_name)
         user.username = profile.username or user.username
         user.union_id = profile.union_id or user.union_id

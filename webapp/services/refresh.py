@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import select
 
 from webapp.database import reading
-from webapp.models import Status, User
+from webapp.models import PersonRef, Status, User
 from webapp.services import brakes, installation, rescue
 from webapp.services.access import (
     Access,
@@ -51,18 +51,21 @@ def fresh(
     house: House,
     open_id: str,
     *,
+    person: PersonRef | None = None,
     min_ttl: timedelta = MIN_TTL,
     rejected_version: int | None = None,
     pressed: bool = False,
 ) -> Access:
     """Return an access token with at least `min_ttl` left, refreshing once for all who ask.
 
-    `rejected_version`: TikTok answered 401 to that version, so it is refreshed however long it
-    has left; a newer one is returned as it is. `pressed`: a person asks, back-off does not bind.
-    A token that is still valid is returned with a warning while a better one cannot be had.
-    Raises NotConnected, ReconnectRequired, Pending, CannotOpen.
+    `person`: only while the open_id is still this person's, and not of somebody who deleted the
+    account and connected again. `rejected_version`: TikTok answered 401 to that version, so it is
+    refreshed however long it has left; a newer one is returned as it is. `pressed`: a person asks,
+    back-off does not bind. A token that is still valid is returned with a warning while a better
+    one cannot be had.
+    Raises NotConnected, ReconnectRequired, Pending, CannotOpen, NoLongerAllowed.
     """
-    user = _row(house, open_id)
+    user = _row(house, open_id, person)
     if pressed:
         rejected_version = user.version
     found = at_hand(house, user, min_ttl, rejected_version, house.clock())
@@ -73,13 +76,14 @@ def fresh(
     return found
 
 
-def _row(house: House, open_id: str) -> User:
+def _row(house: House, open_id: str, person: PersonRef | None) -> User:
+    query = select(User).where(
+        User.client_key == house.settings.tiktok_client_key, User.open_id == open_id
+    )
+    if person is not None:
+        query = query.where(User.is_(person))
     with reading() as session:
-        user = session.scalar(
-            select(User).where(
-                User.client_key == house.settings.tiktok_client_key, User.open_id == open_id
-            )
-        )
+        user = session.scalar(query)
     if user is None:
         raise NotConnected
     return user
@@ -88,7 +92,10 @@ def _row(house: House, open_id: str) -> User:
 def _renewed(
     house: House, user: User, min_ttl: timedelta, rejected: int | None, *, back_off: bool
 ) -> User:
-    """Refresh, or wait for whoever does; return the row as it is afterwards."""
+    """Refresh, or wait for whoever does; return the row as it is afterwards.
+
+    Raises NotConnected.
+    """
     end = house.clock() + PATIENCE
     look = _FIRST_LOOK
     while True:
@@ -96,8 +103,8 @@ def _renewed(
         if claim is not None:
             if not close_over(house, claim):
                 land(house, [attempt(house, claim)])
-            return _row(house, user.open_id)
-        user = _row(house, user.open_id)
+            return _row(house, user.open_id, user.ref)
+        user = _row(house, user.open_id, user.ref)
         now = house.clock()
         waiting = user.claim is not None and user.next_at is not None and user.next_at > now
         if is_good(user, min_ttl, rejected, now) or not waiting or now >= end:
@@ -114,7 +121,7 @@ def _claimed(house: House, user: User, *, back_off: bool) -> Claim | None:
         return None
     if brakes.permit(house, 1, now).count == 0:
         return None
-    claim = claim_one(house, user.id, now, version=user.version, back_off=back_off)
+    claim = claim_one(house, user.ref, now, version=user.version, back_off=back_off)
     if claim is not None and installation.fault(house) is not None:
         # The database was copied away in this very moment.
         land(house, [Result(claim, NotSent(), now)])

@@ -20,6 +20,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from webapp.database import writing
+from webapp.models import PersonRef
 from webapp.services import audit, guarded, schedule
 from webapp.services.claims import Claim
 from webapp.services.house import House
@@ -49,7 +50,8 @@ def append(house: House, claim: Claim, tokens: TokenSet, now: datetime) -> None:
     Raises OSError if even that cannot be done.
     """
     values = house.vault.columns(claim.open_id, tokens, now)
-    row = {"user_id": claim.user_id, "ticket": claim.ticket, "version": claim.version}
+    row: dict[str, Any] = {"user_id": claim.person.id, "ticket": claim.person.ticket}
+    row["version"] = claim.version
     line = row | {
         name: value.isoformat() if isinstance(value, datetime) else value
         for name, value in values.items()
@@ -160,4 +162,4 @@ def _store(session: Session, values: dict[str, Any]) -> bool:
     values["next_at"] = schedule.next_refresh_at(
         values["refreshed_at"], values["access_expires_at"]
     )
-    return guarded.store(session, user_id, ticket, version, values)
+    return guarded.store(session, PersonRef(user_id, ticket), version, values)

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from webapp.database import reading, writing
 from webapp.models import ServiceKey
-from webapp.services import audit
+from webapp.services import audit, authority
 
 log = structlog.get_logger(__name__)
 
@@ -50,13 +50,17 @@ class Listed:
 
 
 def issue(name: str, now: datetime) -> str:
-    """Make a key and return it; it is never seen again. Raises BadName, NameTaken."""
+    """Make a key and return it; it is never seen again.
+
+    Raises BadName, NameTaken, NoLongerAllowed.
+    """
     if not name.isprintable() or name != name.strip() or not 1 <= len(name) <= LONGEST_NAME:
         raise BadName(f"a name is 1 to {LONGEST_NAME} printable characters")
     public = secrets.token_hex(6)
     key = f"cck_{public}_{secrets.token_hex(32)}"
     try:
         with writing() as session:
+            authority.require(session)
             session.add(ServiceKey(id=public, name=name, digest=_digest(key), created_at=now))
             audit.record(session, now, "key.issued", key=public, name=name)
     except IntegrityError:
@@ -66,8 +70,12 @@ def issue(name: str, now: datetime) -> str:
 
 
 def revoke(name: str, now: datetime) -> bool:
-    """Refuse this key from now on. False: it was revoked before. Raises NoSuchKey."""
+    """Refuse this key from now on. False: it was revoked before.
+
+    Raises NoSuchKey, NoLongerAllowed.
+    """
     with writing() as session:
+        authority.require(session)
         key = session.scalar(select(ServiceKey).where(ServiceKey.name == name).with_for_update())
         if key is None:
             raise NoSuchKey(f"there is no key named {name}: flask keys list")

@@ -3,15 +3,20 @@
 from typing import Any
 
 from webapp.database import writing
-from webapp.services import audit, directory
+from webapp.models import PersonRef
+from webapp.services import audit, authority, directory, people
 from webapp.services.house import House
+from webapp.services.people import PersonGone
 
 
-def export(house: House, user_id: int) -> dict[str, Any] | None:
-    """Return all that is kept about a person, ready for JSON; None if they are gone."""
-    user = directory.find(user_id)
-    if user is None:
-        return None
+def export(house: House, person: PersonRef) -> dict[str, Any]:
+    """Return all that is kept about a person, ready for JSON.
+
+    Raises PersonGone, NoLongerAllowed.
+    """
     with writing() as session:
-        audit.record(session, house.clock(), "account.exported", on=user.ticket)
-    return directory.own_data(user_id)
+        if people.locked(session, person) is None:
+            raise PersonGone
+        authority.require(session)
+        audit.record(session, house.clock(), "account.exported", on=person.ticket)
+    return directory.own_data(person)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from webapp import acting
 from webapp.database import writing
 from webapp.models import ServiceKey, ServiceUse, User
-from webapp.services import audit, history
+from webapp.services import audit, authority, history
 from webapp.services.access import USED_EVERY
 
 #: A service that asks all day is told of once a day; `ServiceUse` knows the hour.
@@ -41,17 +41,19 @@ class Use:
     revoked: bool
 
 
-def note(row: Handed, now: datetime) -> None:
+def note(row: Handed, now: datetime) -> bool:
     """Write down that this key was handed this connection, at most hourly, in one transaction.
 
-    The first time in a day it is told in the audit and in the row's history as well.
+    The first time in a day it is told in the audit and in the row's history as well. Return whether
+    anything was to be written down. Raises NoLongerAllowed.
     """
     if row.handed_at is not None and now - row.handed_at < USED_EVERY:
-        return
+        return False
     with writing() as session:
+        authority.require(session)
         if not _is_ours_to_tell(session, row, now):
             # Another thread was handed it in this very moment, and writes it down.
-            return
+            return True
         told = row.handed_at is None or now - row.handed_at >= TOLD_EVERY
         service = replace(acting.now(), kind="service", name=row.key_name)
         line = history.line(now, "handed_out", service, None, "", "") if told else ""
@@ -63,13 +65,14 @@ def note(row: Handed, now: datetime) -> None:
             .execution_options(synchronize_session=False)
         )
         if done is None:
-            # Deleted meanwhile; SQLite gives the id to the next person, whose row it would be.
+            # Deleted meanwhile.
             session.rollback()
         elif told:
             with acting.as_(service):
                 audit.record(
                     session, now, "connection.handed_out", on=row.ticket, service=row.key_name
                 )
+    return True
 
 
 def of(session: Session, user_id: int, most: int | None = None) -> list[Use]:

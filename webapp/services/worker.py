@@ -10,9 +10,8 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp import acting
-from webapp.database import reading
-from webapp.models import Status, User
-from webapp.services import brakes, bulk, disconnect, installation, rescue
+from webapp.models import Status
+from webapp.services import brakes, bulk, disconnect, installation, people, rescue
 from webapp.services.calling import attempt, close_over
 from webapp.services.claims import Claim, claim_due
 from webapp.services.committer import Committer, Context
@@ -153,9 +152,9 @@ class Worker:
         return ends is not None and ends <= self._house.clock()
 
     def _revoke(self, claim: Claim) -> None:
-        with reading() as session:
-            user = session.get(User, claim.user_id)
-        if user is not None and user.status == Status.REVOKING:
+        user = people.find(claim.person)
+        # They may have connected again since: that is not the grant that was to end.
+        if user is not None and user.version == claim.version and user.status == Status.REVOKING:
             outcome = disconnect.finish(self._house, user)
             self.tally.add("revoked" if outcome.forgotten else "revoke_again")
 

@@ -8,8 +8,8 @@ from werkzeug.wrappers import Response as Answer
 from webapp.language import N_
 from webapp.language import gettext as _
 from webapp.services import activity as looking_back
-from webapp.services import directory, own, scopes, takeout
 from webapp.services import disconnect as ending
+from webapp.services import own, people, scopes, takeout
 from webapp.views import activity as words
 from webapp.views import signed_in
 from webapp.views.guards import at_most, person
@@ -34,13 +34,17 @@ _NOT_CONFIRMED = N_(
     "Disconnected here: the access we held is deleted. TikTok did not confirm its half. "
     "You can also remove us in the TikTok app."
 )
+_NOT_ERASED = N_(
+    "You were signed out before your account was deleted. You are disconnected, but the account is "
+    "still here. Sign in again to delete it."
+)
 
 
 @account.get("/account")
 @person
 def show() -> str:
     """Show the connection in words."""
-    mine, now = own.account(house(), me().user_id, secret()), house().clock()
+    mine, now = own.account(house(), me().ref, secret()), house().clock()
     user = mine.user
     reason, since = user.ended(now)
     return render_template(
@@ -68,7 +72,7 @@ def activity() -> str:
     """Show what happened, newest first, a page at a time."""
     before = request.args.get("before", "")
     older_than = int(before) if before.isdecimal() and len(before) <= _LONGEST_ID else None
-    page = own.happenings(house(), me().user_id, older_than)
+    page = own.happenings(house(), me().ref, older_than)
     here = url_for("account.activity")
     links = {
         "first": here if page.further else "",
@@ -96,14 +100,14 @@ def refresh() -> Answer:
 @person
 def confirm_disconnect() -> str:
     """Ask before disconnecting."""
-    return render_template("account/disconnect.html", person=directory.owner(me().user_id))
+    return render_template("account/disconnect.html", person=people.get(me().ref))
 
 
 @account.post("/account/disconnect")
 @person
 def disconnect() -> Answer:
     """Revoke and forget, then tell which half worked."""
-    _tell(ending.disconnect(house(), me().user_id))
+    _tell(ending.disconnect(house(), me().ref))
     return redirect(url_for("account.show"), 303)
 
 
@@ -122,7 +126,12 @@ def delete() -> str | Answer | tuple[str, int]:
     if typed.casefold() != me().ticket.casefold():
         problem = _("Type the ticket number as it is shown above.")
         return _delete_page(problem, typed), 422
-    outcome = ending.delete(house(), me().user_id)
+    try:
+        outcome = ending.delete(house(), me().ref)
+    except ending.NotErased:
+        end_session()
+        flash(_(_NOT_ERASED), "warn")
+        return redirect(url_for("home.index"), 303)
     end_session()
     flash(_("Your account is deleted. Your name and your TikTok ID are gone from here."), "ok")
     if not outcome.confirmed:
@@ -134,7 +143,7 @@ def delete() -> str | Answer | tuple[str, int]:
 @person
 def export() -> Response:
     """Give people their own data as a file."""
-    text = json.dumps(takeout.export(house(), me().user_id), indent=2, ensure_ascii=False)
+    text = json.dumps(takeout.export(house(), me().ref), indent=2, ensure_ascii=False)
     response = Response(text + "\n", mimetype="application/json")
     response.headers["Content-Disposition"] = 'attachment; filename="my-data.json"'
     return response
@@ -154,7 +163,7 @@ account.add_url_rule(
 def _delete_page(problem: str = "", typed: str = "") -> str:
     return render_template(
         "account/delete.html",
-        person=directory.owner(me().user_id),
+        person=people.get(me().ref),
         problem=problem,
         typed=typed,
         days=house().settings.audit_days,

@@ -27,10 +27,14 @@ def enter(who: str | None) -> None:
         acting.begin(_actor("tiktok"))
 
 
-def name(kind: Kind, name: str) -> None:
-    """Let the rest of this request be done by whoever was just recognised."""
-    acting.begin(_actor(kind, name))
+def name(kind: Kind, name: str, credential: str) -> None:
+    """Let the rest of this request be done by whoever was just recognised.
+
+    `credential`: what their right rests on (see `acting.Actor`).
+    """
+    acting.begin(_actor(kind, name, credential))
 
 
-def _actor(kind: Kind, name: str = "") -> Actor:
-    return Actor(kind, name, request.remote_addr or "", str(g.get("request_id", "")))
+def _actor(kind: Kind, name: str = "", credential: str = "") -> Actor:
+    reference = str(g.get("request_id", ""))
+    return Actor(kind, name, request.remote_addr or "", reference, credential)

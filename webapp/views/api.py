@@ -8,6 +8,7 @@ from werkzeug.datastructures import Headers
 
 from webapp.services import handout
 from webapp.services.access import Access, NotConnected, Pending, ReconnectRequired
+from webapp.services.authority import NoLongerAllowed
 from webapp.views import api_asking, api_document
 from webapp.views.api_asking import BadRequest
 from webapp.views.api_problems import problem
@@ -71,6 +72,9 @@ def _answer(rejected: int | None) -> Response:
         )
     except BadRequest as error:
         return problem("bad_request", detail=str(error))
+    except NoLongerAllowed:
+        # The key was revoked while its own refresh was at TikTok.
+        return problem("bad_key")
     except NotConnected:
         return problem("not_connected")
     except ReconnectRequired as error:

@@ -151,6 +151,15 @@ CONNECT_CAUSES: dict[str, Cause] = {
             other=(N_("Connect the other account as a new one"), ANOTHER),
         ),
         Cause(
+            "account_deleted",
+            409,
+            N_("This account has just been deleted"),
+            N_("It was deleted in another browser while you were signing in with this one."),
+            N_("You are signed out here. Your name and your TikTok ID are no longer stored."),
+            (N_("You can connect again. That makes a new account."),),
+            N_("Connect again"),
+        ),
+        Cause(
             "incomplete",
             400,
             N_("TikTok sent you back without an answer"),

@@ -6,7 +6,7 @@ from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response
 
 from webapp.services import connect as connecting
-from webapp.services import directory, scopes
+from webapp.services import directory, people, scopes
 from webapp.services.profile import update_profile
 from webapp.tiktok import callback as answers
 from webapp.tiktok.errors import (
@@ -20,7 +20,7 @@ from webapp.tiktok.errors import (
 from webapp.views import attempts, connected, refusals, way_back
 from webapp.views.guards import at_most, public
 from webapp.views.house import house
-from webapp.views.visitor import visitor
+from webapp.views.visitor import device, visitor
 
 log = structlog.get_logger(__name__)
 connect = Blueprint("connect", __name__)
@@ -37,7 +37,7 @@ def choose() -> str:
     ours = house()
     offer = scopes.offer(ours.settings)
     present = visitor()
-    user = directory.find(present.user_id) if present else None
+    user = people.find(present.ref) if present else None
     return render_template(
         "connect/choose.html",
         required=offer.required,
@@ -105,8 +105,8 @@ def _connect(attempt: attempts.Attempt, code: str) -> connecting.Connected:
     ours = house()
     expected = refusals.expected_account(attempt)
     tokens = ours.provider.exchange(code=code, state=attempt.state)
-    done = connecting.connect(ours, tokens, attempt.scopes, expected, ours.clock())
-    update_profile(ours, done.user_id)
+    done = connecting.connect(ours, tokens, attempt.scopes, expected, ours.clock(), device())
+    update_profile(ours, done.person)
     return done
 
 

@@ -3,11 +3,11 @@
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from webapp.services import directory, scopes
+from webapp.services import people, scopes
 from webapp.services.connect import Connected
-from webapp.services.sessions import PersonGone
 from webapp.views import way_back
 from webapp.views.attempts import Attempt
+from webapp.views.cause_page import page
 from webapp.views.guards import person
 from webapp.views.house import house
 from webapp.views.present import is_connected
@@ -22,7 +22,7 @@ KINDS = ("again", "added", "other", "returned")
 def show() -> str | Response:
     """Tell what was connected; to whoever is not connected any more, where it stands."""
     present = visitor()
-    user = directory.find(present.user_id) if present else None
+    user = people.find(present.ref) if present else None
     if user is None:
         return redirect(url_for("home.index"), 303)
     back = way_back.asked()
@@ -50,11 +50,9 @@ def welcome(done: Connected, attempt: Attempt) -> Response:
     Who returns and has nothing new to read goes to their account; if a service sent them, to the
     page with the way back, which the account does not have.
     """
-    try:
-        sign_in(done.user_id)
-    except PersonGone:
-        return redirect(url_for("home.index"), 303)
     back = way_back.judge(attempt.back)
+    if not sign_in(done.secret):
+        return page("account_deleted", back=back)
     kind = _kind(done, attempt)
     if kind == "returned" and back is None:
         return redirect(url_for("account.show"), 303)

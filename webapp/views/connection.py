@@ -49,8 +49,9 @@ def show(open_id: str) -> str:
 @at_most(PRESSES)
 def refresh(open_id: str) -> Response:
     """Refresh now, whatever the schedule says, and tell what came of it."""
+    found = _found(open_id)
     try:
-        access = fresh(house(), open_id, pressed=True)
+        access = fresh(house(), open_id, person=found.user.ref, pressed=True)
     except NotConnected:
         abort(404)
     except (ReconnectRequired, Pending, CannotOpen) as error:
@@ -101,7 +102,7 @@ def disconnect(open_id: str) -> Response:
     if hindered is not None:
         flash(hindered, "warn")
     else:
-        flash(*explaining.disconnected(ending.disconnect(house(), found.user.id)))
+        flash(*explaining.disconnected(ending.disconnect(house(), found.user.ref)))
     return _back(open_id)
 
 

@@ -4,14 +4,20 @@ from collections.abc import Callable
 from time import time
 from typing import Any, Literal, TypeVar
 
-from flask import Flask, abort, current_app, g, redirect, request, url_for
+from flask import Flask, abort, current_app, flash, g, make_response, redirect, request, url_for
 from flask_limiter import Limiter
 from flask_wtf import CSRFProtect
 from limits import RateLimitItem, parse
+from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
+from webapp.acting import Kind
+from webapp.language import N_
+from webapp.language import gettext as _
 from webapp.services import handout
 from webapp.services.access import Pending
+from webapp.services.authority import NoLongerAllowed
+from webapp.services.people import PersonGone
 from webapp.views import actors, api_asking, first_operator
 from webapp.views.api_problems import problem
 from webapp.views.house import house
@@ -72,9 +78,18 @@ tiktok = access("tiktok")
 scraper = access("scraper")
 
 
+_SIGNED_OUT = N_("You are not signed in any more, so nothing was done. Sign in and try again.")
+_SAFE = ("GET", "HEAD", "OPTIONS")
+
+
 def register(app: Flask) -> None:
-    """Ask at the door of every request. A route that matched nothing stays a 404 or 405."""
+    """Ask at the door of every request. A route that matched nothing stays a 404 or 405.
+
+    Whoever loses the right to an act while it is under way is answered like one who never had it.
+    """
     first_operator.register(app)
+    for lost in (NoLongerAllowed, PersonGone):
+        app.register_error_handler(lost, _turn_away)
 
     @app.before_request
     def _at_the_door() -> Response | None:
@@ -122,7 +137,7 @@ def _refuse_service(limit: RateLimitItem | None) -> Response | None:
         wait = error.retry_after.total_seconds()
         return problem("refresh_pending", retry_after=wait, cause=error.cause)
     g.arrival = arrival
-    actors.name("service", arrival.key_name)
+    actors.name("service", arrival.key_name, arrival.key_id)
     # For the line that the server writes of every request.
     request.environ[KEY_ID] = arrival.key_id
     return _refuse_haste(limit, arrival.key_id)
@@ -144,12 +159,29 @@ def _refuse(who: Access | None) -> Response | None:
     if who in ("public", "tiktok", "scraper"):
         return None
     if present is not None:
-        actors.name("operator" if who == "operator" else "person", present.ticket)
+        kind: Kind = "operator" if who == "operator" else "person"
+        actors.name(kind, present.ticket, present.session)
     if who == "person":
-        return None if present else redirect(url_for("home.index"), 303)
+        return None if present else _signed_out()
     if who in ("operator", "operator_or_first") and present is not None and present.operator:
         return None
     if who == "operator_or_first" and first_operator.awaited():
         return None
     # Whoever may not see an operator's page is not told that it is there.
     return abort(404)
+
+
+def _signed_out() -> Response:
+    """Return the way to the front page, which says that what was pressed was not done."""
+    if request.method not in _SAFE:
+        flash(_(_SIGNED_OUT), "warn")
+    return redirect(url_for("home.index"), 303)
+
+
+def _turn_away(_lost: Exception) -> Response:
+    who = access_of(current_app, request.endpoint or "")
+    return (
+        _signed_out()
+        if who == "person"
+        else make_response(current_app.handle_http_exception(NotFound()))
+    )

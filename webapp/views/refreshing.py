@@ -2,7 +2,8 @@
 
 from webapp.language import N_
 from webapp.language import gettext as _
-from webapp.services import directory
+from webapp.services import people
+from webapp.services.people import PersonGone
 from webapp.services.refresh import NotConnected, Pending, ReconnectRequired, fresh
 from webapp.services.sessions import Visitor
 from webapp.services.vault import CannotOpen
@@ -31,10 +32,15 @@ _NOT_NOW_OVER_OURS = N_(
 
 
 def refreshed(visitor: Visitor) -> tuple[str, str]:
-    """Refresh, and return what to say about it and in which tone."""
+    """Refresh, and return what to say about it and in which tone.
+
+    Raises PersonGone, NoLongerAllowed.
+    """
     try:
-        access = fresh(house(), visitor.open_id, pressed=True)
-    except (NotConnected, ReconnectRequired):
+        access = fresh(house(), visitor.open_id, person=visitor.ref, pressed=True)
+    except NotConnected:
+        raise PersonGone from None
+    except ReconnectRequired:
         return _("There is nothing to refresh. Please connect again first."), "warn"
     except CannotOpen:
         return _(_OUR_FAULT), "warn"
@@ -47,7 +53,7 @@ def _not_refreshed(visitor: Visitor, cause: str) -> str:
     """Return who could not, until when access works all the same, and what happens next."""
     if cause == "cannot_open":
         return _(_OUR_FAULT)
-    ends = directory.owner(visitor.user_id).access_expires_at
+    ends = people.get(visitor.ref).access_expires_at
     # "refreshing": nobody asked TikTok just now, so it is not to blame.
     ours = cause == "refreshing"
     if ends is not None and ends > house().clock():

@@ -30,7 +30,7 @@ def tell(
     """
     present = visitor()
     if present is not None:
-        actors.name("person", present.ticket)
+        actors.name("person", present.ticket, present.session)
     not_made.note(
         house(),
         cause,

@@ -38,7 +38,7 @@ def rows(browsers: Sequence[Browser]) -> list[Row]:
 @person
 def show() -> str:
     """List every browser in which this person is signed in."""
-    browsers = own.browsers(house(), me().user_id, secret())
+    browsers = own.browsers(house(), me().ref, secret())
     return render_template("account/sessions.html", browsers=rows(browsers), most=sessions.MOST)
 
 

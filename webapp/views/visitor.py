@@ -40,28 +40,37 @@ def secret() -> str:
     return cast(str | None, session.get("_user_id")) or ""
 
 
-def sign_in(user_id: int) -> None:
-    """Sign this browser in under a new session; the old one is dead (ASVS 7.2.4)."""
+def device() -> sessions.Device:
+    """Return what is written down of this browser when it is signed in."""
+    browser, system = browsers.recognised(request.user_agent.string)
+    return sessions.Device(browser, system, replaces=secret())
+
+
+def sign_in(begun: str) -> bool:
+    """Give this browser the session of this secret; its former one is dead (ASVS 7.2.4).
+
+    False, and nobody is signed in, if the account was deleted after the session was begun.
+    """
     ours = house()
-    now = ours.clock()
-    _end_present()
+    found = sessions.find(ours, begun, ours.clock())
     under_way = {key: session[key] for key in attempts.KEPT if key in session}
     session.clear()
     # Another tab may still be at TikTok; whose account it may end in is judged when it is back.
     session.update(under_way)
     session.permanent = True
-    browser, system = browsers.recognised(request.user_agent.string)
-    begun = sessions.begin(ours, user_id, now, browser=browser, system=system)
-    found = sessions.find(ours, begun, now)
     if found is not None:
         login_user(SignedIn(begun, found))
+    return found is not None
 
 
 def sign_out(*, everywhere: bool = False) -> None:
-    """End this browser's session, or all of this person's, and empty the cookie."""
+    """End this browser's session, or all of this person's, and empty the cookie.
+
+    Raises PersonGone and NoLongerAllowed if all were to end and this one had ended already.
+    """
     present = visitor()
     if everywhere and present is not None:
-        sessions.end_everywhere(present.user_id, present.ticket, house().clock())
+        sessions.end_everywhere(present.ref, house().clock())
     _end_present()
     session.clear()
 

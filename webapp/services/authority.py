@@ -1,0 +1,55 @@
+"""Asks once more, in the transaction of an act, whether the caller may still do it.
+
+The guard of a request has asked already. Between its answer and the write a session may end, an
+operator may be removed, a key may be revoked: whoever waits for a lock, or for TikTok, must find
+that out. Worker and commands act for nobody who could lose the right.
+"""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webapp import acting
+from webapp.database import reading
+from webapp.models import BrowserSession, ServiceKey, User
+
+
+class NoLongerAllowed(Exception):
+    """The session has ended, the operator was removed, or the key was revoked."""
+
+
+def require(session: Session) -> None:
+    """Return if the caller of this request may act in this transaction. Raises NoLongerAllowed.
+
+    Holds that right until the transaction ends: signing out, removing an operator and revoking a
+    key wait for it. Call it after the person's row was locked, so that nobody waits in a circle.
+    """
+    actor = acting.now()
+    if not actor.credential:
+        return
+    if actor.kind == "service":
+        held = select(ServiceKey.id).where(
+            ServiceKey.id == actor.credential, ServiceKey.revoked_at.is_(None)
+        )
+    else:
+        held = select(BrowserSession.digest).where(BrowserSession.digest == actor.credential)
+    if session.scalar(held.with_for_update(read=True)) is None:
+        raise NoLongerAllowed(actor.kind)
+    if actor.kind == "operator" and not _is_operator(session, actor.credential):
+        raise NoLongerAllowed(actor.kind)
+
+
+def check() -> None:
+    """Do the same for an act that only asks something of TikTok. Raises NoLongerAllowed."""
+    if acting.now().credential:
+        with reading() as session:
+            require(session)
+
+
+def _is_operator(session: Session, digest: str) -> bool:
+    # A statement of its own: PostgreSQL shows it what was committed while we waited for the lock.
+    query = (
+        select(User.id)
+        .join(BrowserSession, BrowserSession.user_id == User.id)
+        .where(BrowserSession.digest == digest, User.operator_since.is_not(None))
+    )
+    return session.scalar(query) is not None
