@@ -6,17 +6,16 @@ Two moments: while the body is still arriving, and between the guard's answer an
 import base64
 import secrets
 from collections.abc import Callable
-from io import BytesIO
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from flask import Flask
 from werkzeug.test import TestResponse
 
 from tests.fixtures.app import MakeApp
 from tests.security.acts import ACTS, IDS, Act, Stage, stage_of
 from tests.security.callers import UNSAFE, routes
+from tests.security.meanwhile import Arriving, as_before, between
 from tests.servers import Sandbox
 from webapp.views.guards import access_of
 
@@ -40,20 +39,6 @@ def stage(make_app: MakeApp, sandbox: Sandbox) -> Stage:
 
 
 NOTIFY = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-
-
-class Arriving(BytesIO):
-    """A body whose last byte comes after something has happened."""
-
-    def __init__(self, body: bytes, happens: Callable[[], object]) -> None:
-        super().__init__(body)
-        self._happens = happens
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        body = super().read(size)
-        if body:
-            self._happens()
-        return body
 
 
 def lost(act: Act, stage: Stage) -> Callable[[], None]:
@@ -154,15 +139,10 @@ def test_a_right_that_is_lost_after_the_guard_asked_is_lost_for_the_write(
     between(stage.app, watch)
     answer = act.client(stage).post(path, data=data)
     watch.assert_nothing_done()
-    stage.app.before_request_funcs[None].pop()
+    as_before(stage.app)
     # An account that the other browser has deleted is deleted, so that is what is told.
     done = act.name == "delete" and not stage.is_there("jo")
     assert_told(act, stage, answer, DELETED if done else SIGNED_OUT)
-
-
-def between(app: Flask, happens: Callable[[], None]) -> None:
-    """Let something happen after every guard has answered, and before the view runs."""
-    app.before_request_funcs[None].append(happens)
 
 
 def test_the_acts_are_all_there_are(stage: Stage) -> None:

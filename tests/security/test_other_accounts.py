@@ -8,7 +8,6 @@ depend on that alone.)
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -19,7 +18,7 @@ from tests.fixtures.app import MakeApp
 from tests.keep.standins import with_provider
 from tests.movable import MovableClock
 from tests.security.acts import ACTS, Act, Stage, sessions_of, stage_of
-from tests.security.test_lost_rights import between
+from tests.security.meanwhile import Interrupted, as_before, between
 from tests.servers import Sandbox
 from tests.services import grants
 from tests.services.holding import assert_holds_what_tiktok_holds, house_of, opened, sha256
@@ -38,26 +37,10 @@ from webapp.views.house import KEY
 pytestmark = pytest.mark.usefixtures("each_database")
 
 
-class Interrupted(Provider):
-    """TikTok as it is; once, something happens while one kind of call is under way."""
-
-    def __init__(self, true: Provider, call: str, happens: Callable[[], object]) -> None:
-        self._true, self._call, self._happens = true, call, [happens]
-
-    def _through(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return getattr(self._true, name)(*args, **kwargs)
-        finally:
-            if name == self._call and self._happens:
-                self._happens.pop()()
-
-    def __getattribute__(self, name: str) -> Any:
-        if name in ("refresh", "revoke", "user_info", "exchange"):
-            return lambda *args, **kwargs: self._through(name, *args, **kwargs)
-        return super().__getattribute__(name)
-
-    def authorization_url(self, **asked: Any) -> str:
-        return self._true.authorization_url(**asked)
+def true_provider(stage: Stage) -> Provider:
+    """Return TikTok without any interruption."""
+    provider = stage.house.provider
+    return provider.true if isinstance(provider, Interrupted) else provider
 
 
 class Newcomer:
@@ -70,7 +53,7 @@ class Newcomer:
     def __call__(self) -> None:
         """Delete jo's account as jo's other browser would, and let noor connect."""
         stage, gone = self.stage, self.stage.row("jo")
-        true = getattr(stage.house.provider, "_true", stage.house.provider)
+        true = true_provider(stage)
         house = with_provider(stage.house, true)
         with stage.app.app_context():
             disconnect.delete(house, gone.ref)
@@ -180,7 +163,7 @@ def test_a_page_that_is_drawn_a_moment_later_shows_nothing_of_a_newcomer(
 ) -> None:
     between(stage.app, noor)
     answer = stage.person.get(f"/account{page}")
-    stage.app.before_request_funcs[None].pop()
+    as_before(stage.app)
     assert (answer.status_code, answer.location) == (303, "/")
     noor.assert_untouched()
 
@@ -270,7 +253,7 @@ def test_a_use_that_is_written_down_late_is_not_a_newcomers(stage: Stage, noor: 
 
 def again(stage: Stage) -> None:
     """Connect jo again, as jo's other browser would."""
-    true = getattr(stage.house.provider, "_true", stage.house.provider)
+    true = true_provider(stage)
     house = with_provider(stage.house, true)
     with stage.app.app_context():
         grants.join(house, grants.given(stage.sandbox, house.clock(), "jo"))
@@ -287,7 +270,7 @@ def test_the_answer_to_a_first_disconnect_does_not_wipe_what_a_second_one_waits_
         assert not second()
 
     def second() -> bool:
-        true = stage.house.provider._true  # type: ignore[attr-defined]  # the stand-in's
+        true = true_provider(stage)
         with stage.app.app_context():
             return disconnect.disconnect(
                 with_provider(stage.house, true), stage.row("jo").ref

@@ -1,0 +1,172 @@
+"""A key that is revoked while its own request is under way gets no token, and the audit tells none.
+
+Three moments: while the body arrives, while TikTok refreshes, while the database is waited for.
+"""
+
+import json
+from collections.abc import Callable
+from urllib.parse import quote
+
+import pytest
+from flask import Flask
+from sqlalchemy import update
+
+from tests.api.asking import Service, problem
+from tests.audit.telling import told
+from tests.keep.standins import with_provider
+from tests.movable import MovableClock
+from tests.security.meanwhile import Arriving, Interrupted
+from tests.servers import Sandbox
+from tests.services.holding import house_of
+from webapp.database import writing
+from webapp.models import User
+from webapp.services import access, disconnect, handout, inspection, service_keys, uses
+from webapp.views.house import KEY
+
+pytestmark = pytest.mark.usefixtures("each_database")
+
+
+@pytest.fixture
+def revoke(app: Flask, clock: MovableClock) -> Callable[[], None]:
+    """Revoke the service's key, as an operator would."""
+
+    def revoke() -> None:
+        with app.app_context():
+            service_keys.revoke("reports", clock())
+
+    return revoke
+
+
+def during(app: Flask, call: str, happens: Callable[[], object]) -> None:
+    house = house_of(app)
+    app.extensions[KEY] = with_provider(house, Interrupted(house.provider, call, happens))
+
+
+def test_while_its_refresh_is_at_tiktok(
+    app: Flask, service: Service, mara: str, clock: MovableClock, revoke: Callable[[], None]
+) -> None:
+    clock.advance(hours=3)
+    during(app, "refresh", revoke)
+    problem(service.get(mara), 401, "bad_key")
+    assert told(app, "connection.handed_out") == []
+
+
+def test_while_its_refresh_is_at_tiktok_and_its_use_is_written_down_already(
+    app: Flask, service: Service, mara: str, clock: MovableClock, revoke: Callable[[], None]
+) -> None:
+    assert service.get(mara).status_code == 200
+    clock.advance(minutes=59)
+    with app.app_context(), writing() as session:
+        session.execute(update(User).values(access_expires_at=clock()))
+    during(app, "refresh", revoke)
+    problem(service.get(mara), 401, "bad_key")
+
+
+def test_before_its_refresh_is_sent(
+    app: Flask,
+    service: Service,
+    mara: str,
+    sandbox: Sandbox,
+    clock: MovableClock,
+    revoke: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock.advance(hours=3)
+    true = handout.refresh.fresh
+
+    def a_moment_later(*args: object, **kwargs: object) -> access.Access:
+        revoke()
+        return true(*args, **kwargs)  # type: ignore[arg-type]  # handed through
+
+    monkeypatch.setattr(handout.refresh, "fresh", a_moment_later)
+    problem(service.get(mara), 401, "bad_key")
+    assert sandbox.calls("token.refresh_token") == 0
+
+
+def test_while_the_first_use_waits_to_be_written_down(
+    app: Flask,
+    service: Service,
+    mara: str,
+    revoke: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    true = uses.note
+
+    def a_moment_later(*args: object) -> bool:
+        revoke()
+        return true(*args)  # type: ignore[arg-type]  # handed through
+
+    monkeypatch.setattr(uses, "note", a_moment_later)
+    problem(service.get(mara), 401, "bad_key")
+    assert told(app, "connection.handed_out") == []
+
+
+def test_while_its_own_last_use_waits_to_be_written_down(
+    app: Flask,
+    service: Service,
+    mara: str,
+    revoke: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    true = handout._note_key
+
+    def a_moment_later(*args: object) -> bool:
+        revoke()
+        return true(*args)  # type: ignore[arg-type]  # handed through
+
+    monkeypatch.setattr(handout, "_note_key", a_moment_later)
+    problem(service.get(mara), 401, "bad_key")
+
+
+def test_while_its_body_arrives(
+    app: Flask, service: Service, mara: str, sandbox: Sandbox, revoke: Callable[[], None]
+) -> None:
+    body = json.dumps({"rejected_version": 1}).encode()
+    answer = app.test_client().post(
+        f"/api/v1/tokens/{quote(mara, safe='')}/refresh",
+        headers={"Authorization": f"Bearer {service.key}"},
+        environ_overrides={"wsgi.input": Arriving(body, revoke), "CONTENT_LENGTH": str(len(body))},
+    )
+    problem(answer, 401, "bad_key")
+    assert sandbox.calls("token.refresh_token") == 0
+
+
+def test_a_body_that_never_comes_is_a_408(app: Flask, service: Service, mara: str) -> None:
+    def silence() -> None:
+        raise TimeoutError
+
+    answer = app.test_client().post(
+        f"/api/v1/tokens/{quote(mara, safe='')}/refresh",
+        headers={"Authorization": f"Bearer {service.key}"},
+        environ_overrides={"wsgi.input": Arriving(b"{", silence), "CONTENT_LENGTH": "10"},
+    )
+    assert problem(answer, 408, "too_slow")["retryable"]
+
+
+def test_a_connection_that_ends_meanwhile_gives_no_token(
+    app: Flask, service: Service, mara: str, clock: MovableClock
+) -> None:
+    true = house_of(app).provider
+
+    def end() -> None:
+        with app.app_context():
+            house = with_provider(house_of(app), true)
+            found = inspection.find(house, mara)
+            assert found is not None
+            disconnect.disconnect(house, found.ref)
+
+    clock.advance(hours=3)
+    during(app, "refresh", end)
+    assert problem(service.get(mara), 409, "reconnect_required")["reason"] == "disconnected"
+
+
+def test_the_last_use_of_a_revoked_key_is_not_written(
+    app: Flask, service: Service, mara: str, revoke: Callable[[], None], clock: MovableClock
+) -> None:
+    revoke()
+    problem(service.get(mara), 401, "bad_key")
+    with app.app_context():
+        (key,) = service_keys.list_all()
+        assert not handout._note_key(key.id, clock())
+        (key,) = service_keys.list_all()
+    assert key.last_used_at is None

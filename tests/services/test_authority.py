@@ -1,0 +1,128 @@
+"""The right to an act is judged in the transaction of the act, and cannot be lost inside it."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from tests.services.grants import join, made_up, sign_in
+from tests.services.holding import house_of
+from tests.services.test_disconnect_waits import PATIENCE, somebody_waits_for_a_lock, until
+from webapp import acting
+from webapp.acting import Actor
+from webapp.database import writing
+from webapp.models import PersonRef
+from webapp.services import authority, disconnect, operators, people, service_keys, sessions
+from webapp.services.authority import NoLongerAllowed
+from webapp.services.house import House
+
+pytestmark = [
+    pytest.mark.parametrize(
+        "each_database", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
+    ),
+    pytest.mark.usefixtures("each_database"),
+]
+
+
+@pytest.fixture
+def house(app: Flask) -> House:
+    return house_of(app)
+
+
+@pytest.fixture
+def mara(app: Flask, house: House) -> PersonRef:
+    """An operator."""
+    with app.app_context():
+        done = join(house, made_up(house.clock(), "mara"))
+        operators.add(house, "mara", house.clock())
+    return done.person
+
+
+@pytest.fixture
+def actor(app: Flask, house: House, mara: PersonRef) -> Actor:
+    """What a request of that operator acts as."""
+    with app.app_context():
+        secret = sign_in(house, mara)
+    return Actor("operator", mara.ticket, credential=sessions.digest_of(secret))
+
+
+@pytest.fixture
+def service(app: Flask, house: House) -> Actor:
+    """What a request of a service acts as."""
+    with app.app_context():
+        key = service_keys.issue("reports", house.clock())
+    return Actor("service", "reports", credential=service_keys.public_id(key) or "")
+
+
+Losses = dict[str, Callable[[House, PersonRef], object]]
+LOSSES: Losses = {
+    "removed": lambda house, _mara: operators.remove(house, "mara"),
+    "signed out": lambda house, mara: sessions.end_everywhere(mara, house.clock()),
+    "deleted": lambda house, mara: disconnect._erased(house, mara),
+}
+
+
+@pytest.mark.parametrize("lose", LOSSES.values(), ids=LOSSES)
+def test_a_right_cannot_be_lost_while_an_act_is_being_written(
+    app: Flask, house: House, mara: PersonRef, actor: Actor, lose: Callable[..., object]
+) -> None:
+    with app.app_context():
+        disconnect.disconnect(house, mara)
+    with app.app_context(), ThreadPoolExecutor(1) as pool:
+        with writing() as session, acting.as_(actor):
+            authority.require(session)
+            losing = pool.submit(in_app, app, lose, house, mara)
+            until(somebody_waits_for_a_lock)
+            assert not losing.done()
+        losing.result(PATIENCE)
+        with writing() as session, acting.as_(actor), pytest.raises(NoLongerAllowed):
+            authority.require(session)
+
+
+def test_a_key_cannot_be_revoked_while_its_use_is_being_written(
+    app: Flask, house: House, service: Actor
+) -> None:
+    with app.app_context(), ThreadPoolExecutor(1) as pool:
+        with writing() as session, acting.as_(service):
+            authority.require(session)
+            losing = pool.submit(in_app, app, service_keys.revoke, "reports", house.clock())
+            until(somebody_waits_for_a_lock)
+        assert losing.result(PATIENCE)
+        with writing() as session, acting.as_(service), pytest.raises(NoLongerAllowed):
+            authority.require(session)
+
+
+def test_an_act_that_waits_for_a_removal_finds_the_right_gone(
+    app: Flask, house: House, mara: PersonRef, actor: Actor
+) -> None:
+    with app.app_context(), ThreadPoolExecutor(1) as pool:
+        with removing(mara):
+            act: Future[None] = pool.submit(in_app, app, require_as, actor)
+            until(somebody_waits_for_a_lock)
+        with pytest.raises(NoLongerAllowed):
+            act.result(PATIENCE)
+
+
+def require_as(actor: Actor) -> None:
+    with writing() as session, acting.as_(actor):
+        authority.require(session)
+
+
+@contextmanager
+def removing(mara: PersonRef) -> Iterator[None]:
+    """Remove the operator in a transaction that is still open in the block."""
+    with writing() as session:
+        user = people.locked(session, mara)
+        assert user is not None
+        user.operator_since = None
+        session.flush()
+        operators._wait_for_acts(session, user)
+        yield
+
+
+def in_app(app: Flask, act: Callable[..., Any], *args: object) -> Any:
+    with app.app_context():
+        return act(*args)
