@@ -68,7 +68,7 @@ class Site:
 
 @contextmanager
 def site(
-    sandbox: servers.Sandbox, database_url: str, folder: Path, **changes: str
+    sandbox: servers.Sandbox, database_url: str, folder: Path, workers: int = 1, **changes: str
 ) -> Iterator[Site]:
     """Serve the app on a migrated database until the block ends; settings may be changed."""
     with reserved_port() as port:
@@ -79,6 +79,6 @@ def site(
             client_key=sandbox.client_key,
             client_secret=sandbox.client_secret,
         )
-        with servers.gunicorn(env | changes, folder) as server:
+        with servers.gunicorn(env | changes, folder, workers=workers) as server:
             yield Site(server, env | changes)
             assert "Traceback" not in server.log()

@@ -21,7 +21,8 @@ def require(session: Session) -> None:
     """Return if the caller of this request may act in this transaction. Raises NoLongerAllowed.
 
     Holds that right until the transaction ends: signing out, removing an operator and revoking a
-    key wait for it. Call it after the person's row was locked, so that nobody waits in a circle.
+    key wait for it. So that nobody waits in a circle, rows are locked in this order everywhere:
+    people, then sessions, then keys, then all else. Call it between people and all else.
     """
     actor = acting.now()
     if not actor.credential:

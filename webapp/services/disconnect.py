@@ -150,10 +150,10 @@ def _erased(house: House, person: PersonRef) -> bool:
         authority.require(session)
         if user.access_token and user.status != Status.REVOKING:
             return False
+        session.execute(delete_rows(BrowserSession).where(BrowserSession.user_id == user.id))
         brakes.keep_version(session, house, user.version)
         notices.forget(session, user.ticket)
         audit.record(session, house.clock(), "connection.deleted", on=user.ticket)
-        session.execute(delete_rows(BrowserSession).where(BrowserSession.user_id == user.id))
         session.execute(delete_rows(User).where(User.is_(person)))
     return True
 

@@ -50,9 +50,9 @@ def note(row: Handed, now: datetime) -> bool:
     if row.handed_at is not None and now - row.handed_at < USED_EVERY:
         return False
     with writing() as session:
-        authority.require(session)
         if not _is_ours_to_tell(session, row, now):
             # Another thread was handed it in this very moment, and writes it down.
+            authority.require(session)
             return True
         told = row.handed_at is None or now - row.handed_at >= TOLD_EVERY
         service = replace(acting.now(), kind="service", name=row.key_name)
@@ -64,6 +64,7 @@ def note(row: Handed, now: datetime) -> bool:
             .returning(User.id)
             .execution_options(synchronize_session=False)
         )
+        authority.require(session)
         if done is None:
             # Deleted meanwhile.
             session.rollback()
