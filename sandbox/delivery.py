@@ -49,7 +49,8 @@ def slow(interval: float) -> Delivery:
     """Send the head at once, then the body one byte every `interval` seconds."""
 
     def deliver(connection: socket.socket, answer: Answer) -> None:
-        whole = answer.plain()
+        # A server that closes after its answer says so; else the caller's next one may meet the end.
+        whole = answer.plain(("Connection", "close"))
         head = len(whole) - len(answer.body)
         connection.sendall(whole[:head])
         _dribble(connection, whole[head:], interval)
@@ -61,7 +62,7 @@ def dribble(interval: float) -> Delivery:
     """Send everything, from the status line on, one byte every `interval` seconds."""
 
     def deliver(connection: socket.socket, answer: Answer) -> None:
-        _dribble(connection, answer.plain(), interval)
+        _dribble(connection, answer.plain(("Connection", "close")), interval)
 
     return deliver
 
