@@ -48,9 +48,12 @@ class _Socket(socket.socket):
         """Read what is there. Raises TooSlow."""
         if self.deadline is None:
             return super().recv(size, flags)
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TooSlow
         before = self.gettimeout()
         try:
-            self.settimeout(max(self.deadline - time.monotonic(), 0.001))
+            self.settimeout(left)
             return super().recv(size, flags)
         except TimeoutError:
             raise TooSlow from None

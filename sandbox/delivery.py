@@ -49,7 +49,7 @@ def slow(interval: float) -> Delivery:
     """Send the head at once, then the body one byte every `interval` seconds."""
 
     def deliver(connection: socket.socket, answer: Answer) -> None:
-        # A server that closes after its answer says so; else the caller's next one may meet the end.
+        # A server that closes after its answer says so; else the next call may meet the end.
         whole = answer.plain(("Connection", "close"))
         head = len(whole) - len(answer.body)
         connection.sendall(whole[:head])

@@ -1,6 +1,7 @@
 """Brings the fixtures of `tests/fixtures/` to every test, and tells what could not run."""
 
 import os
+import sys
 
 import pytest
 
@@ -12,6 +13,13 @@ pytest_plugins = (
     "tests.fixtures.pages",
     "tests.fixtures.served",
 )
+
+
+@pytest.fixture(autouse=True)
+def nobody_acts() -> None:
+    """Begin every test as nobody: a worker that ran in this thread leaves its name behind."""
+    if (acting := sys.modules.get("webapp.acting")) is not None:
+        acting.end()
 
 
 def pytest_xdist_auto_num_workers() -> int:

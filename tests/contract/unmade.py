@@ -16,6 +16,7 @@ from tests.servers import Sandbox
 from tests.services.holding import house_of, the_row
 from tests.walk import begin, come_back, connect, connect_form, consent
 from webapp.services import disconnect
+from webapp.services.authority import HalfDone
 from webapp.tiktok.provider import Profile
 from webapp.views.guards import public
 from webapp.views.house import KEY
@@ -169,6 +170,7 @@ OTHERS: Mapping[str, Way] = {
     # The connect itself was written down, and so was the deletion.
     "account_deleted": account_deleted,
     "too_slow": too_slow,
+    "stopped_halfway": in_place_of_the_terms(HalfDone()),
     "cookies_blocked": cookies_blocked,
     "form_expired": form_expired,
     # The limit itself is in tests/security/test_limits.py; sixty tries take seconds.

@@ -170,10 +170,11 @@ def assert_nothing_left(scene: Scene) -> None:
     assert len(scene.gone) == TIMES
     with scene.engine.connect() as connection:
         for table, column in NAMED.items():
-            # The names stand above.
+            # The names of tables and columns are written in this file.
             query = f"SELECT count(DISTINCT {column}) FROM {table}"  # noqa: S608
             assert connection.execute(text(query)).scalar_one() <= 1, f"more than mara in {table}"
         for table in ("users", "name_words", "audit_events", "bulk_jobs", "bulk_items", "notices"):
+            # As above.
             rows = str(connection.execute(text(f"SELECT * FROM {table}")).all())  # noqa: S608
             for one in scene.gone:
                 assert one["open_id"] not in rows, f"an open_id in {table}"

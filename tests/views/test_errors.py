@@ -31,6 +31,7 @@ STATUSES = {
     "site_in_testing": 403,
     "forbidden": 403,
     "not_found": 404,
+    "stopped_halfway": 404,
     "wrong_method": 405,
     "too_slow": 408,
     "other_account": 409,

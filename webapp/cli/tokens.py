@@ -113,6 +113,8 @@ def disconnect(open_id: str, as_json: bool) -> None:
     elif outcome.forgotten:
         told = "TikTok confirmed" if outcome.confirmed else f"TikTok did not: {outcome.code}"
         click.echo(f"{open_id} is disconnected and forgotten here; {told}")
+    if outcome.code == ending.CONNECTED_AGAIN:
+        not_done(f"{open_id} has connected again in the meantime and is still connected")
     if not outcome.forgotten:
         not_done(
             f"TikTok did not answer ({outcome.code}). {open_id} is not used any more, and the"

@@ -11,6 +11,7 @@ from sqlalchemy import update
 
 from webapp.database import writing
 from webapp.models import Status, User
+from webapp.services import authority
 from webapp.services.house import House
 from webapp.services.vault import CannotOpen
 
@@ -128,6 +129,8 @@ def note_use(row: User, now: datetime) -> None:
     if row.last_used_at is not None and now - row.last_used_at < USED_EVERY:
         return
     with writing() as session:
+        if not authority.holds(session):
+            return
         session.execute(
             update(User)
             .where(User.is_(row.ref))

@@ -5,6 +5,8 @@ operator may be removed, a key may be revoked: whoever waits for a lock, or for 
 that out. Worker and commands act for nobody who could lose the right.
 """
 
+from collections.abc import Iterator
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -17,6 +19,10 @@ class NoLongerAllowed(Exception):
     """The session has ended, the operator was removed, or the key was revoked."""
 
 
+class HalfDone(NoLongerAllowed):
+    """The right was lost after a part of the act was done, which stays done."""
+
+
 def require(session: Session) -> None:
     """Return if the caller of this request may act in this transaction. Raises NoLongerAllowed.
 
@@ -24,9 +30,15 @@ def require(session: Session) -> None:
     key wait for it. So that nobody waits in a circle, rows are locked in this order everywhere:
     people, then sessions, then keys, then all else. Call it between people and all else.
     """
+    if not holds(session):
+        raise NoLongerAllowed(acting.now().kind)
+
+
+def holds(session: Session) -> bool:
+    """Return True if the caller of this request may act in this transaction (see `require`)."""
     actor = acting.now()
     if not actor.credential:
-        return
+        return True
     if actor.kind == "service":
         held = select(ServiceKey.id).where(
             ServiceKey.id == actor.credential, ServiceKey.revoked_at.is_(None)
@@ -34,9 +46,8 @@ def require(session: Session) -> None:
     else:
         held = select(BrowserSession.digest).where(BrowserSession.digest == actor.credential)
     if session.scalar(held.with_for_update(read=True)) is None:
-        raise NoLongerAllowed(actor.kind)
-    if actor.kind == "operator" and not _is_operator(session, actor.credential):
-        raise NoLongerAllowed(actor.kind)
+        return False
+    return actor.kind != "operator" or _is_operator(session, actor.credential)
 
 
 def check() -> None:
@@ -44,6 +55,25 @@ def check() -> None:
     if acting.now().credential:
         with reading() as session:
             require(session)
+
+
+def while_allowed(pieces: Iterator[str]) -> Iterator[str]:
+    """Yield the pieces of a long answer for as long as its caller may have them.
+
+    A reader may take hours over it. Raises NoLongerAllowed between two pieces.
+    """
+    actor = acting.now()
+
+    def checked() -> Iterator[str]:
+        while True:
+            with acting.as_(actor):
+                check()
+            piece = next(pieces, None)
+            if piece is None:
+                return
+            yield piece
+
+    return checked()
 
 
 def _is_operator(session: Session, digest: str) -> bool:

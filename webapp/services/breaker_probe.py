@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from webapp.database import reading, writing
 from webapp.models import Brakes, Status, User
 from webapp.services import audit, authority, brakes, installation
+from webapp.services.authority import HalfDone, NoLongerAllowed
 from webapp.services.house import House
 from webapp.services.refresh import CannotOpen, NotConnected, Pending, ReconnectRequired, fresh
 
@@ -36,7 +37,7 @@ class Probed(StrEnum):
 def probe(house: House) -> Probed:
     """Refresh the connection that is due first, whatever probe is due when; say what came of it.
 
-    Raises NoLongerAllowed.
+    Raises NoLongerAllowed, with nothing done, or HalfDone.
     """
     if installation.fault(house) is not None:
         return Probed.NOT_OURS
@@ -47,7 +48,10 @@ def probe(house: House) -> Probed:
         return Probed.NOBODY
     # What came of it stands in the brakes; how this one connection is, on its own page.
     with suppress(NotConnected, ReconnectRequired, Pending, CannotOpen):
-        fresh(house, open_id, pressed=True)
+        try:
+            fresh(house, open_id, pressed=True)
+        except NoLongerAllowed:
+            raise HalfDone from None
     return Probed.OPEN if brakes.look(house).open_reason is not None else Probed.CLOSED
 
 

@@ -62,13 +62,15 @@ def connect(
     tokens: TokenSet,
     asked: Collection[str],
     viewer: str | None,
-    now: datetime,
+    now: datetime | None = None,
     device: Device | None = None,
 ) -> Connected:
     """Store the answer of an exchange under its open_id and clear every mark (rule 54).
 
     `viewer` is the open_id that this sign-in must end in; None: anybody's will do.
-    `device` is signed in in the same transaction, so that nobody else's row can come in between.
+    `now`: when they connected; None: when the transaction begins, so that a connect that has to
+    wait for the lock comes after what was ordered meanwhile. `device` is signed in in the same
+    transaction, so that nobody else's row can come in between.
     Raises NeededScopeMissing and DifferentAccount; then nobody is signed in and no row is made,
     and a grant that nobody holds is given back to TikTok.
     """
@@ -76,10 +78,10 @@ def connect(
         # An answer that leaves the scope out grants what was asked (RFC 6749 §5.1).
         tokens = replace(tokens, scopes=frozenset(asked))
     if BASIC not in (tokens.scopes or ()):
-        _settle(house, tokens, asked, now)
+        _settle(house, tokens, asked, now or house.clock())
         raise NeededScopeMissing
     if viewer is not None and viewer != tokens.open_id:
-        _settle(house, tokens, asked, now)
+        _settle(house, tokens, asked, now or house.clock())
         raise DifferentAccount(str(tokens.open_id))
     try:
         return _store(house, tokens, asked, now, device)
@@ -89,11 +91,16 @@ def connect(
 
 
 def _store(
-    house: House, tokens: TokenSet, asked: Collection[str], now: datetime, device: Device | None
+    house: House,
+    tokens: TokenSet,
+    asked: Collection[str],
+    at: datetime | None,
+    device: Device | None,
 ) -> Connected:
     open_id = str(tokens.open_id)
     with writing() as session:
         user = session.scalar(_row_of(house, open_id))
+        now = at or house.clock()
         kind: Kind = "new" if user is None else _kind(user, now)
         was_lost = user is not None and user.status == Status.RECONNECT
         before = user.granted if user is not None and kind == "returned" else tokens.scopes or ()

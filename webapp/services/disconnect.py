@@ -37,6 +37,8 @@ _LOOK_EVERY = 0.05
 NOTHING_HELD = "nothing_held"
 #: Our code of one during which the person connected again: that connection stays.
 CONNECTED_AGAIN = "connected_again"
+#: Our code of one that another browser or the worker is telling TikTok of now.
+STILL_TELLING = "revoking"
 
 
 class Superseded(Exception):
@@ -57,7 +59,12 @@ class Outcome:
 
 
 class NotErased(Exception):
-    """The connection has ended, and then the right to erase the account was gone."""
+    """The right to erase the account was gone after TikTok had been told of its end."""
+
+    def __init__(self, *, connected: bool) -> None:
+        """Take whether the person has connected again meanwhile."""
+        super().__init__("not erased")
+        self.connected = connected
 
 
 def disconnect(house: House, person: PersonRef) -> Outcome:
@@ -86,7 +93,7 @@ def finish(house: House, user: User) -> Outcome:
     with writing(durable=True) as session:
         row = _still(session, user)
         if row is None:
-            return outcome
+            return _overtaken(session, user) or outcome
         if outcome.forgotten or not patient:
             house.vault.forget(row)
             row.status = Status.REVOKED
@@ -132,7 +139,9 @@ def delete(house: House, person: PersonRef) -> Outcome:
                 # They connected again in between, so there is a new grant to revoke.
                 outcome = disconnect(house, person)
         except NoLongerAllowed:
-            raise NotErased from None
+            user = people.get(person)
+            ended = user.access_token is None or user.status == Status.REVOKING
+            raise NotErased(connected=not ended) from None
     scrub()
     log.info("deleted")
     return outcome
@@ -192,17 +201,18 @@ def _of_the_other(person: PersonRef) -> Outcome:
     """Wait for whoever tells TikTok now, another browser or the worker; return what came of it.
 
     Telling it twice would let the second hear that nothing is left to end, and say that it failed.
+    Raises PersonGone if the account was deleted meanwhile.
     """
     until = time.monotonic() + PATIENCE
     while True:
-        user = people.find(person)
-        if user is None or user.status == Status.REVOKED:
-            code = user.last_error or "" if user else ""
+        user = people.get(person)
+        if user.status == Status.REVOKED:
+            code = user.last_error or ""
             return Outcome(confirmed=not code, code=code)
         if user.status != Status.REVOKING:
-            return Outcome(confirmed=False, code=CONNECTED_AGAIN)
+            return Outcome(confirmed=False, forgotten=False, code=CONNECTED_AGAIN)
         if user.claim is None or time.monotonic() > until:
-            return Outcome(confirmed=False, forgotten=False, code=user.last_error or "revoking")
+            return Outcome(confirmed=False, forgotten=False, code=user.last_error or STILL_TELLING)
         _pause(_LOOK_EVERY)
 
 
@@ -228,7 +238,18 @@ def order(session: Session, user: User, now: datetime, told_at: datetime) -> Non
     user.reason = user.claim = user.failing_since = None
     audit.record(session, now, "connection.disconnect_ordered", on=user.ticket)
     user.failures = 0
+    user.last_error = user.last_log_id = None
     user.next_at = told_at
+
+
+def _overtaken(session: Session, user: User) -> Outcome | None:
+    """Return what holds instead, if the row was given another grant meanwhile; None: it was not."""
+    row = people.locked(session, user.ref)
+    if row is None or row.access_token is None:
+        return None
+    if row.status == Status.REVOKING:
+        return Outcome(confirmed=False, forgotten=False, code=STILL_TELLING)
+    return Outcome(confirmed=False, forgotten=False, code=CONNECTED_AGAIN)
 
 
 def _still(session: Session, user: User) -> User | None:
@@ -246,7 +267,7 @@ def _tell_tiktok(house: House, user: User) -> Outcome:
     except CannotOpen:
         return Outcome(confirmed=False, code="cannot_open")
     except Superseded:
-        return Outcome(confirmed=False, code=CONNECTED_AGAIN)
+        return Outcome(confirmed=False, forgotten=False, code=CONNECTED_AGAIN)
     except TikTokError as error:
         told = log.error if isinstance(error, WrongAccount) else log.warning
         told("revoke_failed", open_id=user.open_id, code=error.code, log_id=error.log_id)

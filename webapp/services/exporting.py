@@ -37,9 +37,12 @@ def begin(house: House, query: Query, kind: Format, now: datetime) -> None:
 
 
 def pieces(house: House, query: Query, kind: Format, now: datetime) -> Iterator[str]:
-    """Yield the text of all rows of a query, ordered by when they first connected."""
+    """Yield the text of all rows of a query, ordered by when they first connected.
+
+    Raises NoLongerAllowed between two pieces.
+    """
     told = (_told(row) for row in listing.each(house, query, now))
-    return _gathered(_csv(told) if kind == "csv" else _json(told))
+    return authority.while_allowed(_gathered(_csv(told) if kind == "csv" else _json(told)))
 
 
 def _told(row: listing.Row) -> dict[str, Any]:

@@ -7,20 +7,21 @@ at the database. Whatever is in the way of a look is our trouble, never a bad ke
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import structlog
 from sqlalchemy import and_, bindparam, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.database import writing
-from webapp.models import ServiceKey, ServiceUse, User
+from webapp.models import PersonRef, ServiceKey, ServiceUse, User
 from webapp.services import refresh, uses
 from webapp.services.access import (
     USED_EVERY,
     Access,
     NotConnected,
     Pending,
+    ReconnectRequired,
     Row,
     at_hand,
     refuse_ended,
@@ -142,12 +143,9 @@ def hand_out(
         # Not of this row's life: handing out what there is tells more than spending a refresh.
         rejected_version = None
     try:
-        at_once = at_hand(house, row, min_ttl, rejected_version, house.clock())
-        access = at_once
+        access = at_hand(house, row, min_ttl, rejected_version, house.clock())
         if access is None:
-            access = refresh.fresh(
-                house, arrival.open_id, min_ttl=min_ttl, rejected_version=rejected_version
-            )
+            access = _refreshed(house, arrival, row, min_ttl, rejected_version)
     except SQLAlchemyError as error:
         raise _away(type(error).__name__) from None
     except CannotOpen as error:
@@ -156,24 +154,46 @@ def hand_out(
     missing = sorted(set(scopes) - access.scopes)
     if missing:
         raise ScopeMissing(missing)
-    if _note_use(row, house.clock()) or at_once is None:
+    if _note_use(row, house.clock()):
         _check_again(house, arrival, row)
+    return access
+
+
+def _refreshed(
+    house: House, arrival: Arrival, row: Found, min_ttl: timedelta, rejected: int | None
+) -> Access:
+    """Refresh; whatever comes of it is told only to a key that is still good by then."""
+    person = PersonRef(row.id, row.ticket)
+    try:
+        access = refresh.fresh(
+            house, arrival.open_id, person=person, min_ttl=min_ttl, rejected_version=rejected
+        )
+    except (NotConnected, ReconnectRequired, Pending, CannotOpen):
+        _look_again(house, arrival)
+        raise
+    _check_again(house, arrival, row)
     return access
 
 
 def _check_again(house: House, arrival: Arrival, row: Found) -> None:
     """Look at key and connection once more. Raises what `hand_out` raises."""
+    found = _look_again(house, arrival)
+    if found.ticket != row.ticket:
+        raise NotConnected
+    refuse_ended(found, house.clock())
+
+
+def _look_again(house: House, arrival: Arrival) -> Any:
+    """Return key and row as they are now. Raises NoLongerAllowed if the key was revoked."""
     client_key = house.settings.tiktok_client_key
-    values = {"key_id": arrival.key_id, "client_key": client_key, "open_id": row.open_id}
+    values = {"key_id": arrival.key_id, "client_key": client_key, "open_id": arrival.open_id}
     try:
         found = _both.first(values)
     except Away as error:
         raise _away(str(error)) from None
     if found is None or found.revoked_at is not None:
         raise NoLongerAllowed("service")
-    if found.ticket != row.ticket:
-        raise NotConnected
-    refuse_ended(found, house.clock())
+    return found
 
 
 def _away(error: str) -> Pending:

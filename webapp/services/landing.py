@@ -81,7 +81,8 @@ def _write(house: House, results: Sequence[Result]) -> list[bool]:
     with writing(durable=True) as session:
         recent = brakes.recent_of(session, house) + _letters(results)
         mass = brakes.is_mass_rejection(recent[-brakes.WINDOW :])
-        for result in results:
+        # People are locked in the order of their ids, as wherever several are.
+        for result in sorted(results, key=lambda each: each.claim.person.id):
             if isinstance(result.answer, TokenSet):
                 stored = _store(session, house, result, result.answer)
                 group.append(Landed(result, stored, None))
@@ -94,7 +95,8 @@ def _write(house: House, results: Sequence[Result]) -> list[bool]:
         aftermath.enter(session, house, group, now)
     for each in group:
         _tell(each.result, each.verdict.word if each.verdict else "refreshed")
-    return [each.written and each.verdict is None for each in group]
+    stored_by = {id(each.result): each.written and each.verdict is None for each in group}
+    return [stored_by[id(result)] for result in results]
 
 
 def _store(session: Session, house: House, result: Result, tokens: TokenSet) -> bool:

@@ -83,7 +83,7 @@ def claim(now: datetime, most: int) -> list[Due]:
 def settle(sent: Sequence[tuple[Due, Answer]], now: datetime) -> None:
     """Write down what came of each, and when to try again."""
     with writing() as session:
-        for due, answer in sent:
+        for due, answer in sorted(sent, key=lambda each: each[0].id):
             if answer.taken:
                 _delivered(session, due, answer, now)
             else:

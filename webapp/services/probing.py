@@ -10,6 +10,7 @@ from webapp.database import writing
 from webapp.models import PersonRef
 from webapp.services import audit, authority, dossier
 from webapp.services.access import Access, NotConnected, Pending, ReconnectRequired
+from webapp.services.authority import HalfDone, NoLongerAllowed
 from webapp.services.house import House
 from webapp.services.refresh import fresh
 from webapp.services.vault import CannotOpen
@@ -42,32 +43,41 @@ def test(house: House, open_id: str) -> Tested:
 
     A refused token is refreshed once and TikTok asked once more (rule 46); if that refresh does
     not work, the refusal is the answer. Raises NotConnected, ReconnectRequired, Pending and
-    CannotOpen where there is no token to ask with, and NoLongerAllowed.
+    CannotOpen where there is no token to ask with, and NoLongerAllowed or HalfDone.
     """
     authority.check()
     user = dossier.find(house, open_id)
     if user is None:
         raise NotConnected
     access = fresh(house, open_id, person=user.ref, min_ttl=timedelta())
-    tested = _ask(house, access)
-    if tested.code == REFUSED:
-        tested = _again(house, user.ref, access, tested)
+    try:
+        tested = _ask(house, access)
+        if tested.code == REFUSED:
+            tested = _again(house, user.ref, access, tested)
+        _write_down(house, user.ticket, tested)
+    except NoLongerAllowed:
+        raise HalfDone from None
+    log.info("connection_tested", open_id=open_id, works=tested.works, code=tested.code)
+    return tested
+
+
+def _write_down(house: House, ticket: str, tested: Tested) -> None:
     with writing() as session:
         authority.require(session)
         audit.record(
             session,
             house.clock(),
             "connection.tested",
-            on=user.ticket,
+            on=ticket,
             works=tested.works,
             ms=tested.ms,
             code=tested.code,
         )
-    log.info("connection_tested", open_id=open_id, works=tested.works, code=tested.code)
-    return tested
 
 
 def _ask(house: House, access: Access) -> Tested:
+    # A refresh that somebody else is doing may have taken ten seconds.
+    authority.check()
     began = time.monotonic()
     try:
         profile = house.provider.user_info(

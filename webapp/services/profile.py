@@ -1,6 +1,7 @@
 """Fetching a person's name from TikTok; a failure here never undoes a connection (rule 48)."""
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.database import writing
 from webapp.models import PersonRef, User
@@ -20,21 +21,22 @@ def update_profile(house: House, person: PersonRef) -> None:
     A refused access token is refreshed once and the question asked once more (rule 46). Nothing is
     written once the account is deleted, whoever connects meanwhile.
     """
-    user = people.find(person)
-    if user is None:
-        return
     try:
-        profile = _ask(house, user)
-    except (TikTokError, NotConnected, ReconnectRequired, Pending, CannotOpen) as error:
+        user = people.find(person)
+        profile = _ask(house, user) if user is not None else None
+        if profile is not None:
+            _write(person, profile)
+    except (
+        *(TikTokError, NotConnected, ReconnectRequired, Pending, CannotOpen),
+        # Whoever signs in is connected by now, and must not lose the session over a name.
+        SQLAlchemyError,
+    ) as error:
         log.warning(
             "profile_not_read",
-            open_id=user.open_id,
-            code=getattr(error, "code", type(error).__name__),
+            ticket=person.ticket,
+            code=getattr(error, "code", None) or type(error).__name__,
             log_id=getattr(error, "log_id", None),
         )
-        return
-    if profile is not None:
-        _write(person, profile)
 
 
 def _ask(house: House, user: User) -> Profile | None:

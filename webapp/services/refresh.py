@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.database import reading
 from webapp.models import PersonRef, Status, User
-from webapp.services import brakes, installation, rescue
+from webapp.services import authority, brakes, installation, rescue
 from webapp.services.access import (
     Access,
     NotConnected,
@@ -94,7 +95,7 @@ def _renewed(
 ) -> User:
     """Refresh, or wait for whoever does; return the row as it is afterwards.
 
-    Raises NotConnected.
+    Raises NotConnected, NoLongerAllowed.
     """
     end = house.clock() + PATIENCE
     look = _FIRST_LOOK
@@ -110,6 +111,7 @@ def _renewed(
         if is_good(user, min_ttl, rejected, now) or not waiting or now >= end:
             return user
         _pause(look)
+        authority.check()
         look = min(look * 1.5, _LONGEST_LOOK)
 
 
@@ -119,6 +121,8 @@ def _claimed(house: House, user: User, *, back_off: bool) -> Claim | None:
         return None
     if not _is_replayed(house):
         return None
+    # Before the one probe of half a minute is taken.
+    authority.check()
     if brakes.permit(house, 1, now).count == 0:
         return None
     claim = claim_one(house, user.ref, now, version=user.version, back_off=back_off)
@@ -134,7 +138,7 @@ def _is_replayed(house: House) -> bool:
     try:
         if rescue.waiting(house):
             rescue.replay(house)
-    except OSError as error:
+    except (OSError, SQLAlchemyError) as error:
         log.error("rescue_not_read", error=type(error).__name__)
         return False
     return True

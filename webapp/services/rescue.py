@@ -87,7 +87,12 @@ def replay(house: House) -> Replayed:
             # Another worker starts at the same moment and was quicker.
             continue
         with writing(durable=True) as session:
-            found = Counter(_replayed(session, line) for line in filter(None, lines))
+            read = [_read(line) for line in filter(None, lines)]
+            whole = [values for values in read if values is not None]
+            # People are locked in the order of their ids, as wherever several are.
+            whole.sort(key=lambda values: int(values["user_id"]))
+            found = Counter("stored" if _store(session, v) else "outdated" for v in whole)
+            found["unreadable"] = len(read) - len(whole)
             stored, outdated = found["stored"], found["outdated"]
             if stored or outdated:
                 audit.record(
@@ -99,13 +104,6 @@ def replay(house: House) -> Replayed:
     if any(counts.values()):
         log.warning("rescue_replayed", **counts)
     return replayed
-
-
-def _replayed(session: Session, line: bytes) -> str:
-    values = _read(line)
-    if values is None:
-        return "unreadable"
-    return "stored" if _store(session, values) else "outdated"
 
 
 def _taken(path: Path) -> Iterator[Path]:

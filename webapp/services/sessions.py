@@ -5,7 +5,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Delete, ScalarSelect, Select, delete, or_, select
+from sqlalchemy import ColumnElement, Delete, ScalarSelect, Select, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
@@ -103,8 +103,8 @@ def find(house: House, secret: str, now: datetime) -> Visitor | None:
     if row is None:
         return None
     browser, user = row
-    if now - browser.seen_at > SEEN_EVERY:
-        _seen(digest, now)
+    if now - browser.seen_at > SEEN_EVERY and not _seen(digest, now):
+        return None
     return Visitor(
         ref=user.ref,
         open_id=user.open_id,
@@ -231,11 +231,17 @@ def _over(house: House, now: datetime) -> tuple[ColumnElement[bool], ColumnEleme
     )
 
 
-def _seen(digest: str, now: datetime) -> None:
+def _seen(digest: str, now: datetime) -> bool:
+    """Write down that a session is in use; False: it has ended in this very moment."""
     with writing() as session:
-        browser = session.get(BrowserSession, digest)
-        if browser is not None:
-            browser.seen_at = now
+        seen = session.scalar(
+            update(BrowserSession)
+            .where(BrowserSession.digest == digest)
+            .values(seen_at=now)
+            .returning(BrowserSession.digest)
+            .execution_options(synchronize_session=False)
+        )
+    return seen is not None
 
 
 def _key(digest: str) -> str:

@@ -50,25 +50,22 @@ def note(row: Handed, now: datetime) -> bool:
     if row.handed_at is not None and now - row.handed_at < USED_EVERY:
         return False
     with writing() as session:
+        if not _is_there(session, row):
+            return True
+        authority.require(session)
         if not _is_ours_to_tell(session, row, now):
             # Another thread was handed it in this very moment, and writes it down.
-            authority.require(session)
             return True
         told = row.handed_at is None or now - row.handed_at >= TOLD_EVERY
         service = replace(acting.now(), kind="service", name=row.key_name)
         line = history.line(now, "handed_out", service, None, "", "") if told else ""
-        done = session.scalar(
+        session.execute(
             update(User)
             .where(User.id == row.id, User.ticket == row.ticket)
             .values(last_used_at=now, **({"history": history.prepended(line)} if told else {}))
-            .returning(User.id)
             .execution_options(synchronize_session=False)
         )
-        authority.require(session)
-        if done is None:
-            # Deleted meanwhile.
-            session.rollback()
-        elif told:
+        if told:
             with acting.as_(service):
                 audit.record(
                     session, now, "connection.handed_out", on=row.ticket, service=row.key_name
@@ -86,6 +83,12 @@ def of(session: Session, user_id: int, most: int | None = None) -> list[Use]:
         .limit(most)
     )
     return [Use(name, first, last, gone is not None) for name, first, last, gone in rows]
+
+
+def _is_there(session: Session, row: Handed) -> bool:
+    """Hold the person's row before any that goes with it, as a deletion does; False: deleted."""
+    there = select(User.id).where(User.id == row.id, User.ticket == row.ticket)
+    return session.scalar(there.with_for_update(key_share=True)) is not None
 
 
 def _is_ours_to_tell(session: Session, row: Handed, now: datetime) -> bool:

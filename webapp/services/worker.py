@@ -153,8 +153,10 @@ class Worker:
 
     def _revoke(self, claim: Claim) -> None:
         user = people.find(claim.person)
-        # They may have connected again since: that is not the grant that was to end.
-        if user is not None and user.version == claim.version and user.status == Status.REVOKING:
+        if user is None or user.status != Status.REVOKING:
+            return
+        # They may have connected again since, or another browser tells TikTok by now.
+        if (user.version, user.claim) == (claim.version, claim.name):
             outcome = disconnect.finish(self._house, user)
             self.tally.add("revoked" if outcome.forgotten else "revoke_again")
 

@@ -38,6 +38,11 @@ _NOT_ERASED = N_(
     "You were signed out before your account was deleted. You are disconnected, but the account is "
     "still here. Sign in again to delete it."
 )
+_NOT_ERASED_CONNECTED = N_(
+    "You were signed out before your account was deleted. The account is still here and connected. "
+    "Sign in again to delete it."
+)
+_CONNECTED_AGAIN = N_("You connected again in the meantime, so you are still connected.")
 
 
 @account.get("/account")
@@ -128,9 +133,9 @@ def delete() -> str | Answer | tuple[str, int]:
         return _delete_page(problem, typed), 422
     try:
         outcome = ending.delete(house(), me().ref)
-    except ending.NotErased:
+    except ending.NotErased as stopped:
         end_session()
-        flash(_(_NOT_ERASED), "warn")
+        flash(_(_NOT_ERASED_CONNECTED if stopped.connected else _NOT_ERASED), "warn")
         return redirect(url_for("home.index"), 303)
     end_session()
     flash(_("Your account is deleted. Your name and your TikTok ID are gone from here."), "ok")
@@ -171,7 +176,9 @@ def _delete_page(problem: str = "", typed: str = "") -> str:
 
 
 def _tell(outcome: ending.Outcome) -> None:
-    if outcome.confirmed:
+    if outcome.code == ending.CONNECTED_AGAIN:
+        flash(_(_CONNECTED_AGAIN), "warn")
+    elif outcome.confirmed:
         flash(_(_CONFIRMED), "ok")
     else:
         flash(_(_NOT_CONFIRMED if outcome.forgotten else _NO_ANSWER), "warn")

@@ -6,12 +6,12 @@ from datetime import UTC
 from flask import Blueprint, Response, render_template, stream_with_context
 
 from webapp.services import audit as writing_down
-from webapp.services import audit_search, csv_cells
+from webapp.services import audit_search, authority, csv_cells
 from webapp.services.audit_search import Page, Wanted
 from webapp.views import audit_asking
 from webapp.views.audit_asking import Asked, key_text
 from webapp.views.audit_words import Shown, shown
-from webapp.views.guards import at_most, operator
+from webapp.views.guards import at_most, cut_off, operator
 from webapp.views.house import house
 
 audit = Blueprint("audit", __name__, url_prefix="/operators")
@@ -51,7 +51,8 @@ def as_csv() -> Response:
     """Give all events that match as a file, written down before its first byte."""
     asked = audit_asking.asked()
     audit_search.note_export(house(), asked.query)
-    response = Response(stream_with_context(_lines(asked)), mimetype="text/csv")
+    lines = cut_off(authority.while_allowed(_lines(asked)))
+    response = Response(stream_with_context(lines), mimetype="text/csv")
     response.headers["Content-Disposition"] = 'attachment; filename="audit.csv"'
     return response
 

@@ -105,7 +105,7 @@ def _connect(attempt: attempts.Attempt, code: str) -> connecting.Connected:
     ours = house()
     expected = refusals.expected_account(attempt)
     tokens = ours.provider.exchange(code=code, state=attempt.state)
-    done = connecting.connect(ours, tokens, attempt.scopes, expected, ours.clock(), device())
+    done = connecting.connect(ours, tokens, attempt.scopes, expected, device=device())
     update_profile(ours, done.person)
     return done
 

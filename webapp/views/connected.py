@@ -1,8 +1,9 @@
 """Step 3: what was connected, what was left off, and the way back; connects nobody."""
 
-from flask import redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from webapp.language import gettext as _
 from webapp.services import people, scopes
 from webapp.services.connect import Connected
 from webapp.views import way_back
@@ -52,7 +53,10 @@ def welcome(done: Connected, attempt: Attempt) -> Response:
     """
     back = way_back.judge(attempt.back)
     if not sign_in(done.secret):
-        return page("account_deleted", back=back)
+        if people.find(done.person) is None:
+            return page("account_deleted", back=back)
+        flash(_("You were signed out in another browser meanwhile. Sign in again."), "warn")
+        return redirect(url_for("home.index"), 303)
     kind = _kind(done, attempt)
     if kind == "returned" and back is None:
         return redirect(url_for("account.show"), 303)

@@ -9,11 +9,15 @@ import structlog
 from flask import Flask, Response, current_app, request
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException, SecurityError
+from werkzeug.exceptions import HTTPException, NotFound, SecurityError
+from werkzeug.wrappers import Response as Answer
 
 from webapp.clock import utc_now
+from webapp.services.authority import HalfDone, NoLongerAllowed
+from webapp.services.people import PersonGone
 from webapp.views import api_problems, plain_page, way_back
 from webapp.views.cause_page import CAUSES, answer, in_words, note, page, plain
+from webapp.views.guards import access_of, signed_out
 from webapp.views.http_causes import BY_STATUS
 
 __all__ = ["CAUSES", "page", "register"]
@@ -24,6 +28,8 @@ def register(app: Flask) -> None:
     plain_page.register(app)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _our_fault)
+    for lost in (NoLongerAllowed, PersonGone):
+        app.register_error_handler(lost, _turned_away)
 
 
 def _http_error(error: HTTPException) -> Response:
@@ -49,6 +55,15 @@ def _http_error(error: HTTPException) -> Response:
         if name == "Allow":
             response.headers[name] = value
     return response
+
+
+def _turned_away(lost: Exception) -> Answer:
+    """Answer whoever lost the right to an act while it was under way like one who never had it."""
+    if access_of(current_app, request.endpoint or "") == "person":
+        return signed_out()
+    if isinstance(lost, HalfDone):
+        return page("stopped_halfway")
+    return _http_error(NotFound())
 
 
 def _our_fault(error: Exception) -> Response:

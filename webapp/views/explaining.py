@@ -7,7 +7,7 @@ from datetime import datetime
 
 from webapp.language import N_, ngettext
 from webapp.language import gettext as _
-from webapp.services.disconnect import NOTHING_HELD, Outcome
+from webapp.services.disconnect import CONNECTED_AGAIN, NOTHING_HELD, Outcome
 from webapp.services.dossier import Dossier
 from webapp.services.probing import REFUSED, Tested
 from webapp.views.present import display_name
@@ -126,6 +126,9 @@ def disconnected(outcome: Outcome) -> tuple[str, str]:
     if outcome.code == NOTHING_HELD:
         told = _("Disconnected. There was no token left to revoke, so TikTok was not asked.")
         return told, "ok"
+    if outcome.code == CONNECTED_AGAIN:
+        told = _("The person connected again in the meantime, so the connection is still there.")
+        return told, "warn"
     if outcome.confirmed:
         return _("Disconnected. TikTok confirmed it."), "ok"
     why = _logged(said(outcome.code), outcome.log_id)

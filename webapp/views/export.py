@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as Answer
 
 from webapp.services import exporting
 from webapp.views import query
-from webapp.views.guards import operator
+from webapp.views.guards import cut_off, operator
 from webapp.views.house import house
 
 export = Blueprint("export", __name__, url_prefix="/operators")
@@ -39,7 +39,7 @@ def _file(kind: exporting.Format) -> Answer:
     now = ours.clock()
     exporting.begin(ours, asked.query, kind, now)
     pieces = exporting.pieces(ours, asked.query, kind, now)
-    response = Response(stream_with_context(pieces), mimetype=_KINDS[kind])
+    response = Response(stream_with_context(cut_off(pieces)), mimetype=_KINDS[kind])
     name = f"connections-{now:%Y-%m-%d}.{kind}"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

@@ -1,14 +1,15 @@
 """Who may call a route: every view says so or the app does not start; deny comes first."""
 
-from collections.abc import Callable
+import errno
+from collections.abc import Callable, Iterator
 from time import time
 from typing import Any, Literal, TypeVar
 
-from flask import Flask, abort, current_app, flash, g, make_response, redirect, request, url_for
+import structlog
+from flask import Flask, abort, current_app, flash, g, redirect, request, url_for
 from flask_limiter import Limiter
 from flask_wtf import CSRFProtect
 from limits import RateLimitItem, parse
-from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from webapp.acting import Kind
@@ -17,11 +18,12 @@ from webapp.language import gettext as _
 from webapp.services import handout
 from webapp.services.access import Pending
 from webapp.services.authority import NoLongerAllowed
-from webapp.services.people import PersonGone
 from webapp.views import actors, api_asking, first_operator
 from webapp.views.api_problems import problem
 from webapp.views.house import house
 from webapp.views.visitor import visitor
+
+log = structlog.get_logger(__name__)
 
 #: Where the server's log finds the public part of a service's key.
 KEY_ID = "coatcheck.key_id"
@@ -83,13 +85,8 @@ _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 def register(app: Flask) -> None:
-    """Ask at the door of every request. A route that matched nothing stays a 404 or 405.
-
-    Whoever loses the right to an act while it is under way is answered like one who never had it.
-    """
+    """Ask at the door of every request. A route that matched nothing stays a 404 or 405."""
     first_operator.register(app)
-    for lost in (NoLongerAllowed, PersonGone):
-        app.register_error_handler(lost, _turn_away)
 
     @app.before_request
     def _at_the_door() -> Response | None:
@@ -162,7 +159,7 @@ def _refuse(who: Access | None) -> Response | None:
         kind: Kind = "operator" if who == "operator" else "person"
         actors.name(kind, present.ticket, present.session)
     if who == "person":
-        return None if present else _signed_out()
+        return None if present else signed_out()
     if who in ("operator", "operator_or_first") and present is not None and present.operator:
         return None
     if who == "operator_or_first" and first_operator.awaited():
@@ -171,17 +168,20 @@ def _refuse(who: Access | None) -> Response | None:
     return abort(404)
 
 
-def _signed_out() -> Response:
+def cut_off(pieces: Iterator[str]) -> Iterator[str]:
+    """Yield the pieces of a file; break the connection where its reader loses the right to it.
+
+    An end like any other would pass for the whole file.
+    """
+    try:
+        yield from pieces
+    except NoLongerAllowed:
+        log.warning("file_cut_off", path=request.path)
+        raise ConnectionResetError(errno.ECONNRESET, "no longer allowed") from None
+
+
+def signed_out() -> Response:
     """Return the way to the front page, which says that what was pressed was not done."""
     if request.method not in _SAFE:
         flash(_(_SIGNED_OUT), "warn")
     return redirect(url_for("home.index"), 303)
-
-
-def _turn_away(_lost: Exception) -> Response:
-    who = access_of(current_app, request.endpoint or "")
-    return (
-        _signed_out()
-        if who == "person"
-        else make_response(current_app.handle_http_exception(NotFound()))
-    )

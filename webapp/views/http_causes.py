@@ -55,6 +55,15 @@ HTTP_CAUSES: dict[str, Cause] = {
             *HOME,
         ),
         Cause(
+            "stopped_halfway",
+            404,
+            N_("You can no longer do this"),
+            N_("Your access ended while this was under way, so it was not finished."),
+            N_("What had been done by then stays stored, and is in the audit log."),
+            (N_("Ask another operator what came of it."),),
+            *HOME,
+        ),
+        Cause(
             "wrong_method",
             405,
             N_("This page cannot be opened like that"),

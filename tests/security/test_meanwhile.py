@@ -1,0 +1,567 @@
+"""What may change between two statements: one test for each window that a reader has found."""
+
+import json
+import os
+import runpy
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
+from io import BytesIO
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, update
+from sqlalchemy.exc import OperationalError
+
+from tests.api.asking import Service, problem
+from tests.fixtures.app import MakeApp
+from tests.keep.standins import with_provider
+from tests.movable import MovableClock
+from tests.security.acts import ACTS, Stage, an_open_breaker, sessions_of, stage_of
+from tests.security.meanwhile import Interrupted, between
+from tests.security.test_other_accounts import Slow, again, during, events_of, true_provider
+from tests.servers import Sandbox
+from tests.services import grants
+from tests.services.test_disconnect_waits import somebody_waits_for_a_lock, until
+from tests.walk import begin, come_back, consent
+from webapp.database import writing
+from webapp.models import Brakes, BrowserSession, Status, User
+from webapp.services import (
+    brakes,
+    breaker_probe,
+    bulk,
+    bulk_orders,
+    connect,
+    disconnect,
+    exporting,
+    handout,
+    landing,
+    listing,
+    profile,
+    refresh,
+    reseal,
+    service_keys,
+    uses,
+    webhooks,
+    worker,
+)
+from webapp.services.claims import claim_due, claim_one
+from webapp.services.people import PersonGone
+from webapp.services.verdicts import Result
+from webapp.tiktok import webhook
+from webapp.tiktok.errors import AccessRefused, TryLater
+from webapp.tokens import TokenSet
+
+
+@pytest.fixture
+def each_database() -> str:
+    return "sqlite"
+
+
+@pytest.fixture
+def stage(each_database: str, make_app: MakeApp, sandbox: Sandbox) -> Stage:
+    return stage_of(make_app(), sandbox)
+
+
+@pytest.fixture
+def service(stage: Stage, clock: MovableClock) -> Service:
+    with stage.app.app_context():
+        return Service(stage.app.test_client(), service_keys.issue("reports", clock()))
+
+
+@pytest.fixture
+def revoke(stage: Stage, clock: MovableClock) -> Callable[[], None]:
+    def revoke() -> None:
+        with stage.app.app_context():
+            service_keys.revoke("reports", clock())
+
+    return revoke
+
+
+def act(name: str) -> Any:
+    return next(act for act in ACTS if act.name == name)
+
+
+def in_app(stage: Stage, what: Callable[..., Any], *args: Any) -> Any:
+    with stage.app.app_context():
+        return what(*args)
+
+
+class TestOnPostgres:
+    @pytest.fixture(params=[pytest.param("postgresql", marks=pytest.mark.postgres)])
+    def each_database(self, request: pytest.FixtureRequest) -> str:
+        return str(request.param)
+
+    def test_a_page_that_is_asked_for_while_the_session_ends_is_no_500(
+        self, stage: Stage, clock: MovableClock
+    ) -> None:
+        """sessions._seen: ORM update of a row nobody holds: StaleDataError."""
+        clock.advance(minutes=10)
+        with stage.app.app_context(), ThreadPoolExecutor(1) as pool:
+            with writing() as session:
+                session.execute(delete(BrowserSession))
+                asked = pool.submit(stage.person.get, "/account")
+                until(somebody_waits_for_a_lock)
+            answer = asked.result(30)
+        assert (answer.status_code, answer.location) == (303, "/")
+
+    def test_a_deletion_and_a_hand_out_do_not_wait_in_a_circle(
+        self,
+        stage: Stage,
+        service: Service,
+        clock: MovableClock,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """uses.note locks service_uses before the person's row; a deletion the other way round."""
+        jo = stage.sandbox.open_id("jo")
+        assert service.get(jo).status_code == 200
+        clock.advance(minutes=61)
+        with stage.app.app_context(), writing() as session:
+            far = clock() + timedelta(hours=5)
+            session.execute(update(User).values(access_expires_at=far, refreshed_at=clock()))
+        true, written, go = uses._is_ours_to_tell, Event(), Event()
+
+        def slowly(*args: Any) -> bool:
+            ours = true(*args)
+            written.set()
+            assert go.wait(30)
+            return ours
+
+        monkeypatch.setattr(uses, "_is_ours_to_tell", slowly)
+        path, data = act("delete").sent(stage)
+        with stage.app.app_context(), ThreadPoolExecutor(2) as pool:
+            asked = pool.submit(service.get, jo)
+            assert written.wait(30)
+            deleting = pool.submit(lambda: stage.person.post(path, data=data))
+            until(somebody_waits_for_a_lock)
+            go.set()
+            assert asked.result(30).status_code in (200, 404, 409)
+            assert deleting.result(30).status_code == 303
+        assert not stage.is_there("jo")
+
+    def test_sealing_anew_and_landing_do_not_wait_in_a_circle(
+        self, stage: Stage, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """landing locks people in the order of their answers, reseal in the order of their ids."""
+        house = stage.house
+        with stage.app.app_context():
+            claims = [claim_one(house, stage.row(n).ref, clock()) for n in ("jo", "mara")]
+        results = [
+            Result(each, grants.made_up(clock(), each.open_id), clock()) for each in claims if each
+        ]
+        assert results[0].claim.person.id > results[1].claim.person.id
+        rows = [stage.row("mara"), stage.row("jo")]
+        sealed = [(row, house.vault.resealed(row)) for row in rows]
+        true, stored, go = landing._store, Event(), Event()
+
+        def slowly(*args: Any) -> bool:
+            done = true(*args)
+            if not stored.is_set():
+                stored.set()
+                assert go.wait(30)
+            return done
+
+        monkeypatch.setattr(landing, "_store", slowly)
+        with stage.app.app_context(), ThreadPoolExecutor(2) as pool:
+            landed = pool.submit(in_app, stage, landing.land, house, results)
+            assert stored.wait(30)
+            resealed = pool.submit(in_app, stage, reseal._write, sealed)
+            until(somebody_waits_for_a_lock)
+            go.set()
+            assert landed.result(30) == [True, True]
+            resealed.result(30)
+
+
+# ---- messages that lie
+
+
+def test_a_sign_in_whose_session_is_ended_elsewhere_is_not_told_that_the_account_is_deleted(
+    stage: Stage,
+) -> None:
+    """connected.welcome takes a missing session for a missing account."""
+    other = stage.app.test_client()
+    callback = consent(begin(other), "jo")
+    during(stage, "user_info", lambda: stage.lose_session("jo"))
+    answer = come_back(other, callback)
+    assert stage.is_there("jo")
+    assert "This account has just been deleted" not in answer.text
+
+
+@pytest.mark.parametrize("call", ["revoke", "refresh"])
+@pytest.mark.parametrize("name", ["disconnect", "disconnect one"])
+def test_who_connects_again_during_a_disconnect_is_not_told_to_be_disconnected(
+    stage: Stage, clock: MovableClock, call: str, name: str
+) -> None:
+    """Outcome of a superseded disconnect: "confirmed", or "the access we held is deleted"."""
+    if call == "refresh":
+        clock.advance(hours=3)
+    path, data = act(name).sent(stage)
+    during(stage, call, lambda: again(stage))
+    browser = act(name).client(stage)
+    answer = browser.post(path, data=data)
+    assert stage.row("jo").status == Status.ACTIVE
+    assert stage.row("jo").access_token is not None
+    told = browser.get(answer.location).text
+    assert "Disconnected. TikTok confirmed it." not in told
+    assert "the access we held is deleted" not in told
+
+
+def test_a_second_press_does_not_hear_that_tiktok_confirmed_what_it_refused(stage: Stage) -> None:
+    """disconnect._of_the_other: a row that is gone is taken for a confirmation."""
+
+    class Away(Slow):
+        def refresh(self, refresh_token: str) -> TokenSet:
+            raise TryLater("http_500", status=500)
+
+    tiktok = Away(AccessRefused("access_token_invalid"))
+    house, person = with_provider(stage.house, tiktok), stage.row("jo").ref
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(in_app, stage, disconnect.delete, house, person)
+        assert tiktok.asked.wait(30)
+        looked = Event()
+        pause = disconnect._pause
+
+        def pausing(seconds: float) -> None:
+            looked.set()
+            assert gone.wait(30)
+            pause(0)
+
+        gone = Event()
+        disconnect._pause = pausing
+        try:
+            second = pool.submit(in_app, stage, disconnect.disconnect, house, person)
+            assert looked.wait(30)
+            tiktok.go.set()
+            assert not first.result(30).confirmed
+            gone.set()
+            with suppress(PersonGone):
+                assert not second.result(30).confirmed
+        finally:
+            gone.set()
+            disconnect._pause = pause
+
+
+def test_a_deletion_that_was_stopped_does_not_tell_the_connected_that_they_are_not(
+    stage: Stage,
+) -> None:
+    """NotErased: "You are disconnected", though they connected again meanwhile."""
+
+    def again_and_out() -> None:
+        again(stage)
+        stage.lose_session("jo")
+
+    path, data = act("delete").sent(stage)
+    during(stage, "revoke", again_and_out)
+    stage.person.post(path, data=data)
+    assert stage.row("jo").status == Status.ACTIVE
+    assert "You are disconnected" not in stage.person.get("/").text
+
+
+def test_an_operator_who_is_removed_during_a_test_is_not_told_that_nothing_was_stored(
+    stage: Stage, clock: MovableClock
+) -> None:
+    """probing.test has refreshed and stored by then; the 404 says that nothing was changed."""
+    clock.advance(hours=3)
+    with stage.app.app_context(), writing() as session:
+        session.execute(update(BrowserSession).values(seen_at=clock()))
+    path, data = act("test one").sent(stage)
+    before = stage.row("jo").version
+    during(stage, "user_info", stage.lose_operator)
+    answer = stage.operator.post(path, data=data)
+    assert answer.status_code == 404
+    assert stage.row("jo").version == before + 1
+    assert "Nothing was changed and nothing was stored." not in answer.text
+
+
+def test_an_operator_who_is_removed_during_a_probe_is_not_told_that_nothing_was_stored(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """breaker_probe.probe has written the probe and the audit by then."""
+    an_open_breaker(stage)
+    true = breaker_probe._first
+
+    def first(house: Any) -> Any:
+        stage.lose_operator()
+        return true(house)
+
+    monkeypatch.setattr(breaker_probe, "_first", first)
+    path, data = act("probe").sent(stage)
+    before = [e["event"] for e in stage.kept()["audit_events"]]
+    answer = stage.operator.post(path, data=data)
+    after = [e["event"] for e in stage.kept()["audit_events"]]
+    assert after != before
+    assert "Nothing was changed and nothing was stored." not in answer.text
+
+
+def test_a_webhook_that_ends_a_disconnect_counts_as_confirmed(stage: Stage) -> None:
+    """order() leaves last_error of an older refresh, which _of_the_other reads as TikTok's no."""
+    with stage.app.app_context(), writing() as session:
+        session.execute(update(User).values(last_error="http_503", status="failing"))
+    tiktok = Slow()
+    house, row = with_provider(stage.house, tiktok), stage.row("jo")
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(in_app, stage, disconnect.disconnect, house, row.ref)
+        assert tiktok.asked.wait(30)
+        second = pool.submit(in_app, stage, disconnect.disconnect, house, row.ref)
+        notice = webhook.Notice(
+            client_key=row.client_key,
+            event=webhook.REMOVED,
+            open_id=row.open_id,
+            created_at=int(house.clock().timestamp()) + 1,
+            reason=1,
+        )
+        try:
+            assert in_app(stage, webhooks._act, house, notice, house.clock()) == "finished"
+            assert second.result(30).confirmed
+        finally:
+            tiktok.go.set()
+        assert first.result(30).confirmed
+
+
+# ---- a right that was lost
+
+
+def test_the_file_of_all_connections_ends_where_the_right_to_it_ends(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """exporting.pieces goes on for as long as the reader likes: newcomers go to the removed."""
+    monkeypatch.setattr(listing, "CHUNK", 1)
+    monkeypatch.setattr(exporting, "_PIECE", 1)
+    answer = stage.operator.get("/operators/tokens.csv", buffered=False)
+    pieces = iter(answer.response)
+    read = next(pieces)
+    stage.lose_operator()
+    with stage.app.app_context():
+        grants.join(stage.house, grants.given(stage.sandbox, stage.house.clock(), "noor"))
+    with suppress(Exception):  # ending the answer like that would do
+        for piece in pieces:
+            read += piece
+    assert stage.sandbox.open_id("noor").encode() not in read
+
+
+def test_a_revoked_key_learns_no_scopes(
+    stage: Stage, service: Service, clock: MovableClock, revoke: Callable[[], None]
+) -> None:
+    """handout.hand_out raises ScopeMissing before it looks at the key again."""
+    clock.advance(hours=3)
+    during(stage, "refresh", revoke)
+    answer = service.get(stage.sandbox.open_id("jo"), "scope=video.list")
+    problem(answer, 401, "bad_key")
+
+
+def test_a_revoked_key_does_not_learn_that_somebody_must_reconnect(
+    stage: Stage, service: Service, clock: MovableClock, revoke: Callable[[], None]
+) -> None:
+    """What refresh.fresh raises is told to a key that was revoked meanwhile."""
+    clock.advance(hours=3)
+
+    def revoke_and_end() -> None:
+        revoke()
+        with stage.app.app_context(), writing() as session:
+            session.execute(
+                update(User).values(status="reconnect", reason="refused", version=User.version + 1)
+            )
+
+    during(stage, "refresh", revoke_and_end)
+    problem(service.get(stage.sandbox.open_id("jo")), 401, "bad_key")
+
+
+def held_by_a_worker(stage: Stage, open_id: str) -> None:
+    with stage.app.app_context():
+        assert claim_one(stage.house, stage.row("jo").ref, stage.house.clock()) is not None
+
+
+def test_a_press_that_waits_for_another_refresh_writes_nothing_once_the_right_is_lost(
+    stage: Stage, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """refresh.fresh writes last_used_at (note_use) without asking for the right."""
+    path, data = act("refresh one").sent(stage)
+    held_by_a_worker(stage, stage.sandbox.open_id("jo"))
+
+    def pause(_seconds: float) -> None:
+        stage.lose_operator()
+        with stage.app.app_context(), writing() as session:
+            session.execute(
+                update(User).values(claim=None, version=User.version + 1, refreshed_at=clock())
+            )
+
+    monkeypatch.setattr(refresh, "_pause", pause)
+    answer = stage.operator.post(path, data=data)
+    assert stage.row("jo").last_used_at is None
+    assert answer.status_code == 404
+
+
+def test_a_test_that_waits_for_another_refresh_asks_nothing_once_the_right_is_lost(
+    stage: Stage, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """probing.test asks for the right before it waits, and not again before it asks TikTok."""
+    clock.advance(hours=3)
+    with stage.app.app_context(), writing() as session:
+        session.execute(update(BrowserSession).values(seen_at=clock()))
+    path, data = act("test one").sent(stage)
+    held_by_a_worker(stage, stage.sandbox.open_id("jo"))
+
+    def pause(_seconds: float) -> None:
+        stage.lose_operator()
+        with stage.app.app_context(), writing() as session:
+            session.execute(
+                update(User).values(
+                    claim=None,
+                    version=User.version + 1,
+                    refreshed_at=clock(),
+                    access_expires_at=clock() + timedelta(hours=2),
+                )
+            )
+
+    monkeypatch.setattr(refresh, "_pause", pause)
+    assert stage.operator.post(path, data=data).status_code == 404
+    assert stage.sandbox.calls("user_info") == 0
+
+
+@pytest.mark.parametrize("name", ["refresh", "refresh one"])
+def test_whoever_lost_the_right_does_not_use_up_the_probe(stage: Stage, name: str) -> None:
+    """brakes.permit takes the one probe of 30 s before claim_one asks for the right."""
+    an_open_breaker(stage)
+    now = stage.house.clock()
+    with stage.app.app_context(), writing() as session:
+        session.execute(update(Brakes).values(probe_at=now))
+    path, data = act(name).sent(stage)
+    lose = stage.lose_operator if name == "refresh one" else lambda: stage.lose_session("jo")
+    between(stage.app, lose)
+    act(name).client(stage).post(path, data=data)
+    with stage.app.app_context():
+        assert brakes.look(stage.house).probe_at == now
+
+
+# ---- an act that was begun for one person
+
+
+def test_a_hand_out_that_was_begun_for_a_deleted_account_refreshes_no_other(
+    stage: Stage, service: Service, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """handout.hand_out calls refresh.fresh by the open_id alone."""
+    clock.advance(hours=3)
+    true = refresh.fresh
+
+    def a_moment_later(*args: Any, **kwargs: Any) -> Any:
+        with stage.app.app_context():
+            disconnect.delete(stage.house, stage.row("jo").ref)
+            again(stage)
+            with writing() as session:
+                session.execute(update(User).values(access_expires_at=clock()))
+        return true(*args, **kwargs)
+
+    monkeypatch.setattr(handout.refresh, "fresh", a_moment_later)
+    problem(service.get(stage.sandbox.open_id("jo")), 404, "not_connected")
+    assert "connection.refreshed" not in events_of(stage.app, stage.row("jo").ticket)
+
+
+def test_a_bulk_disconnect_leaves_a_connection_alone_that_was_stored_after_the_order(
+    stage: Stage, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits for the lock while something is ordered connects after the order."""
+    tokens = grants.given(stage.sandbox, clock(), "jo")
+    open_ids = [stage.sandbox.open_id("jo")]
+    true = connect.writing
+
+    def after_waiting(**options: bool) -> Any:
+        monkeypatch.undo()
+        bulk_orders.order_picked(stage.house, "made-up-job-id", "disconnect", "", open_ids)
+        clock.advance(seconds=1)
+        return true(**options)
+
+    monkeypatch.setattr(connect, "writing", after_waiting)
+    with stage.app.app_context():
+        connect.connect(stage.house, tokens, [grants.BASIC], None)
+        bulk.look(stage.house, 1.0)
+    assert stage.row("jo").status == Status.ACTIVE
+
+
+def test_a_worker_whose_lease_is_over_leaves_the_end_to_whoever_has_it(
+    stage: Stage, clock: MovableClock
+) -> None:
+    """worker._revoke looks at version and status, not at its own claim."""
+    stage.sandbox.faults("revoke", "http500", times=1)
+    with stage.app.app_context():
+        disconnect.disconnect(stage.house, stage.row("jo").ref)
+        (claim,) = claim_due(stage.house, 9, clock.advance(minutes=2))
+    clock.advance(seconds=61)
+    calls = stage.sandbox.calls("revoke")
+
+    def late() -> None:
+        with stage.app.app_context():
+            house = with_provider(stage.house, true_provider(stage))
+            worker.Worker(house, stage.app.app_context)._revoke(claim)
+
+    true = stage.house.provider
+    house = with_provider(stage.house, Interrupted(true, "revoke", late))
+    with stage.app.app_context():
+        outcome = disconnect.disconnect(house, stage.row("jo").ref)
+    assert outcome.confirmed
+    assert stage.sandbox.calls("revoke") == calls + 1
+    revoked = [
+        json.loads(e["fields"])
+        for e in stage.kept()["audit_events"]
+        if e["event"] == "connection.revoked"
+    ]
+    assert [each["confirmed"] for each in revoked] == [True]
+
+
+# ---- at the door
+
+
+def test_a_body_is_not_read_past_its_own_length(stage: Stage) -> None:
+    """intake reads LARGEST_BODY + 1, which hangs where input does not end there (`flask run`)."""
+
+    class Raw(BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            rest = len(self.getvalue()) - self.tell()
+            assert size is not None
+            assert 0 <= size <= rest, "waits for bytes that never come"
+            return super().read(size)
+
+    body = b"theme=dark"
+    answer = stage.person.post(
+        "/theme",
+        environ_overrides={"wsgi.input": Raw(body), "CONTENT_LENGTH": str(len(body))},
+        content_type="application/x-www-form-urlencoded",
+    )
+    assert "out of date" in answer.text, "no CSRF token, so that is what it says"
+
+
+def test_nothing_is_read_after_the_deadline(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """gunicorn.conf._Socket.recv waits 1 ms more each time: who sends without a pause goes on."""
+    monkeypatch.setenv(
+        "PROMETHEUS_MULTIPROC_DIR", str(tmp_path / f"coatcheck-metrics-{os.getpid()}-")
+    )
+    made = runpy.run_path("gunicorn.conf.py")
+    here, there = socket.socketpair()
+    with there, made["_Socket"](fileno=here.detach()) as read:
+        read.deadline = time.monotonic() - 5
+        there.sendall(b"x")
+        with pytest.raises(TimeoutError):
+            read.recv(8192)
+
+
+def test_a_database_that_is_away_for_the_name_does_not_cost_the_sign_in(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Connect and session are committed by then; the browser gets a 500 and neither session."""
+    browser = stage.app.test_client()
+    callback = consent(begin(browser), "noor")
+
+    def away(*_args: object) -> None:
+        raise OperationalError("UPDATE", {}, Exception("database is locked"))
+
+    monkeypatch.setattr(profile, "_write", away)
+    answer = come_back(browser, callback)
+    assert sessions_of(stage, "noor") == 1
+    assert answer.status_code == 303
+    assert browser.get("/account").status_code == 200
