@@ -1,13 +1,18 @@
 """How a person comes to the page of each cause; never by an address that only a test would know."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from playwright.sync_api import Page
 
 from tests.environment import CALLBACK
+from tests.forms import the_form
 from tests.journeys import pages
+from tests.journeys.http_browser import HttpBrowser
 from tests.journeys.sites import Site
 from tests.servers import Sandbox
+from tests.services.test_disconnect_waits import until
+from tests.walk import connect
 
 Way = Callable[[Page, Site, Sandbox], object]
 
@@ -83,6 +88,26 @@ def return_as_somebody_else(page: Page, site: Site, _sandbox: Sandbox) -> None:
     pages.allow(page, "jo")
 
 
+def delete_the_account_elsewhere(page: Page, site: Site, sandbox: Sandbox) -> None:
+    """Sign in, and delete the account in another browser before TikTok has said the name."""
+    other = HttpBrowser(site.url)
+    assert connect(other).status_code == 303
+    pages.leave_for_tiktok(page, site.url)
+    sandbox.latency(2, "user_info")
+
+    def delete() -> None:
+        until(lambda: sandbox.counters()["open_calls"] > 0)
+        sandbox.latency(0)
+        form = the_form(other.get("/account/delete").text, "/account/delete")
+        ticket = other.get("/account/export").json()["ticket"]
+        assert other.post("/account/delete", data=form.data(ticket=ticket)).status_code == 303
+
+    with ThreadPoolExecutor(1) as pool:
+        deleting = pool.submit(delete)
+        pages.allow(page)
+        deleting.result(30)
+
+
 def at_tiktok(endpoint: str, kind: str, **options: object) -> Way:
     """Return a way on which TikTok has a fault."""
 
@@ -132,6 +157,7 @@ WAYS: dict[str, Way] = {
     "site_not_ready": at_tiktok("token", "error200", error="invalid_client"),
     "site_in_testing": be_no_tester,
     "other_account": return_as_somebody_else,
+    "account_deleted": delete_the_account_elsewhere,
     "incomplete": at_tiktok("authorize", "answer", answer={"code": "$delete"}),
     "code_refused": at_tiktok("token", "error200", error="invalid_grant"),
     "form_expired": use_an_old_form,
