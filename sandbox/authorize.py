@@ -1,6 +1,5 @@
 """The consent page and the way back to the app; never sends anybody to an unchecked address."""
 
-import time
 from collections.abc import Mapping
 from urllib.parse import quote
 
@@ -21,7 +20,7 @@ CANCELLED = {"error": "access_denied", "error_description": "User cancelled the 
 @blueprint.get("/v2/auth/authorize/")
 def ask() -> Response:
     """Show the consent page, or answer at once for a script (`login_as`)."""
-    time.sleep(desk().knobs.delay("authorize", after=False))
+    desk().knobs.wait("authorize", after=False)
     fault = desk().faults.draw("authorize", way_back=False)
     if fault is not None:
         desk().counters.count_fault("authorize", fault.kind)

@@ -1,6 +1,5 @@
 """What every provider call goes through: latency, faults, counting; never what the call does."""
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -29,13 +28,13 @@ def failure(endpoint: str, code: str, words: str) -> Outcome:
 def serve(endpoint: str, work: Callable[[], Outcome], grant_type: str | None = None) -> Response:
     """Do one call's work, or what a fault makes of it, and count it.
 
-    Sleeps outside every lock.
+    Waits outside every lock.
     """
     here = desk()
     call = f"{endpoint}.{grant_type}" if grant_type else endpoint
     here.counters.enter()
     try:
-        time.sleep(here.knobs.delay(endpoint, after=False))
+        here.knobs.wait(endpoint, after=False)
         fault = here.faults.draw(endpoint, grant_type)
         if fault is None or fault.after:
             outcome = work()
@@ -44,7 +43,7 @@ def serve(endpoint: str, work: Callable[[], Outcome], grant_type: str | None = N
         else:
             here.counters.count(call, "fault")
             true_answer = None
-        time.sleep(here.knobs.delay(endpoint, after=True))
+        here.knobs.wait(endpoint, after=True)
     finally:
         here.counters.leave()
     if fault is None:

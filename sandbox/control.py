@@ -89,6 +89,13 @@ def latency() -> Response:
     return jsonify(_shown(fresh))
 
 
+@blueprint.post("/release")
+def release() -> Response:
+    """End the latency, for the calls that wait too."""
+    desk().knobs.release()
+    return jsonify(_shown(desk().knobs.latency))
+
+
 @blueprint.get("/counters")
 def counters() -> Response:
     """Tell what was called, how it ended and which dead refresh tokens were seen."""

@@ -49,6 +49,7 @@ class Knobs:
     lifetimes: Lifetimes = field(default_factory=Lifetimes)
     manners: Manners = field(default_factory=Manners)
     latency: Latency = field(default_factory=Latency)
+    gate: threading.Event = field(default_factory=threading.Event)
 
     def turn(self, what: Lifetimes | Manners | Latency, changes: Mapping[str, object]) -> None:
         """Apply `changes` to one group, all or nothing.
@@ -65,12 +66,18 @@ class Knobs:
             for key, value in changes.items():
                 setattr(what, key, value)
 
-    def delay(self, endpoint: str, *, after: bool) -> float:
-        """Return the seconds that a call of `endpoint` waits at this point."""
+    def wait(self, endpoint: str, *, after: bool) -> None:
+        """Let a call of `endpoint` wait at this point, at most until `release`."""
         with self.lock:
-            latency = self.latency
-            fits = latency.endpoint in (None, endpoint) and latency.after is after
-            return latency.seconds if fits else 0.0
+            latency, gate = self.latency, self.gate
+        if latency.endpoint in (None, endpoint) and latency.after is after:
+            gate.wait(latency.seconds)
+
+    def release(self) -> None:
+        """Let every call that waits go on, and later ones not wait."""
+        with self.lock:
+            gate, self.gate, self.latency = self.gate, threading.Event(), Latency()
+        gate.set()
 
 
 def _fits(value: object, default: object) -> bool:

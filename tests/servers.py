@@ -94,6 +94,10 @@ class Sandbox:
         """Let calls wait before their work, or (`after`) between the work and the answer."""
         return self.control("latency", seconds=seconds, endpoint=endpoint, after=after)
 
+    def release(self) -> Any:
+        """End the latency, for the calls that wait too."""
+        return self.control("release")
+
     def manners(self, **changes: Any) -> Any:
         """Set `auto_auth`, `error_status`, `old_access_tokens_die` and the like."""
         return self.control("settings", **changes)

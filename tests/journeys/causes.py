@@ -93,7 +93,7 @@ def delete_the_account_elsewhere(page: Page, site: Site, sandbox: Sandbox) -> No
     other = HttpBrowser(site.url)
     assert connect(other).status_code == 303
     pages.leave_for_tiktok(page, site.url)
-    sandbox.latency(2, "user_info")
+    sandbox.latency(9, "user_info")
 
     def delete() -> None:
         until(lambda: sandbox.counters()["open_calls"] > 0)
@@ -101,6 +101,7 @@ def delete_the_account_elsewhere(page: Page, site: Site, sandbox: Sandbox) -> No
         form = the_form(other.get("/account/delete").text, "/account/delete")
         ticket = other.get("/account/export").json()["ticket"]
         assert other.post("/account/delete", data=form.data(ticket=ticket)).status_code == 303
+        sandbox.release()
 
     with ThreadPoolExecutor(1) as pool:
         deleting = pool.submit(delete)

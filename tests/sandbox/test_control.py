@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from sandbox.signing import challenge_of, signature
 from tests.sandbox.caller import Caller
 from tests.sandbox.inbox import Inbox
+from tests.services.test_disconnect_waits import until
 
 
 def sha256(text: str) -> str:
@@ -78,6 +80,17 @@ def test_latency_waits_before_or_after_the_work(sandbox: Caller) -> None:
         sandbox.refresh("rft.any")
         assert time.monotonic() - began >= 0.2
     sandbox.control("latency", seconds=0)
+
+
+def test_release_ends_the_latency_for_calls_that_wait_too(sandbox: Caller) -> None:
+    sandbox.control("latency", seconds=60, endpoint="token")
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(sandbox.refresh, "rft.any")
+        until(lambda: sandbox.look("counters")["open_calls"] == 1)
+        assert not waiting.done()
+        assert sandbox.control("release")["seconds"] == 0
+        assert waiting.result(10).status_code == 200
+    assert sandbox.refresh("rft.any").status_code == 200
 
 
 def test_people_can_be_added_and_changed(sandbox: Caller) -> None:
