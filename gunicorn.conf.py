@@ -21,9 +21,9 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from webapp import logs
 from webapp.cli.asking import words
-from webapp.services import doctor
-from webapp.views import headers
-from webapp.views.guards import KEY_ID
+from webapp.services.maintenance import doctor
+from webapp.views.http import headers
+from webapp.views.http.guards import KEY_ID
 
 load_dotenv(Path(__file__).with_name(".env"))
 

@@ -17,7 +17,7 @@ from webapp import cli
 from webapp.app import create_app
 from webapp.cli import tryout
 from webapp.cli.asking import words
-from webapp.services import doctor
+from webapp.services.maintenance import doctor
 from webapp.settings import serving_problems
 
 #: sysexits.h: something is wrong with the configuration.

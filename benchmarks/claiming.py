@@ -14,7 +14,7 @@ from benchmarks.telling import progress, table
 from tests.databases import Postgres
 from webapp.database import writing
 from webapp.models import User
-from webapp.services.claims import claim_due
+from webapp.services.refresh.claims import claim_due
 
 _HEAD = ("Database, due rows", "Median ms", "95 % under, ms", "µs a row claimed")
 

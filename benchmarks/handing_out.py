@@ -20,7 +20,7 @@ from benchmarks.stage import Stage, stage
 from benchmarks.telling import progress, table
 from tests.processes import ROOT, plain_environment, reserved_port
 from tests.servers import gunicorn
-from webapp.services import service_keys
+from webapp.services.handout import service_keys
 
 _HEAD = ("Connections, server", "Answers/s", "Of the bare route's")
 _WORKERS = 2

@@ -19,8 +19,10 @@ from tests.servers import gunicorn
 from tests.workers import children
 from webapp.database import reading, writing
 from webapp.models import AuditEvent, User
-from webapp.services import crowd, headcount, made_up, phrasing, sessions
-from webapp.services.wanted import COLUMNS, Place, Query, Sort
+from webapp.services import crowd, made_up
+from webapp.services.connect import sessions
+from webapp.services.operators import headcount, phrasing
+from webapp.services.operators.wanted import COLUMNS, Place, Query, Sort
 
 _ROWS_A_PAGE = 50
 _AT_ONCE = 5_000

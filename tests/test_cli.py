@@ -17,7 +17,7 @@ from tests.fixtures.app import MakeApp
 from tests.movable import MovableClock
 from tests.processes import ROOT, plain_environment
 from tests.servers import Sandbox
-from webapp.services import connect
+from webapp.services.connect import connect
 from webapp.tokens import TokenSet
 
 #: Begins with a dash, as TikTok's do.

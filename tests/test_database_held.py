@@ -15,8 +15,8 @@ from tests.servers import Sandbox
 from tests.walk import begin, come_back, connect, consent
 from webapp import database
 from webapp.database import db, writing
-from webapp.services import operators
-from webapp.services.refresh import fresh
+from webapp.services.operators import operators
+from webapp.services.refresh.refresh import fresh
 from webapp.tiktok.transport import Transport
 
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -93,7 +93,7 @@ def test_a_page_that_fails_leaves_no_connection_out(
 
     connect(client)
     app.testing = False
-    monkeypatch.setattr("webapp.services.own.account", fail)
+    monkeypatch.setattr("webapp.services.account.own.account", fail)
     assert client.get("/account").status_code == 500
     assert held(app) == 0
 

@@ -14,8 +14,9 @@ from tests.servers import Sandbox
 from webapp import language
 from webapp.database import writing
 from webapp.later import gettext, ngettext
-from webapp.services import brakes, keeping
-from webapp.views.present import sentence
+from webapp.services.maintenance import keeping
+from webapp.services.refresh import brakes
+from webapp.views.http.present import sentence
 
 PO = r"""
 msgid ""

@@ -16,14 +16,17 @@ from webapp.clock import Clock, utc_now
 from webapp.database import db
 from webapp.language import N_, gettext
 from webapp.services.house import House
-from webapp.services.status import MIGRATIONS
+from webapp.services.maintenance.status import MIGRATIONS
 from webapp.services.vault import Vault
 from webapp.settings import Settings
 from webapp.tiktok import provider
-from webapp.views import (
+from webapp.views.api.api import api
+from webapp.views.api.metrics import metrics
+from webapp.views.api.status import status
+from webapp.views.api.webhook import webhook
+from webapp.views.http import (
     actors,
     assets,
-    banner,
     errors,
     guards,
     headers,
@@ -34,25 +37,22 @@ from webapp.views import (
     present,
     visitor,
 )
-from webapp.views.account import account
-from webapp.views.api import api
-from webapp.views.audit import audit
-from webapp.views.bulk import bulk
-from webapp.views.connect import callback, connect
-from webapp.views.connection import connection
-from webapp.views.cookies import PeopleOnly
-from webapp.views.export import export
-from webapp.views.health import health
-from webapp.views.home import home
-from webapp.views.house import KEY
-from webapp.views.keys import keys
-from webapp.views.metrics import metrics
-from webapp.views.notices import notices
-from webapp.views.operators import operators
-from webapp.views.preferences import chosen_theme, preferences
-from webapp.views.setup import setup
-from webapp.views.status import status
-from webapp.views.webhook import webhook
+from webapp.views.http.cookies import PeopleOnly
+from webapp.views.http.house import KEY
+from webapp.views.http.preferences import chosen_theme, preferences
+from webapp.views.operators import banner
+from webapp.views.operators.audit import audit
+from webapp.views.operators.bulk import bulk
+from webapp.views.operators.connection import connection
+from webapp.views.operators.export import export
+from webapp.views.operators.health import health
+from webapp.views.operators.keys import keys
+from webapp.views.operators.notices import notices
+from webapp.views.operators.operators import operators
+from webapp.views.operators.setup import setup
+from webapp.views.people.account import account
+from webapp.views.people.connect import callback, connect
+from webapp.views.people.home import home
 
 #: What operators find at the top of every page, in this order.
 OPERATOR_PAGES = (

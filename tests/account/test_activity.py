@@ -18,11 +18,12 @@ from webapp import acting
 from webapp.acting import Actor
 from webapp.database import writing
 from webapp.models import AuditEvent
-from webapp.services import audit, chronicle, operators
-from webapp.services.audit import Field
-from webapp.services.chronicle import Happening
-from webapp.views import timeline
-from webapp.views.activity import KNOWN
+from webapp.services.operators import operators
+from webapp.services.records import audit, chronicle
+from webapp.services.records.audit import Field
+from webapp.services.records.chronicle import Happening
+from webapp.views.operators import timeline
+from webapp.views.people.activity import KNOWN
 
 #: The account is gone with it, so nobody reads of it.
 UNTOLD = {"connection.deleted"}

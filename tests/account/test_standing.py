@@ -14,8 +14,8 @@ from tests.views.reading import JARGON, long_sentences
 from tests.walk import connect
 from webapp.database import writing
 from webapp.models import Reason, ServiceKey, ServiceUse
-from webapp.views import times
-from webapp.views.endings import ENDINGS
+from webapp.views.http import times
+from webapp.views.http.endings import ENDINGS
 
 
 def test_every_reason_has_words() -> None:

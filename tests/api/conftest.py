@@ -9,8 +9,8 @@ from flask import Flask
 from tests.api.asking import Service
 from tests.movable import MovableClock
 from tests.servers import Sandbox
-from webapp.services import connect as connecting
-from webapp.services import service_keys
+from webapp.services.connect import connect as connecting
+from webapp.services.handout import service_keys
 from webapp.tokens import TokenSet
 
 Connect = Callable[..., str]

@@ -9,7 +9,7 @@ from tests.api.asking import Service, problem
 from tests.environment import CALLBACK
 from tests.walk import BrowserLikeClient
 from tests.walk import connect as walk
-from webapp.services import handout
+from webapp.services.handout import handout
 
 TOKEN = "/api/v1/tokens/-x"
 #: A browser's own words: they change nothing for a program's address.

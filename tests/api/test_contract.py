@@ -12,7 +12,7 @@ from referencing.jsonschema import DRAFT202012
 
 from tests.walk import BrowserLikeClient
 from webapp.models import Reason
-from webapp.views import api_document, api_problems
+from webapp.views.http import api_document, api_problems
 
 ORIGIN = "https://tickets.example"
 MEDIA = ("application/json", "application/problem+json")

@@ -10,7 +10,7 @@ from flask import Flask
 
 from tests.views.reading import Reading
 from tests.walk import BrowserLikeClient
-from webapp.views import api_document
+from webapp.views.http import api_document
 
 
 @pytest.fixture

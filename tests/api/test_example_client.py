@@ -13,7 +13,7 @@ from flask import Flask
 from tests.movable import MovableClock
 from tests.processes import ROOT
 from tests.servers import Gunicorn, Sandbox, plain_session
-from webapp.services import service_keys
+from webapp.services.handout import service_keys
 
 PATH = ROOT / "docs" / "example_client.py"
 

@@ -17,7 +17,7 @@ from tests.movable import MovableClock
 from tests.processes import ROOT, plain_environment
 from webapp.database import reading
 from webapp.logs import Masking
-from webapp.services import service_keys
+from webapp.services.handout import service_keys
 
 KEY = re.compile(r"cck_[0-9a-f]{12}_[0-9a-f]{64}")
 

@@ -20,8 +20,11 @@ from tests.servers import Sandbox
 from tests.services.holding import house_of
 from webapp.database import writing
 from webapp.models import User
-from webapp.services import access, disconnect, handout, inspection, service_keys, uses
-from webapp.views.house import KEY
+from webapp.services.connect import disconnect
+from webapp.services.handout import handout, service_keys, uses
+from webapp.services.operators import inspection
+from webapp.services.refresh import access
+from webapp.views.http.house import KEY
 
 pytestmark = pytest.mark.usefixtures("each_database")
 

@@ -17,8 +17,10 @@ from tests.movable import MovableClock
 from tests.servers import Sandbox
 from webapp.database import db, reading, writing
 from webapp.models import Brakes, User
-from webapp.services import brakes, handout, installation
-from webapp.services.mismatch import Mismatch
+from webapp.services.handout import handout
+from webapp.services.installation import installation
+from webapp.services.installation.mismatch import Mismatch
+from webapp.services.refresh import brakes
 
 REFRESH = "token.refresh_token"
 OVER = 7200

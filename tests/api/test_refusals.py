@@ -16,8 +16,9 @@ from tests.walk import BrowserLikeClient
 from tests.walk import connect as walk
 from webapp.database import writing
 from webapp.models import Reason, User
-from webapp.services import disconnect, service_keys
-from webapp.views import api_document
+from webapp.services.connect import disconnect
+from webapp.services.handout import service_keys
+from webapp.views.http import api_document
 
 MALFORMED = (
     *("min_ttl=", "min_ttl=-1", "min_ttl=86401", "min_ttl=5.0", "min_ttl=%2B5", "min_ttl=1e3"),

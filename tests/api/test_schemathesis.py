@@ -8,7 +8,7 @@ from schemathesis import Case, GenerationMode
 from schemathesis.checks import CHECKS
 
 from tests.api.asking import Service
-from webapp.views import api_document
+from webapp.views.http import api_document
 
 #: What may be called, and whether anything can be wrong with the call.
 CALLS = [

@@ -15,7 +15,7 @@ from flask import Flask
 from tests.api.conftest import Connect
 from tests.fixtures.served import Serve
 from tests.servers import Gunicorn, Sandbox, plain_session
-from webapp.services import service_keys
+from webapp.services.handout import service_keys
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tests.api.conftest import Connect
 from tests.movable import MovableClock
 from tests.servers import Sandbox
 from tests.services.holding import house_of, the_row
-from webapp.services import disconnect
+from webapp.services.connect import disconnect
 
 REFRESH = "token.refresh_token"
 

@@ -12,8 +12,10 @@ from tests.movable import MovableClock
 from tests.servers import Sandbox
 from webapp.database import reading
 from webapp.models import AuditEvent, ServiceUse, User
-from webapp.services import disconnect, history, service_keys
-from webapp.services.history import Entry
+from webapp.services.connect import disconnect
+from webapp.services.handout import service_keys
+from webapp.services.records import history
+from webapp.services.records.history import Entry
 
 pytestmark = pytest.mark.usefixtures("each_database")
 

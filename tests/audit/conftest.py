@@ -10,7 +10,7 @@ from tests.services.holding import house_of
 from tests.walk import connect
 from tests.webhooks.notices import TikTok, row_of
 from webapp.models import User
-from webapp.services import operators
+from webapp.services.operators import operators
 
 
 @pytest.fixture

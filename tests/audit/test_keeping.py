@@ -16,10 +16,12 @@ from webapp import acting
 from webapp.acting import Actor
 from webapp.database import reading, writing
 from webapp.models import AuditEvent, User
-from webapp.services import audit, audit_keeping, operators, service_keys
-from webapp.services.audit import WrongEvent
+from webapp.services.handout import service_keys
 from webapp.services.house import House
-from webapp.services.tidying import Tidying
+from webapp.services.operators import operators
+from webapp.services.records import audit, audit_keeping
+from webapp.services.records.audit import WrongEvent
+from webapp.services.worker.tidying import Tidying
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
@@ -85,7 +87,7 @@ def test_an_act_that_cannot_be_told_does_not_happen(
         lambda: operators.add(house, open_id, house.clock()),
         lambda: service_keys.issue("reports", house.clock()),
     ]
-    monkeypatch.setattr("webapp.services.audit.EVENTS", {})
+    monkeypatch.setattr("webapp.services.records.audit.EVENTS", {})
     for act in acts:
         with pytest.raises(WrongEvent):
             act()

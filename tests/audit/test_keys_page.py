@@ -10,7 +10,7 @@ from sqlalchemy import text
 from tests.forms import the_form
 from tests.views.reading import Reading
 from webapp.database import reading
-from webapp.services import service_keys
+from webapp.services.handout import service_keys
 
 KEYS = "/operators/keys"
 

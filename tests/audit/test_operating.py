@@ -18,10 +18,12 @@ from tests.keep.trouble import out_of_reach
 from tests.servers import Sandbox
 from tests.services.holding import house_of
 from webapp.models import User
-from webapp.services import claims, installation, service_keys
-from webapp.services.calling import attempt
+from webapp.services.handout import service_keys
 from webapp.services.house import House
-from webapp.services.landing import land
+from webapp.services.installation import installation
+from webapp.services.refresh import claims
+from webapp.services.refresh.calling import attempt
+from webapp.services.refresh.landing import land
 from webapp.tiktok.errors import OurConfiguration
 
 

@@ -15,8 +15,8 @@ from tests.services.holding import house_of
 from tests.views.reading import Reading
 from webapp.database import writing
 from webapp.models import AuditEvent, User
-from webapp.services import audit_search
-from webapp.services.audit_search import Wanted
+from webapp.services.operators import audit_search
+from webapp.services.operators.audit_search import Wanted
 
 
 def written(app: Flask, *events: dict[str, Any]) -> None:

@@ -14,8 +14,8 @@ from tests.servers import Sandbox
 from tests.walk import begin, come_back, connect, consent
 from tests.webhooks.notices import TikTok
 from webapp.models import User
-from webapp.services import claims
-from webapp.services.worker import Worker
+from webapp.services.refresh import claims
+from webapp.services.worker.worker import Worker
 
 BASIC = "user.info.basic"
 

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from tests.servers import Sandbox
 from webapp.database import reading, writing
 from webapp.models import User
-from webapp.services.connect import connect
+from webapp.services.connect.connect import connect
 from webapp.services.house import House
 from webapp.tokens import TokenSet
 

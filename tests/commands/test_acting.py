@@ -10,8 +10,8 @@ from tests.commands.people import is_what_tiktok_holds, join, row
 from tests.commands.terminal import command
 from tests.fixtures.app import MakeApp
 from tests.servers import Sandbox
-from webapp.services import installation
 from webapp.services.house import House
+from webapp.services.installation import installation
 
 pytestmark = pytest.mark.usefixtures("each_database")
 

@@ -13,8 +13,9 @@ from tests.fixtures.app import MakeApp
 from tests.servers import Sandbox
 from webapp.database import reading
 from webapp.models import Reason, Status, User
-from webapp.services import crowd, lateness, made_up
+from webapp.services import crowd, made_up
 from webapp.services.house import House
+from webapp.services.refresh import lateness
 
 
 def people() -> list[User]:

@@ -10,8 +10,8 @@ from tests.commands.terminal import flask
 from tests.fixtures.served import Serve
 from tests.processes import ROOT
 from tests.servers import Sandbox
-from webapp.services import installation
 from webapp.services.house import House
+from webapp.services.installation import installation
 
 STEPS = ("flask db upgrade", "flask tokens copy", "flask doctor", "gunicorn wsgi:app")
 

@@ -16,9 +16,9 @@ from tests.fixtures.app import MakeApp
 from tests.servers import Sandbox
 from webapp.database import reading, writing
 from webapp.models import User
-from webapp.services import refresh
-from webapp.services import reseal as sealing
 from webapp.services.house import House
+from webapp.services.maintenance import reseal as sealing
+from webapp.services.refresh import refresh
 from webapp.services.vault import HeldTokens
 
 

@@ -17,9 +17,9 @@ from tests.commands.terminal import FLASK, command
 from tests.fixtures.app import MakeApp
 from tests.processes import ROOT, plain_environment
 from tests.servers import Sandbox
-from webapp.services import rescue
-from webapp.services.claims import claim_one
 from webapp.services.house import House
+from webapp.services.refresh import rescue
+from webapp.services.refresh.claims import claim_one
 
 ONCE = ("tokens", "run", "--once")
 

@@ -13,8 +13,8 @@ from tests.commands.people import join_due, row
 from tests.commands.terminal import command, flask
 from tests.fixtures.app import MakeApp
 from tests.servers import Sandbox
-from webapp.services import installation
 from webapp.services.house import House
+from webapp.services.installation import installation
 
 pytestmark = pytest.mark.parametrize(
     "words",

@@ -26,7 +26,7 @@ from tests.services.holding import (
     the_row,
 )
 from tests.walk import connect
-from webapp.services.worker import Worker
+from webapp.services.worker.worker import Worker
 from webapp.tiktok.transport import Transport
 
 

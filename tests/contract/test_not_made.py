@@ -19,8 +19,9 @@ from tests.views.reading import JARGON, Reading, long_sentences
 from tests.walk import begin, come_back, connect, consent
 from webapp.database import reading
 from webapp.models import AuditEvent
-from webapp.services import not_made, operators
-from webapp.views.cause_page import CAUSES
+from webapp.services.connect import not_made
+from webapp.services.operators import operators
+from webapp.views.http.cause_page import CAUSES
 
 EVENT = "connection.not_made"
 

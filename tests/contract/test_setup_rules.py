@@ -14,7 +14,7 @@ from tests.forms import the_form
 from tests.processes import ROOT
 from tests.servers import Sandbox
 from tests.walk import begin, connect
-from webapp.services.doctor import settings_problems
+from webapp.services.maintenance.doctor import settings_problems
 from webapp.settings import Problem
 from webapp.tiktok.scopes import CATALOGUE
 

@@ -15,11 +15,11 @@ from tests.movable import MovableClock
 from tests.servers import Sandbox
 from tests.services.holding import house_of, the_row
 from tests.walk import begin, come_back, connect, connect_form, consent
-from webapp.services import disconnect
 from webapp.services.authority import HalfDone
+from webapp.services.connect import disconnect
 from webapp.tiktok.provider import Profile
-from webapp.views.guards import public
-from webapp.views.house import KEY
+from webapp.views.http.guards import public
+from webapp.views.http.house import KEY
 
 
 @dataclass(frozen=True)

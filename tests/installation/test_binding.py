@@ -14,8 +14,8 @@ from tests.installation.conftest import Move
 from tests.servers import Sandbox
 from webapp.database import db, reading, writing
 from webapp.models import Installation
-from webapp.services import identity, installation
 from webapp.services.house import House
+from webapp.services.installation import identity, installation
 
 pytestmark = pytest.mark.usefixtures("each_database")
 

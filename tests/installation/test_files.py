@@ -12,8 +12,8 @@ import pytest
 
 from tests.fixtures.app import MakeApp
 from tests.installation.conftest import Move
-from webapp.services import identity, installation
 from webapp.services.house import House
+from webapp.services.installation import identity, installation
 
 
 def test_many_that_start_at_once_get_one_id(house: House, tmp_path: Path) -> None:

@@ -15,9 +15,10 @@ from tests.movable import MovableClock
 from tests.servers import Sandbox
 from webapp.database import writing
 from webapp.models import Brakes, Installation
-from webapp.services import brakes, claims, installation, refresh
 from webapp.services.house import House
-from webapp.services.worker import Worker
+from webapp.services.installation import installation
+from webapp.services.refresh import brakes, claims, refresh
+from webapp.services.worker.worker import Worker
 
 each_database = pytest.mark.usefixtures("each_database")
 
@@ -75,7 +76,7 @@ def test_a_worker_that_is_running_stops_when_the_database_is_copied_away(
                 session.execute(update(Installation).values(moved_at=clock()))
             return found
 
-        monkeypatch.setattr("webapp.services.worker.claim_due", claim_beside_a_copy)
+        monkeypatch.setattr("webapp.services.worker.worker.claim_due", claim_beside_a_copy)
         worker.run()
         assert worker.refused is not None
         assert "copied to another database" in worker.refused.cause

@@ -9,7 +9,7 @@ from tests.journeys import pages
 from tests.journeys.causes import WAYS, finish
 from tests.journeys.sites import Site
 from tests.servers import Sandbox
-from webapp.views.errors import CAUSES
+from webapp.views.http.errors import CAUSES
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from tests.keep.world import World
 from webapp.database import reading
 from webapp.models import AuditEvent, BulkItem, BulkJob
-from webapp.services import bulk, bulk_orders
+from webapp.services.operators import bulk, bulk_orders
 
 JOB = "made-up-job-1"
 

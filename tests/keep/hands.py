@@ -10,7 +10,7 @@ from tests.processes import Process, plain_environment
 from tests.services.crowd import at_once
 from tests.services.holding import house_of
 from webapp.app import create_app
-from webapp.services.refresh import Access, fresh
+from webapp.services.refresh.refresh import Access, fresh
 from webapp.settings import load
 
 CALLERS = 16

@@ -7,9 +7,9 @@ import pytest
 from tests.keep.standins import Answering, with_provider
 from tests.keep.world import World
 from tests.services.holding import rows
-from webapp.services import brakes
-from webapp.services.refresh import Pending, fresh
-from webapp.services.worker import Worker
+from webapp.services.refresh import brakes
+from webapp.services.refresh.refresh import Pending, fresh
+from webapp.services.worker.worker import Worker
 from webapp.tiktok.errors import OurConfiguration
 
 pytestmark = pytest.mark.usefixtures("each_database")

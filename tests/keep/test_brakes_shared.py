@@ -12,8 +12,8 @@ from tests.processes import running
 from tests.services.crowd import at_once
 from tests.services.holding import house_of, rows
 from webapp.clock import utc_now
-from webapp.services import brakes
-from webapp.services.refresh import Pending, fresh
+from webapp.services.refresh import brakes
+from webapp.services.refresh.refresh import Pending, fresh
 from webapp.tiktok.errors import OurConfiguration, TryLater
 
 pytestmark = pytest.mark.usefixtures("each_database")

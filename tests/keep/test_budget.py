@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from webapp.services import brakes, claims, landing, refresh, verdicts
+from webapp.services.refresh import brakes, claims, landing, refresh, verdicts
 from webapp.tiktok import transport
 
 ROOT = Path(__file__).resolve().parents[2]

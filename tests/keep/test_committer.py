@@ -9,11 +9,11 @@ from sqlalchemy import event
 from tests.keep.test_landing import answers
 from tests.keep.world import World
 from webapp.database import db
-from webapp.services import tally
-from webapp.services.committer import Committer
-from webapp.services.landing import GROUP
-from webapp.services.refresh import fresh
-from webapp.services.tally import Diary, Tally
+from webapp.services.refresh.landing import GROUP
+from webapp.services.refresh.refresh import fresh
+from webapp.services.worker import tally
+from webapp.services.worker.committer import Committer
+from webapp.services.worker.tally import Diary, Tally
 
 on_sqlite = pytest.mark.parametrize("each_database", ["sqlite"], indirect=True)
 

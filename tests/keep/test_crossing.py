@@ -7,10 +7,10 @@ import pytest
 from tests.keep.standins import Meanwhile, with_provider
 from tests.keep.world import World
 from tests.services.holding import assert_forgotten, rows
-from webapp.services import disconnect
-from webapp.services.claims import claim_due
-from webapp.services.landing import land
-from webapp.services.refresh import NotConnected, ReconnectRequired, attempt, fresh
+from webapp.services.connect import disconnect
+from webapp.services.refresh.claims import claim_due
+from webapp.services.refresh.landing import land
+from webapp.services.refresh.refresh import NotConnected, ReconnectRequired, attempt, fresh
 from webapp.tiktok.errors import ConnectAgain
 
 pytestmark = pytest.mark.usefixtures("each_database")

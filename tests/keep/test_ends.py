@@ -16,7 +16,7 @@ from tests.services.holding import opened, rows, sha256
 from webapp.clock import utc_now
 from webapp.database import writing
 from webapp.models import User
-from webapp.services.worker import Worker
+from webapp.services.worker.worker import Worker
 
 pytestmark = [
     pytest.mark.usefixtures("each_database"),

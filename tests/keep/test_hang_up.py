@@ -11,7 +11,7 @@ from tests.journeys.http_browser import HttpBrowser
 from tests.keep.world import World
 from tests.servers import Gunicorn
 from tests.walk import connect
-from webapp.services import service_keys
+from webapp.services.handout import service_keys
 
 pytestmark = [pytest.mark.usefixtures("each_database"), pytest.mark.long]
 

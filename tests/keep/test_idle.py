@@ -7,7 +7,7 @@ import pytest
 from tests.fixtures.app import MakeApp
 from tests.keep.world import World, seconds
 from tests.services.holding import house_of
-from webapp.services.refresh import fresh
+from webapp.services.refresh.refresh import fresh
 
 pytestmark = pytest.mark.usefixtures("each_database")
 

@@ -13,12 +13,13 @@ from tests.keep.standins import Meanwhile, with_provider
 from tests.keep.world import World
 from tests.services.holding import house_of, rows
 from webapp.models import User
-from webapp.services import brakes, reseal
-from webapp.services.claims import claim_due
 from webapp.services.house import House
-from webapp.services.landing import land
-from webapp.services.refresh import CannotOpen, Pending, attempt, fresh
-from webapp.services.worker import Worker
+from webapp.services.maintenance import reseal
+from webapp.services.refresh import brakes
+from webapp.services.refresh.claims import claim_due
+from webapp.services.refresh.landing import land
+from webapp.services.refresh.refresh import CannotOpen, Pending, attempt, fresh
+from webapp.services.worker.worker import Worker
 
 pytestmark = pytest.mark.usefixtures("each_database")
 

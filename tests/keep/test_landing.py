@@ -17,12 +17,13 @@ from tests.keep.world import World
 from webapp import database
 from webapp.database import db
 from webapp.models import PersonRef
-from webapp.services import guarded, landing, orphans, rescue
-from webapp.services.calling import attempt
-from webapp.services.claims import claim_due
-from webapp.services.landing import land
-from webapp.services.refresh import fresh
-from webapp.services.verdicts import Result
+from webapp.services import guarded
+from webapp.services.refresh import landing, orphans, rescue
+from webapp.services.refresh.calling import attempt
+from webapp.services.refresh.claims import claim_due
+from webapp.services.refresh.landing import land
+from webapp.services.refresh.refresh import fresh
+from webapp.services.refresh.verdicts import Result
 
 pytestmark = pytest.mark.usefixtures("each_database")
 

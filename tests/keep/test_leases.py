@@ -6,13 +6,13 @@ import pytest
 
 from tests.keep.world import World
 from tests.services.grants import given, join
-from webapp.services import claims
-from webapp.services.calling import attempt
-from webapp.services.claims import Claim, claim_due, claim_one
-from webapp.services.landing import land
-from webapp.services.refresh import fresh
-from webapp.services.verdicts import Result
-from webapp.services.worker import Worker
+from webapp.services.refresh import claims
+from webapp.services.refresh.calling import attempt
+from webapp.services.refresh.claims import Claim, claim_due, claim_one
+from webapp.services.refresh.landing import land
+from webapp.services.refresh.refresh import fresh
+from webapp.services.refresh.verdicts import Result
+from webapp.services.worker.worker import Worker
 from webapp.tiktok.errors import ConnectAgain, TryLater
 
 pytestmark = pytest.mark.usefixtures("each_database")

@@ -6,7 +6,7 @@ import pytest
 
 from tests.keep.world import World, seconds
 from tests.services.holding import opened
-from webapp.services.refresh import fresh
+from webapp.services.refresh.refresh import fresh
 
 pytestmark = pytest.mark.usefixtures("each_database")
 

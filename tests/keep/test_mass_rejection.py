@@ -5,8 +5,8 @@ import pytest
 from tests.keep.standins import Answering, with_provider
 from tests.keep.world import World
 from tests.services.holding import rows
-from webapp.services import brakes
-from webapp.services.refresh import ReconnectRequired, fresh
+from webapp.services.refresh import brakes
+from webapp.services.refresh.refresh import ReconnectRequired, fresh
 from webapp.tiktok.errors import ConnectAgain
 
 pytestmark = pytest.mark.usefixtures("each_database")

@@ -16,7 +16,7 @@ from tests.keep.standins import Answering, with_provider
 from tests.keep.test_answers import answered
 from tests.keep.world import World, seconds
 from tests.services.holding import house_of
-from webapp.services.refresh import Pending, ReconnectRequired, fresh
+from webapp.services.refresh.refresh import Pending, ReconnectRequired, fresh
 from webapp.tiktok.errors import TryLater
 from webapp.tiktok.transport import CALL_SECONDS, Transport
 

@@ -7,8 +7,8 @@ import pytest
 
 from tests.keep.standins import PATIENCE, Held, with_provider
 from tests.keep.world import World
-from webapp.services import refresh
-from webapp.services.refresh import Access, Pending, fresh
+from webapp.services.refresh import refresh
+from webapp.services.refresh.refresh import Access, Pending, fresh
 
 pytestmark = pytest.mark.usefixtures("each_database")
 

@@ -8,10 +8,10 @@ import pytest
 from tests.keep.standins import PATIENCE, with_provider
 from tests.keep.world import World
 from tests.services.crowd import at_once
-from webapp.services import refresh
-from webapp.services.claims import claim_due, claim_one
-from webapp.services.refresh import Access, fresh
-from webapp.services.worker import Worker
+from webapp.services.refresh import refresh
+from webapp.services.refresh.claims import claim_due, claim_one
+from webapp.services.refresh.refresh import Access, fresh
+from webapp.services.worker.worker import Worker
 from webapp.tiktok.provider import Provider
 from webapp.tokens import TokenSet
 

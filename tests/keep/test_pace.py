@@ -5,8 +5,9 @@ import pytest
 from tests.keep.standins import Answering, with_provider
 from tests.keep.world import World, seconds
 from tests.services.holding import rows
-from webapp.services import brakes, pace
-from webapp.services.refresh import Pending, fresh
+from webapp.services.refresh import brakes
+from webapp.services.refresh.refresh import Pending, fresh
+from webapp.services.worker import pace
 from webapp.tiktok.errors import TryLater
 
 pytestmark = pytest.mark.usefixtures("each_database")

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.keep.world import World, seconds
-from webapp.services.refresh import Pending, ReconnectRequired, fresh
+from webapp.services.refresh.refresh import Pending, ReconnectRequired, fresh
 
 pytestmark = pytest.mark.usefixtures("each_database")
 

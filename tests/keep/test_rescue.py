@@ -11,11 +11,12 @@ from tests.keep.test_landing import answers, landed
 from tests.keep.trouble import out_of_reach
 from tests.keep.world import World
 from tests.services.crowd import at_once
-from webapp.services import claims, disconnect, rescue
-from webapp.services.refresh import fresh
-from webapp.services.rescue import Replayed
-from webapp.services.verdicts import Result
-from webapp.services.worker import Worker
+from webapp.services.connect import disconnect
+from webapp.services.refresh import claims, rescue
+from webapp.services.refresh.refresh import fresh
+from webapp.services.refresh.rescue import Replayed
+from webapp.services.refresh.verdicts import Result
+from webapp.services.worker.worker import Worker
 from webapp.tokens import TokenSet
 
 pytestmark = [pytest.mark.usefixtures("each_database"), pytest.mark.rule(32)]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from webapp.services import schedule
+from webapp.services.refresh import schedule
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

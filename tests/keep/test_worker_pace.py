@@ -12,8 +12,8 @@ from tests.keep.test_worker import run
 from tests.keep.world import World
 from tests.services.grants import made_up
 from tests.services.holding import house_of
-from webapp.services import worker as module
-from webapp.services.worker import Worker
+from webapp.services.worker import worker as module
+from webapp.services.worker.worker import Worker
 from webapp.tiktok.provider import Provider
 from webapp.tokens import TokenSet
 

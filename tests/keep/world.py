@@ -19,10 +19,10 @@ from tests.services.grants import given, given_to_many, join
 from tests.services.holding import opened, rows, sha256
 from webapp.database import reading, writing
 from webapp.models import Brakes, Status, User
-from webapp.services.calling import attempt
-from webapp.services.claims import claim_due
 from webapp.services.house import House
-from webapp.services.landing import land
+from webapp.services.refresh.calling import attempt
+from webapp.services.refresh.claims import claim_due
+from webapp.services.refresh.landing import land
 
 #: Rows whose tokens are not expected to live at TikTok any more.
 ENDED = (Status.RECONNECT, Status.REVOKED)

@@ -14,11 +14,11 @@ from tests.views.scenes import (
     _account,
     _tokens,
 )
-from webapp.services.chronicle import Happening
-from webapp.services.wanted import Query
-from webapp.views.activity import lines
-from webapp.views.audit_words import Named, Shown
-from webapp.views.query import Asked
+from webapp.services.operators.wanted import Query
+from webapp.services.records.chronicle import Happening
+from webapp.views.operators.audit_words import Named, Shown
+from webapp.views.operators.query import Asked
+from webapp.views.people.activity import lines
 
 #: Days ago, what happened, who did it, what is told of it.
 _LIFE = (

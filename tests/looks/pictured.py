@@ -7,7 +7,7 @@ from unittest.mock import patch
 from tests.looks.everyday import EVERYDAY
 from tests.looks.staging import error_page
 from tests.views.scenes import NOW, SCENES, play, stage
-from webapp.views.errors import CAUSES
+from webapp.views.http.errors import CAUSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,6 @@ def html() -> Iterator[tuple[str, str]]:
     for picture in (*PEOPLE, *OPERATORS):
         scene = EVERYDAY.get(picture.name) or SCENES[picture.scene or picture.name]
         yield picture.name, play(app, scene)
-    with patch("webapp.views.cause_page.utc_now", return_value=NOW):
+    with patch("webapp.views.http.cause_page.utc_now", return_value=NOW):
         for code in CAUSES:
             yield f"error-{code}", error_page(app, code)

@@ -15,7 +15,7 @@ from playwright.sync_api import Page, Route
 from tests.servers import Gunicorn
 from tests.views import scenes
 from tests.views.scenes import acting
-from webapp.views import cause_page
+from webapp.views.http import cause_page
 
 #: Where no page of ours is.
 PREFIX = "/scene/"

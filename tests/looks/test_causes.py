@@ -16,7 +16,7 @@ from tests.journeys import pages
 from tests.journeys.causes import WAYS
 from tests.journeys.sites import Site, site
 from tests.looks import measure
-from webapp.views.errors import CAUSES
+from webapp.views.http.errors import CAUSES
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 

@@ -4,7 +4,7 @@ from tests.looks.gallery import FOLDER, LOOKS, file_of
 from tests.looks.pictured import ERRORS, GROUPS, OPERATORS, PEOPLE, html
 from tests.looks.places import NO_PAGES
 from tests.security.test_access import TABLE
-from webapp.views.errors import CAUSES
+from webapp.views.http.errors import CAUSES
 
 
 def test_every_page_is_pictured() -> None:

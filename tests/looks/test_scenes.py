@@ -14,7 +14,7 @@ from tests.looks import measure
 from tests.looks.pseudo import catalogues, spoken
 from tests.looks.staging import PREFIX, every_page, staged
 from tests.views.scenes import SCENES
-from webapp.views.errors import CAUSES
+from webapp.views.http.errors import CAUSES
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 NAMES = [*SCENES, *(f"error-{code}" for code in CAUSES)]

@@ -12,7 +12,7 @@ from tests.looks.staging import error_page
 from tests.looks.words import Plain
 from tests.processes import ROOT
 from tests.views.scenes import SCENES
-from webapp.views.errors import CAUSES
+from webapp.views.http.errors import CAUSES
 
 LANGUAGE = CODES[0]
 
@@ -50,7 +50,7 @@ def test_no_page_of_a_cause_keeps_an_english_word(
 def test_no_flash_says_what_no_catalogue_has() -> None:
     plain = [
         f"{path.relative_to(ROOT)}:{call.lineno}"
-        for path in sorted((ROOT / "webapp" / "views").glob("*.py"))
+        for path in sorted((ROOT / "webapp" / "views").rglob("*.py"))
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "flash"
         # Words that are written here must go through `_`; names and calls have been there.

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from webapp.models import Health, Status, User
-from webapp.services.schedule import next_refresh_at
+from webapp.services.refresh.schedule import next_refresh_at
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

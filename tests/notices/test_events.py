@@ -17,13 +17,14 @@ from tests.services.grants import given, join
 from tests.webhooks.notices import TikTok
 from webapp.database import writing
 from webapp.models import User
-from webapp.services import disconnect, notices
-from webapp.services.calling import attempt, close_over
-from webapp.services.claims import claim_due
-from webapp.services.connect import DifferentAccount, connect
+from webapp.services.connect import disconnect
+from webapp.services.connect.connect import DifferentAccount, connect
 from webapp.services.house import House
-from webapp.services.landing import land
-from webapp.services.refresh import ReconnectRequired, fresh
+from webapp.services.notifications import notices
+from webapp.services.refresh.calling import attempt, close_over
+from webapp.services.refresh.claims import claim_due
+from webapp.services.refresh.landing import land
+from webapp.services.refresh.refresh import ReconnectRequired, fresh
 from webapp.tiktok.errors import ConnectAgain, OurConfiguration, TryLater
 
 NEEDED, RESTORED = "connection.reconnect_required", "connection.restored"

@@ -25,8 +25,8 @@ from webapp.database import writing
 from webapp.models import Notice
 from webapp.models.notice import NEVER
 from webapp.notify.sender import Answer
-from webapp.services import delivering, outbox
 from webapp.services.house import House
+from webapp.services.notifications import delivering, outbox
 
 both = pytest.mark.usefixtures("each_database")
 

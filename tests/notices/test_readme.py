@@ -13,7 +13,7 @@ from tests.processes import ROOT
 from tests.tiktok.peer import Peer
 from webapp.clock import utc_now
 from webapp.notify.sender import Sender
-from webapp.services import notices, outbox
+from webapp.services.notifications import notices, outbox
 
 SECTION = (ROOT / "README.md").read_text(encoding="utf-8").split("## Be told")[1].split("\n## ")[0]
 

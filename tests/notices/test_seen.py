@@ -27,8 +27,10 @@ from tests.services.holding import house_of
 from tests.walk import connect
 from webapp.database import reading
 from webapp.models import AuditEvent
-from webapp.services import keeping, notices, operators, outbox
 from webapp.services.house import House
+from webapp.services.maintenance import keeping
+from webapp.services.notifications import notices, outbox
+from webapp.services.operators import operators
 
 both = pytest.mark.usefixtures("each_database")
 

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from webapp.database import reading, writing
 from webapp.models import Notice
 from webapp.notify.sender import Answer
-from webapp.services import delivering, notices
 from webapp.services.house import House
+from webapp.services.notifications import delivering, notices
 
 TAKEN = Answer(204, "204")
 BROKEN = Answer(500, "500")

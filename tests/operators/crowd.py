@@ -8,8 +8,8 @@ from sqlalchemy import insert
 
 from webapp.database import writing
 from webapp.models import NameWord, Reason, Status, User
-from webapp.services import searching
 from webapp.services.house import House
+from webapp.services.operators import searching
 
 SCOPES = ("user.info.basic", "user.info.basic,video.list", "user.info.stats,video.list", "")
 NAMES = ("Mara Lindqvist", "Tomás Ferreira", "Aiko", None, "mara JONES", "Élodie O'Neill")

@@ -16,7 +16,7 @@ from tests.views.connections import connection, sign_in
 from tests.views.reading import Reading
 from webapp.database import reading, writing
 from webapp.models import AuditEvent, User
-from webapp.services import connect as connecting
+from webapp.services.connect import connect as connecting
 from webapp.tokens import TokenSet
 
 #: The operator's own number among made-up people.

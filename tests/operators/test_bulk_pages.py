@@ -15,7 +15,7 @@ from tests.views.connections import connection, house_of, sign_in
 from tests.views.reading import Reading
 from webapp.database import reading, writing
 from webapp.models import BulkJob, Health, User
-from webapp.services import bulk
+from webapp.services.operators import bulk
 
 pytestmark = pytest.mark.usefixtures("each_database")
 

@@ -13,7 +13,7 @@ from tests.servers import Sandbox
 from tests.views.connections import connection, house_of
 from webapp.database import writing
 from webapp.models import Brakes, Health, Installation
-from webapp.services.refresh import fresh
+from webapp.services.refresh.refresh import fresh
 
 PLACES = ("/operators/tokens/{}", "/operators/tokens/{}/disconnect")
 ODD = (

@@ -10,8 +10,9 @@ from sqlalchemy import func, select
 from tests.movable import MovableClock
 from webapp.database import reading, writing
 from webapp.models import Figure
-from webapp.services import figures, tidying, trends
 from webapp.services.house import House
+from webapp.services.records import figures, trends
+from webapp.services.worker import tidying
 
 pytestmark = pytest.mark.usefixtures("each_database")
 

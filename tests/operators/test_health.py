@@ -16,7 +16,9 @@ from tests.views.test_pages_served import judge, operator
 from tests.walk import connect
 from webapp.database import reading, writing
 from webapp.models import AuditEvent, Brakes, User
-from webapp.services import brakes, keeping, operators
+from webapp.services.maintenance import keeping
+from webapp.services.operators import operators
+from webapp.services.refresh import brakes
 
 PAGE = "/operators/health"
 _EVENTS = select(AuditEvent.event).order_by(AuditEvent.id)

@@ -11,8 +11,8 @@ from tests.operators import crowd
 from tests.operators.test_list_pages import FILTERS, state_of
 from webapp.database import writing
 from webapp.models import Headcount, User
-from webapp.services import headcount
 from webapp.services.house import House
+from webapp.services.operators import headcount
 
 pytestmark = pytest.mark.usefixtures("each_database")
 

@@ -12,10 +12,10 @@ from tests.operators import crowd
 from tests.operators.test_list_pages import CHOSEN, DAY, changed
 from webapp.database import db, writing
 from webapp.models import Reason
-from webapp.services import listing, searching
 from webapp.services.house import House
-from webapp.services.standing import State
-from webapp.services.wanted import Place, Query, Sort
+from webapp.services.operators import listing, searching
+from webapp.services.operators.standing import State
+from webapp.services.operators.wanted import Place, Query, Sort
 
 QUERIES = [
     *(Query(sort=sort, down=down) for sort in CHOSEN for down in (False, True)),
@@ -82,7 +82,7 @@ def test_a_search_or_all_rows_in_turn_go_by_ids(house: House) -> None:
 @pytest.mark.usefixtures("each_database")
 def test_postgresql_and_sqlite_find_every_segment(house: House) -> None:
     from webapp.database import reading
-    from webapp.services import segments
+    from webapp.services.operators import segments
 
     rows = crowd.rows(house, house.clock(), 120)
     crowd.put(rows)

@@ -9,11 +9,11 @@ import pytest
 from tests.operators import crowd
 from webapp.database import writing
 from webapp.models import Reason, User
-from webapp.services import listing, standing
 from webapp.services.house import House
-from webapp.services.listing import Page
-from webapp.services.standing import State
-from webapp.services.wanted import Place, Query, Sort
+from webapp.services.operators import listing, standing
+from webapp.services.operators.listing import Page
+from webapp.services.operators.standing import State
+from webapp.services.operators.wanted import Place, Query, Sort
 
 pytestmark = pytest.mark.usefixtures("each_database")
 

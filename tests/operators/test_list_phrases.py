@@ -6,11 +6,11 @@ import pytest
 from werkzeug.datastructures import MultiDict
 
 from webapp.models import Reason
-from webapp.services.standing import State
-from webapp.services.wanted import Place, Query, Sort
-from webapp.views import query
-from webapp.views.query import Asked
-from webapp.views.tokens_page import REASONS
+from webapp.services.operators.standing import State
+from webapp.services.operators.wanted import Place, Query, Sort
+from webapp.views.operators import query
+from webapp.views.operators.query import Asked
+from webapp.views.operators.tokens_page import REASONS
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
 QUERIES = [

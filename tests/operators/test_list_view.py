@@ -11,7 +11,7 @@ from tests.views.connections import connection, house_of, sign_in
 from tests.views.reading import Reading
 from webapp.database import writing
 from webapp.models import Health, User
-from webapp.services import headcount
+from webapp.services.operators import headcount
 
 PATH = "/operators/tokens"
 

@@ -14,8 +14,8 @@ from tests.operators.test_health import opened
 from tests.views.connections import connection, house_of
 from webapp.database import db, writing
 from webapp.models import Health
-from webapp.services import figures
-from webapp.views.metrics import release
+from webapp.services.records import figures
+from webapp.views.api.metrics import release
 
 pytestmark = pytest.mark.usefixtures("each_database")
 TOKEN = secrets.token_urlsafe(32)

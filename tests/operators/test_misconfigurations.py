@@ -16,10 +16,11 @@ from tests.views.connections import connection, sign_in
 from tests.views.scenes import OPERATOR, Scene, play, stage
 from webapp import cli
 from webapp.cli.asking import words
-from webapp.services import doctor, operators, portal
+from webapp.services.maintenance import doctor, portal
+from webapp.services.operators import operators
 from webapp.settings import Problem
-from webapp.views import checklist
-from webapp.views.present import sentence
+from webapp.views.http.present import sentence
+from webapp.views.operators import checklist
 
 PATH = "/operators/setup"
 

@@ -20,10 +20,11 @@ from tests.security.callers import caller
 from tests.servers import Sandbox
 from tests.views.reading import Reading
 from webapp.database import writing
-from webapp.services import audit, doctor, portal, probe
-from webapp.services.check import Check
+from webapp.services.maintenance import doctor, portal, probe
+from webapp.services.maintenance.check import Check
+from webapp.services.records import audit
 from webapp.tiktok.provider import Look, Provider
-from webapp.views import checklist
+from webapp.views.operators import checklist
 
 each_database = pytest.mark.usefixtures("each_database")
 PATH = "/operators/setup"

@@ -17,10 +17,10 @@ from tests.servers import Sandbox
 from tests.views.connections import connection
 from tests.views.reading import Reading
 from webapp.database import db
-from webapp.services import operators
+from webapp.services.operators import operators
 from webapp.settings import Settings
-from webapp.views import checklist
-from webapp.views.first_operator import LOOK_EVERY
+from webapp.views.http.first_operator import LOOK_EVERY
+from webapp.views.operators import checklist
 
 each_database = pytest.mark.usefixtures("each_database")
 PATH = "/operators/setup"

@@ -11,7 +11,7 @@ from tests.commands.terminal import command, flask
 from tests.fixtures.app import MakeApp
 from tests.movable import MovableClock
 from tests.servers import Sandbox
-from webapp.services import installation
+from webapp.services.installation import installation
 
 each_database = pytest.mark.usefixtures("each_database")
 

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from tests.processes import ROOT
-from webapp.services.audit import EVENTS
+from webapp.services.records.audit import EVENTS
 
 
 def calls(folder: str) -> Iterator[tuple[str, ast.Call]]:

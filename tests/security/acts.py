@@ -21,8 +21,12 @@ from tests.services.holding import house_of
 from webapp.database import db, reading, writing
 from webapp.models import Brakes, BrowserSession, BulkJob, Notice, User
 from webapp.models.notice import NEVER
-from webapp.services import brakes, installation, operators, service_keys, sessions
+from webapp.services.connect import sessions
+from webapp.services.handout import service_keys
 from webapp.services.house import House
+from webapp.services.installation import installation
+from webapp.services.operators import operators
+from webapp.services.refresh import brakes
 
 #: What a request may change though it does nothing: when a session was seen last.
 UNIMPORTANT = {"browser_sessions": {"seen_at"}}

@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 
 from tests.servers import Sandbox
 from tests.walk import connect
-from webapp.services import operators
+from webapp.services.operators import operators
 
 Caller = Literal["nobody", "person", "operator"]
 CALLERS: tuple[Caller, ...] = ("nobody", "person", "operator")

@@ -7,7 +7,7 @@ from tests.fixtures.app import MakeApp
 from tests.security.callers import CALLERS, Caller, caller, routes
 from tests.servers import Sandbox
 from webapp.app import BLUEPRINTS
-from webapp.views.guards import UnguardedRoute, access_of
+from webapp.views.http.guards import UnguardedRoute, access_of
 
 #: (method, endpoint) → class, and the status for nobody, a person, an operator.
 TABLE: dict[tuple[str, str], tuple[str, tuple[int, int, int]]] = {
@@ -112,7 +112,7 @@ def test_an_operators_page_looks_like_no_page(app: Flask, sandbox: Sandbox, kind
 
 
 def test_an_operator_who_was_removed_is_a_person(app: Flask, sandbox: Sandbox) -> None:
-    from webapp.services import operators
+    from webapp.services.operators import operators
 
     client = caller(app, sandbox, "operator")
     assert client.get("/operators/tokens").status_code == 200

@@ -9,7 +9,7 @@ from tests.forms import the_form
 from tests.security.callers import UNSAFE, caller, routes
 from tests.servers import Sandbox
 from tests.walk import connect_form
-from webapp.views.guards import access_of
+from webapp.views.http.guards import access_of
 
 
 def unsafe_paths(app: Flask) -> list[str]:
@@ -83,9 +83,9 @@ def test_404_and_405_stay_what_they_are(client: FlaskClient, method: str) -> Non
 def test_nothing_is_exempt_but_what_brings_credentials_of_its_own(app: Flask) -> None:
     csrf = app.extensions["csrf"]
     assert csrf._exempt_views == {
-        "webapp.views.api.token",
-        "webapp.views.api.refresh",
-        "webapp.views.webhook.receive",
+        "webapp.views.api.api.token",
+        "webapp.views.api.api.refresh",
+        "webapp.views.api.webhook.receive",
     }
     assert not csrf._exempt_blueprints
 

@@ -11,7 +11,7 @@ from tests.security import standards
 from tests.security.callers import CALLERS, Caller, caller, routes
 from tests.servers import Sandbox
 from tests.walk import connect
-from webapp.views.guards import public
+from webapp.views.http.guards import public
 
 HTTPS = {"TIKTOK_REDIRECT_URI": f"https://app.example{CALLBACK}"}
 

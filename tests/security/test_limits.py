@@ -10,7 +10,7 @@ from tests.fixtures.served import Serve
 from tests.servers import Gunicorn, Sandbox, plain_session
 from tests.walk import begin, come_back, connect, connect_form, consent
 
-#: As webapp/views/connect.py says: 60 a minute.
+#: As webapp/views/people/connect.py says: 60 a minute.
 MOST = 60
 
 

@@ -17,7 +17,7 @@ from tests.security.acts import ACTS, IDS, Act, Stage, stage_of
 from tests.security.callers import UNSAFE, routes
 from tests.security.meanwhile import Arriving, as_before, between
 from tests.servers import Sandbox
-from webapp.views.guards import access_of
+from webapp.views.http.guards import access_of
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
@@ -54,7 +54,7 @@ def lost_the_session(act: Act, stage: Stage) -> Callable[[], None]:
 
 def lost_the_account(act: Act, stage: Stage) -> Callable[[], None]:
     def delete() -> None:
-        from webapp.services import disconnect
+        from webapp.services.connect import disconnect
 
         with stage.app.app_context():
             name = "mara" if act.who == "operator" else "jo"

@@ -31,28 +31,15 @@ from tests.services.test_disconnect_waits import somebody_waits_for_a_lock, unti
 from tests.walk import begin, come_back, consent
 from webapp.database import writing
 from webapp.models import Brakes, BrowserSession, Status, User
-from webapp.services import (
-    brakes,
-    breaker_probe,
-    bulk,
-    bulk_orders,
-    connect,
-    disconnect,
-    exporting,
-    handout,
-    landing,
-    listing,
-    profile,
-    refresh,
-    reseal,
-    service_keys,
-    uses,
-    webhooks,
-    worker,
-)
-from webapp.services.claims import claim_due, claim_one
+from webapp.services.connect import connect, disconnect, profile, webhooks
+from webapp.services.handout import handout, service_keys, uses
+from webapp.services.maintenance import breaker_probe, reseal
+from webapp.services.operators import bulk, bulk_orders, exporting, listing
 from webapp.services.people import PersonGone
-from webapp.services.verdicts import Result
+from webapp.services.refresh import brakes, landing, refresh
+from webapp.services.refresh.claims import claim_due, claim_one
+from webapp.services.refresh.verdicts import Result
+from webapp.services.worker import worker
 from webapp.tiktok import webhook
 from webapp.tiktok.errors import AccessRefused, TryLater
 from webapp.tokens import TokenSet

@@ -25,14 +25,17 @@ from tests.services.holding import assert_holds_what_tiktok_holds, house_of, ope
 from tests.walk import begin, come_back, consent
 from webapp.database import reading, writing
 from webapp.models import AuditEvent, BulkJob, Status, User
-from webapp.services import bulk, bulk_orders, disconnect, profile, service_keys, worker
-from webapp.services.claims import claim_due
+from webapp.services.connect import disconnect, profile
+from webapp.services.handout import service_keys
 from webapp.services.house import House
+from webapp.services.operators import bulk, bulk_orders
 from webapp.services.people import PersonGone
+from webapp.services.refresh.claims import claim_due
+from webapp.services.worker import worker
 from webapp.tiktok.errors import TryLater
 from webapp.tiktok.provider import Provider
 from webapp.tokens import TokenSet
-from webapp.views.house import KEY
+from webapp.views.http.house import KEY
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
@@ -242,7 +245,7 @@ def test_the_worker_leaves_a_later_disconnect_to_whoever_is_at_it(
 
 
 def test_a_use_that_is_written_down_late_is_not_a_newcomers(stage: Stage, noor: Newcomer) -> None:
-    from webapp.services import access
+    from webapp.services.refresh import access
 
     row = stage.row("jo")
     noor()

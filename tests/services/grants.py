@@ -9,8 +9,9 @@ from typing import Any
 from tests.servers import Sandbox
 from webapp.database import writing
 from webapp.models import PersonRef
-from webapp.services import people, sessions
-from webapp.services.connect import Connected, connect
+from webapp.services import people
+from webapp.services.connect import sessions
+from webapp.services.connect.connect import Connected, connect
 from webapp.services.house import House
 from webapp.tokens import TokenSet
 

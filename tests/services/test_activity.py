@@ -11,9 +11,11 @@ from tests.services.grants import join, made_up
 from webapp.acting import Actor
 from webapp.database import writing
 from webapp.models import AuditEvent, User
-from webapp.services import activity, directory, history, own, people
-from webapp.services.chronicle import Happening
+from webapp.services import people
+from webapp.services.account import activity, directory, own
 from webapp.services.house import House
+from webapp.services.records import history
+from webapp.services.records.chronicle import Happening
 
 pytestmark = pytest.mark.usefixtures("each_database")
 WORKER = Actor("worker")

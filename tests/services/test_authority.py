@@ -15,9 +15,12 @@ from webapp import acting
 from webapp.acting import Actor
 from webapp.database import writing
 from webapp.models import PersonRef
-from webapp.services import authority, disconnect, operators, people, service_keys, sessions
+from webapp.services import authority, people
 from webapp.services.authority import NoLongerAllowed
+from webapp.services.connect import disconnect, sessions
+from webapp.services.handout import service_keys
 from webapp.services.house import House
+from webapp.services.operators import operators
 
 pytestmark = [
     pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from webapp.acting import Actor
 from webapp.models import AuditEvent
-from webapp.services import chronicle, history
-from webapp.services.history import Entry
+from webapp.services.records import chronicle, history
+from webapp.services.records.history import Entry
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 MARA = Actor("operator", "ct_2222-0001")

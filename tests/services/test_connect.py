@@ -13,12 +13,7 @@ from tests.services.grants import BASIC, given, join, made_up
 from tests.services.holding import house_of, rows, the_row
 from webapp.database import writing
 from webapp.models import Status, User
-from webapp.services.connect import (
-    Connected,
-    DifferentAccount,
-    NeededScopeMissing,
-    connect,
-)
+from webapp.services.connect.connect import Connected, DifferentAccount, NeededScopeMissing, connect
 from webapp.services.house import House
 
 pytestmark = pytest.mark.usefixtures("each_database")

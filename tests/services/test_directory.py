@@ -13,10 +13,11 @@ from webapp import acting
 from webapp.acting import Actor
 from webapp.database import writing
 from webapp.models import User
-from webapp.services import audit, directory, history
+from webapp.services.account import directory
 from webapp.services.house import House
-from webapp.services.operators import add
+from webapp.services.operators.operators import add
 from webapp.services.people import PersonGone
+from webapp.services.records import audit, history
 
 pytestmark = pytest.mark.usefixtures("each_database")
 

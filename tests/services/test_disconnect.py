@@ -14,10 +14,10 @@ from tests.services.grants import given, join, sign_in
 from tests.services.holding import assert_forgotten, assert_holds_what_tiktok_holds, rows, the_row
 from webapp.database import db, reading, writing
 from webapp.models import BrowserSession, User
-from webapp.services import sessions
-from webapp.services.disconnect import delete, disconnect
+from webapp.services.connect import sessions
+from webapp.services.connect.disconnect import delete, disconnect
+from webapp.services.connect.profile import update_profile
 from webapp.services.house import House
-from webapp.services.profile import update_profile
 from webapp.tiktok.provider import Provider
 
 

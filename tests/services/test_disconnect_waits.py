@@ -13,7 +13,7 @@ from tests.services.grants import given, join
 from tests.services.holding import assert_forgotten, house_of, the_row
 from webapp.database import reading, writing
 from webapp.models import PersonRef, User
-from webapp.services.disconnect import Outcome, disconnect
+from webapp.services.connect.disconnect import Outcome, disconnect
 
 PATIENCE = 30
 WAITERS = text(

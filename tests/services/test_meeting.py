@@ -9,10 +9,10 @@ from tests.services.grants import given, join
 from tests.services.holding import house_of, rows
 from tests.walk import begin, come_back, consent
 from webapp.models import PersonRef
-from webapp.services import disconnect as ending
-from webapp.services.disconnect import Outcome, delete
+from webapp.services.connect import disconnect as ending
+from webapp.services.connect.disconnect import Outcome, delete
 from webapp.services.house import House
-from webapp.views import connect as door
+from webapp.views.people import connect as door
 
 
 @pytest.mark.usefixtures("each_database")

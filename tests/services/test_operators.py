@@ -5,8 +5,9 @@ import pytest
 from tests.movable import MovableClock
 from tests.services.grants import join, made_up, sign_in
 from webapp.models import PersonRef
-from webapp.services import operators, sessions
+from webapp.services.connect import sessions
 from webapp.services.house import House
+from webapp.services.operators import operators
 from webapp.services.people import get
 
 pytestmark = pytest.mark.usefixtures("each_database")

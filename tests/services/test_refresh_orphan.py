@@ -10,8 +10,8 @@ from tests.servers import Sandbox
 from tests.services.crowd import at_once
 from tests.services.grants import given, join
 from tests.services.holding import assert_forgotten, house_of, the_row
-from webapp.services.disconnect import disconnect
-from webapp.services.refresh import ReconnectRequired, fresh
+from webapp.services.connect.disconnect import disconnect
+from webapp.services.refresh.refresh import ReconnectRequired, fresh
 from webapp.tiktok.provider import Provider
 from webapp.tokens import TokenSet
 

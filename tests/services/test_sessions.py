@@ -10,8 +10,8 @@ from tests.movable import MovableClock
 from tests.services.grants import join, made_up, sign_in
 from webapp.database import reading
 from webapp.models import BrowserSession, PersonRef
-from webapp.services import sessions
-from webapp.services.disconnect import delete, disconnect
+from webapp.services.connect import sessions
+from webapp.services.connect.disconnect import delete, disconnect
 from webapp.services.house import House
 
 pytestmark = pytest.mark.usefixtures("each_database")

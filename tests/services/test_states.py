@@ -10,7 +10,7 @@ from tests.movable import MovableClock
 from tests.services.crowd import at_once
 from webapp.database import reading
 from webapp.models import SpentState
-from webapp.services import states
+from webapp.services.connect import states
 from webapp.services.house import House
 
 pytestmark = pytest.mark.usefixtures("each_database")

@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 from webapp.language import gettext as _
-from webapp.services.bulk_reading import Hindrance, Job, Wrong
-from webapp.views import bulk_words
-from webapp.views.bulk_wishes import Wish
+from webapp.services.operators.bulk_reading import Hindrance, Job, Wrong
+from webapp.views.operators import bulk_words
+from webapp.views.operators.bulk_wishes import Wish
 
 _NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 _LIST = "/operators/tokens?status=failing"

@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from webapp import later
-from webapp.services.health import Breaker, Facts, Keys, Work
-from webapp.services.notices import Standing
-from webapp.services.status import Fault
-from webapp.services.stored import Database
-from webapp.services.trends import Answers, Bar
-from webapp.views.charts import chart
+from webapp.services.maintenance.health import Breaker, Facts, Keys, Work
+from webapp.services.maintenance.status import Fault
+from webapp.services.maintenance.stored import Database
+from webapp.services.notifications.notices import Standing
+from webapp.services.records.trends import Answers, Bar
+from webapp.views.operators.charts import chart
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -8,12 +8,12 @@ from typing import Any
 
 from webapp.language import gettext as _
 from webapp.models import Health, Status, User
-from webapp.services.chronicle import Happening
-from webapp.services.dossier import Dossier, Next
-from webapp.services.mismatch import Mismatch
-from webapp.services.standing import State
-from webapp.services.uses import Use
-from webapp.views import explaining, timeline
+from webapp.services.handout.uses import Use
+from webapp.services.installation.mismatch import Mismatch
+from webapp.services.operators.dossier import Dossier, Next
+from webapp.services.operators.standing import State
+from webapp.services.records.chronicle import Happening
+from webapp.views.operators import explaining, timeline
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 OPERATOR = "operator:ct_2222-0001"

@@ -3,11 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from webapp.services.chronicle import Happening
-from webapp.services.uses import Use
-from webapp.views.activity import lines
-from webapp.views.browsers import named
-from webapp.views.signed_in import Row
+from webapp.services.handout.uses import Use
+from webapp.services.records.chronicle import Happening
+from webapp.views.http.browsers import named
+from webapp.views.people.activity import lines
+from webapp.views.people.signed_in import Row
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 TICKET = "ct_8f2k91qd"

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from webapp.language import gettext as _
-from webapp.services.audit import EVENTS
-from webapp.services.service_keys import Listed
-from webapp.views import keys
-from webapp.views.audit_asking import FILTERS
-from webapp.views.audit_words import Named, Shown
+from webapp.services.handout.service_keys import Listed
+from webapp.services.records.audit import EVENTS
+from webapp.views.operators import keys
+from webapp.views.operators.audit_asking import FILTERS
+from webapp.views.operators.audit_words import Named, Shown
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 EVENTS_SHOWN = [

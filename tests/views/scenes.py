@@ -17,25 +17,18 @@ from webapp import later
 from webapp.app import OPERATOR_PAGES
 from webapp.language import gettext as _
 from webapp.models import Reason
-from webapp.services import portal
-from webapp.services.check import Check
-from webapp.services.counting import Counts, Kind
-from webapp.services.listing import Page, Row
-from webapp.services.standing import State
-from webapp.services.wanted import Place, Query, Sort
+from webapp.services.maintenance import portal
+from webapp.services.maintenance.check import Check
+from webapp.services.operators.counting import Counts, Kind
+from webapp.services.operators.listing import Page, Row
+from webapp.services.operators.standing import State
+from webapp.services.operators.wanted import Place, Query, Sort
 from webapp.settings import load
-from webapp.views import (
-    api_document,
-    checklist,
-    errors,
-    languages,
-    present,
-    tokens_context,
-    tokens_page,
-)
-from webapp.views.endings import ENDINGS
-from webapp.views.query import Asked
-from webapp.views.way_back import WayBack
+from webapp.views.http import api_document, errors, languages, present
+from webapp.views.http.endings import ENDINGS
+from webapp.views.http.way_back import WayBack
+from webapp.views.operators import checklist, tokens_context, tokens_page
+from webapp.views.operators.query import Asked
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 ENDPOINTS = {

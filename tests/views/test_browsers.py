@@ -2,7 +2,7 @@
 
 import pytest
 
-from webapp.views.browsers import named, recognised
+from webapp.views.http.browsers import named, recognised
 
 _MOZ = "Mozilla/5.0"
 _KIT = "AppleWebKit/537.36 (KHTML, like Gecko)"

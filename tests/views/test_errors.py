@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from tests.views.reading import JARGON, Reading, long_sentences
 from tests.views.scenes import NOW, STUDIO, acting, stage
-from webapp.views import cause_page, errors, plain_page
+from webapp.views.http import cause_page, errors, plain_page
 
 STATUSES = {
     "denied": 200,

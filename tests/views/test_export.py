@@ -13,9 +13,10 @@ from sqlalchemy import select, update
 from tests.views.connections import connection, house_of, sign_in
 from webapp.database import db, reading, writing
 from webapp.models import AuditEvent, Health, User
-from webapp.services import crowd, exporting
-from webapp.services.exporting import COLUMNS
-from webapp.services.wanted import Query
+from webapp.services import crowd
+from webapp.services.operators import exporting
+from webapp.services.operators.exporting import COLUMNS
+from webapp.services.operators.wanted import Query
 
 #: Formulas, and what only looks like one to some spreadsheets.
 HOSTILE = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1")

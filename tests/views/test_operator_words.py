@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.views.bulk_scenes import RUNNING
-from webapp.services.bulk_reading import Wrong
-from webapp.services.chronicle import Happening
-from webapp.services.counting import Counts
-from webapp.services.listing import Page
-from webapp.services.wanted import Query
-from webapp.views import bulk_words, timeline, tokens_page
-from webapp.views.query import Asked
+from webapp.services.operators.bulk_reading import Wrong
+from webapp.services.operators.counting import Counts
+from webapp.services.operators.listing import Page
+from webapp.services.operators.wanted import Query
+from webapp.services.records.chronicle import Happening
+from webapp.views.operators import bulk_words, timeline, tokens_page
+from webapp.views.operators.query import Asked
 
 NOW = datetime(2026, 11, 22, 14, 5, tzinfo=UTC)
 

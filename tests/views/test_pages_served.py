@@ -19,8 +19,8 @@ from tests.views.connections import connection, house_of, sign_in
 from tests.views.reading import Reading
 from webapp.database import writing
 from webapp.models import Health, User
-from webapp.views.present import STATES
-from webapp.views.times import day
+from webapp.views.http.present import STATES
+from webapp.views.http.times import day
 
 PUBLIC = ("/", "/connect", "/privacy", "/terms", "/cookies")
 PRIVATE = (

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tests.views.scenes import HEALTHS, NOW
-from webapp.views import present, times
+from webapp.views.http import present, times
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 

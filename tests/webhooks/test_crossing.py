@@ -9,9 +9,9 @@ from tests.movable import MovableClock
 from tests.servers import Sandbox
 from tests.walk import connect
 from tests.webhooks.notices import TikTok, house_of, row_of
-from webapp.services.calling import attempt
-from webapp.services.claims import claim_one
-from webapp.services.landing import land
+from webapp.services.refresh.calling import attempt
+from webapp.services.refresh.claims import claim_one
+from webapp.services.refresh.landing import land
 
 pytestmark = pytest.mark.usefixtures("each_database")
 

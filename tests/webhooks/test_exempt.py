@@ -7,8 +7,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.webhooks.notices import ADDRESS, house_of
-from webapp.services import operators
-from webapp.views.guards import access_of
+from webapp.services.operators import operators
+from webapp.views.http.guards import access_of
 
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
 

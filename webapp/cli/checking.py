@@ -8,8 +8,8 @@ import click
 from flask.cli import with_appcontext
 
 from webapp.cli.asking import house, show_json
-from webapp.services import doctor
-from webapp.services.check import Check
+from webapp.services.maintenance import doctor
+from webapp.services.maintenance.check import Check
 
 
 @click.command()

@@ -9,7 +9,7 @@ from flask.cli import with_appcontext
 
 from webapp.cli.asking import house_or_none, show_json
 from webapp.cli.checking import show_lines
-from webapp.services import doctor as examination
+from webapp.services.maintenance import doctor as examination
 
 
 @click.command()

@@ -8,7 +8,7 @@ import click
 from flask.cli import with_appcontext
 
 from webapp.cli.asking import migrated_house, not_done, show_json
-from webapp.services import service_keys
+from webapp.services.handout import service_keys
 
 
 @click.group()

@@ -7,9 +7,9 @@ import click
 from flask.cli import with_appcontext
 
 from webapp.cli.asking import migrated_house, not_done, show_json
-from webapp.services import delivering, outbox
-from webapp.services import notices as told
 from webapp.services.house import House
+from webapp.services.notifications import delivering, outbox
+from webapp.services.notifications import notices as told
 
 
 @click.group()

@@ -7,7 +7,7 @@ import click
 from flask.cli import AppGroup
 
 from webapp.cli.asking import migrated_house, not_done, show_json
-from webapp.services import operators as services
+from webapp.services.operators import operators as services
 
 #: TikTok's open_ids begin with a dash, so a word that is no option of ours is taken as it is.
 _dashes_allowed = {"ignore_unknown_options": True}

@@ -7,11 +7,13 @@ import click
 from flask.cli import AppGroup
 
 from webapp.cli.asking import migrated_house, not_done, show_json, unfit
-from webapp.services import disconnect as ending
-from webapp.services import inspection, installation, keeping
-from webapp.services import refresh as refreshing
+from webapp.services.connect import disconnect as ending
 from webapp.services.house import House
+from webapp.services.installation import installation
+from webapp.services.maintenance import keeping
+from webapp.services.operators import inspection
 from webapp.services.people import PersonGone
+from webapp.services.refresh import refresh as refreshing
 from webapp.services.vault import CannotOpen
 
 tokens = AppGroup("tokens", help="Connections and their tokens: keep, look, end, seal anew.")

@@ -7,9 +7,10 @@ from flask.cli import with_appcontext
 
 from webapp.cli.asking import migrated_house, not_done, show_json, unfit
 from webapp.cli.progress import Progress
-from webapp.services import copying, doctor, installation, status
-from webapp.services import rescue as rescuing
-from webapp.services import reseal as sealing
+from webapp.services.installation import installation
+from webapp.services.maintenance import copying, doctor, status
+from webapp.services.maintenance import reseal as sealing
+from webapp.services.refresh import rescue as rescuing
 
 _json = click.option("--json", "as_json", is_flag=True, help="For scripts.")
 

@@ -19,10 +19,11 @@ from flask.cli import with_appcontext
 
 from webapp.cli.asking import migrated_house, not_done, unfit
 from webapp.cli.progress import Progress
-from webapp.services import keeping, lateness
-from webapp.services.delivering import Delivering
 from webapp.services.house import House
-from webapp.services.worker import Worker
+from webapp.services.maintenance import keeping
+from webapp.services.notifications.delivering import Delivering
+from webapp.services.refresh import lateness
+from webapp.services.worker.worker import Worker
 
 log = structlog.get_logger(__name__)
 

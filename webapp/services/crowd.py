@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
 from webapp.models import NameWord, User
-from webapp.services import made_up, searching
+from webapp.services import made_up
 from webapp.services.house import House
+from webapp.services.operators import searching
 from webapp.settings import Problem
 from webapp.tokens import TokenSet
 

@@ -7,10 +7,11 @@ from sqlalchemy import select
 
 from webapp.database import writing
 from webapp.models import Health, PersonRef, Reason, Status, User
-from webapp.services import figures, people
-from webapp.services.connect import connect
+from webapp.services import people
+from webapp.services.connect.connect import connect
+from webapp.services.connect.profile import update_profile
 from webapp.services.house import House
-from webapp.services.profile import update_profile
+from webapp.services.records import figures
 from webapp.tokens import TokenSet
 
 #: Who is seeded, and how their connection stands as the worker starts: it refreshes who is due or

@@ -7,7 +7,7 @@ from sqlalchemy import Text, Update, bindparam, update
 from sqlalchemy.orm import Session
 
 from webapp.models import PersonRef, Status, User
-from webapp.services import history
+from webapp.services.records import history
 
 #: The marks that a good answer clears.
 _CLEARED: dict[str, Any] = {

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import Any
 
 from webapp.models import Reason, Status
-from webapp.services.connect import TICKET_LETTERS
+from webapp.services.connect.connect import TICKET_LETTERS
 from webapp.services.made_up_names import SCRIPTS
 
 #: How the open_id of everybody made up begins; TikTok's are random after `-000`.

@@ -1,0 +1,101 @@
+"""What happened to one person's connection and account, a page at a time; finds no words for it.
+
+The audit keeps it all but what the worker does by itself, which is in the row's own short history.
+An entry of that stands on the page whose span of time it falls into.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import literal, select, tuple_
+from sqlalchemy.orm import Session
+
+from webapp.models import AuditEvent, User
+from webapp.services.house import House
+from webapp.services.records import chronicle, history
+from webapp.services.records.chronicle import Happening
+
+#: How far people can look back.
+SHOWN = timedelta(days=90)
+PAGE = 25
+#: How many events people take away at most, the newest; a bound for the memory it takes.
+TAKEN = 10_000
+_ORDER = (AuditEvent.at, AuditEvent.id)
+_TYPES = (AuditEvent.at.type, AuditEvent.id.type)
+#: Who acts without being asked. What anybody else did is in the audit, and is told from there.
+_BY_ITSELF = ("worker", "system")
+_BACKGROUND = ("refreshed", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of what happened, newest first."""
+
+    happenings: list[Happening]
+    #: Give it as `before` for what happened earlier; None: nothing did.
+    older: int | None
+    #: This is not the first page.
+    further: bool = False
+
+
+def shown(house: House) -> timedelta:
+    """Return how far people can look back here: never further than events are kept."""
+    return min(SHOWN, timedelta(days=house.settings.audit_days))
+
+
+def page(
+    session: Session, house: House, user: User, before: int | None = None, count: int = PAGE
+) -> Page:
+    """Return what happened before the event of this id; the newest if they have no such event.
+
+    `user.history` must have been read with the row.
+    """
+    since = house.clock() - shown(house)
+    query = select(AuditEvent).where(AuditEvent.ticket == user.ticket, AuditEvent.at >= since)
+    start = _start(session, user, before)
+    if start is not None:
+        query = query.where(tuple_(*_ORDER) < tuple_(*map(literal, (start.at, start.id), _TYPES)))
+    events = session.scalars(query.order_by(*(c.desc() for c in _ORDER)).limit(count + 1)).all()
+    older = events[count - 1] if len(events) > count else None
+    entries = [
+        Happening(entry.at, entry.word, entry.who)
+        for entry in history.read(user.history)
+        if entry.word in _BACKGROUND
+        and entry.who in _BY_ITSELF
+        and (older.at if older else since) <= entry.at
+        and (start is None or entry.at < start.at)
+    ]
+    found = [*entries, *map(chronicle.told, events[:count])]
+    found.sort(key=lambda happening: happening.at, reverse=True)
+    return Page(found, older.id if older else None, start is not None)
+
+
+def everything(session: Session, user: User) -> list[dict[str, object]]:
+    """Return all that is kept of what happened, for a file; of operators only that it was one."""
+    rows = session.scalars(
+        select(AuditEvent)
+        .where(AuditEvent.ticket == user.ticket)
+        .order_by(*(c.desc() for c in _ORDER))
+        .limit(TAKEN)
+    )
+    return [_taken(row, user.ticket) for row in rows]
+
+
+def _start(session: Session, user: User, before: int | None) -> AuditEvent | None:
+    if before is None:
+        return None
+    return session.scalar(
+        select(AuditEvent).where(AuditEvent.id == before, AuditEvent.ticket == user.ticket)
+    )
+
+
+def _taken(event: AuditEvent, ticket: str) -> dict[str, object]:
+    told: dict[str, object] = json.loads(event.fields)
+    told |= {"at": event.at.isoformat(), "what": event.event, "by": event.actor_kind}
+    if event.actor_kind == "service":
+        told["by"] = f"service:{event.actor}"
+    if event.actor_kind == "person" and event.actor == ticket:
+        # Where they were themselves.
+        told["address"] = event.address
+    return told

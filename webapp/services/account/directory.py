@@ -1,0 +1,83 @@
+"""Looking one person up: the row, the name, all that is kept of them; changes nothing."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from webapp.database import reading
+from webapp.models import BrowserSession, PersonRef, User
+from webapp.services import people
+from webapp.services.account import activity
+from webapp.services.house import House
+from webapp.services.records import history
+
+
+def name_of(house: House, open_id: str) -> str | None:
+    """Return the name of whoever has this open_id; None if nobody here has, or has no name."""
+    with reading() as session:
+        return session.scalar(
+            select(User.display_name).where(
+                User.client_key == house.settings.tiktok_client_key, User.open_id == open_id
+            )
+        )
+
+
+def own_data(person: PersonRef) -> dict[str, Any]:
+    """Return all that is kept about a person, ready for JSON, without the tokens themselves.
+
+    Raises PersonGone.
+    """
+    with reading() as session:
+        user = people.with_history(session, person)
+        sessions = session.scalars(
+            select(BrowserSession)
+            .where(BrowserSession.user_id == user.id)
+            .order_by(BrowserSession.created_at)
+        ).all()
+        happened = activity.everything(session, user)
+    return {
+        "open_id": user.open_id,
+        "union_id": user.union_id,
+        "display_name": user.display_name,
+        "username": user.username,
+        "ticket": user.ticket,
+        "allowed": sorted(user.granted),
+        "asked_for": sorted(user.asked),
+        "status": user.status,
+        "first_connected": _text(user.created_at),
+        "connected": _text(user.connected_at),
+        "access_refreshed": _text(user.refreshed_at),
+        "access_ends": _text(user.access_expires_at),
+        "connection_ends": _text(user.refresh_expires_at),
+        "access_ended": _text(user.ended_at),
+        "access_ended_because": user.reason,
+        "last_used": _text(user.last_used_at),
+        "access_refreshes": user.refreshes,
+        "operator_since": _text(user.operator_since),
+        "last_events": [
+            {"at": _text(each.at), "what": each.word, "by": _who(each.who)}
+            for each in history.read(user.history)
+        ],
+        "activity": happened,
+        "sealed_access_kept": user.access_token is not None,
+        "signed_in": [_session(each) for each in sessions],
+    }
+
+
+def _session(row: BrowserSession) -> dict[str, str | None]:
+    return {
+        "browser": row.browser,
+        "system": row.system,
+        "since": _text(row.created_at),
+        "last_seen": _text(row.seen_at),
+    }
+
+
+def _who(actor: str) -> str:
+    """Return an actor of the history as people may know it: which operator it was is not theirs."""
+    return "operator" if actor.startswith("operator:") else actor
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

@@ -1,0 +1,1 @@
+"""Connecting a TikTok account, signing in with it, and disconnecting."""

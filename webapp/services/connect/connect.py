@@ -1,0 +1,204 @@
+"""Connecting: a judged answer becomes a person's row; never talks to a browser."""
+
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal
+
+import structlog
+from sqlalchemy import Select, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from webapp import acting
+from webapp.database import writing
+from webapp.models import PersonRef, Status, User
+from webapp.services.connect import sessions
+from webapp.services.connect.sessions import Device
+from webapp.services.house import House
+from webapp.services.notifications import notices
+from webapp.services.records import audit
+from webapp.services.refresh import brakes
+from webapp.services.refresh.schedule import next_refresh_at
+from webapp.tiktok.errors import TikTokError
+from webapp.tiktok.scopes import BASIC
+from webapp.tokens import TokenSet
+
+log = structlog.get_logger(__name__)
+
+#: Without the letters and digits that people mix up (I, L, O, U, 0, 1).
+TICKET_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+Kind = Literal["new", "again", "returned"]
+
+
+class NeededScopeMissing(Exception):
+    """The person left out the one scope without which nobody can tell whose account this is."""
+
+
+class DifferentAccount(Exception):
+    """The sign-in was begun by one person's session and finished with another's account."""
+
+    def __init__(self, open_id: str) -> None:
+        """Take the open_id of the account that came back."""
+        super().__init__("another account")
+        self.open_id = open_id
+
+
+@dataclass(frozen=True)
+class Connected:
+    """What a successful connect did."""
+
+    person: PersonRef
+    open_id: str
+    #: new: first time here · again: it had ended and works again · returned: it worked already.
+    kind: Kind
+    #: What somebody who returned allows now and did not allow before.
+    added: tuple[str, ...] = ()
+    #: The secret of the new session, for the cookie; empty: no browser was to be signed in.
+    secret: str = field(default="", repr=False)
+
+
+def connect(
+    house: House,
+    tokens: TokenSet,
+    asked: Collection[str],
+    viewer: str | None,
+    now: datetime | None = None,
+    device: Device | None = None,
+) -> Connected:
+    """Store the answer of an exchange under its open_id and clear every mark (rule 54).
+
+    `viewer` is the open_id that this sign-in must end in; None: anybody's will do.
+    `now`: when they connected; None: when the transaction begins, so that a connect that has to
+    wait for the lock comes after what was ordered meanwhile. `device` is signed in in the same
+    transaction, so that nobody else's row can come in between.
+    Raises NeededScopeMissing and DifferentAccount; then nobody is signed in and no row is made,
+    and a grant that nobody holds is given back to TikTok.
+    """
+    if tokens.scopes is None:
+        # An answer that leaves the scope out grants what was asked (RFC 6749 §5.1).
+        tokens = replace(tokens, scopes=frozenset(asked))
+    if BASIC not in (tokens.scopes or ()):
+        _settle(house, tokens, asked, now or house.clock())
+        raise NeededScopeMissing
+    if viewer is not None and viewer != tokens.open_id:
+        _settle(house, tokens, asked, now or house.clock())
+        raise DifferentAccount(str(tokens.open_id))
+    try:
+        return _store(house, tokens, asked, now, device)
+    except IntegrityError:
+        # The same person connected for the first time in two tabs: the other one made the row.
+        return _store(house, tokens, asked, now, device)
+
+
+def _store(
+    house: House,
+    tokens: TokenSet,
+    asked: Collection[str],
+    at: datetime | None,
+    device: Device | None,
+) -> Connected:
+    open_id = str(tokens.open_id)
+    with writing() as session:
+        user = session.scalar(_row_of(house, open_id))
+        now = at or house.clock()
+        kind: Kind = "new" if user is None else _kind(user, now)
+        was_lost = user is not None and user.status == Status.RECONNECT
+        before = user.granted if user is not None and kind == "returned" else tokens.scopes or ()
+        user = user or _new_row(session, house.settings.tiktok_client_key, open_id, now)
+        _take_up(house, user, tokens, asked, now)
+        session.flush()
+        added = tuple(sorted(user.granted.difference(before)))
+        secret = sessions.begin(session, house, user, device, now) if device else ""
+        connected = Connected(user.ref, open_id, kind, added, secret)
+        _write_down(session, house, user, kind, now, was_lost=was_lost)
+    log.info("connected", open_id=open_id, kind=kind, scopes=len(tokens.scopes or ()))
+    return connected
+
+
+def _write_down(
+    session: Session, house: House, user: User, kind: Kind, now: datetime, *, was_lost: bool
+) -> None:
+    with acting.as_(acting.now().known_as(user.ticket)):
+        audit.record(
+            session, now, "connection.connected", on=user.ticket, kind=kind, scopes=user.scope
+        )
+    if was_lost:
+        _tell_restored(session, house, user, now)
+
+
+def _tell_restored(session: Session, house: House, user: User, now: datetime) -> None:
+    told = {"open_id": user.open_id, "ticket": user.ticket}
+    notices.put(session, house, now, "connection.restored", told)
+
+
+def _row_of(house: House, open_id: str) -> Select[User]:
+    return (
+        select(User)
+        .where(User.client_key == house.settings.tiktok_client_key, User.open_id == open_id)
+        .with_for_update()
+    )
+
+
+def _take_up(
+    house: House, user: User, tokens: TokenSet, asked: Collection[str], now: datetime
+) -> None:
+    user.status = Status.ACTIVE
+    user.failures = 0
+    user.last_error = user.last_log_id = user.claim = None
+    user.reason = user.ended_at = user.refused_at = user.failing_since = None
+    user.interrupted = False
+    # An answer that says nothing of the grant's end must not inherit an older grant's.
+    user.refresh_expires_at = None
+    user.asked_scope = ",".join(sorted(asked))
+    user.connected_at = now
+    house.vault.store(user, tokens, now)
+    user.next_at = next_refresh_at(now, tokens.access_expires_at)
+
+
+def _kind(user: User, now: datetime) -> Kind:
+    ended = user.status in (Status.RECONNECT, Status.REVOKING, Status.REVOKED)
+    return "again" if ended or user.access_token is None else "returned"
+
+
+def _new_row(session: Session, client_key: str, open_id: str, now: datetime) -> User:
+    ticket = "".join(secrets.choice(TICKET_LETTERS) for _ in range(8))
+    user = User(
+        client_key=client_key,
+        open_id=open_id,
+        ticket=f"ct_{ticket[:4]}-{ticket[4:]}",
+        created_at=now,
+        connected_at=now,
+        scope="",
+        version=brakes.last_deleted_version(session, client_key),
+        refreshes=0,
+        interrupted=False,
+    )
+    session.add(user)
+    return user
+
+
+def _settle(house: House, tokens: TokenSet, asked: Collection[str], now: datetime) -> None:
+    """Put a grant that ends in no sign-in where it does no harm.
+
+    For somebody who is connected it replaced the grant we hold, whose refresh token is dead by
+    now, so it goes into their row. Anybody else's is given back: revoked at TikTok.
+    """
+    with writing() as session:
+        connected = User.status.not_in((Status.REVOKING, Status.REVOKED))
+        user = session.scalar(
+            _row_of(house, str(tokens.open_id)).where(User.access_token.is_not(None), connected)
+        )
+        if user is not None:
+            was_lost = user.status == Status.RECONNECT
+            _take_up(house, user, tokens, asked, now)
+            if was_lost:
+                _tell_restored(session, house, user, now)
+    if user is not None:
+        return
+    try:
+        house.provider.revoke(tokens.access_token)
+    except TikTokError as error:
+        log.warning("grant_not_given_back", code=error.code, log_id=error.log_id)

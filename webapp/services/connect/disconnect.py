@@ -1,0 +1,316 @@
+"""Ending a connection: TikTok is told, then our copy is wiped, whatever TikTok answers.
+
+Where TikTok does not answer at all the sealed tokens wait, in `revoking`, for the worker to tell
+it again; after 24 hours they are wiped all the same. Nothing else is done with them meanwhile.
+"""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from sqlalchemy import delete as delete_rows
+from sqlalchemy.orm import Session
+
+from webapp.database import scrub, writing
+from webapp.models import BrowserSession, PersonRef, Status, User
+from webapp.services import authority, people
+from webapp.services.authority import NoLongerAllowed
+from webapp.services.house import House
+from webapp.services.notifications import notices
+from webapp.services.people import PersonGone
+from webapp.services.records import audit, figures
+from webapp.services.refresh import brakes, orphans, schedule
+from webapp.services.refresh.claims import LEASE
+from webapp.services.refresh.verdicts import KEEP_REVOKING
+from webapp.services.vault import CannotOpen, HeldTokens
+from webapp.tiktok.errors import AccessRefused, TikTokError, TryLater, WrongAccount
+from webapp.tokens import TokenSet
+
+log = structlog.get_logger(__name__)
+
+#: How long a second press waits for the first one's answer, and between two looks, in seconds.
+PATIENCE = 15.0
+_LOOK_EVERY = 0.05
+#: Our code of a disconnect for which TikTok was not asked, since there was no token any more.
+NOTHING_HELD = "nothing_held"
+#: Our code of one during which the person connected again: that connection stays.
+CONNECTED_AGAIN = "connected_again"
+#: Our code of one that another browser or the worker is telling TikTok of now.
+STILL_TELLING = "revoking"
+
+
+class Superseded(Exception):
+    """The row holds another grant by now than the one that was to end."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Which half worked."""
+
+    #: TikTok confirmed the end, or held nothing to end.
+    confirmed: bool
+    #: Our copy is wiped; False: TikTok did not answer and is told again for 24 hours.
+    forgotten: bool = True
+    #: TikTok's code, or ours, when it did not confirm.
+    code: str = ""
+    log_id: str = ""
+
+
+class NotErased(Exception):
+    """The right to erase the account was gone after TikTok had been told of its end."""
+
+    def __init__(self, *, connected: bool) -> None:
+        """Take whether the person has connected again meanwhile."""
+        super().__init__("not erased")
+        self.connected = connected
+
+
+def disconnect(house: House, person: PersonRef) -> Outcome:
+    """Revoke at TikTok (refreshing first if the access is over), then forget (rule 40).
+
+    Raises PersonGone and NoLongerAllowed, with nothing changed.
+    """
+    user = _begin(house, person)
+    if user is None:
+        return Outcome(confirmed=True, code=NOTHING_HELD)
+    if user.claim is None:
+        return _of_the_other(person)
+    return finish(house, user)
+
+
+def finish(house: House, user: User) -> Outcome:
+    """Tell TikTok about a row in `revoking`, once, and write down what came of it.
+
+    Only while the row holds the very grant that TikTok was told of: whoever connects again
+    meanwhile keeps the new one, and whoever disconnects that one waits for an answer of its own.
+    """
+    outcome = _tell_tiktok(house, user)
+    now = house.clock()
+    started = user.ended_at or now
+    patient = now - started < KEEP_REVOKING
+    with writing(durable=True) as session:
+        row = _still(session, user)
+        if row is None:
+            return _overtaken(session, user) or outcome
+        if outcome.forgotten or not patient:
+            house.vault.forget(row)
+            row.status = Status.REVOKED
+            outcome = Outcome(outcome.confirmed, True, outcome.code, outcome.log_id)
+            write_down(session, house, row, now, confirmed=outcome.confirmed, code=outcome.code)
+        else:
+            row.claim = None
+            row.failures += 1
+            row.next_at = schedule.back_off(row.failures, now, None)
+        row.last_error = outcome.code or None
+        row.last_log_id = outcome.log_id or None
+    log.info(
+        "disconnected",
+        open_id=user.open_id,
+        confirmed=outcome.confirmed,
+        forgotten=outcome.forgotten,
+    )
+    return outcome
+
+
+def write_down(
+    session: Session, house: House, user: User, now: datetime, *, confirmed: bool, code: str
+) -> None:
+    """Write down, and have told, that a connection is over because somebody wanted it so."""
+    audit.record(session, now, "connection.revoked", on=user.ticket, confirmed=confirmed, code=code)
+    figures.note(session, house.settings.tiktok_client_key, now, {"revoked": 1})
+    told: dict[str, str | bool | None] = {"open_id": user.open_id, "ticket": user.ticket}
+    told["confirmed"] = confirmed
+    notices.put(session, house, now, "connection.revoked", told)
+
+
+def delete(house: House, person: PersonRef) -> Outcome:
+    """Disconnect, then erase the row and every session; nothing of it is left in the file.
+
+    An account that was erased meanwhile, in another browser, is done. Raises NoLongerAllowed, with
+    nothing changed, and NotErased.
+    """
+    outcome = Outcome(confirmed=True, code=NOTHING_HELD)
+    with suppress(PersonGone):
+        outcome = disconnect(house, person)
+        try:
+            while not _erased(house, person):
+                # They connected again in between, so there is a new grant to revoke.
+                outcome = disconnect(house, person)
+        except NoLongerAllowed:
+            user = people.get(person)
+            ended = user.access_token is None or user.status == Status.REVOKING
+            raise NotErased(connected=not ended) from None
+    scrub()
+    log.info("deleted")
+    return outcome
+
+
+def _erased(house: House, person: PersonRef) -> bool:
+    """Erase the row and its sessions; False if they connected again meanwhile.
+
+    Raises NoLongerAllowed.
+    """
+    with writing() as session:
+        user = people.locked(session, person)
+        if user is None:
+            return True
+        authority.require(session)
+        if user.access_token and user.status != Status.REVOKING:
+            return False
+        session.execute(delete_rows(BrowserSession).where(BrowserSession.user_id == user.id))
+        brakes.keep_version(session, house, user.version)
+        notices.forget(session, user.ticket)
+        audit.record(session, house.clock(), "connection.deleted", on=user.ticket)
+        session.execute(delete_rows(User).where(User.is_(person)))
+    return True
+
+
+def _begin(house: House, person: PersonRef) -> User | None:
+    """Mark the row, so that a refresh under way cannot bring the connection back.
+
+    If this process dies now, the worker takes over when the lease ends. None: nothing is held. A
+    row without a claim: somebody else is telling TikTok in this moment.
+    """
+    now = house.clock()
+    with writing(durable=True) as session:
+        user = people.locked(session, person)
+        if user is None:
+            raise PersonGone
+        authority.require(session)
+        if user.access_token is None:
+            if user.status != Status.REVOKED:
+                _end_what_is_forgotten(session, house, user, now)
+            return None
+        if _is_told_now(user, now):
+            session.expunge(user)
+            user.claim = None
+            return user
+        order(session, user, now, now + LEASE)
+        user.claim = secrets.token_hex(8)
+    return user
+
+
+def _is_told_now(user: User, now: datetime) -> bool:
+    leased = user.claim is not None and user.next_at is not None and user.next_at > now
+    return user.status == Status.REVOKING and leased
+
+
+def _of_the_other(person: PersonRef) -> Outcome:
+    """Wait for whoever tells TikTok now, another browser or the worker; return what came of it.
+
+    Telling it twice would let the second hear that nothing is left to end, and say that it failed.
+    Raises PersonGone if the account was deleted meanwhile.
+    """
+    until = time.monotonic() + PATIENCE
+    while True:
+        user = people.get(person)
+        if user.status == Status.REVOKED:
+            code = user.last_error or ""
+            return Outcome(confirmed=not code, code=code)
+        if user.status != Status.REVOKING:
+            return Outcome(confirmed=False, forgotten=False, code=CONNECTED_AGAIN)
+        if user.claim is None or time.monotonic() > until:
+            return Outcome(confirmed=False, forgotten=False, code=user.last_error or STILL_TELLING)
+        _pause(_LOOK_EVERY)
+
+
+def _end_what_is_forgotten(session: Session, house: House, user: User, now: datetime) -> None:
+    """End a connection of which nothing is held any more, so that TikTok need not be told."""
+    # It is somebody's act all the same.
+    audit.record(session, now, "connection.disconnect_ordered", on=user.ticket)
+    write_down(session, house, user, now, confirmed=True, code=NOTHING_HELD)
+    house.vault.forget(user)
+    user.status = Status.REVOKED
+    user.reason = None
+
+
+def order(session: Session, user: User, now: datetime, told_at: datetime) -> None:
+    """Mark a row that holds tokens in the caller's transaction; the worker tells TikTok then.
+
+    One that is marked already keeps its version: it is the same grant that is to end.
+    """
+    if user.status != Status.REVOKING:
+        user.ended_at = now
+        user.version += 1
+    user.status = Status.REVOKING
+    user.reason = user.claim = user.failing_since = None
+    audit.record(session, now, "connection.disconnect_ordered", on=user.ticket)
+    user.failures = 0
+    user.last_error = user.last_log_id = None
+    user.next_at = told_at
+
+
+def _overtaken(session: Session, user: User) -> Outcome | None:
+    """Return what holds instead, if the row was given another grant meanwhile; None: it was not."""
+    row = people.locked(session, user.ref)
+    if row is None or row.access_token is None:
+        return None
+    if row.status == Status.REVOKING:
+        return Outcome(confirmed=False, forgotten=False, code=STILL_TELLING)
+    return Outcome(confirmed=False, forgotten=False, code=CONNECTED_AGAIN)
+
+
+def _still(session: Session, user: User) -> User | None:
+    """Return the row, held, while it waits for the end of the grant that `user` holds."""
+    row = people.locked(session, user.ref)
+    same = row is not None and row.version == user.version and row.status == Status.REVOKING
+    return row if same else None
+
+
+def _tell_tiktok(house: House, user: User) -> Outcome:
+    try:
+        held = house.vault.load(user)
+        if held is not None:
+            _revoke(house, user, held)
+    except CannotOpen:
+        return Outcome(confirmed=False, code="cannot_open")
+    except Superseded:
+        return Outcome(confirmed=False, forgotten=False, code=CONNECTED_AGAIN)
+    except TikTokError as error:
+        told = log.error if isinstance(error, WrongAccount) else log.warning
+        told("revoke_failed", open_id=user.open_id, code=error.code, log_id=error.log_id)
+        answered = not isinstance(error, TryLater)
+        return Outcome(confirmed=False, forgotten=answered, code=error.code, log_id=error.log_id)
+    return Outcome(confirmed=True)
+
+
+def _revoke(house: House, user: User, held: HeldTokens) -> None:
+    """Revoke with an access token that works; TikTok takes no other (tiktok-contract: Revoke)."""
+    now = house.clock()
+    over = user.access_expires_at is None or user.access_expires_at <= now
+    if not over:
+        try:
+            house.provider.revoke(held.access_token)
+        except AccessRefused:
+            over = True
+    if over:
+        renewed = house.provider.refresh(held.refresh_token or "")
+        if renewed.open_id not in (None, user.open_id):
+            raise WrongAccount("other_open_id")
+        if not _keep(house, user, renewed):
+            orphans.give_back(house, user.open_id, renewed)
+            raise Superseded
+        house.provider.revoke(renewed.access_token)
+
+
+def _keep(house: House, user: User, renewed: TokenSet) -> bool:
+    """Seal the renewed pair into the row: if the revoke fails now, the old one is spent.
+
+    `user` takes on the version that the row has then. False: the row waits for this end no more.
+    """
+    now = house.clock()
+    with writing(durable=True) as session:
+        row = _still(session, user)
+        if row is None:
+            return False
+        house.vault.store(row, renewed, now)
+        user.version = row.version
+    return True
+
+
+_pause: Callable[[float], object] = threading.Event().wait

@@ -1,0 +1,137 @@
+"""What TikTok's notices change: a removed authorization forgets the tokens; never calls TikTok."""
+
+from datetime import UTC, datetime
+from typing import Literal
+
+import structlog
+from sqlalchemy import Select, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from webapp.database import reading, writing
+from webapp.models import Reason, Status, User
+from webapp.services.connect import disconnect
+from webapp.services.house import House
+from webapp.services.notifications import notices
+from webapp.services.records import audit
+from webapp.tiktok import webhook
+from webapp.tiktok.webhook import HEADER, Notice, NotSigned
+
+__all__ = ["HEADER", "CannotKeep", "NotSigned", "receive"]
+
+log = structlog.get_logger(__name__)
+
+#: forgotten: tokens wiped · finished: a disconnect here needs no answer any more · the rest:
+#: nothing to do, and why.
+Effect = Literal["forgotten", "finished", "already", "older", "stranger", "foreign", "not_ours"]
+
+
+class CannotKeep(Exception):
+    """The database is away, so TikTok must tell it again."""
+
+
+def receive(house: House, header: str | None, body: bytes) -> None:
+    """Check the signature over the raw bytes, then do what the notice asks for, at most once.
+
+    Whatever a signed notice holds, this returns. Raises NotSigned; and CannotKeep, with nothing
+    changed.
+    """
+    now = house.clock()
+    secret = house.settings.tiktok_client_secret.get_secret_value()
+    try:
+        webhook.check(header, body, secret, now)
+    except NotSigned as refusal:
+        log.warning("webhook_refused", reason=str(refusal))
+        raise
+    try:
+        notice = webhook.read(body)
+    except webhook.Unreadable:
+        log.warning("webhook_unreadable", bytes=len(body))
+        return
+    try:
+        effect = _act(house, notice, now)
+    except SQLAlchemyError as error:
+        log.error("webhook_not_kept", notice=notice.event, error=type(error).__name__)
+        raise CannotKeep from None
+    log.info("webhook", notice=notice.event, open_id=notice.open_id, effect=effect)
+
+
+def _act(house: House, notice: Notice, now: datetime) -> Effect:
+    if notice.client_key != house.settings.tiktok_client_key:
+        return "foreign"
+    if notice.event != webhook.REMOVED:
+        return "not_ours"
+    with reading() as session:
+        effect = _effect(session.scalar(_row_of(notice)), notice)
+    if effect not in ("forgotten", "finished"):
+        # Most of what comes is told twice or of strangers: no write lock is taken for it.
+        return effect
+    with writing(durable=True) as session:
+        user = session.scalar(_row_of(notice).with_for_update())
+        effect = _effect(user, notice)
+        if user is not None and effect == "forgotten":
+            was_lost = user.status == Status.RECONNECT
+            _needs_the_person(house, user, notice, now)
+            _write_down(session, house, user, now, was_lost=was_lost)
+        elif user is not None and effect == "finished":
+            house.vault.forget(user)
+            user.status = Status.REVOKED
+            disconnect.write_down(session, house, user, now, confirmed=True, code="webhook")
+    return effect
+
+
+def _row_of(notice: Notice) -> Select[User]:
+    return select(User).where(User.client_key == notice.client_key, User.open_id == notice.open_id)
+
+
+def _effect(user: User | None, notice: Notice) -> Effect:
+    """Return what the notice does to this row as it stands (rule 61)."""
+    if user is None:
+        return "stranger"
+    # TikTok counts whole seconds, so one of the connect's own second is not older.
+    if notice.created_at < int(user.connected_at.timestamp()):
+        return "older"
+    if user.status == Status.REVOKING:
+        return "finished"
+    # Reason 5 follows our own revoke: whoever disconnected here stays so.
+    if user.status == Status.REVOKED or user.access_token is None:
+        return "already"
+    return "forgotten"
+
+
+def _needs_the_person(house: House, user: User, notice: Notice, now: datetime) -> None:
+    """Wipe the tokens, which are dead at TikTok; a refresh under way finds another version."""
+    house.vault.forget(user)
+    user.status = Status.RECONNECT
+    user.reason = _reason(notice.reason).value
+    happened = datetime.fromtimestamp(min(notice.created_at, int(now.timestamp())), UTC)
+    user.ended_at = user.ended_at or happened
+    user.failures = 0
+    user.failing_since = None
+    user.refused_at = user.last_error = user.last_log_id = None
+    user.interrupted = False
+
+
+def _write_down(
+    session: Session, house: House, user: User, now: datetime, *, was_lost: bool
+) -> None:
+    reason = str(user.reason)
+    audit.record(session, now, "connection.deauthorized", on=user.ticket, reason=reason)
+    if was_lost:
+        # It was told when the connection came to need the person.
+        return
+    told = {"open_id": user.open_id, "ticket": user.ticket, "reason": reason}
+    notices.put(
+        session,
+        house,
+        now,
+        "connection.reconnect_required",
+        told | {"since": (user.ended_at or now).isoformat()},
+    )
+
+
+def _reason(number: int) -> Reason:
+    try:
+        return Reason(f"removed_{number}")
+    except ValueError:
+        return Reason.REMOVED_0

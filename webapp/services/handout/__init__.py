@@ -1,0 +1,1 @@
+"""Handing access tokens to services that show a key."""

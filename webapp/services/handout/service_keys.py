@@ -1,0 +1,124 @@
+"""The keys by which other services ask for tokens: made, revoked, listed; never kept in the clear.
+
+A key reads `cck_<id>_<secret>`: by the public id its row is found, and the SHA-256 of the whole
+is compared in constant time. 256 random bits need no slow hash.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from webapp.database import reading, writing
+from webapp.models import ServiceKey
+from webapp.services import authority
+from webapp.services.records import audit
+
+log = structlog.get_logger(__name__)
+
+LONGEST_NAME = 64
+_SHAPE = re.compile(r"cck_([0-9a-f]{12})_[0-9a-f]{64}")
+
+
+class BadName(ValueError):
+    """No name for a key; the message says what one looks like."""
+
+
+class NameTaken(Exception):
+    """A key of this name was issued before, and a record is never overwritten."""
+
+
+class NoSuchKey(Exception):
+    """No key of this name was ever issued."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One key as operators see it."""
+
+    id: str
+    name: str
+    created_at: datetime
+    #: Written at most hourly.
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+def issue(name: str, now: datetime) -> str:
+    """Make a key and return it; it is never seen again.
+
+    Raises BadName, NameTaken, NoLongerAllowed.
+    """
+    if not name.isprintable() or name != name.strip() or not 1 <= len(name) <= LONGEST_NAME:
+        raise BadName(f"a name is 1 to {LONGEST_NAME} printable characters")
+    public = secrets.token_hex(6)
+    key = f"cck_{public}_{secrets.token_hex(32)}"
+    try:
+        with writing() as session:
+            authority.require(session)
+            session.add(ServiceKey(id=public, name=name, digest=_digest(key), created_at=now))
+            audit.record(session, now, "key.issued", key=public, name=name)
+    except IntegrityError:
+        raise NameTaken(f"there is a key named {name} already; take another name") from None
+    log.info("service_key_issued", key=public, name=name)
+    return key
+
+
+def revoke(name: str, now: datetime) -> bool:
+    """Refuse this key from now on. False: it was revoked before.
+
+    Raises NoSuchKey, NoLongerAllowed.
+    """
+    with writing() as session:
+        authority.require(session)
+        key = session.scalar(select(ServiceKey).where(ServiceKey.name == name).with_for_update())
+        if key is None:
+            raise NoSuchKey(f"there is no key named {name}: flask keys list")
+        before = key.revoked_at
+        key.revoked_at = before or now
+        if before is None:
+            audit.record(session, now, "key.revoked", key=key.id, name=name)
+    if before is None:
+        log.info("service_key_revoked", key=key.id, name=name)
+    return before is None
+
+
+def list_all() -> list[Listed]:
+    """Return every key that was issued, the oldest first."""
+    with reading() as session:
+        rows = session.scalars(
+            select(ServiceKey).order_by(ServiceKey.created_at, ServiceKey.id)
+        ).all()
+    return [_listed(row) for row in rows]
+
+
+def find(public: str) -> Listed | None:
+    """Return the key with this public id; None if there is none."""
+    with reading() as session:
+        row = session.get(ServiceKey, public)
+    return _listed(row) if row else None
+
+
+def public_id(key: str) -> str | None:
+    """Return the part of a key by which its row is found; None if this is no key."""
+    found = _SHAPE.fullmatch(key)
+    return found[1] if found else None
+
+
+def is_key(key: str, digest: str) -> bool:
+    """Tell in constant time whether this is the key whose digest was kept."""
+    return hmac.compare_digest(_digest(key), digest)
+
+
+def _listed(row: ServiceKey) -> Listed:
+    return Listed(row.id, row.name, row.created_at, row.last_used_at, row.revoked_at)
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()

@@ -1,0 +1,110 @@
+"""Which service was handed whose access, written down at most hourly; hands nothing out itself."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from webapp import acting
+from webapp.database import writing
+from webapp.models import ServiceKey, ServiceUse, User
+from webapp.services import authority
+from webapp.services.records import audit, history
+from webapp.services.refresh.access import USED_EVERY
+
+#: A service that asks all day is told of once a day; `ServiceUse` knows the hour.
+TOLD_EVERY = timedelta(hours=24)
+
+
+class Handed(Protocol):
+    """What of a hand-out says who got whose access, and when they last got it."""
+
+    #: The person's.
+    id: int
+    ticket: str
+    #: The key's.
+    key_id: str
+    key_name: str
+    #: When this key was last noted to be handed this connection; None: never.
+    handed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One service that was handed one connection."""
+
+    name: str
+    first_at: datetime
+    last_at: datetime
+    revoked: bool
+
+
+def note(row: Handed, now: datetime) -> bool:
+    """Write down that this key was handed this connection, at most hourly, in one transaction.
+
+    The first time in a day it is told in the audit and in the row's history as well. Return whether
+    anything was to be written down. Raises NoLongerAllowed.
+    """
+    if row.handed_at is not None and now - row.handed_at < USED_EVERY:
+        return False
+    with writing() as session:
+        if not _is_there(session, row):
+            return True
+        authority.require(session)
+        if not _is_ours_to_tell(session, row, now):
+            # Another thread was handed it in this very moment, and writes it down.
+            return True
+        told = row.handed_at is None or now - row.handed_at >= TOLD_EVERY
+        service = replace(acting.now(), kind="service", name=row.key_name)
+        line = history.line(now, "handed_out", service, None, "", "") if told else ""
+        session.execute(
+            update(User)
+            .where(User.id == row.id, User.ticket == row.ticket)
+            .values(last_used_at=now, **({"history": history.prepended(line)} if told else {}))
+            .execution_options(synchronize_session=False)
+        )
+        if told:
+            with acting.as_(service):
+                audit.record(
+                    session, now, "connection.handed_out", on=row.ticket, service=row.key_name
+                )
+    return True
+
+
+def of(session: Session, user_id: int, most: int | None = None) -> list[Use]:
+    """Return the services that this connection was handed to, the latest first."""
+    rows = session.execute(
+        select(ServiceKey.name, ServiceUse.first_at, ServiceUse.last_at, ServiceKey.revoked_at)
+        .join(ServiceKey, ServiceKey.id == ServiceUse.key_id)
+        .where(ServiceUse.user_id == user_id)
+        .order_by(ServiceUse.last_at.desc(), ServiceKey.name)
+        .limit(most)
+    )
+    return [Use(name, first, last, gone is not None) for name, first, last, gone in rows]
+
+
+def _is_there(session: Session, row: Handed) -> bool:
+    """Hold the person's row before any that goes with it, as a deletion does; False: deleted."""
+    there = select(User.id).where(User.id == row.id, User.ticket == row.ticket)
+    return session.scalar(there.with_for_update(key_share=True)) is not None
+
+
+def _is_ours_to_tell(session: Session, row: Handed, now: datetime) -> bool:
+    """Write the use, unless somebody did within the hour; one of those who try at once gets it."""
+    values = {"user_id": row.id, "key_id": row.key_id, "first_at": now, "last_at": now}
+    kind = session.get_bind().dialect.name
+    statement = (postgresql.insert if kind == "postgresql" else sqlite.insert)(ServiceUse)
+    written = session.execute(
+        statement.values(values)
+        .on_conflict_do_update(
+            index_elements=["user_id", "key_id"],
+            set_={"last_at": now},
+            where=ServiceUse.last_at <= now - USED_EVERY,
+        )
+        .returning(ServiceUse.user_id),
+        execution_options={"synchronize_session": False},
+    )
+    return written.first() is not None

@@ -1,0 +1,1 @@
+"""Binding a database to the installation it belongs to."""

@@ -1,0 +1,1 @@
+"""Checking and looking after an installation."""

@@ -1,0 +1,172 @@
+"""Whether connections are being kept fresh: what forbids it, and what one should know of it.
+
+Asks TikTok nothing. `status` tells whether pages can be served, which is another question: a web
+process goes on serving while the worker is away, and refreshes what somebody asks for.
+"""
+
+from datetime import timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from webapp.database import db, reading
+from webapp.later import Text, ngettext
+from webapp.later import gettext as _
+from webapp.models import Brakes, User
+from webapp.services.house import House
+from webapp.services.installation import installation
+from webapp.services.installation.mismatch import Mismatch
+from webapp.services.maintenance import reseal, status
+from webapp.services.maintenance.status import Fault
+from webapp.services.notifications import notices
+from webapp.services.refresh import rescue
+from webapp.services.refresh.lateness import lag
+
+#: So late is no pause and no burst: the worker is away, or cannot keep up.
+LATE = timedelta(minutes=5)
+#: A notice that waits longer has been tried four times, or there is no worker to try it.
+UNTOLD = timedelta(hours=1)
+
+_OPEN = {
+    "config": (
+        _("TikTok does not accept this app"),
+        _("flask doctor says which setting it refuses"),
+    ),
+    "transient": (_("TikTok does not answer"), _("nothing: it is tried every 30 seconds")),
+    "key": (
+        _("most stored tokens cannot be opened"),
+        _("put the key that sealed them back into TOKEN_KEYS, after the new one"),
+    ),
+}
+
+
+def refusal(house: House) -> Fault | None:
+    """Return why no worker may run: the database, the keys, or whose database it is."""
+    fault = status.database_fault() or status.keys_fault(house)
+    if fault is not None:
+        return fault
+    return _told(installation.fault(house))
+
+
+def doubts(house: House) -> list[Fault]:
+    """Return what of the keeping is not as it should be, while pages are served all the same.
+
+    Needs a database that is at the newest migration. Changes nothing, binds nothing.
+    """
+    found = [
+        installation_doubt(house),
+        _brakes_doubt(house),
+        _lag_doubt(house),
+        _rescue_doubt(house),
+        _notices_doubt(house),
+    ]
+    return [doubt for doubt in found if doubt is not None]
+
+
+def troubles(house: House) -> list[Fault]:
+    """Return all that is wrong, in the words that every page and command tells it in.
+
+    What keeps pages from being served, else what of the keeping is not as it should be. Never
+    raises: a database that goes away in the middle is told, too.
+    """
+    try:
+        return status.faults(house) or doubts(house)
+    except (SQLAlchemyError, OSError) as error:
+        cause = _("the database does not answer (%(error)s)", error=type(error).__name__)
+        mend = _("look at the database server, or correct it")
+        return [Fault("DATABASE_URL", cause, mend)]
+
+
+def installation_doubt(house: House) -> Fault | None:
+    """Return what of the binding does not fit, without binding anything."""
+    return _told(installation.fault_at(db.engine, house.settings, house.folder))
+
+
+def open_brakes(house: House) -> tuple[Text, Text] | None:
+    """Return why nothing goes out now, and what mends it; None while the breaker is closed."""
+    with reading() as session:
+        row = session.get(Brakes, house.settings.tiktok_client_key)
+    if row is None or row.open_reason is None:
+        return None
+    cause, mend = _OPEN[row.open_reason]
+    if row.open_code:
+        cause = _("%(cause)s (%(code)s)", cause=cause, code=row.open_code)
+    return cause, mend
+
+
+def strangers(house: House) -> int:
+    """Return how many people are connected under another TIKTOK_CLIENT_KEY (rules 52, 53)."""
+    with reading() as session:
+        return (
+            session.scalar(
+                select(func.count())
+                .select_from(User)
+                .where(User.client_key != house.settings.tiktok_client_key)
+                .where(User.access_token.is_not(None))
+            )
+            or 0
+        )
+
+
+def _told(mismatch: Mismatch | None) -> Fault | None:
+    return Fault(mismatch.name, mismatch.cause, mismatch.mend) if mismatch else None
+
+
+def closed(house: House) -> int:
+    """Return how many rows no key of TOKEN_KEYS opens, judged by the names they are sealed under.
+
+    Reads the whole table.
+    """
+    return reseal.closed(house)
+
+
+def _brakes_doubt(house: House) -> Fault | None:
+    found = open_brakes(house)
+    if found is None:
+        return None
+    cause, mend = found
+    return Fault("breaker", _("refreshes are held back: %(cause)s", cause=cause), mend)
+
+
+def _lag_doubt(house: House) -> Fault | None:
+    late = timedelta(seconds=lag(house, house.clock()))
+    if late <= LATE:
+        return None
+    cause = ngettext(
+        "the longest overdue refresh has waited for %(num)s minute",
+        "the longest overdue refresh has waited for %(num)s minutes",
+        int(late.total_seconds() // 60),
+    )
+    return Fault("worker", cause, _("start a worker: flask tokens run"))
+
+
+def _rescue_doubt(house: House) -> Fault | None:
+    waiting = rescue.waiting(house)
+    if not waiting:
+        return None
+    cause = _(
+        "answers of TikTok that the database did not take lie in %(file)s", file=house.rescue_file
+    )
+    return Fault("rescue", cause, "flask tokens rescue")
+
+
+def _notices_doubt(house: House) -> Fault | None:
+    now = house.clock()
+    stand = notices.standing(house, now)
+    if stand.given_up:
+        cause = ngettext("one notice was given up", "%(num)s notices were given up", stand.given_up)
+        mend = _("let the receiver take them, then: flask notices retry")
+        return Fault("NOTIFY_URL", _answered(cause, stand.last_answer), mend)
+    oldest = stand.oldest_waiting_since
+    if oldest is None or now - oldest <= UNTOLD:
+        return None
+    hours = int((now - oldest).total_seconds() // 3600)
+    cause = _("a notice has waited for %(hours)s h to be taken", hours=hours)
+    mend = _("look whether a worker runs and the receiver answers 2xx")
+    return Fault("NOTIFY_URL", _answered(cause, stand.last_answer), mend)
+
+
+def _answered(cause: Text, answer: str | None) -> Text:
+    if not answer:
+        return cause
+    return _("%(cause)s; the last answer was: %(answer)s", cause=cause, answer=answer)

@@ -1,0 +1,154 @@
+"""What TikTok is to us: how the app looks to it, and what it answers; only `ask` calls it."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sqlalchemy import select
+
+from webapp.database import reading
+from webapp.later import gettext as _
+from webapp.later import ngettext
+from webapp.models import AuditEvent, User
+from webapp.services import authority
+from webapp.services.house import House
+from webapp.services.maintenance.check import Check, untold
+from webapp.settings import Settings
+from webapp.tiktok.errors import OurConfiguration, TikTokError, TryLater
+
+#: A clock so many seconds wrong refreshes too late or too early; notices tolerate five minutes.
+SKEW = 30
+_NOT_ASKED = _("TikTok was not asked")
+#: What stands where `ask` has not been called.
+UNASKED = (
+    untold("endpoint", _NOT_ASKED, ""),
+    untold("credentials", _NOT_ASKED, ""),
+    untold("clock", _NOT_ASKED, "", "running"),
+)
+
+
+class Answered(NamedTuple):
+    """What one call showed, plain enough for the cookie of a browser."""
+
+    #: no_answer · refused · unclear · "" for a TikTok that does not refuse us.
+    hindrance: str
+    #: TikTok's code for it, or ours.
+    code: str
+    ms: int
+    #: Seconds by which our clock is ahead of TikTok's; None: it did not say.
+    ahead: int | None
+
+
+def look(house: House) -> Answered:
+    """Ask TikTok once, for ten seconds at most: is it there, does it know us, what is the time.
+
+    Raises NoLongerAllowed.
+    """
+    authority.check()
+    found = house.provider.look()
+    error, ahead = found.error, found.ahead
+    return Answered(
+        hindrance=_hindrance(error) if error else "",
+        code=error.code if error else "",
+        ms=round(found.seconds * 1000),
+        ahead=None if ahead is None else int(ahead.total_seconds()),
+    )
+
+
+def ask(house: House) -> tuple[Check, ...]:
+    """Ask TikTok as `look` does; return the checks of its answer."""
+    return judge(look(house))
+
+
+def judge(answered: Answered) -> tuple[Check, ...]:
+    """Return what an answer says of TikTok, of key and secret, and of the clock."""
+    return _endpoint(answered), _credentials(answered), _clock(answered.ahead)
+
+
+def _hindrance(error: TikTokError) -> str:
+    if isinstance(error, OurConfiguration):
+        return "refused"
+    return "no_answer" if isinstance(error, TryLater) and not error.reached else "unclear"
+
+
+def registered(settings: Settings) -> Iterator[Check]:
+    """Yield what of the settings TikTok's portal must take; calls nobody."""
+    kind = _("https, static, no query, no fragment, under 512 characters: TikTok's Web kind")
+    if settings.loopback:
+        kind = _("on this machine, with its port: TikTok's Desktop kind")
+    yield Check("ok", "redirect", kind, group="tiktok")
+    if settings.tiktok_client_key.startswith("sb"):
+        cause = _("TIKTOK_CLIENT_KEY is a Sandbox app's: only its target users can connect")
+        mend = _("add them under Target users, or take the key and secret of the production app")
+        yield Check("warn", "app", cause, mend, "tiktok")
+    else:
+        yield Check("ok", "app", _("TIKTOK_CLIENT_KEY is not a Sandbox app's"), group="tiktok")
+
+
+def person(house: House) -> Check:
+    """Return whether anybody has connected, which proves all the rest."""
+    if house.settings.sandbox:
+        cause = _("a pretend TikTok stands in its place")
+        return untold("person", cause, _("remove TIKTOK_AUTHORIZE_URL and TIKTOK_API_URL"))
+    ours = select(User.id).where(User.client_key == house.settings.tiktok_client_key).limit(1)
+    with reading() as session:
+        found = session.scalar(ours)
+    if found is None:
+        return untold("person", _("nobody has"), _("connect your own account on the start page"))
+    return Check("ok", "person", _("has connected"), group="tiktok")
+
+
+def webhook(house: House) -> Check:
+    """Return whether a signed notice of TikTok has ever ended a connection here."""
+    if not house.settings.https:
+        return untold("webhook", _("TikTok sends notices to https addresses only"), "")
+    told = select(AuditEvent.id).where(AuditEvent.event == "connection.deauthorized").limit(1)
+    with reading() as session:
+        found = session.scalar(told)
+    if found is None:
+        mend = _("enter the webhook address at TikTok, then remove the app in the TikTok app")
+        return untold("webhook", _("no signed notice of a removed app has come"), mend)
+    return Check("ok", "webhook", _("a signed notice of a removed app has come"), group="tiktok")
+
+
+def _endpoint(answered: Answered) -> Check:
+    if answered.hindrance == "no_answer":
+        cause = _("did not answer (%(code)s)", code=answered.code)
+        mend = _("look at the network, then run it again")
+        return Check("warn", "endpoint", cause, mend, "tiktok")
+    well = _("answered in %(ms)s ms", ms=answered.ms)
+    return Check("ok", "endpoint", well, group="tiktok")
+
+
+def _credentials(answered: Answered) -> Check:
+    """Return whether TikTok knows key and secret; only a refusal is proof."""
+    if answered.hindrance == "refused":
+        return Check(
+            "FAIL",
+            "credentials",
+            _(
+                "TikTok refuses TIKTOK_CLIENT_KEY with TIKTOK_CLIENT_SECRET (%(code)s)",
+                code=answered.code,
+            ),
+            _("copy both again from the same app's page at developers.tiktok.com"),
+            "tiktok",
+        )
+    if answered.hindrance:
+        cause = _("TikTok could not be asked (%(code)s)", code=answered.code)
+        mend = _("look at the network, then run it again")
+        return Check("warn", "credentials", cause, mend, "tiktok")
+    return Check("ok", "credentials", _("TikTok does not refuse them"), group="tiktok")
+
+
+def _clock(ahead: int | None) -> Check:
+    if ahead is None:
+        return untold("clock", _("TikTok did not say what time it is"), "", "running")
+    if abs(ahead) <= SKEW:
+        return Check("ok", "clock", _("agrees with TikTok's"), group="running")
+    cause = ngettext(
+        "is %(num)s second ahead of TikTok's", "is %(num)s seconds ahead of TikTok's", ahead
+    )
+    if ahead < 0:
+        cause = ngettext(
+            "is %(num)s second behind TikTok's", "is %(num)s seconds behind TikTok's", -ahead
+        )
+    return Check("warn", "clock", cause, "timedatectl set-ntp true", "running")

@@ -1,0 +1,112 @@
+"""Whether this installation can serve: database, migrations, keys; asks TikTok nothing."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, column, inspect, select, table
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+from webapp.database import db, reading
+from webapp.files import sqlite_path
+from webapp.later import gettext as _
+from webapp.models import User
+from webapp.services.house import House
+from webapp.services.vault import CannotOpen
+
+MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What keeps the app from serving, and what mends it."""
+
+    name: str
+    cause: str
+    mend: str
+
+
+def database_fault(engine: Engine | None = None) -> Fault | None:
+    """Return what is wrong with the database; None if it answers and is at the newest migration.
+
+    Looks through the app's engine, or the one given where there is no app yet.
+    """
+    engine = engine or db.engine
+    path = sqlite_path(engine)
+    if path is not None and not path.exists():
+        return Fault("DATABASE_URL", _("there is no database yet"), "flask db upgrade")
+    try:
+        with engine.connect() as connection:
+            heads = _heads(connection)
+    except SQLAlchemyError as error:
+        return _unreadable(error, is_file=path is not None)
+    if heads != set(_scripts().get_heads()):
+        cause = _("the database is not at the newest migration")
+        return Fault("DATABASE_URL", cause, "flask db upgrade")
+    return None
+
+
+def _unreadable(error: SQLAlchemyError, *, is_file: bool) -> Fault:
+    # The class alone: a driver's own words may hold the address with its password.
+    kind = type(error).__name__
+    if not is_file:
+        cause = _("the database does not answer (%(error)s)", error=kind)
+        mend = _("start the database server, or correct DATABASE_URL")
+    elif isinstance(error, OperationalError):
+        cause = _("the database cannot be opened, or is locked (%(error)s)", error=kind)
+        mend = _(
+            "let this user read and write the file and its folder, or end whoever holds it,"
+            " or correct DATABASE_URL"
+        )
+    else:
+        cause = _("the database cannot be read (%(error)s)", error=kind)
+        mend = _("restore the file whole, from a backup, or correct DATABASE_URL")
+    return Fault("DATABASE_URL", cause, mend)
+
+
+def migration() -> str:
+    """Return at which migration the database is; empty where it was never migrated."""
+    with db.engine.connect() as connection:
+        return ", ".join(sorted(_heads(connection)))
+
+
+def keys_fault(house: House) -> Fault | None:
+    """Return what is wrong with TOKEN_KEYS; None if the newest sealed row opens."""
+    newest = select(User).where(User.access_token.is_not(None)).order_by(User.id.desc()).limit(1)
+    try:
+        with reading() as session:
+            user = session.scalar(newest)
+        if user is not None:
+            house.vault.load(user)
+    except SQLAlchemyError as error:
+        cause = _("the database cannot be read (%(error)s)", error=type(error).__name__)
+        return Fault("DATABASE_URL", cause, _("restore the database whole, from a backup"))
+    except CannotOpen as error:
+        return Fault(
+            "TOKEN_KEYS",
+            _("what is stored cannot be opened: %(why)s", why=_(str(error))),
+            _("put the key that sealed it back into TOKEN_KEYS, after the new one"),
+        )
+    return None
+
+
+def faults(house: House) -> list[Fault]:
+    """Return everything that keeps this installation from serving."""
+    fault = database_fault() or keys_fault(house)
+    return [fault] if fault else []
+
+
+def _heads(connection: Connection) -> set[str]:
+    """Return where the migrations stand; Alembic's own way writes two lines of log each time."""
+    if not inspect(connection).has_table("alembic_version"):
+        return set()
+    return set(
+        connection.scalars(select(column("version_num")).select_from(table("alembic_version")))
+    )
+
+
+def _scripts() -> ScriptDirectory:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return ScriptDirectory.from_config(config)

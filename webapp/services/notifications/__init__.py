@@ -1,0 +1,1 @@
+"""Telling NOTIFY_URL what happened."""

@@ -1,0 +1,120 @@
+"""Delivers notices beside the worker's refreshes: a thread that looks, a few that send.
+
+Never holds a refresh up: it shares with them the database alone, in transactions of milliseconds.
+"""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from webapp import acting
+from webapp.acting import Actor
+from webapp.notify.sender import Answer, Send, Sender
+from webapp.services.house import House
+from webapp.services.notifications import notices, outbox
+from webapp.services.worker.committer import Context
+
+log = structlog.get_logger(__name__)
+
+#: Sent at once, each in a thread of its own: a slow receiver costs ten seconds, not eight times.
+WIDTH = 8
+#: Seconds between two looks at the outbox, and between two cleanings of it.
+LOOK_EVERY = 1.0
+CLEAN_EVERY = 3600.0
+
+
+def sender(house: House) -> Sender | None:
+    """Return what sends to NOTIFY_URL; None where nobody is to be told."""
+    settings = house.settings
+    if not settings.notify_url:
+        return None
+    return Sender(settings.notify_url, settings.notify_secret.get_secret_value(), house.clock)
+
+
+def ping(house: House) -> Answer:
+    """Send one notice that tells of nothing, past the outbox; NOTIFY_URL must be set."""
+    send = sender(house)
+    if send is None:
+        return Answer(None, "NOTIFY_URL is not set")
+    return send(notices.new_id(), notices.written("test.ping", house.clock(), {}))
+
+
+def deliver_due(house: House, send: Send, senders: ThreadPoolExecutor) -> int:
+    """Send what is due, eight at most, and write down what came of it; return how many went."""
+    now = house.clock()
+    if not outbox.is_due(now):
+        return 0
+    claimed = outbox.claim(now, WIDTH)
+    answers = senders.map(lambda due: _sent(send, due), claimed)
+    outbox.settle(list(zip(claimed, answers, strict=True)), house.clock())
+    return len(claimed)
+
+
+def _sent(send: Send, due: outbox.Due) -> Answer:
+    try:
+        return send(due.message_id, due.body)
+    except Exception as error:  # noqa: BLE001  one that cannot be sent must not cost the others
+        log.error("notice_broke", message=due.message_id, error=type(error).__name__)
+        return Answer(None, type(error).__name__)
+
+
+class Delivering:
+    """Delivers until it is ended; one for each worker."""
+
+    def __init__(self, house: House, context: Context) -> None:
+        """Take the house, and what opens an app context in a thread."""
+        self._house = house
+        self._context = context
+        self._send: Send | None = sender(house)
+        #: Somebody waits for the end: no pause any more.
+        self._hurry = threading.Event()
+        self._stop = threading.Event()
+        self._cleaned_at: float | None = None
+        self._thread = threading.Thread(target=self._run, name="notices")
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Send nothing more; what is under way is finished, in ten seconds at most."""
+        self._stop.set()
+        self._hurry.set()
+
+    def end(self, *, drain: bool) -> None:
+        """Return when nothing is under way; `drain`: when nothing is due any more, either."""
+        if not drain:
+            self._stop.set()
+        self._hurry.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        acting.begin(Actor("worker"))
+        with self._context(), ThreadPoolExecutor(WIDTH, "notice") as senders:
+            while not self._stop.is_set():
+                if self._look(senders):
+                    continue
+                if self._hurry.is_set():
+                    return
+                self._hurry.wait(LOOK_EVERY)
+
+    def _look(self, senders: ThreadPoolExecutor) -> int:
+        """Send what is due; return how many that was."""
+        try:
+            self._clean()
+            return deliver_due(self._house, self._send, senders) if self._send else 0
+        except SQLAlchemyError as error:
+            log.warning("notices_look_failed", error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001  without this thread nobody would be told again
+            log.error("notices_look_broke", error=type(error).__name__)
+        return 0
+
+    def _clean(self) -> None:
+        """Once an hour remove what was kept long enough."""
+        passed = time.monotonic()
+        if self._cleaned_at is None or passed - self._cleaned_at >= CLEAN_EVERY:
+            self._cleaned_at = passed
+            outbox.clean(self._house.clock())

@@ -1,0 +1,105 @@
+"""The filtered list as one long CSV or JSON text, piece by piece; never a token, changes nothing.
+
+Neither the memory nor a transaction grows with it: see `listing.each`.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any, Literal
+
+from webapp.database import writing
+from webapp.services import authority
+from webapp.services.house import House
+from webapp.services.operators import csv_cells, listing, phrasing
+from webapp.services.operators.wanted import Query
+from webapp.services.records import audit
+
+Format = Literal["csv", "json"]
+
+#: So many characters are collected before they are handed on.
+_PIECE = 32_768
+COLUMNS = (
+    *("ticket", "open_id", "display_name", "username", "status", "reason", "expires"),
+    *("reconnect_by", "scopes", "asked", "refreshes", "refreshed_at", "last_used_at", "next_at"),
+    *("failures", "failing_since", "last_error", "connected_at"),
+)
+
+
+def begin(house: House, query: Query, kind: Format, now: datetime) -> None:
+    """Write down that somebody takes these rows with them; before the first of them is given.
+
+    Raises NoLongerAllowed.
+    """
+    with writing() as session:
+        authority.require(session)
+        audit.record(
+            session, now, "connections.exported", format=kind, query=phrasing.phrase(query)
+        )
+
+
+def pieces(house: House, query: Query, kind: Format, now: datetime) -> Iterator[str]:
+    """Yield the text of all rows of a query, ordered by when they first connected.
+
+    Raises NoLongerAllowed between two pieces.
+    """
+    told = (_told(row) for row in listing.each(house, query, now))
+    return authority.while_allowed(_gathered(_csv(told) if kind == "csv" else _json(told)))
+
+
+def _told(row: listing.Row) -> dict[str, Any]:
+    return {
+        "ticket": row.ticket,
+        "open_id": row.open_id,
+        "display_name": row.display_name,
+        "username": row.username,
+        "status": row.state.value,
+        "reason": row.reason,
+        "expires": _time(row.access_expires_at),
+        "reconnect_by": _time(row.refresh_expires_at),
+        "scopes": row.scopes,
+        "asked": row.asked,
+        "refreshes": row.refreshes,
+        "refreshed_at": _time(row.refreshed_at),
+        "last_used_at": _time(row.last_used_at),
+        "next_at": _time(row.next_at),
+        "failures": row.failures,
+        "failing_since": _time(row.failing_since),
+        "last_error": row.last_error,
+        "connected_at": _time(row.connected_at),
+    }
+
+
+def _csv(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    yield csv_cells.line(COLUMNS)
+    for row in rows:
+        yield csv_cells.line(_cell(value) for value in row.values())
+
+
+def _json(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    before = "["
+    for row in rows:
+        yield f"{before}\n{json.dumps(row, ensure_ascii=False)}"
+        before = ","
+    yield "\n]\n" if before == "," else "[]\n"
+
+
+def _cell(value: Any) -> Any:
+    return " ".join(value) if isinstance(value, (list, tuple)) else value
+
+
+def _gathered(texts: Iterable[str]) -> Iterator[str]:
+    """Join short texts into pieces worth sending."""
+    held: list[str] = []
+    length = 0
+    for text in texts:
+        held.append(text)
+        length += len(text)
+        if length >= _PIECE:
+            yield "".join(held)
+            held, length = [], 0
+    yield "".join(held)
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="seconds") if moment else None

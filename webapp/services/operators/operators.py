@@ -1,0 +1,94 @@
+"""Who may see the operators' pages; there is none until somebody on the server adds one."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webapp.database import reading, writing
+from webapp.models import BrowserSession, User
+from webapp.services.house import House
+from webapp.services.records import audit
+
+log = structlog.get_logger(__name__)
+
+
+class NoSuchPerson(Exception):
+    """Nobody with this open_id has connected; an operator connects first, then is added."""
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator, as the command lists them."""
+
+    open_id: str
+    name: str | None
+    since: datetime
+
+
+def add(house: House, open_id: str, now: datetime) -> None:
+    """Let this person see the operators' pages. Raises NoSuchPerson."""
+    with writing() as session:
+        user = _person(session, house, open_id)
+        if user.operator_since is None:
+            user.operator_since = now
+            audit.record(session, now, "operator.added", on=user.ticket)
+    log.info("operator_added", open_id=open_id)
+
+
+def remove(house: House, open_id: str) -> None:
+    """Take it back; their next request is an ordinary person's. Raises NoSuchPerson."""
+    with writing() as session:
+        user = _person(session, house, open_id)
+        if user.operator_since is not None:
+            user.operator_since = None
+            _wait_for_acts(session, user)
+            audit.record(session, house.clock(), "operator.removed", on=user.ticket)
+    log.info("operator_removed", open_id=open_id)
+
+
+def list_all(house: House) -> list[Operator]:
+    """Return the operators, the longest-serving first."""
+    with reading() as session:
+        rows = session.scalars(
+            select(User)
+            .where(User.client_key == house.settings.tiktok_client_key)
+            .where(User.operator_since.is_not(None))
+            .order_by(User.operator_since, User.id)
+        ).all()
+    return [
+        Operator(row.open_id, row.display_name, row.operator_since)
+        for row in rows
+        if row.operator_since is not None
+    ]
+
+
+def any_yet(house: House) -> bool:
+    """Tell whether there is an operator. Reads every row while there is none."""
+    with reading() as session:
+        found = session.scalar(
+            select(User.id)
+            .where(User.client_key == house.settings.tiktok_client_key)
+            .where(User.operator_since.is_not(None))
+            .limit(1)
+        )
+    return found is not None
+
+
+def _wait_for_acts(session: Session, user: User) -> None:
+    """Let what this operator is writing now be written first (see services.authority)."""
+    held = select(BrowserSession.digest).where(BrowserSession.user_id == user.id)
+    session.execute(held.order_by(BrowserSession.digest).with_for_update())
+
+
+def _person(session: Session, house: House, open_id: str) -> User:
+    user = session.scalar(
+        select(User)
+        .where(User.client_key == house.settings.tiktok_client_key, User.open_id == open_id)
+        .with_for_update()
+    )
+    if user is None:
+        raise NoSuchPerson(f"nobody with the open_id {open_id} has connected here")
+    return user

@@ -1,0 +1,1 @@
+"""Refreshing access tokens, once per account."""

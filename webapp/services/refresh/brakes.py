@@ -1,0 +1,191 @@
+"""Breaker and pace, shared by all processes through one row; judges outcomes, never a person."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from webapp.database import reading, writing
+from webapp.models import Brakes
+from webapp.services.house import House
+from webapp.services.notifications import notices
+from webapp.services.records import audit
+
+log = structlog.get_logger(__name__)
+
+PROBE_EVERY = timedelta(seconds=30)
+#: How many outcomes are remembered, and how many it takes to judge by them.
+WINDOW = 50
+ENOUGH = 20
+#: Above this share of refused grants nobody is marked: it is not the people.
+MASS = 0.3
+#: From this share of failures the breaker opens.
+FAILING = 0.8
+_SLOWEST = 1 / 64
+_PACE_A_MINUTE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one refresh tells about TikTok as a whole."""
+
+    #: o ok · g grant refused · i refused after an interruption of ours · t transient or
+    #: ambiguous · k cannot be opened · empty: nothing.
+    letter: str = ""
+    #: TikTok's code when it does not accept this app: opens the breaker at once.
+    config: str = ""
+    throttled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """What may go out now."""
+
+    #: How many refreshes may be claimed, of those asked for.
+    count: int
+    #: The part of REFRESH_RATE that is allowed, over 0 to 1.
+    pace: float
+    #: Why the breaker is open, and until when nothing goes out; None: closed.
+    reason: str | None = None
+    until: datetime | None = None
+
+
+def permit(
+    house: House, asked: int, now: datetime, *, wanted: Callable[[], bool] = lambda: True
+) -> Permit:
+    """Return how many refreshes may go out; while the breaker is open one every 30 s (a probe).
+
+    `wanted` is asked before the probe is taken: one that nobody can use is lost for 30 s.
+    """
+    brakes = look(house)
+    if brakes.open_reason is None:
+        return Permit(asked, pace(brakes, now))
+    if brakes.probe_at is not None and brakes.probe_at > now:
+        return Permit(0, pace(brakes, now), brakes.open_reason, brakes.probe_at)
+    got = _take_probe(brakes, now) if asked and wanted() else False
+    return Permit(int(got), pace(brakes, now), brakes.open_reason, now + PROBE_EVERY)
+
+
+def look(house: House) -> Brakes:
+    """Return the row, detached; made at the first look."""
+    key = house.settings.tiktok_client_key
+    with reading() as session:
+        found = session.get(Brakes, key)
+    if found is not None:
+        return found
+    made = _new(key)
+    try:
+        with writing() as session:
+            session.add(made)
+    except IntegrityError:
+        return look(house)
+    return made
+
+
+def pace(brakes: Brakes, now: datetime) -> float:
+    """Return the part of REFRESH_RATE that is allowed: it grows back by a tenth a minute."""
+    if brakes.pace_at is None:
+        return 1.0
+    minutes = max(0.0, (now - brakes.pace_at).total_seconds() / 60)
+    return min(1.0, brakes.pace + minutes * _PACE_A_MINUTE)
+
+
+def is_mass_rejection(recent: str) -> bool:
+    """Tell whether TikTok refuses so many grants that it cannot be the people."""
+    return len(recent) >= ENOUGH and recent.count("g") / len(recent) > MASS
+
+
+def recent_of(session: Session, house: House) -> str:
+    """Return the letters of the last outcomes."""
+    key = house.settings.tiktok_client_key
+    return session.scalar(select(Brakes.recent).where(Brakes.client_key == key)) or ""
+
+
+def last_deleted_version(session: Session, client_key: str) -> int:
+    """Return the highest version of the app's deleted connections; 0 if there were none."""
+    return session.scalar(select(Brakes.last_deleted_version).filter_by(client_key=client_key)) or 0
+
+
+def keep_version(session: Session, house: House, version: int) -> None:
+    """Remember the version of a connection that the caller's transaction deletes."""
+    brakes = _row(session, house)
+    brakes.last_deleted_version = max(brakes.last_deleted_version, version)
+
+
+def note(session: Session, house: House, outcomes: Sequence[Outcome], now: datetime) -> None:
+    """Remember the outcomes in the caller's transaction; open or close the breaker by them."""
+    brakes = _row(session, house)
+    letters = "".join(each.letter for each in outcomes)
+    was_mass = is_mass_rejection(brakes.recent)
+    brakes.recent = (brakes.recent + letters)[-WINDOW:]
+    if is_mass_rejection(brakes.recent) and not was_mass:
+        notices.alarm(session, house, now, "mass_rejection", "refused", None)
+    if any(each.throttled for each in outcomes):
+        brakes.pace = max(_SLOWEST, pace(brakes, now) / 2)
+        brakes.pace_at = now
+    config = next((each.config for each in outcomes if each.config), "")
+    # An answer about a grant, even a refusal, shows a TikTok that is there and accepts this app.
+    if brakes.open_reason is not None and not config and set("ogi") & set(letters):
+        code = brakes.open_code
+        audit.record(session, now, "breaker.closed", reason=brakes.open_reason, code=code)
+        _close(brakes, letters)
+    elif config or _share(brakes.recent, "t") or _share(brakes.recent, "k"):
+        was_closed = brakes.open_reason is None
+        _open(brakes, "config" if config else _worst(brakes.recent), config, now)
+        if was_closed:
+            reason, code = str(brakes.open_reason), brakes.open_code
+            audit.record(session, now, "breaker.opened", reason=reason, code=code)
+            notices.alarm(session, house, now, "breaker", reason, code)
+
+
+def _row(session: Session, house: House) -> Brakes:
+    """Return the row, held until the caller's transaction ends; made if it is not there."""
+    key = house.settings.tiktok_client_key
+    brakes = session.get(Brakes, key, with_for_update=True)
+    if brakes is None:
+        brakes = _new(key)
+        session.add(brakes)
+    return brakes
+
+
+def _new(client_key: str) -> Brakes:
+    return Brakes(client_key=client_key, recent="", pace=1.0, last_deleted_version=0)
+
+
+def _take_probe(brakes: Brakes, now: datetime) -> bool:
+    """Take the one probe of this half minute; False if another process was quicker."""
+    with writing() as session:
+        taken = session.scalar(
+            update(Brakes)
+            .where(Brakes.client_key == brakes.client_key, Brakes.probe_at <= now)
+            .values(probe_at=now + PROBE_EVERY)
+            .returning(Brakes.client_key)
+        )
+    return taken is not None
+
+
+def _share(recent: str, letter: str) -> bool:
+    return len(recent) >= ENOUGH and recent.count(letter) / len(recent) >= FAILING
+
+
+def _worst(recent: str) -> str:
+    return "transient" if recent.count("t") >= recent.count("k") else "key"
+
+
+def _open(brakes: Brakes, reason: str, code: str, now: datetime) -> None:
+    if brakes.open_reason is None:
+        brakes.open_since = now
+        log.error("breaker_opened", reason=reason, code=code)
+    brakes.open_reason = reason
+    brakes.open_code = code or None
+    brakes.probe_at = now + PROBE_EVERY
+
+
+def _close(brakes: Brakes, letters: str) -> None:
+    log.warning("breaker_closed", reason=brakes.open_reason, code=brakes.open_code)
+    brakes.open_reason = brakes.open_code = brakes.open_since = brakes.probe_at = None
+    brakes.recent = letters[-WINDOW:]

@@ -1,0 +1,68 @@
+"""What is done with one claim: its one call to TikTok, or none if the grant is over already.
+
+Never inside a transaction, and never twice under the same claim.
+"""
+
+import time
+
+import structlog
+from sqlalchemy import update
+
+from webapp.database import writing
+from webapp.models import Reason, User
+from webapp.services.house import House
+from webapp.services.refresh import aftermath, verdicts
+from webapp.services.refresh.claims import SEND_WITHIN, Claim
+from webapp.services.refresh.verdicts import CannotOpenRow, NotSent, Result
+from webapp.tiktok.errors import TikTokError, WrongAccount
+
+log = structlog.get_logger(__name__)
+
+
+def attempt(house: House, claim: Claim) -> Result:
+    """Make the one call of a claim and return what came of it. Raises nothing, touches no row."""
+    now = house.clock()
+    began: float | None = None
+    try:
+        if now - claim.claimed_at > SEND_WITHIN:
+            raise NotSent
+        if claim.held is None or not claim.held.refresh_token:
+            raise CannotOpenRow
+        began = time.monotonic()
+        tokens = house.provider.refresh(claim.held.refresh_token)
+        if tokens.open_id not in (None, claim.open_id):
+            raise WrongAccount("other_open_id")
+        return Result(claim, tokens, house.clock(), _since(began))
+    except (TikTokError, NotSent, CannotOpenRow) as error:
+        return Result(claim, error, house.clock(), _since(began))
+    except Exception as error:  # noqa: BLE001  whatever breaks here must give the claim back
+        log.error("refresh_broke", open_id=claim.open_id, error=type(error).__name__)
+        return Result(claim, error, house.clock())
+
+
+def _since(began: float | None) -> int | None:
+    """Return the milliseconds that TikTok took; None where it was not asked."""
+    return None if began is None else round((time.monotonic() - began) * 1000)
+
+
+def close_over(house: House, claim: Claim) -> bool:
+    """Mark a grant whose own end has passed, without a call (rule 39). False: it has not."""
+    now = house.clock()
+    if claim.refresh_expires_at is None or claim.refresh_expires_at > now:
+        return False
+    with writing() as session:
+        done = session.scalar(
+            update(User)
+            .where(User.is_(claim.person), User.claim == claim.name)
+            .where(User.version == claim.version)
+            .values(verdicts.grant_is_over(now))
+            .returning(User.id)
+            .execution_options(synchronize_session=False)
+        )
+        if done is not None:
+            reason = Reason.GRANT_OVER.value
+            aftermath.needs_person(
+                session, house, now, claim.open_id, claim.person.ticket, reason, code=""
+            )
+    log.warning("grant_over", open_id=claim.open_id)
+    return True

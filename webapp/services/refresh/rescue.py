@@ -1,0 +1,165 @@
+"""The last resort for answers that the database did not take: sealed lines in a file of their own.
+
+Never holds a plain token. Replaying is idempotent: a line is stored only while its version holds.
+"""
+
+import errno
+import fcntl
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy.orm import Session
+
+from webapp.database import writing
+from webapp.models import PersonRef
+from webapp.services import guarded
+from webapp.services.house import House
+from webapp.services.records import audit
+from webapp.services.refresh import schedule
+from webapp.services.refresh.claims import Claim
+from webapp.tokens import TokenSet
+
+log = structlog.get_logger(__name__)
+_TIMES = {"access_expires_at", "refresh_expires_at", "refreshed_at"}
+#: What every line holds, and what an answer may have left out.
+_ALWAYS = {"user_id", "ticket", "version", "access_token", "access_expires_at", "refreshed_at"}
+_MAYBE = {"refresh_token", "scope", "refresh_expires_at"}
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What became of the lines of the rescue file."""
+
+    stored: int
+    #: A newer grant was there already: the line is of no use any more.
+    outdated: int
+    #: Lines that are no lines of ours, for instance cut off by a full disk.
+    unreadable: int
+
+
+def append(house: House, claim: Claim, tokens: TokenSet, now: datetime) -> None:
+    """Put one sealed answer at the end of the file and wait until it is on the disk.
+
+    Raises OSError if even that cannot be done.
+    """
+    values = house.vault.columns(claim.open_id, tokens, now)
+    row: dict[str, Any] = {"user_id": claim.person.id, "ticket": claim.person.ticket}
+    row["version"] = claim.version
+    line = row | {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in values.items()
+    }
+    path = house.rescue_file
+    with _alone(path):
+        opened = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+        try:
+            # A line of its own, also after one that a crash or a full disk has cut off.
+            written = b"\n" + json.dumps(line).encode() + b"\n"
+            if os.write(opened, written) < len(written):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(opened)
+        finally:
+            os.close(opened)
+        # A new file is in its folder for good only when that is on the disk, too.
+        _sync(path.parent)
+
+
+def waiting(house: House) -> bool:
+    """Tell whether there is anything to replay."""
+    path = house.rescue_file
+    return path.exists() or any(_aside(path))
+
+
+def replay(house: House) -> Replayed:
+    """Store what the file holds and remove it; safe to run twice, or after a crash in between."""
+    counts: Counter[str] = Counter(stored=0, outdated=0, unreadable=0)
+    for path in _taken(house.rescue_file):
+        try:
+            lines = path.read_bytes().splitlines()
+        except FileNotFoundError:
+            # Another worker starts at the same moment and was quicker.
+            continue
+        with writing(durable=True) as session:
+            read = [_read(line) for line in filter(None, lines)]
+            whole = [values for values in read if values is not None]
+            # People are locked in the order of their ids, as wherever several are.
+            whole.sort(key=lambda values: int(values["user_id"]))
+            found = Counter("stored" if _store(session, v) else "outdated" for v in whole)
+            found["unreadable"] = len(read) - len(whole)
+            stored, outdated = found["stored"], found["outdated"]
+            if stored or outdated:
+                audit.record(
+                    session, house.clock(), "tokens.rescued", stored=stored, outdated=outdated
+                )
+        counts.update(found)
+        path.unlink(missing_ok=True)
+    replayed = Replayed(**counts)
+    if any(counts.values()):
+        log.warning("rescue_replayed", **counts)
+    return replayed
+
+
+def _taken(path: Path) -> Iterator[Path]:
+    """Yield the files to replay: left ones of a crash first, then today's, moved aside.
+
+    Moved, so that an answer that is rescued meanwhile goes into a new file and is not removed.
+    """
+    if path.exists():
+        with _alone(path), suppress(FileNotFoundError):
+            path.rename(path.with_name(f"{path.name}.{os.getpid()}.{time.time_ns()}"))
+    yield from sorted(_aside(path))
+
+
+def _aside(path: Path) -> Iterator[Path]:
+    return path.parent.glob(f"{path.name}.*.*")
+
+
+def _sync(folder: Path) -> None:
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep other processes from writing and moving the file: no line may go into a moved one."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    opened = os.open(path.with_name(f"{path.stem}.lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
+
+
+def _read(line: bytes) -> dict[str, Any] | None:
+    try:
+        values = json.loads(line)
+        for name in _TIMES & values.keys():
+            values[name] = datetime.fromisoformat(values[name])
+        whole = values.keys() - _MAYBE == _ALWAYS
+        counted = isinstance(values["user_id"], int) and isinstance(values["version"], int)
+        named = isinstance(values["ticket"], str)
+        aware = all(values[name].tzinfo for name in _TIMES & values.keys())
+        return dict(values) if whole and counted and named and aware else None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _store(session: Session, values: dict[str, Any]) -> bool:
+    user_id, ticket, version = (values.pop(name) for name in ("user_id", "ticket", "version"))
+    values["next_at"] = schedule.next_refresh_at(
+        values["refreshed_at"], values["access_expires_at"]
+    )
+    return guarded.store(session, PersonRef(user_id, ticket), version, values)

@@ -1,0 +1,66 @@
+"""What a worker does once an hour beside its work: small jobs that keep tables small.
+
+A job that fails is tried again an hour later, and never ends the worker. Each must be right with
+several workers at it at once, and cost next to nothing where there is nothing to do.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from webapp.services.house import House
+from webapp.services.installation import installation
+from webapp.services.operators import bulk_settling
+from webapp.services.records import audit_keeping, figures
+
+log = structlog.get_logger(__name__)
+
+EVERY = 3600.0
+
+
+def _beat(house: House, _now: datetime) -> bool:
+    """Note how far the database has come."""
+    installation.beat(house)
+    return False
+
+
+def _old_events(house: House, now: datetime) -> bool:
+    return audit_keeping.remove_old(house, now) == audit_keeping.BATCH
+
+
+def _old_jobs(house: House, _now: datetime) -> bool:
+    return bool(bulk_settling.sweep(house))
+
+
+#: Each does a little at a time and says whether something is left for the next.
+Job = Callable[[House, datetime], bool]
+JOBS: tuple[Job, ...] = (_beat, figures.fold, _old_events, _old_jobs)
+
+
+class Tidying:
+    """One worker's round of jobs; the first at its start, so that `--once` under cron tidies."""
+
+    def __init__(self, house: House) -> None:
+        """Take the house; the first round is due at once."""
+        self._house = house
+        self._next_at = time.monotonic()
+        self._left = list(JOBS)
+
+    def step(self) -> None:
+        """Do a little of what is left of this round; begin the next an hour after the last."""
+        passed = time.monotonic()
+        if not self._left and passed >= self._next_at:
+            self._left = list(JOBS)
+        if not self._left:
+            return
+        self._left = [job for job in self._left if self._is_left(job)]
+        self._next_at = passed + EVERY
+
+    def _is_left(self, job: Job) -> bool:
+        try:
+            return job(self._house, self._house.clock())
+        except Exception as error:  # noqa: BLE001  keeping connections fresh must not stop with it
+            log.warning("tidying_failed", job=job.__name__, error=type(error).__name__)
+            return False

@@ -1,0 +1,192 @@
+"""`flask tokens run`: refreshes all that is due, in its own process; never inside gunicorn.
+
+One thread claims, many call, one commits in groups. Claims exactly what it can send.
+"""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from webapp import acting
+from webapp.models import Status
+from webapp.services import people
+from webapp.services.connect import disconnect
+from webapp.services.house import House
+from webapp.services.installation import installation
+from webapp.services.installation.mismatch import Mismatch
+from webapp.services.operators import bulk
+from webapp.services.refresh import brakes, rescue
+from webapp.services.refresh.calling import attempt, close_over
+from webapp.services.refresh.claims import Claim, claim_due
+from webapp.services.refresh.lateness import earliest, is_due
+from webapp.services.refresh.verdicts import NotSent, Result
+from webapp.services.worker.committer import Committer, Context
+from webapp.services.worker.pace import Pace
+from webapp.services.worker.tally import Diary, Tally
+from webapp.services.worker.tidying import Tidying
+
+log = structlog.get_logger(__name__)
+
+#: Calls under way at once; at 300 ms each that is 1,000 refreshes a second.
+WIDTH = 320
+#: The pause after a look, in seconds, so that more than a few places are free at the next one: a
+#: look costs the processor as much as thirty claims do.
+BREATH = 0.04
+#: The longest sleep between two looks at the table, in seconds.
+LOOK_EVERY = 1.0
+#: The same where somebody waits for the end: with `once`.
+LOOK_EVERY_ONCE = 0.05
+
+
+class Worker:
+    """One process that keeps connections fresh until it is told to stop."""
+
+    def __init__(self, house: House, context: Context) -> None:
+        """Take the house, and what opens an app context in a thread."""
+        self._house = house
+        self._context = context
+        self._stop = threading.Event()
+        self._busy = 0
+        #: The breaker was open at the last look.
+        self._is_held_back = False
+        self._lock = threading.Lock()
+        self._pace = Pace(house.settings.refresh_rate)
+        self._bulk = bulk.Turns(house)
+        self._tidying = Tidying(house)
+        self.tally = Tally()
+        self._diary = Diary(self.tally)
+        self._committer = Committer(house, context, self.tally, self._free)
+        #: Why it ended by itself; None: it did not.
+        self.refused: Mismatch | None = None
+
+    def stop(self) -> None:
+        """Claim nothing more; calls under way are finished and committed."""
+        self._stop.set()
+
+    def run(self, *, once: bool = False) -> None:
+        """Work until stopped; `once`: until nothing is due.
+
+        Ends at once, with `refused` set, where the database does not belong to this installation.
+        """
+        longest = LOOK_EVERY_ONCE if once else LOOK_EVERY
+        self.refused = installation.fault(self._house)
+        if self.refused is not None:
+            return
+        acting.begin(acting.Actor("worker"))
+        installation.beat(self._house)
+        self._committer.start()
+        try:
+            with ThreadPoolExecutor(
+                WIDTH, "call", acting.begin, (acting.Actor("worker"),)
+            ) as callers:
+                while not self._stop.is_set():
+                    self._tidying.step()
+                    claimed = self._look(callers)
+                    if once and not claimed and self._is_done():
+                        break
+                    self._diary.keep(self._busy)
+                    self._stop.wait(BREATH if claimed else min(self._until_next(), longest))
+        finally:
+            self._committer.end()
+            if not once:
+                # With `once` the command tells the whole itself, below its bar.
+                self._diary.write(self._busy)
+
+    def _look(self, callers: ThreadPoolExecutor) -> int:
+        """Claim what can be sent now and hand it to the callers; return how many."""
+        with self._lock:
+            free = WIDTH - self._busy
+        try:
+            if rescue.waiting(self._house):
+                # Before anything is claimed: what lies there was refreshed already.
+                rescue.replay(self._house)
+            now = self._house.clock()
+            permit = brakes.permit(self._house, free, now, wanted=lambda: is_due(self._house, now))
+            self._is_held_back = permit.reason is not None
+            self._bulk.take(permit)
+            count = min(permit.count, self._pace.allowance(permit.pace), free)
+            claims = claim_due(self._house, count, self._house.clock()) if count > 0 else []
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("look_failed", error=type(error).__name__)
+            return 0
+        self._pace.spend(len(claims))
+        with self._lock:
+            self._busy += len(claims)
+        if claims and not self._is_ours():
+            for claim in claims:
+                self._committer.put(Result(claim, NotSent(), self._house.clock()))
+            self.stop()
+            return 0
+        for claim in claims:
+            callers.submit(self._call, claim)
+        return len(claims)
+
+    def _is_ours(self) -> bool:
+        """Look whose database it is once more; after a claim, so that none slips by a copy."""
+        try:
+            self.refused = installation.fault(self._house)
+        except SQLAlchemyError as error:
+            log.warning("look_failed", error=type(error).__name__)
+        if self.refused is not None:
+            log.error("installation_mismatch", cause=self.refused.cause, mend=self.refused.mend)
+        return self.refused is None
+
+    def _call(self, claim: Claim) -> None:
+        """Make the call of one claim, in a thread of its own, and queue what came of it."""
+        try:
+            if claim.status == Status.REVOKING:
+                with self._context():
+                    self._revoke(claim)
+            elif self._is_over(claim):
+                with self._context():
+                    close_over(self._house, claim)
+                self.tally.add("grant_over")
+            else:
+                self._committer.put(attempt(self._house, claim))
+                return
+        except Exception as error:  # noqa: BLE001  a caller that dies would keep its slot
+            log.error("call_broke", open_id=claim.open_id, error=type(error).__name__)
+            self.tally.add("broke")
+        self._free(1)
+
+    def _is_over(self, claim: Claim) -> bool:
+        ends = claim.refresh_expires_at
+        return ends is not None and ends <= self._house.clock()
+
+    def _revoke(self, claim: Claim) -> None:
+        user = people.find(claim.person)
+        if user is None or user.status != Status.REVOKING:
+            return
+        # They may have connected again since, or another browser tells TikTok by now.
+        if (user.version, user.claim) == (claim.version, claim.name):
+            outcome = disconnect.finish(self._house, user)
+            self.tally.add("revoked" if outcome.forgotten else "revoke_again")
+
+    def _free(self, count: int) -> None:
+        with self._lock:
+            self._busy -= count
+
+    def _is_done(self) -> bool:
+        """Tell whether nothing is under way and nothing that could be sent is due."""
+        with self._lock:
+            if self._busy:
+                return False
+        now = self._house.clock()
+        try:
+            held = brakes.permit(self._house, 0, now).reason is not None
+            return held or not (is_due(self._house, now) or bulk.is_open(self._house))
+        except SQLAlchemyError:
+            return True
+
+    def _until_next(self) -> float:
+        """Return the seconds until something is due, at most one."""
+        now = self._house.clock()
+        try:
+            due = earliest(self._house)
+        except SQLAlchemyError:
+            return LOOK_EVERY
+        if due is None or self._is_held_back:
+            return LOOK_EVERY
+        return min(max((due - now).total_seconds(), self._pace.wait(), BREATH), LOOK_EVERY)

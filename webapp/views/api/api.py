@@ -1,0 +1,139 @@
+"""Hands tokens to services, and shows them how to ask; never hands out a refresh token."""
+
+import json
+from datetime import UTC, datetime
+
+from flask import Blueprint, Response, g, jsonify, render_template
+from werkzeug.datastructures import Headers
+
+from webapp.services.authority import NoLongerAllowed
+from webapp.services.handout import handout
+from webapp.services.refresh.access import Access, NotConnected, Pending, ReconnectRequired
+from webapp.views.http import api_asking, api_document
+from webapp.views.http.api_asking import BadRequest
+from webapp.views.http.api_problems import problem
+from webapp.views.http.guards import at_most_a_key, public, service
+from webapp.views.http.house import house
+from webapp.views.http.visitor import visitor
+
+api = Blueprint("api", __name__)
+
+_JSON = ("Content-Type", "application/json")
+
+
+@api.get("/api/v1/tokens/<open_id>", merge_slashes=False)
+@service
+@at_most_a_key("6000 per minute")
+def token(open_id: str) -> Response:
+    """Hand out a token that lives long enough, or say why there is none."""
+    return _answer(None)
+
+
+@api.post("/api/v1/tokens/<open_id>/refresh", merge_slashes=False)
+@service
+@at_most_a_key("600 per minute")
+def refresh(open_id: str) -> Response:
+    """Hand out a newer token than the one that TikTok rejected."""
+    try:
+        return _answer(api_asking.rejected_version())
+    except BadRequest as error:
+        return problem("bad_request", detail=str(error))
+
+
+@api.get("/api/v1/openapi.json")
+@public
+def document() -> Response:
+    """Give the contract to programs."""
+    return jsonify(api_document.document(house().settings.public_origin))
+
+
+@api.get("/api/docs")
+@public
+def docs() -> str:
+    """Show the contract to people."""
+    origin, reader = house().settings.public_origin, visitor()
+    return render_template(
+        "api/docs.html",
+        summary=api_document.document(origin)["info"]["description"],
+        calls=api_document.calls(origin, reader.open_id if reader else ""),
+        kinds=list(api_document.kinds(origin).values()),
+        reasons=api_document.words("Reason"),
+        warnings=api_document.words("Warning"),
+    )
+
+
+def _answer(rejected: int | None) -> Response:
+    """Answer with the token or with the one problem that is in the way."""
+    ours = house()
+    try:
+        wish = api_asking.wish()
+        access = handout.hand_out(
+            ours, g.arrival, min_ttl=wish.min_ttl, scopes=wish.scopes, rejected_version=rejected
+        )
+    except BadRequest as error:
+        return problem("bad_request", detail=str(error))
+    except NoLongerAllowed:
+        # The key was revoked while its own refresh was at TikTok.
+        return problem("bad_key")
+    except NotConnected:
+        return problem("not_connected")
+    except ReconnectRequired as error:
+        return _reconnect(error)
+    except handout.ScopeMissing as error:
+        return _scope_missing(error.missing)
+    except Pending as error:
+        wait = error.retry_after.total_seconds()
+        return problem("refresh_pending", retry_after=wait, cause=error.cause)
+    if rejected is None and api_asking.has(access.version):
+        return Response(status=304, headers=_head(access))
+    return Response(_body(access, ours.clock()), headers=_head(access, _JSON))
+
+
+def _head(access: Access, *more: tuple[str, str]) -> Headers:
+    """Return the headers of an answer that nobody may keep and only this key may see."""
+    kept = ("Cache-Control", "no-store"), ("Vary", "Authorization")
+    return Headers([("ETag", f'"{access.version}"'), *kept, *more])
+
+
+def _body(access: Access, now: datetime) -> str:
+    left = int((access.expires_at - now).total_seconds())
+    return json.dumps(
+        {
+            "open_id": access.open_id,
+            "access_token": access.access_token,
+            "token_type": "Bearer",
+            "scopes": sorted(access.scopes),
+            "expires_at": _text(access.expires_at),
+            "expires_in": max(left, 0),
+            "refreshed_at": _text(access.refreshed_at),
+            "version": access.version,
+            "warnings": access.warnings,
+        }
+    )
+
+
+def _reconnect(error: ReconnectRequired) -> Response:
+    return problem(
+        "reconnect_required",
+        detail=api_document.words("Reason").get(error.reason, ""),
+        reason=error.reason,
+        since=_text(error.since),
+        reconnect_url=f"{house().settings.public_origin}/connect",
+    )
+
+
+def _scope_missing(missing: list[str]) -> Response:
+    add = "&".join(f"add={scope}" for scope in missing)
+    return problem(
+        "scope_missing",
+        detail=f"Not granted: {', '.join(missing)}. The person can allow it at reconnect_url.",
+        missing=missing,
+        reconnect_url=f"{house().settings.public_origin}/connect?{add}",
+    )
+
+
+def _text(moment: datetime | None) -> str | None:
+    """Return a moment as RFC 3339 in UTC, in whole seconds, so that it is never too late."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00") + "Z"

@@ -1,0 +1,36 @@
+"""Whether the process is alive and can serve, for whatever watches it; tells no secret."""
+
+from flask import Blueprint, Response, jsonify
+
+from webapp.services.maintenance import keeping
+from webapp.services.maintenance import status as state
+from webapp.views.http.guards import public
+from webapp.views.http.house import house
+
+status = Blueprint("status", __name__)
+
+
+@status.get("/healthz")
+@public
+def healthz() -> Response:
+    """Answer that the process is alive."""
+    return jsonify(status="ok")
+
+
+@status.get("/readyz")
+@public
+def readyz() -> tuple[Response, int]:
+    """Answer whether pages can be served: database, migrations, keys; 503 if not.
+
+    What is wrong with the keeping (worker late, breaker open, foreign database) is told as a
+    doubt under 200: taking web processes away would mend none of it, and while the worker is
+    away it is they who refresh what somebody asks for.
+    """
+    ours = house()
+    faults = state.faults(ours)
+    doubts = [] if faults else keeping.doubts(ours)
+    return jsonify(
+        status="not ready" if faults else "degraded" if doubts else "ok",
+        faults=[{"name": each.name, "cause": each.cause} for each in faults],
+        doubts=[{"name": each.name, "cause": each.cause} for each in doubts],
+    ), 503 if faults else 200

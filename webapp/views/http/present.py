@@ -1,0 +1,163 @@
+"""Turns numbers, names and states of health into words for pages; never reads a row."""
+
+import unicodedata
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from flask import Flask
+
+from webapp import language
+from webapp.clock import Clock, utc_now
+from webapp.language import N_
+from webapp.language import gettext as _
+from webapp.views.http.endings import ending, is_closed
+from webapp.views.http.sizes import size
+from webapp.views.http.times import clock_time, day, duration, exact, iso, relative
+
+#: Longer names are cut, so that a name cannot push the rest of a page away.
+LONGEST_NAME = 50
+NAMELESS = N_("TikTok account")
+#: Invisible, yet some scripts and emoji are spelled with them.
+JOINERS = "\u200c\u200d"
+
+
+class Tag(NamedTuple):
+    """A state in one word, and the colour and shape (`ok`, `warn`, `bad`, `off`) it comes in."""
+
+    kind: str
+    word: str
+
+    def translated(self) -> "Tag":
+        """Return the tag with its word in the current language."""
+        return self._replace(word=_(self.word))
+
+
+CONNECTED = Tag("ok", N_("Connected"))
+RETRIED = Tag("warn", N_("Connected, being retried"))
+DISCONNECTED = Tag("off", N_("Disconnected"))
+FOR_PEOPLE = {
+    "fresh": CONNECTED,
+    "due": CONNECTED,
+    "refreshing": CONNECTED,
+    "failing": RETRIED,
+    "expired": Tag("warn", N_("Access has run out")),
+    "reconnect": Tag("bad", N_("Needs you")),
+    "revoking": DISCONNECTED,
+    "revoked": DISCONNECTED,
+}
+FOR_OPERATORS = {
+    "fresh": Tag("ok", N_("Healthy")),
+    "due": Tag("ok", N_("Refresh due")),
+    "refreshing": Tag("ok", N_("Refreshing")),
+    "failing": Tag("warn", N_("Refresh failing")),
+    "expired": Tag("warn", N_("Access expired")),
+    "reconnect": Tag("bad", N_("Needs user")),
+    "revoking": Tag("off", N_("Revoking")),
+    "revoked": Tag("off", N_("Revoked")),
+}
+
+#: By `State`, the five words of the operators' list.
+STATES = {
+    "healthy": Tag("ok", N_("Healthy")),
+    "soon": Tag("warn", N_("Expires soon")),
+    "failing": Tag("warn", N_("Refresh failing")),
+    "reconnect": Tag("bad", N_("Needs user")),
+    "revoked": Tag("off", N_("Revoked")),
+}
+
+
+def health_word(health: str) -> Tag:
+    """Return what the person is told about the health of their connection.
+
+    Raises KeyError if `health` is not a state of health.
+    """
+    return FOR_PEOPLE[health].translated()
+
+
+def is_connected(health: str) -> bool:
+    """Say whether people of this health are told that they are connected."""
+    return FOR_PEOPLE[health] in (CONNECTED, RETRIED)
+
+
+def operator_word(health: str) -> Tag:
+    """Return what an operator is told about the health of a connection.
+
+    Raises KeyError if `health` is not a state of health.
+    """
+    return FOR_OPERATORS[health].translated()
+
+
+def state_word(state: str) -> Tag:
+    """Return what the operators' list calls a state. Raises KeyError if it is none of `State`."""
+    return STATES[state].translated()
+
+
+def in_words(items: Sequence[str]) -> str:
+    """Return a list as it is said: "a", "a and b", "a, b and c"."""
+    return language.listed([str(item) for item in items])
+
+
+def quoted(text: str) -> str:
+    """Return `text` between quotation marks."""
+    return _("“%(text)s”", text=text)
+
+
+def sentence(text: str) -> str:
+    """Return `text`, in the current language if it can say itself, with a capital and a stop."""
+    text = language.spoken(text)
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def answer_time(bound: int | None) -> str:
+    """Return the upper bound of a class of answer times, in milliseconds; None: beyond them all."""
+    return _("more than 5,000 ms") if bound is None else _("≤ %(bound)s ms", bound=bound)
+
+
+def display_name(raw: str | None) -> str:
+    """Return a name that is safe to print: one short line without control or bidi characters.
+
+    A name that has nothing to see becomes "TikTok account".
+    """
+    shown = "".join(" " if char.isspace() else char for char in raw or "" if _is_printable(char))
+    name = " ".join(shown.split())
+    if not any(unicodedata.category(char)[0] in "LNPS" for char in name):
+        return _(NAMELESS)
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1].rstrip() + "…"
+
+
+def _is_printable(char: str) -> bool:
+    """Say whether `char` may stand in a name: text, white space, or a joiner inside a word."""
+    return char in JOINERS or char.isspace() or unicodedata.category(char)[0] not in "CZ"
+
+
+def initials(raw: str | None) -> str:
+    """Return one or two capitals for the circle on the ticket; "?" for a name without letters."""
+    letters = [next((c for c in word if c.isalnum()), "") for word in display_name(raw).split()]
+    found = [letter.upper()[:1] for letter in letters if letter]
+    return "".join(found[:1] + found[1:][-1:]) or "?"
+
+
+def register(app: Flask, clock: Clock = utc_now) -> None:
+    """Give the templates these functions as filters; `relative` looks at `clock`."""
+    app.jinja_env.filters.update(
+        answer_time=answer_time,
+        clock_time=clock_time,
+        day=day,
+        display_name=display_name,
+        duration=duration,
+        ending=ending,
+        exact=exact,
+        health_word=health_word,
+        in_words=in_words,
+        initials=initials,
+        is_closed=is_closed,
+        number=language.number,
+        iso=iso,
+        operator_word=operator_word,
+        quoted=quoted,
+        sentence=sentence,
+        state_word=state_word,
+        size=size,
+        decimal=language.decimal,
+        relative=lambda moment: relative(moment, clock()),
+    )

@@ -1,0 +1,98 @@
+"""Turns audit events into the words of their page; reads and decides nothing."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from webapp.language import N_
+from webapp.language import gettext as _
+from webapp.services.operators.audit_search import Person
+from webapp.views.http.present import display_name
+
+#: What is said of those who need no name.
+_WHO = {"worker": N_("the worker"), "tiktok": N_("TikTok"), "system": N_("the app")}
+
+
+class Event(Protocol):
+    """An event as the service hands it out."""
+
+    at: datetime
+    actor_kind: str
+    actor: str
+    address: str
+    reference: str
+    event: str
+    ticket: str | None
+    fields: str
+
+
+@dataclass(frozen=True)
+class Named:
+    """Somebody or something, and how to get to their page."""
+
+    word: str
+    #: A person's; None: there is no page.
+    open_id: str | None = None
+    #: A person who did it as an operator.
+    is_operator: bool = False
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One event as the page shows it."""
+
+    at: datetime
+    who: Named
+    event: str
+    on: Named | None
+    details: str
+    address: str
+    reference: str
+
+
+def shown(event: Event, people: Mapping[str, Person]) -> Shown:
+    """Return an event in words; `people` by their tickets, deleted ones left out."""
+    return Shown(
+        event.at,
+        _who(event.actor_kind, event.actor, people),
+        event.event,
+        _person(event.ticket, people) if event.ticket else None,
+        _details(event.fields),
+        event.address,
+        event.reference,
+    )
+
+
+def _who(kind: str, name: str, people: Mapping[str, Person]) -> Named:
+    if kind in _WHO:
+        return Named(_(_WHO[kind]))
+    if kind == "service":
+        return Named(_("key %(name)s", name=name))
+    if kind == "command":
+        return Named(_("command %(name)s", name=name))
+    if not name:
+        return Named(_("somebody not signed in"))
+    return _person(name, people, is_operator=kind == "operator")
+
+
+def _person(ticket: str, people: Mapping[str, Person], *, is_operator: bool = False) -> Named:
+    person = people.get(ticket)
+    if person is None:
+        return Named(_("Deleted person %(ticket)s", ticket=ticket))
+    return Named(display_name(person.name), person.open_id, is_operator)
+
+
+def _details(fields: str) -> str:
+    """Return an event's own fields, which are codes: "kind again · scopes user.info.basic"."""
+    told = json.loads(fields)
+    return " · ".join(f"{name} {_word(value)}" for name, value in told.items() if value != "")
+
+
+def _word(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)

@@ -1,0 +1,163 @@
+"""Work on many connections, for operators: confirmed first, then watched; the worker does it."""
+
+import re
+import secrets
+
+from flask import (
+    Blueprint,
+    abort,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from werkzeug.wrappers import Response
+
+from webapp.language import gettext as _
+from webapp.services.operators import bulk_orders, bulk_reading
+from webapp.services.operators.bulk_matching import Scale
+from webapp.views.http.guards import operator
+from webapp.views.http.house import house
+from webapp.views.operators import bulk_wishes, bulk_words
+from webapp.views.operators.bulk_wishes import Wish, list_page
+
+bulk = Blueprint("bulk", __name__, url_prefix="/operators")
+
+#: Seconds after which the page of a running job asks for itself again.
+AGAIN = 3
+#: The largest id of an item that both databases compare with.
+_NUMBER = re.compile(r"\d{1,18}", re.ASCII)
+
+
+@bulk.route("/tokens/refresh", methods=["GET", "POST"])
+@operator
+def refresh() -> Response:
+    """Ask before refreshing many, then order it."""
+    return _asked("refresh")
+
+
+@bulk.route("/tokens/disconnect", methods=["GET", "POST"])
+@operator
+def disconnect() -> Response:
+    """Ask before disconnecting many, then order it."""
+    return _asked("disconnect")
+
+
+@bulk.get("/bulk")
+@operator
+def index() -> str:
+    """List what was ordered, newest first."""
+    after = request.args.get("after")
+    found, next_key = bulk_reading.jobs(house(), after)
+    rows = [(job, bulk_words.title(job), bulk_words.standing(job)) for job in found]
+    facts = {"rows": rows, "next_key": next_key, "later": after is not None}
+    return render_template("operators/bulk_jobs.html", progress=bulk_words.progress, **facts)
+
+
+@bulk.get("/bulk/<job_id>")
+@operator
+def show(job_id: str) -> Response:
+    """Show how far a job is; while it runs the page renews itself, unless it is told not to."""
+    ours = house()
+    job = bulk_reading.job(ours, job_id)
+    if job is None:
+        abort(404)
+    number = request.args.get("after", "")
+    after = int(number) if _NUMBER.fullmatch(number) else 0
+    wrongs, next_key = bulk_reading.wrongs(job.id, after)
+    still = "still" in request.args
+    page = render_template(
+        "operators/bulk_job.html",
+        job=job,
+        title=bulk_words.title(job),
+        standing=bulk_words.standing(job),
+        progress=bulk_words.progress(job),
+        left=bulk_words.lasting(job.left / bulk_reading.rate(ours)),
+        hindrance=bulk_reading.hindrance(ours, job),
+        wrongs=[(each, bulk_words.because(job.act, each), _page_of(each)) for each in wrongs],
+        later=after > 0,
+        next_key=next_key,
+        still=still,
+        back=list_page(bulk_wishes.clean(job.query)),
+    )
+    answer = make_response(page)
+    if job.ended_at is None and not still:
+        answer.headers["Refresh"] = str(AGAIN)
+    return answer
+
+
+@bulk.post("/bulk/<job_id>/stop")
+@operator
+def stop(job_id: str) -> Response:
+    """Let nothing more of a job be sent."""
+    if not bulk_orders.stop(house(), job_id):
+        abort(404)
+    flash(_("Stopped. What was sent already is finished; nothing more is sent."), "ok")
+    return redirect(url_for("bulk.show", job_id=job_id), 303)
+
+
+def _asked(act: str) -> Response:
+    wish = bulk_wishes.read(act, request.values)
+    if wish.is_empty:
+        return _back(wish, _("Select at least one connection first."))
+    if request.method == "POST" and request.form.get("confirm") != "1":
+        # The page has an address of its own, so that Reload and Back send nothing twice.
+        return redirect(wish.page, 303) if wish.page else _back(wish, _("Select fewer at a time."))
+    scale = wish.scale(house())
+    if not scale.count:
+        return _back(wish, _("None of these connections is there any more."))
+    return _confirm(wish, scale) if request.method == "GET" else _order(wish, scale)
+
+
+def _order(wish: Wish, scale: Scale) -> Response:
+    """Order it, if what had to be typed was typed; a second press leads to the same job."""
+    shown, job_id = request.form.get("count", ""), request.form.get("job", "")
+    count = int(shown) if _NUMBER.fullmatch(shown) else scale.count
+    typed = request.form.get("typed", "").strip()[:20]
+    if wish.act == "disconnect" and count > 1 and re.sub(r"[\s,.'’]", "", typed) != str(count):
+        return _confirm(wish, scale, typed=typed, is_wrong=True)
+    try:
+        if wish.everything:
+            bulk_orders.order_all(house(), job_id, wish.act, wish.query, count)
+        else:
+            bulk_orders.order_picked(house(), job_id, wish.act, wish.query, wish.open_ids)
+    except bulk_orders.NotAJob:
+        abort(400)
+    return redirect(url_for("bulk.show", job_id=job_id), 303)
+
+
+def _confirm(wish: Wish, scale: Scale, *, typed: str = "", is_wrong: bool = False) -> Response:
+    rate = bulk_reading.rate(house())
+    page = render_template(
+        "operators/bulk_confirm.html",
+        wish=wish,
+        count=scale.count,
+        skipped=scale.skipped,
+        job_id=secrets.token_urlsafe(12),
+        takes=bulk_words.lasting((scale.count - scale.skipped) / rate),
+        budget=bulk_words.budget(rate),
+        to_type=wish.act == "disconnect" and scale.count > 1,
+        typed=typed,
+        problem=_problem(scale.count) if is_wrong else None,
+        back=list_page(wish.query),
+    )
+    return make_response(page, 422 if is_wrong else 200)
+
+
+def _problem(count: int) -> str:
+    # As digits alone, as the page shows what is to be typed.
+    return _("Type %(count)s, the number of connections.", count=str(count))
+
+
+def _back(wish: Wish, words: str) -> Response:
+    flash(words, "warn")
+    return redirect(list_page(wish.query), 303)
+
+
+def _page_of(wrong: bulk_reading.Wrong) -> str | None:
+    """Return the address of a connection's own page; None if its person is deleted."""
+    if wrong.open_id is None:
+        return None
+    return url_for("connection.show", open_id=wrong.open_id)

@@ -1,0 +1,103 @@
+"""Work on many connections in words: how long, how it stands, what went wrong; reads no row."""
+
+from collections.abc import Mapping
+
+from webapp import language
+from webapp.language import N_, ngettext
+from webapp.language import gettext as _
+from webapp.services.operators.bulk_reading import Job, Wrong
+from webapp.views.http.endings import ENDINGS, ending
+from webapp.views.http.present import Tag
+
+_SKIPPED: Mapping[str | None, str] = {
+    "gone": N_("The person has deleted the account."),
+    "disconnected": N_("It was disconnected already."),
+    "needs_person": N_("Only the person can mend it, by connecting again."),
+    "connected_again": N_("The person has connected again since this was ordered."),
+}
+_FAILED: Mapping[str | None, str] = {
+    "cannot_open": N_("What is stored cannot be opened: its key is not in TOKEN_KEYS."),
+    "other_open_id": N_("TikTok answered for another account."),
+    "invalid_grant": N_("TikTok refused to renew it."),
+}
+_NOTHING = N_("There was nothing to do.")
+_AGAIN = N_("TikTok did not renew it; the worker tries again by itself.")
+_NOT_HEARD = N_("TikTok did not confirm it. It is told again for a day; then our copy is deleted.")
+
+
+def title(job: Job) -> str:
+    """Return what a job is, in one line."""
+    return _refresh(job) if job.act == "refresh" else _disconnect(job)
+
+
+def _refresh(job: Job) -> str:
+    number = job.total
+    if job.ended_at and not number:
+        return _("Refresh of connections")
+    if job.ended_at:
+        return ngettext("Refresh of %(num)s connection", "Refresh of %(num)s connections", number)
+    if not number:
+        return _("Refreshing connections")
+    return ngettext("Refreshing %(num)s connection", "Refreshing %(num)s connections", number)
+
+
+def _disconnect(job: Job) -> str:
+    number = job.total
+    if job.ended_at and not number:
+        return _("Disconnect of connections")
+    if job.ended_at:
+        return ngettext(
+            "Disconnect of %(num)s connection", "Disconnect of %(num)s connections", number
+        )
+    if not number:
+        return _("Disconnecting connections")
+    return ngettext("Disconnecting %(num)s connection", "Disconnecting %(num)s connections", number)
+
+
+def standing(job: Job) -> Tag:
+    """Return how a job stands, in a word."""
+    if job.ended_at is None:
+        return Tag("warn", _("Stopping")) if job.stopped else Tag("ok", _("Running"))
+    if job.stopped:
+        return Tag("off", _("Stopped"))
+    return Tag("warn", _("Done, some failed")) if job.failed else Tag("ok", _("Done"))
+
+
+def progress(job: Job) -> str:
+    """Return how far a job is: "37 of 120 done, 2 failed, 1 skipped"."""
+    counts = {"done": job.done, "total": job.total, "failed": job.failed, "skipped": job.skipped}
+    if job.stopped and job.ended_at and job.left:
+        return _(
+            "%(done)s of %(total)s done, %(failed)s failed, %(skipped)s skipped, %(left)s not sent",
+            left=job.left,
+            **counts,
+        )
+    return _("%(done)s of %(total)s done, %(failed)s failed, %(skipped)s skipped", **counts)
+
+
+def because(act: str, wrong: Wrong) -> str:
+    """Return in one sentence why a connection failed or was skipped."""
+    if not wrong.failed:
+        return _(_SKIPPED.get(wrong.code, _NOTHING))
+    if act == "disconnect":
+        return _(_NOT_HEARD)
+    if wrong.code in ENDINGS:
+        because = ending(wrong.code).because
+        return _("The person must connect again because %(because)s.", because=because)
+    return _(_FAILED.get(wrong.code, _AGAIN))
+
+
+def lasting(seconds: float) -> str:
+    """Return a span of time in words: "about 3 minutes"."""
+    if seconds < 60:
+        return _("less than a minute")
+    if seconds < 3600:
+        return ngettext("about %(num)s minute", "about %(num)s minutes", round(seconds / 60))
+    if seconds < 48 * 3600:
+        return ngettext("about %(num)s hour", "about %(num)s hours", round(seconds / 3600))
+    return ngettext("about %(num)s day", "about %(num)s days", round(seconds / 86400))
+
+
+def budget(rate: float) -> str:
+    """Return how many a second that is: "8", "0.5"."""
+    return language.number(rate if rate >= 1 and rate == int(rate) else float(f"{rate:.2g}"))

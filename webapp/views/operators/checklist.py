@@ -1,0 +1,111 @@
+"""The doctor's checks as a task list for people to read; checks nothing itself.
+
+Before the first operator exists anybody may read it: names, words and fixes that hold no value.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from webapp import language
+from webapp.language import N_
+from webapp.language import gettext as _
+from webapp.services.maintenance.check import Check
+from webapp.settings import NAMES
+from webapp.views.http.present import Tag, sentence
+
+GROUPS = {"configuration": N_("Configuration"), "tiktok": N_("TikTok"), "running": N_("Running")}
+#: Name of a check → what it looks at; those of settings stand for themselves.
+TITLES = {
+    "app": N_("Production or Sandbox keys"),
+    "breaker": N_("Refreshes go out"),
+    "clock": N_("The clock is right"),
+    "cookies": N_("Cookies are protected"),
+    "credentials": N_("TikTok accepts key and secret"),
+    "database": N_("The database is at the newest migration"),
+    "disk": N_("There is room on the disk"),
+    "endpoint": N_("TikTok can be reached"),
+    "files": N_("Files with secrets are private"),
+    "installation": N_("The database belongs to this installation"),
+    "journal": N_("The database is in WAL mode"),
+    "keys": N_("Stored tokens can be opened"),
+    "people": N_("Everybody connected under this client key"),
+    "person": N_("A real person has connected"),
+    "proxy": N_("The address and the proxy fit"),
+    "redirect": N_("The redirect address can be registered"),
+    "rescue": N_("No answers wait in the rescue file"),
+    "rows": N_("Every stored token can be opened"),
+    "webhook": N_("TikTok's webhook has come"),
+    "worker": N_("The worker keeps up"),
+}
+#: Fixes that hold no value, as the checks word them in English; any other is for operators alone.
+FOR_ANYBODY = frozenset(
+    {
+        "flask db upgrade",
+        "flask doctor",
+        "flask tokens rescue",
+        "start a worker: flask tokens run",
+        "unset FLASK_DEBUG",
+        "remove it in production",
+        "use one port in both, unless a proxy maps it",
+        "put the key that sealed it back into TOKEN_KEYS, after the new one",
+        "PROXY_HOPS=1, or as many as there are",
+        "connect your own account on the start page",
+        "enter the webhook address at TikTok, then remove the app in the TikTok app",
+        "timedatectl set-ntp true",
+    }
+)
+
+
+class Task(NamedTuple):
+    """One row: what is looked at, what was found, in which state, and the line that mends it."""
+
+    name: str
+    #: The name is a setting's, the same in every language.
+    is_setting: bool
+    hint: str
+    state: Tag
+    fix: str
+
+
+class Section(NamedTuple):
+    """One heading with its rows; `folded` are settings that need nobody's attention."""
+
+    title: str
+    tasks: list[Task]
+    folded: list[Task]
+
+
+def state(check: Check) -> Tag:
+    """Return the word that GOV.UK's task list has for a verdict."""
+    if check.verdict == "FAIL":
+        return Tag("bad", _("There is a problem"))
+    if check.verdict == "warn":
+        return Tag("warn", _("Check"))
+    return Tag("ok", _("Done")) if check.known else Tag("off", _("Cannot tell yet"))
+
+
+def sections(checks: Iterable[Check], *, values: bool) -> list[Section]:
+    """Return the checks in their groups; without `values`, no cause and only fixes without one."""
+    made = {group: Section(_(title), [], []) for group, title in GROUPS.items()}
+    for check in checks:
+        section = made[check.group]
+        plain = check.name in NAMES and check.verdict == "ok"
+        (section.folded if plain else section.tasks).append(_task(check, values=values))
+    return list(made.values())
+
+
+def counts(checks: Iterable[Check]) -> tuple[int, int]:
+    """Return how many checks pass, and how many there are; what cannot be told is neither."""
+    known = [check for check in checks if check.known]
+    return sum(check.verdict == "ok" for check in known), len(known)
+
+
+def _task(check: Check, *, values: bool) -> Task:
+    is_setting = check.name not in TITLES
+    name = check.name if is_setting else _(TITLES[check.name])
+    if values:
+        return Task(
+            name, is_setting, sentence(check.cause), state(check), language.spoken(check.mend)
+        )
+    fix = language.spoken(check.mend) if check.mend in FOR_ANYBODY else ""
+    return Task(name, is_setting, "", state(check), fix)

@@ -1,0 +1,138 @@
+"""One connection as operators see it, and what they may do with it; never shows a token."""
+
+from datetime import timedelta
+
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from werkzeug.wrappers import Response
+
+from webapp.services.connect import disconnect as ending
+from webapp.services.connect import probing
+from webapp.services.operators import dossier
+from webapp.services.operators.dossier import Dossier
+from webapp.services.refresh.access import NotConnected, Pending, ReconnectRequired
+from webapp.services.refresh.refresh import fresh
+from webapp.services.vault import CannotOpen
+from webapp.views.http.guards import at_most, operator
+from webapp.views.http.house import house
+from webapp.views.http.visitor import visitor
+from webapp.views.operators import explaining, timeline
+
+connection = Blueprint("connection", __name__, url_prefix="/operators")
+
+#: Enough to try again, too few to keep TikTok busy.
+PRESSES = "10 per minute"
+_MINUTE = timedelta(minutes=1)
+
+
+@connection.get("/tokens/<open_id>", merge_slashes=False)
+@operator
+def show(open_id: str) -> str:
+    """Show all that is known of one connection."""
+    found = _found(open_id)
+    user = found.user
+    return render_template(
+        "operators/connection.html",
+        one=found,
+        person=user,
+        why_next=explaining.why_next(found),
+        hindrances=explaining.hindrances(found),
+        granted=sorted(user.granted),
+        missing=sorted(user.asked - user.granted),
+        lines=timeline.lines(found.happenings, len(user.asked)),
+        life=_life(found),
+        reconnect_url=f"{house().settings.public_origin}{url_for('connect.choose')}",
+        own=_is_own(open_id),
+    )
+
+
+@connection.post("/tokens/<open_id>/refresh", merge_slashes=False)
+@operator
+@at_most(PRESSES)
+def refresh(open_id: str) -> Response:
+    """Refresh now, whatever the schedule says, and tell what came of it."""
+    found = _found(open_id)
+    try:
+        access = fresh(house(), open_id, person=found.user.ref, pressed=True)
+    except NotConnected:
+        abort(404)
+    except (ReconnectRequired, Pending, CannotOpen) as error:
+        flash(*_not_refreshed(open_id, error))
+    else:
+        flash(*explaining.refreshed(access.expires_at))
+    return _back(open_id)
+
+
+@connection.post("/tokens/<open_id>/test", merge_slashes=False)
+@operator
+@at_most(PRESSES)
+def test(open_id: str) -> Response:
+    """Ask TikTok whom the stored access belongs to, and tell its answer."""
+    hindered = explaining.hindrances(_found(open_id))["test"]
+    try:
+        told = (hindered, "warn") if hindered else explaining.tested(probing.test(house(), open_id))
+    except NotConnected:
+        abort(404)
+    except (ReconnectRequired, Pending, CannotOpen) as error:
+        told = _not_refreshed(open_id, error)
+    flash(*told)
+    return _back(open_id)
+
+
+@connection.get("/tokens/<open_id>/disconnect", merge_slashes=False)
+@operator
+def confirm_disconnect(open_id: str) -> str:
+    """Ask before disconnecting somebody else."""
+    found = _found(open_id)
+    return render_template(
+        "operators/connection_disconnect.html",
+        person=found.user,
+        hindrance=explaining.hindrances(found)["disconnect"],
+        held=found.user.access_token is not None,
+        services=[use.name for use in found.uses if not use.revoked],
+        own=_is_own(open_id),
+    )
+
+
+@connection.post("/tokens/<open_id>/disconnect", merge_slashes=False)
+@operator
+@at_most(PRESSES)
+def disconnect(open_id: str) -> Response:
+    """Revoke and forget, then tell which half worked."""
+    found = _found(open_id)
+    hindered = explaining.hindrances(found)["disconnect"]
+    if hindered is not None:
+        flash(hindered, "warn")
+    else:
+        flash(*explaining.disconnected(ending.disconnect(house(), found.user.ref)))
+    return _back(open_id)
+
+
+def _found(open_id: str) -> Dossier:
+    found = dossier.of(house(), open_id)
+    return found if found is not None else abort(404)
+
+
+def _life(found: Dossier) -> dict[str, int] | None:
+    """Return how many minutes of the access are left, and of how many; None where not known."""
+    begun, ends = found.user.refreshed_at, found.user.access_expires_at
+    if begun is None or ends is None or ends <= begun:
+        return None
+    left = max(ends - house().clock(), timedelta())
+    return {"left": left // _MINUTE, "whole": (ends - begun) // _MINUTE}
+
+
+def _back(open_id: str) -> Response:
+    return redirect(url_for("connection.show", open_id=open_id), 303)
+
+
+def _is_own(open_id: str) -> bool:
+    present = visitor()
+    return present is not None and present.open_id == open_id
+
+
+def _not_refreshed(open_id: str, error: Exception) -> tuple[str, str]:
+    if isinstance(error, ReconnectRequired):
+        return explaining.person_needed(), "warn"
+    if isinstance(error, Pending):
+        return explaining.not_refreshed(_found(open_id), error.cause)
+    return explaining.cannot_open(), "warn"

@@ -1,0 +1,74 @@
+"""The operators' page of service keys; shows a new key once and puts none anywhere else."""
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from webapp.language import N_
+from webapp.language import gettext as _
+from webapp.services.handout import service_keys
+from webapp.services.handout.service_keys import LONGEST_NAME, BadName, Listed, NameTaken
+from webapp.views.http.guards import at_most, operator
+from webapp.views.http.house import house
+from webapp.views.http.present import quoted
+
+keys = Blueprint("keys", __name__, url_prefix="/operators/keys")
+
+BAD_NAME = N_("Give the key a name of 1 to %(longest)s printable characters.")
+_TAKEN = N_(
+    "There is a key of this name already. If you have just reloaded the page: the key was made"
+    " then, and nobody can show it again. Revoke it and issue another one under a new name."
+)
+
+
+@keys.get("")
+@operator
+def index() -> str:
+    """List the keys, newest first, above the form for another."""
+    return _page()
+
+
+@keys.post("")
+@operator
+@at_most("30 per minute")
+def issue() -> str | tuple[str, int]:
+    """Make a key and show it in this answer alone: it may be in no address and no session."""
+    name = request.form.get("name", "").strip()
+    try:
+        made = service_keys.issue(name, house().clock())
+    except BadName:
+        return _page(problem=_(BAD_NAME, longest=LONGEST_NAME), typed=name[:LONGEST_NAME]), 422
+    except NameTaken:
+        return _page(problem=_(_TAKEN), typed=name), 422
+    return render_template("operators/key_issued.html", name=name, key=made)
+
+
+@keys.get("/<public_id>/revoke")
+@operator
+def confirm_revoke(public_id: str) -> str:
+    """Ask before a service loses its key."""
+    return render_template("operators/key_revoke.html", key=_key(public_id))
+
+
+@keys.post("/<public_id>/revoke")
+@operator
+def revoke(public_id: str) -> Response:
+    """Refuse the key from now on."""
+    name = _key(public_id).name
+    if service_keys.revoke(name, house().clock()):
+        told = _(
+            "Key %(name)s is revoked. Whoever shows it is refused from now on.", name=quoted(name)
+        )
+        flash(told, "ok")
+    else:
+        flash(_("Key %(name)s was revoked before.", name=quoted(name)), "info")
+    return redirect(url_for("keys.index"), 303)
+
+
+def _page(problem: str | None = None, typed: str = "") -> str:
+    found = service_keys.list_all()[::-1]
+    return render_template("operators/keys.html", keys=found, problem=problem, typed=typed)
+
+
+def _key(public_id: str) -> Listed:
+    found = service_keys.find(public_id) if public_id.isprintable() else None
+    return found or abort(404)

@@ -1,0 +1,65 @@
+"""What an operator asks the list for, read from the address, and addresses that ask it; no look."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlencode
+
+from werkzeug.datastructures import MultiDict
+
+from webapp.language import N_
+from webapp.services.operators import phrasing
+from webapp.services.operators.wanted import Query
+
+#: So many names of what was ignored are told, and so many letters of each.
+_TOLD = 5
+_LETTERS = 30
+#: Stands for those that are not told.
+MORE = N_("more")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A query and what else stood in the address."""
+
+    query: Query
+    #: All that match are selected, not the ticked ones alone.
+    everything: bool = False
+    #: Parameters that mean nothing here, cut for printing.
+    ignored: tuple[str, ...] = ()
+
+
+def parse(args: "MultiDict[str, str]") -> Asked:
+    """Return what the parameters of a request ask for; what cannot be read is named, not kept."""
+    pairs = list(args.items(multi=True))
+    everything = ("sel", "all") in pairs
+    found = phrasing.read(pair for pair in pairs if pair != ("sel", "all"))
+    told = tuple(_printable(name) for name in found.ignored[:_TOLD])
+    more = (MORE,) if len(found.ignored) > _TOLD else ()
+    return Asked(found.query, everything, told + more)
+
+
+def parse_string(text: str) -> Query:
+    """Return the query of `canonical`'s text; nonsense asks for everything."""
+    return phrasing.parse_string(text)
+
+
+def canonical(query: Query) -> str:
+    """Return the filters and the order of a query as one text, always the same for the same."""
+    return phrasing.phrase(query)
+
+
+def address(base: str, query: Query, **changes: Any) -> str:
+    """Return the address of the list under a query, some of it changed.
+
+    It begins at the first page, unless `after` or `before` is among the changes. `everything`
+    selects all that match.
+    """
+    everything = changes.pop("everything", False)
+    changed = replace(query, **({"after": None, "before": None} | changes))
+    pairs = phrasing.pairs(changed) + ([("sel", "all")] if everything else [])
+    return f"{base}?{urlencode(pairs)}" if pairs else base
+
+
+def _printable(name: str) -> str:
+    shown = "".join(char if char.isprintable() else " " for char in name)
+    return shown[:_LETTERS] + ("…" if len(shown) > _LETTERS else "")

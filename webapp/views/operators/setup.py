@@ -1,0 +1,81 @@
+"""The setup page: what `flask doctor` says, what to paste at TikTok, what its error page means.
+
+Opening it never calls TikTok: only the button does.
+"""
+
+import os
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from werkzeug.wrappers import Response
+
+from webapp.language import gettext as _
+from webapp.services.maintenance import doctor, portal, premises, probe
+from webapp.services.maintenance.check import Check
+from webapp.views.http.guards import at_most, operator, operator_or_first
+from webapp.views.http.house import house
+from webapp.views.http.visitor import visitor
+from webapp.views.operators import checklist
+
+setup = Blueprint("setup", __name__, url_prefix="/operators")
+
+#: TikTok's last answer, kept in the browser that asked: every process then shows the same.
+_KEPT = "setup_answered"
+#: Seconds after which it says nothing any more; a restart may have changed what it was about.
+_HOLDS = 600
+
+
+@setup.get("/setup")
+@operator_or_first
+@at_most("60 per minute")
+def show() -> str:
+    """Show the checks; to those who are no operators without any value."""
+    present = visitor()
+    values = present is not None and present.operator
+    settings = house().settings
+    at, answers = _asked() if values else (None, probe.UNASKED)
+    found = [*doctor.checks(os.environ, house(), asked=answers), _visit()]
+    return render_template(
+        "operators/setup.html",
+        values=values,
+        sections=checklist.sections(found, values=values),
+        counts=checklist.counts(found) if values else None,
+        asked_at=at,
+        paste=portal.to_paste(settings) if values else [],
+        webhook_reachable=settings.https,
+        decoder=portal.DECODER,
+        set_now=portal.set_now(settings) if values else {},
+    )
+
+
+@setup.post("/setup")
+@operator
+@at_most("6 per minute")
+def ask() -> Response:
+    """Ask TikTok once, keep what it said, and show the page again."""
+    answered = probe.look(house())
+    # What it said and not our words for it: they are in the language of whoever looks.
+    session[_KEPT] = [int(house().clock().timestamp()), list(answered)]
+    if any(check.verdict != "ok" for check in probe.judge(answered)):
+        flash(_("TikTok was asked: see below."), "warn")
+    else:
+        flash(_("TikTok was asked: all is well."), "ok")
+    return redirect(url_for("setup.show"), 303)
+
+
+def _asked() -> tuple[datetime | None, tuple[Check, ...]]:
+    """Return when TikTok was asked from this browser and what it said, if that is news still."""
+    kept = cast(list[Any] | None, session.get(_KEPT))
+    if kept is None:
+        return None, probe.UNASKED
+    at = datetime.fromtimestamp(kept[0], UTC)
+    if (house().clock() - at).total_seconds() > _HOLDS:
+        return None, probe.UNASKED
+    return at, probe.judge(probe.Answered(*kept[1]))
+
+
+def _visit() -> Check:
+    origin = request.host_url.rstrip("/").lower()
+    forwarded = "X-Forwarded-For" in request.headers or "X-Forwarded-Proto" in request.headers
+    return premises.visit(house().settings, origin, forwarded=forwarded)

@@ -1,0 +1,199 @@
+"""Tiles, filters, headers and remarks of the page of tokens, from what is asked; never looks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from webapp import language
+from webapp.language import N_, ngettext
+from webapp.language import gettext as _
+from webapp.services.operators.counting import Counts
+from webapp.services.operators.listing import Page
+from webapp.services.operators.phrasing import FAILING, WITHIN
+from webapp.services.operators.standing import State
+from webapp.services.operators.wanted import Query, Sort
+from webapp.views.http.present import Tag, state_word
+from webapp.views.operators.query import MORE, Asked, address
+
+#: Column → its order, its words for the caption upwards and downwards.
+ORDERS: Mapping[Sort, tuple[str, str, str]] = {
+    Sort.EXPIRES: (N_("Expires"), N_("expiring soonest first"), N_("expiring last first")),
+    Sort.RECONNECT_BY: (
+        N_("Reconnect by"),
+        N_("to reconnect soonest first"),
+        N_("to reconnect last first"),
+    ),
+    Sort.REFRESHES: (N_("Refreshes"), N_("fewest refreshes first"), N_("most refreshes first")),
+    Sort.LAST_USED: (N_("Last used"), N_("used longest ago first"), N_("used last first")),
+    Sort.NEXT: (N_("Next refresh"), N_("next refresh first"), N_("last refresh first")),
+    Sort.FAILING_SINCE: ("", N_("failing longest first"), ""),
+}
+#: What the filter is called that brings an order along.
+FORCES = {
+    Sort.FAILING_SINCE: N_("Failing for"),
+    Sort.RECONNECT_BY: N_("Reconnect within"),
+    Sort.EXPIRES: N_("Expires soon"),
+}
+#: By `Reason`, short enough for a list to choose from.
+REASONS = {
+    "refused": N_("Refused"),
+    "interrupted": N_("Interrupted here"),
+    "grant_over": N_("Grant ran out"),
+    "removed_0": N_("Ended by TikTok"),
+    "removed_1": N_("Removed in the app"),
+    "removed_2": N_("Account deleted"),
+    "removed_3": N_("Age rules"),
+    "removed_4": N_("Account suspended"),
+    "removed_5": N_("Disconnected here"),
+}
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One of the five counts on top."""
+
+    tag: Tag
+    #: None: not counted yet.
+    count: int | None
+    address: str
+    is_current: bool
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One entry of a filter."""
+
+    value: str
+    word: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True)
+class Filter:
+    """One filter of the form: a list to choose from."""
+
+    name: str
+    label: str
+    choices: Sequence[Choice]
+
+
+@dataclass(frozen=True)
+class Header:
+    """One column's head. Without an address it is no link."""
+
+    label: str
+    address: str = ""
+    #: "ascending", "descending" or "".
+    sorted: str = ""
+    is_number: bool = False
+
+
+def tiles(base: str, query: Query, counts: Counts | None) -> list[Tile]:
+    """Return the five counts of everything, each a link to its rows."""
+    numbers: Mapping[State, int] = counts.by_state if counts else {}
+    return [
+        Tile(
+            state_word(state),
+            numbers.get(state),
+            address(base, Query(sort=query.sort, down=query.down), state=state),
+            query.state is state,
+        )
+        for state in State
+    ]
+
+
+def filters(query: Query, scopes: Sequence[str]) -> list[Filter]:
+    """Return the five filters with what is chosen in each."""
+    known = {scope: scope for scope in [*scopes, *([query.scope] if query.scope else [])]}
+    failing = next((name for name, each in FAILING.items() if each == query.failing), "")
+    within = next((name for name, each in WITHIN.items() if each == query.within), "")
+    return [
+        _filter("status", _("Status"), query.state or "", {s: state_word(s).word for s in State}),
+        _filter("scope", _("Has permission"), query.scope or "", known),
+        _filter("reason", _("Reason"), query.reason or "", {r: _(REASONS[r]) for r in REASONS}),
+        _filter("failing", _("Failing for"), failing, {name: _at_least(name) for name in FAILING}),
+        _filter("within", _("Reconnect within"), within, {name: _span(name) for name in WITHIN}),
+    ]
+
+
+def headers(base: str, query: Query) -> list[Header]:
+    """Return the heads of the columns behind the box; those that order the rows are links."""
+    by = {sort: _header(base, query, sort) for sort in ORDERS if ORDERS[sort][0]}
+    return [
+        *(Header(_("Account")), Header(_("Status")), by[Sort.EXPIRES], by[Sort.RECONNECT_BY]),
+        *(Header(_("Permissions")), by[Sort.REFRESHES], by[Sort.LAST_USED], by[Sort.NEXT]),
+    ]
+
+
+def caption(query: Query, shown: int, total: int | None) -> str:
+    """Return what the table is: how many rows of how many, in which order."""
+    upward, downward = ORDERS[query.order][1:]
+    order = _(downward if query.falling else upward)
+    if total is None:
+        return ngettext("%(num)s token, %(order)s", "%(num)s tokens, %(order)s", shown, order=order)
+    return ngettext(
+        "%(shown)s of %(num)s token, %(order)s",
+        "%(shown)s of %(num)s tokens, %(order)s",
+        max(total, shown),
+        shown=shown,
+        order=order,
+    )
+
+
+def remarks(asked: Asked, page: Page, counts: Counts | None, now: datetime) -> list[str]:
+    """Return what must be said about this page in whole sentences."""
+    said = []
+    if asked.ignored:
+        names = ", ".join(_(MORE) if name == MORE else name for name in asked.ignored)
+        said.append(_("Ignored: %(names)s", names=names))
+    forced = asked.query.forced
+    if forced is not None:
+        text = _(
+            "The filter “%(filter)s” orders the rows by its own time: %(order)s.",
+            filter=_(FORCES[forced]),
+            order=_(ORDERS[forced][1]),
+        )
+        said.append(text)
+    if page.cut:
+        text = _("Only the first 500 people this search finds were looked at. Type more of it.")
+        said.append(text)
+    if counts is None:
+        text = _("The tokens are being counted. Reload in a minute to see how many there are.")
+        said.append(text)
+    elif counts.counted_at is not None:
+        said.append(_counted(max(int((now - counts.counted_at).total_seconds()), 0)))
+    return said
+
+
+def _counted(seconds: int) -> str:
+    """Return how long ago the tokens were counted."""
+    if seconds < 120:
+        return ngettext("Counted %(num)s second ago.", "Counted %(num)s seconds ago.", seconds)
+    minutes = seconds // 60
+    return ngettext("Counted %(num)s minute ago.", "Counted %(num)s minutes ago.", minutes)
+
+
+def _filter(name: str, label: str, chosen: str, words: Mapping[str, str]) -> Filter:
+    choices = [Choice("", _("Any"), not chosen)]
+    choices += [Choice(value, words[value], value == chosen) for value in words]
+    return Filter(name, label, choices)
+
+
+def _header(base: str, query: Query, sort: Sort) -> Header:
+    label, is_number = _(ORDERS[sort][0]), sort is Sort.REFRESHES
+    now = ""
+    if query.order is sort:
+        now = "descending" if query.falling else "ascending"
+    if query.forced is not None:
+        return Header(label, "", now, is_number)
+    turned = address(base, query, sort=sort, down=now == "ascending")
+    return Header(label, turned, now, is_number)
+
+
+def _span(name: str) -> str:
+    """Return a span of an address in words: "6h" is "6 hours"."""
+    return language.span(int(name[:-1]), {"h": "hour", "d": "day"}[name[-1]])
+
+
+def _at_least(name: str) -> str:
+    return _("%(span)s or more", span=_span(name))

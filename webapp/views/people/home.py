@@ -1,0 +1,61 @@
+"""The front page and the small public pages; asks nobody who they are."""
+
+from flask import Blueprint, redirect, render_template, url_for
+from werkzeug.wrappers import Response
+
+from webapp.services.connect import scopes
+from webapp.views.http import attempts, way_back
+from webapp.views.http.guards import public
+from webapp.views.http.house import house
+from webapp.views.http.visitor import visitor
+
+home = Blueprint("home", __name__)
+
+
+@home.get("/")
+@public
+def index() -> str | Response:
+    """Say what this is and what will be asked; whoever is signed in goes to their account.
+
+    If a service sent them, to the page with the way back (interface.md knows no `next`).
+    """
+    back = way_back.asked()
+    if visitor():
+        there = url_for("connect.connected", kind="returned")
+        return redirect(back.after(there) if back else url_for("account.show"), 303)
+    offer = scopes.offer(house().settings)
+    return render_template(
+        "home/index.html",
+        required=offer.required,
+        optional=offer.optional,
+        back=back,
+        unfinished=attempts.unfinished(house().clock()),
+    )
+
+
+@home.get("/privacy")
+@public
+def privacy() -> str:
+    """Say what is kept, why and for how long."""
+    offer = scopes.offer(house().settings)
+    return render_template(
+        "pages/privacy.html",
+        required=offer.required,
+        optional=offer.optional,
+        audit_days=house().settings.audit_days,
+    )
+
+
+@home.get("/terms")
+@public
+def terms() -> str:
+    """Say what people may expect."""
+    return render_template("pages/terms.html")
+
+
+@home.get("/cookies")
+@public
+def cookies() -> str:
+    """Name every cookie."""
+    settings = house().settings
+    return render_template("pages/cookies.html", days=settings.session_days)

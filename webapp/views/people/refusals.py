@@ -1,0 +1,82 @@
+"""Why a return from TikTok is not let in: each cause to its own page; connects nobody."""
+
+from typing import Any
+
+from flask import current_app, redirect, request, url_for
+from werkzeug.wrappers import Response
+
+from webapp.services.connect import not_made, states
+from webapp.views.http import actors, attempts, way_back
+from webapp.views.http.cause_page import page
+from webapp.views.http.house import house
+from webapp.views.http.visitor import visitor
+
+
+class Refused(Exception):
+    """This return ends here; `answer` is what the browser gets."""
+
+    def __init__(self, answer: Response) -> None:
+        super().__init__("refused")
+        self.answer = answer
+
+
+def tell(
+    cause: str, attempt: attempts.Attempt | None, *, tiktok_code: str = "", **facts: Any
+) -> Response:
+    """Write down that nobody was connected, and return the page that says why.
+
+    `attempt`: the one that this return used up; None: it used none up. `tiktok_code` is TikTok's
+    word for it, `facts` are those of the page.
+    """
+    present = visitor()
+    if present is not None:
+        actors.name("person", present.ticket, present.session)
+    not_made.note(
+        house(),
+        cause,
+        tiktok_code,
+        on=present.ticket if present else None,
+        from_here=attempt is not None,
+    )
+    back = way_back.judge(attempt.back) if attempt is not None else None
+    return page(cause, back=back, **facts)
+
+
+def attempt_of(state: str | None) -> attempts.Attempt:
+    """Return the attempt that this state began, used up in the same breath (rules 9, 12, 17).
+
+    Raises Refused if the state is missing, unknown, another browser's, used or too old.
+    """
+    attempt = attempts.take(state) if state else None
+    if attempt is None:
+        raise Refused(_stranger(state))
+    if not states.spend(attempt.state, house().clock()):
+        raise Refused(tell("already_done", None))
+    if attempt.is_over(house().clock()):
+        raise Refused(tell("expired", attempt))
+    return attempt
+
+
+def expected_account(attempt: attempts.Attempt) -> str | None:
+    """Return the open_id that this attempt must end in; None: anybody's will do.
+
+    Raises Refused if one person was signed in when it began and another one is now.
+    """
+    if attempt.another:
+        return None
+    present = visitor()
+    if present is None:
+        return attempt.viewer
+    if attempt.viewer not in (None, present.open_id):
+        raise Refused(tell("other_account", attempt))
+    return present.open_id
+
+
+def _stranger(state: str | None) -> Response:
+    if current_app.config["SESSION_COOKIE_NAME"] not in request.cookies:
+        return tell("cookie_missing", None)
+    if state is None or not states.is_spent(state):
+        return tell("older_attempt", None)
+    if visitor():
+        return redirect(url_for("account.show"), 303)
+    return tell("already_done", None)
