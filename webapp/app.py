@@ -20,10 +20,7 @@ from webapp.services.maintenance.status import MIGRATIONS
 from webapp.services.vault import Vault
 from webapp.settings import Settings
 from webapp.tiktok import provider
-from webapp.views.api.api import api
-from webapp.views.api.metrics import metrics
-from webapp.views.api.status import status
-from webapp.views.api.webhook import webhook
+from webapp.views.api import api, metrics, status, webhook
 from webapp.views.http import (
     actors,
     assets,
@@ -34,25 +31,27 @@ from webapp.views.http import (
     languages,
     limits,
     metering,
+    preferences,
     present,
     visitor,
 )
 from webapp.views.http.cookies import PeopleOnly
 from webapp.views.http.house import KEY
-from webapp.views.http.preferences import chosen_theme, preferences
-from webapp.views.operators import banner
-from webapp.views.operators.audit import audit
-from webapp.views.operators.bulk import bulk
-from webapp.views.operators.connection import connection
-from webapp.views.operators.export import export
-from webapp.views.operators.health import health
-from webapp.views.operators.keys import keys
-from webapp.views.operators.notices import notices
-from webapp.views.operators.operators import operators
-from webapp.views.operators.setup import setup
-from webapp.views.people.account import account
-from webapp.views.people.connect import callback, connect
-from webapp.views.people.home import home
+from webapp.views.http.preferences import chosen_theme
+from webapp.views.operators import (
+    audit,
+    banner,
+    bulk,
+    connection,
+    export,
+    health,
+    keys,
+    notices,
+    operators,
+    setup,
+)
+from webapp.views.people import account, connect, home
+from webapp.views.people.connect import callback
 
 #: What operators find at the top of every page, in this order.
 OPERATOR_PAGES = (
@@ -64,10 +63,13 @@ OPERATOR_PAGES = (
     ("setup.show", N_("Setup")),
 )
 
-BLUEPRINTS = (
-    *(home, preferences, connect, account, api, status, webhook),
-    *(operators, export, connection, bulk, health),
-    *(audit, keys, setup, notices, metrics),
+BLUEPRINTS = tuple(
+    each.blueprint
+    for each in (
+        *(home, preferences, connect, account, api, status, webhook),
+        *(operators, export, connection, bulk, health),
+        *(audit, keys, setup, notices, metrics),
+    )
 )
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -16,12 +16,12 @@ from webapp.views.http.guards import at_most_a_key, public, service
 from webapp.views.http.house import house
 from webapp.views.http.visitor import visitor
 
-api = Blueprint("api", __name__)
+blueprint = Blueprint("api", __name__)
 
 _JSON = ("Content-Type", "application/json")
 
 
-@api.get("/api/v1/tokens/<open_id>", merge_slashes=False)
+@blueprint.get("/api/v1/tokens/<open_id>", merge_slashes=False)
 @service
 @at_most_a_key("6000 per minute")
 def token(open_id: str) -> Response:
@@ -29,7 +29,7 @@ def token(open_id: str) -> Response:
     return _answer(None)
 
 
-@api.post("/api/v1/tokens/<open_id>/refresh", merge_slashes=False)
+@blueprint.post("/api/v1/tokens/<open_id>/refresh", merge_slashes=False)
 @service
 @at_most_a_key("600 per minute")
 def refresh(open_id: str) -> Response:
@@ -40,14 +40,14 @@ def refresh(open_id: str) -> Response:
         return problem("bad_request", detail=str(error))
 
 
-@api.get("/api/v1/openapi.json")
+@blueprint.get("/api/v1/openapi.json")
 @public
 def document() -> Response:
     """Give the contract to programs."""
     return jsonify(api_document.document(house().settings.public_origin))
 
 
-@api.get("/api/docs")
+@blueprint.get("/api/docs")
 @public
 def docs() -> str:
     """Show the contract to people."""

@@ -15,12 +15,12 @@ from webapp.views.http import api_asking
 from webapp.views.http.guards import scraper
 from webapp.views.http.house import house
 
-metrics = Blueprint("metrics", __name__)
+blueprint = Blueprint("metrics", __name__)
 
 _CHANGES = Path(__file__).resolve().parents[3] / "CHANGELOG.md"
 
 
-@metrics.get("/metrics")
+@blueprint.get("/metrics")
 @scraper
 def show() -> Response:
     """Answer with all numbers: 404 without METRICS_TOKEN, 401 for whoever does not show it."""

@@ -7,17 +7,17 @@ from webapp.services.maintenance import status as state
 from webapp.views.http.guards import public
 from webapp.views.http.house import house
 
-status = Blueprint("status", __name__)
+blueprint = Blueprint("status", __name__)
 
 
-@status.get("/healthz")
+@blueprint.get("/healthz")
 @public
 def healthz() -> Response:
     """Answer that the process is alive."""
     return jsonify(status="ok")
 
 
-@status.get("/readyz")
+@blueprint.get("/readyz")
 @public
 def readyz() -> tuple[Response, int]:
     """Answer whether pages can be served: database, migrations, keys; 503 if not.

@@ -6,13 +6,13 @@ from webapp.services.connect import webhooks
 from webapp.views.http.guards import tiktok
 from webapp.views.http.house import house
 
-webhook = Blueprint("webhook", __name__)
+blueprint = Blueprint("webhook", __name__)
 
 #: TikTok tells again for 72 hours; this is only politeness, in seconds.
 _AGAIN_IN = "60"
 
 
-@webhook.post("/webhooks/tiktok")
+@blueprint.post("/webhooks/tiktok")
 @tiktok
 def receive() -> Response:
     """Take a notice: 401 if TikTok did not sign it, 503 if it could not be kept, else 200."""

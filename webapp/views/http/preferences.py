@@ -11,7 +11,7 @@ from webapp import language
 from webapp.views.http import languages
 from webapp.views.http.guards import public
 
-preferences = Blueprint("preferences", __name__)
+blueprint = Blueprint("preferences", __name__)
 
 THEME = "theme"
 #: "system" follows the browser, and needs no cookie.
@@ -19,7 +19,7 @@ THEMES = ("light", "dark", "system")
 A_YEAR = 365 * 86400
 
 
-@preferences.post("/theme")
+@blueprint.post("/theme")
 @public
 def theme() -> Response:
     """Show pages light, dark, or as the system does."""
@@ -29,7 +29,7 @@ def theme() -> Response:
     return _remembered(THEME, "" if wanted == "system" else wanted)
 
 
-@preferences.post("/language")
+@blueprint.post("/language")
 @public
 def speak() -> Response:
     """Speak another language from now on."""

@@ -15,12 +15,12 @@ from webapp.views.operators import audit_asking
 from webapp.views.operators.audit_asking import Asked, key_text
 from webapp.views.operators.audit_words import Shown, shown
 
-audit = Blueprint("audit", __name__, url_prefix="/operators")
+blueprint = Blueprint("audit", __name__, url_prefix="/operators")
 
 _HEAD = ("at", "actor_kind", "actor", "event", "ticket", "fields", "address", "reference")
 
 
-@audit.get("/audit")
+@blueprint.get("/audit")
 @operator
 def index() -> str:
     """Show a page of events, newest first."""
@@ -45,7 +45,7 @@ def index() -> str:
     )
 
 
-@audit.get("/audit.csv", endpoint="csv")
+@blueprint.get("/audit.csv", endpoint="csv")
 @operator
 @at_most("10 per minute")
 def as_csv() -> Response:

@@ -23,7 +23,7 @@ from webapp.views.http.house import house
 from webapp.views.operators import bulk_wishes, bulk_words
 from webapp.views.operators.bulk_wishes import Wish, list_page
 
-bulk = Blueprint("bulk", __name__, url_prefix="/operators")
+blueprint = Blueprint("bulk", __name__, url_prefix="/operators")
 
 #: Seconds after which the page of a running job asks for itself again.
 AGAIN = 3
@@ -31,21 +31,21 @@ AGAIN = 3
 _NUMBER = re.compile(r"\d{1,18}", re.ASCII)
 
 
-@bulk.route("/tokens/refresh", methods=["GET", "POST"])
+@blueprint.route("/tokens/refresh", methods=["GET", "POST"])
 @operator
 def refresh() -> Response:
     """Ask before refreshing many, then order it."""
     return _asked("refresh")
 
 
-@bulk.route("/tokens/disconnect", methods=["GET", "POST"])
+@blueprint.route("/tokens/disconnect", methods=["GET", "POST"])
 @operator
 def disconnect() -> Response:
     """Ask before disconnecting many, then order it."""
     return _asked("disconnect")
 
 
-@bulk.get("/bulk")
+@blueprint.get("/bulk")
 @operator
 def index() -> str:
     """List what was ordered, newest first."""
@@ -56,7 +56,7 @@ def index() -> str:
     return render_template("operators/bulk_jobs.html", progress=bulk_words.progress, **facts)
 
 
-@bulk.get("/bulk/<job_id>")
+@blueprint.get("/bulk/<job_id>")
 @operator
 def show(job_id: str) -> Response:
     """Show how far a job is; while it runs the page renews itself, unless it is told not to."""
@@ -88,7 +88,7 @@ def show(job_id: str) -> Response:
     return answer
 
 
-@bulk.post("/bulk/<job_id>/stop")
+@blueprint.post("/bulk/<job_id>/stop")
 @operator
 def stop(job_id: str) -> Response:
     """Let nothing more of a job be sent."""

@@ -17,14 +17,14 @@ from webapp.views.http.house import house
 from webapp.views.http.visitor import visitor
 from webapp.views.operators import explaining, timeline
 
-connection = Blueprint("connection", __name__, url_prefix="/operators")
+blueprint = Blueprint("connection", __name__, url_prefix="/operators")
 
 #: Enough to try again, too few to keep TikTok busy.
 PRESSES = "10 per minute"
 _MINUTE = timedelta(minutes=1)
 
 
-@connection.get("/tokens/<open_id>", merge_slashes=False)
+@blueprint.get("/tokens/<open_id>", merge_slashes=False)
 @operator
 def show(open_id: str) -> str:
     """Show all that is known of one connection."""
@@ -45,7 +45,7 @@ def show(open_id: str) -> str:
     )
 
 
-@connection.post("/tokens/<open_id>/refresh", merge_slashes=False)
+@blueprint.post("/tokens/<open_id>/refresh", merge_slashes=False)
 @operator
 @at_most(PRESSES)
 def refresh(open_id: str) -> Response:
@@ -62,7 +62,7 @@ def refresh(open_id: str) -> Response:
     return _back(open_id)
 
 
-@connection.post("/tokens/<open_id>/test", merge_slashes=False)
+@blueprint.post("/tokens/<open_id>/test", merge_slashes=False)
 @operator
 @at_most(PRESSES)
 def test(open_id: str) -> Response:
@@ -78,7 +78,7 @@ def test(open_id: str) -> Response:
     return _back(open_id)
 
 
-@connection.get("/tokens/<open_id>/disconnect", merge_slashes=False)
+@blueprint.get("/tokens/<open_id>/disconnect", merge_slashes=False)
 @operator
 def confirm_disconnect(open_id: str) -> str:
     """Ask before disconnecting somebody else."""
@@ -93,7 +93,7 @@ def confirm_disconnect(open_id: str) -> str:
     )
 
 
-@connection.post("/tokens/<open_id>/disconnect", merge_slashes=False)
+@blueprint.post("/tokens/<open_id>/disconnect", merge_slashes=False)
 @operator
 @at_most(PRESSES)
 def disconnect(open_id: str) -> Response:

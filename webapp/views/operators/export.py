@@ -10,19 +10,19 @@ from webapp.views.http.guards import cut_off, operator
 from webapp.views.http.house import house
 from webapp.views.operators import query
 
-export = Blueprint("export", __name__, url_prefix="/operators")
+blueprint = Blueprint("export", __name__, url_prefix="/operators")
 
 _KINDS = {"csv": "text/csv", "json": "application/json"}
 
 
-@export.get("/tokens.csv")
+@blueprint.get("/tokens.csv")
 @operator
 def tokens_csv() -> Answer:
     """Give the rows as CSV."""
     return _file("csv")
 
 
-@export.get("/tokens.json")
+@blueprint.get("/tokens.json")
 @operator
 def tokens_json() -> Answer:
     """Give the rows as one JSON array."""

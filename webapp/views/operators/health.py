@@ -20,7 +20,7 @@ from webapp.views.http.house import house
 from webapp.views.operators import banner
 from webapp.views.operators.charts import Chart, chart
 
-health = Blueprint("health", __name__, url_prefix="/operators/health")
+blueprint = Blueprint("health", __name__, url_prefix="/operators/health")
 
 _TOLD = {
     Probed.CLOSED: ("ok", N_("TikTok answered, so refreshes go out again.")),
@@ -37,7 +37,7 @@ _TOLD = {
 }
 
 
-@health.get("")
+@blueprint.get("")
 @operator
 def show() -> str:
     """Show how the keeping goes, as it is now."""
@@ -60,7 +60,7 @@ def show() -> str:
     )
 
 
-@health.post("/probe")
+@blueprint.post("/probe")
 @operator
 @at_most("12 per minute")
 def probe() -> Response:

@@ -11,7 +11,7 @@ from webapp.views.http.guards import at_most, operator
 from webapp.views.http.house import house
 from webapp.views.http.present import quoted
 
-keys = Blueprint("keys", __name__, url_prefix="/operators/keys")
+blueprint = Blueprint("keys", __name__, url_prefix="/operators/keys")
 
 BAD_NAME = N_("Give the key a name of 1 to %(longest)s printable characters.")
 _TAKEN = N_(
@@ -20,14 +20,14 @@ _TAKEN = N_(
 )
 
 
-@keys.get("")
+@blueprint.get("")
 @operator
 def index() -> str:
     """List the keys, newest first, above the form for another."""
     return _page()
 
 
-@keys.post("")
+@blueprint.post("")
 @operator
 @at_most("30 per minute")
 def issue() -> str | tuple[str, int]:
@@ -42,14 +42,14 @@ def issue() -> str | tuple[str, int]:
     return render_template("operators/key_issued.html", name=name, key=made)
 
 
-@keys.get("/<public_id>/revoke")
+@blueprint.get("/<public_id>/revoke")
 @operator
 def confirm_revoke(public_id: str) -> str:
     """Ask before a service loses its key."""
     return render_template("operators/key_revoke.html", key=_key(public_id))
 
 
-@keys.post("/<public_id>/revoke")
+@blueprint.post("/<public_id>/revoke")
 @operator
 def revoke(public_id: str) -> Response:
     """Refuse the key from now on."""

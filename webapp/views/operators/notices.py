@@ -9,10 +9,10 @@ from webapp.services.notifications import outbox
 from webapp.views.http.guards import operator
 from webapp.views.http.house import house
 
-notices = Blueprint("notices", __name__, url_prefix="/operators")
+blueprint = Blueprint("notices", __name__, url_prefix="/operators")
 
 
-@notices.post("/notices/retry")
+@blueprint.post("/notices/retry")
 @operator
 def retry() -> Response:
     """Have one notice tried again, by its id in `message`; without one, all that were given up."""

@@ -13,10 +13,10 @@ from webapp.views.http.house import house
 from webapp.views.operators import query, tokens_context, tokens_page
 from webapp.views.operators.query import Asked
 
-operators = Blueprint("operators", __name__, url_prefix="/operators")
+blueprint = Blueprint("operators", __name__, url_prefix="/operators")
 
 
-@operators.get("/tokens")
+@blueprint.get("/tokens")
 @operator
 def tokens() -> str:
     """List the connections that the address asks for, a page at a time."""

@@ -18,7 +18,7 @@ from webapp.views.http.house import house
 from webapp.views.http.visitor import visitor
 from webapp.views.operators import checklist
 
-setup = Blueprint("setup", __name__, url_prefix="/operators")
+blueprint = Blueprint("setup", __name__, url_prefix="/operators")
 
 #: TikTok's last answer, kept in the browser that asked: every process then shows the same.
 _KEPT = "setup_answered"
@@ -26,7 +26,7 @@ _KEPT = "setup_answered"
 _HOLDS = 600
 
 
-@setup.get("/setup")
+@blueprint.get("/setup")
 @operator_or_first
 @at_most("60 per minute")
 def show() -> str:
@@ -49,7 +49,7 @@ def show() -> str:
     )
 
 
-@setup.post("/setup")
+@blueprint.post("/setup")
 @operator
 @at_most("6 per minute")
 def ask() -> Response:

@@ -20,7 +20,7 @@ from webapp.views.people import activity as words
 from webapp.views.people import signed_in
 from webapp.views.people.refreshing import refreshed
 
-account = Blueprint("account", __name__)
+blueprint = Blueprint("account", __name__)
 
 #: Enough to try again, too few to keep TikTok busy.
 PRESSES = "10 per minute"
@@ -47,7 +47,7 @@ _NOT_ERASED_CONNECTED = N_(
 _CONNECTED_AGAIN = N_("You connected again in the meantime, so you are still connected.")
 
 
-@account.get("/account")
+@blueprint.get("/account")
 @person
 def show() -> str:
     """Show the connection in words."""
@@ -73,7 +73,7 @@ def show() -> str:
     )
 
 
-@account.get("/account/activity")
+@blueprint.get("/account/activity")
 @person
 def activity() -> str:
     """Show what happened, newest first, a page at a time."""
@@ -94,7 +94,7 @@ def activity() -> str:
     )
 
 
-@account.post("/account/refresh")
+@blueprint.post("/account/refresh")
 @person
 @at_most(PRESSES)
 def refresh() -> Answer:
@@ -103,14 +103,14 @@ def refresh() -> Answer:
     return redirect(url_for("account.show"), 303)
 
 
-@account.get("/account/disconnect")
+@blueprint.get("/account/disconnect")
 @person
 def confirm_disconnect() -> str:
     """Ask before disconnecting."""
     return render_template("account/disconnect.html", person=people.get(me().ref))
 
 
-@account.post("/account/disconnect")
+@blueprint.post("/account/disconnect")
 @person
 def disconnect() -> Answer:
     """Revoke and forget, then tell which half worked."""
@@ -118,14 +118,14 @@ def disconnect() -> Answer:
     return redirect(url_for("account.show"), 303)
 
 
-@account.get("/account/delete")
+@blueprint.get("/account/delete")
 @person
 def confirm_delete() -> str:
     """Ask before erasing everything."""
     return _delete_page()
 
 
-@account.post("/account/delete")
+@blueprint.post("/account/delete")
 @person
 def delete() -> str | Answer | tuple[str, int]:
     """Erase everything, if the ticket number was typed."""
@@ -146,7 +146,7 @@ def delete() -> str | Answer | tuple[str, int]:
     return redirect(url_for("home.index"), 303)
 
 
-@account.get("/account/export")
+@blueprint.get("/account/export")
 @person
 def export() -> Response:
     """Give people their own data as a file."""
@@ -156,13 +156,15 @@ def export() -> Response:
     return response
 
 
-account.add_url_rule("/account/sessions", "sessions", signed_in.show)
-account.add_url_rule(
+blueprint.add_url_rule("/account/sessions", "sessions", signed_in.show)
+blueprint.add_url_rule(
     "/account/sessions/<key>/sign-out", "sign_out_one", signed_in.end, methods=["POST"]
 )
-account.add_url_rule("/sign-out", "sign_out", signed_in.end_this, methods=["POST"])
-account.add_url_rule("/sign-out/others", "sign_out_others", signed_in.end_others, methods=["POST"])
-account.add_url_rule(
+blueprint.add_url_rule("/sign-out", "sign_out", signed_in.end_this, methods=["POST"])
+blueprint.add_url_rule(
+    "/sign-out/others", "sign_out_others", signed_in.end_others, methods=["POST"]
+)
+blueprint.add_url_rule(
     "/sign-out/everywhere", "sign_out_everywhere", signed_in.end_everywhere, methods=["POST"]
 )
 

@@ -26,14 +26,14 @@ from webapp.views.http.visitor import device, visitor
 from webapp.views.people import connected, refusals
 
 log = structlog.get_logger(__name__)
-connect = Blueprint("connect", __name__)
-connect.add_url_rule("/connected", "connected", connected.show)
+blueprint = Blueprint("connect", __name__)
+blueprint.add_url_rule("/connected", "connected", connected.show)
 
 #: Enough for a class-room behind one address, too few to try states out.
 SIGN_INS = "60 per minute; 600 per hour"
 
 
-@connect.get("/connect")
+@blueprint.get("/connect")
 @public
 def choose() -> str:
     """Step 1: let people choose; `?add=` ticks one that they were asked for."""
@@ -53,7 +53,7 @@ def choose() -> str:
     )
 
 
-@connect.post("/connect")
+@blueprint.post("/connect")
 @public
 @at_most(SIGN_INS)
 def start() -> Response:

@@ -9,10 +9,10 @@ from webapp.views.http.guards import public
 from webapp.views.http.house import house
 from webapp.views.http.visitor import visitor
 
-home = Blueprint("home", __name__)
+blueprint = Blueprint("home", __name__)
 
 
-@home.get("/")
+@blueprint.get("/")
 @public
 def index() -> str | Response:
     """Say what this is and what will be asked; whoever is signed in goes to their account.
@@ -33,7 +33,7 @@ def index() -> str | Response:
     )
 
 
-@home.get("/privacy")
+@blueprint.get("/privacy")
 @public
 def privacy() -> str:
     """Say what is kept, why and for how long."""
@@ -46,14 +46,14 @@ def privacy() -> str:
     )
 
 
-@home.get("/terms")
+@blueprint.get("/terms")
 @public
 def terms() -> str:
     """Say what people may expect."""
     return render_template("pages/terms.html")
 
 
-@home.get("/cookies")
+@blueprint.get("/cookies")
 @public
 def cookies() -> str:
     """Name every cookie."""
