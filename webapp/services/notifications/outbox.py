@@ -1,178 +1,191 @@
-"""Notices on their way: which are due, who sends them now, what came of it; sends none itself.
-
-A notice that is under way is one whose `next_at` was put off by a lease. Whoever dies in mid-call
-leaves it to the next worker when the lease ends: at least once, under the same message id.
-"""
+"""Notices out: an outbox row in the transaction of the change it tells of; sends none itself."""
 
 import json
-import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
-import structlog
-from sqlalchemy import CursorResult, Select, and_, delete, func, or_, select, update
+from sqlalchemy import delete, func, insert, or_, select
 from sqlalchemy.orm import Session
 
-from webapp.database import reading, writing
+from webapp.database import reading
 from webapp.models import Notice
 from webapp.models.notice import NEVER
-from webapp.notify.sender import Answer
-from webapp.services import authority
-from webapp.services.records import audit
+from webapp.notify.words import recalled
+from webapp.services.house import House
 
-log = structlog.get_logger(__name__)
-
-#: Three times the longest call, so that a call ends while its lease holds.
-LEASE = timedelta(seconds=30)
-#: The pauses after the first try, the second and so on; then it is given up. Some 28 hours.
-PAUSES = tuple(
-    timedelta(seconds=seconds)
-    for seconds in (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 10 * 3600)
+EVENTS = frozenset(
+    {
+        "connection.reconnect_required",
+        "connection.restored",
+        "connection.revoked",
+        "fleet.alarm",
+    }
 )
-#: How much later than that a try may be, by chance: else all of an outage come back at once.
-JITTER = 0.1
-#: How long a delivered one is kept, and one that never was.
-KEEP_DELIVERED = timedelta(days=7)
-KEEP_UNDELIVERED = timedelta(days=14)
-#: The most that one press tries again.
-MOST_AGAIN = 500
-_dice = random.SystemRandom()
+#: An alarm that comes and goes is told once in this time.
+ALARM_AGAIN = timedelta(minutes=10)
+
+Told = str | bool | None
+#: All three are looked up by the index of `next_at`: delivered ones pile up for a week.
+_GIVEN_UP = Notice.next_at == NEVER
+_WAITING = Notice.next_at < NEVER
+_NOT_DELIVERED = Notice.next_at.is_not(None)
+#: Alarms are looked for among the last so many notices, and the last delivery among so many.
+_LAST = 10_000
+_LAST_DELIVERED = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
-    """One notice that is ours to send until the lease ends."""
+class Standing:
+    """How the telling stands."""
 
-    id: int
+    #: Host and port of NOTIFY_URL; empty: nobody is to be told.
+    receiver: str
+    waiting: int
+    #: When the oldest of those was made.
+    oldest_waiting_since: datetime | None
+    given_up: int
+    last_delivered_at: datetime | None
+    #: What the newest notice that was tried brought: an HTTP status, or what happened instead.
+    last_answer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One notice, for people; never its open_id."""
+
     message_id: str
     event: str
-    body: str = field(repr=False)
-    #: Which try this is, from 1.
+    #: The connection's; None for an alarm.
+    ticket: str | None
+    created_at: datetime
+    #: waiting · delivered · given_up
+    state: str
     tries: int
-    lease_ends: datetime
+    next_at: datetime | None
+    delivered_at: datetime | None
+    last_answer: str | None
 
 
-def is_due(now: datetime) -> bool:
-    """Tell whether anything is to be sent."""
-    with reading() as session:
-        first = session.scalar(select(func.min(Notice.next_at)))
-    return first is not None and first <= now
+def put(
+    session: Session, house: House, now: datetime, event: str, data: Mapping[str, Told]
+) -> None:
+    """Have NOTIFY_URL told of a transition; does nothing where nobody is to be told.
 
-
-def claim(now: datetime, most: int) -> list[Due]:
-    """Take up to `most` notices whose time has come, the longest waiting first."""
-    ids = (
-        select(Notice.id)
-        .where(Notice.next_at <= now)
-        .order_by(Notice.next_at)
-        .limit(most)
-        .with_for_update(skip_locked=True)
-    )
-    ends = now + LEASE
-    with writing() as session:
-        rows = session.execute(
-            update(Notice)
-            .where(Notice.id.in_(ids), Notice.next_at <= now)
-            .values(next_at=ends, tries=Notice.tries + 1)
-            .returning(Notice.id, Notice.message_id, Notice.event, Notice.body, Notice.tries)
-            .execution_options(synchronize_session=False)
-        ).all()
-    return [Due(*row, ends) for row in rows]
-
-
-def settle(sent: Sequence[tuple[Due, Answer]], now: datetime) -> None:
-    """Write down what came of each, and when to try again."""
-    with writing() as session:
-        for due, answer in sorted(sent, key=lambda each: each[0].id):
-            if answer.taken:
-                _delivered(session, due, answer, now)
-            else:
-                _not_delivered(session, due, answer, now)
-    for due, answer in sent:
-        _tell(due, answer)
-
-
-def _delivered(session: Session, due: Due, answer: Answer, now: datetime) -> None:
-    # Whoever holds the lease by now: it was taken, so nobody need send it again.
+    Raises ValueError if the event is none of EVENTS.
+    """
+    if event not in EVENTS:
+        raise ValueError(f"{event} is no notice")
+    if not house.settings.notify_url:
+        return
     session.execute(
-        update(Notice)
-        .where(Notice.id == due.id, Notice.message_id == due.message_id)
-        .values(
-            next_at=None,
-            delivered_at=now,
-            last_answer=answer.word,
-            body=_without_person(due.body),
+        insert(Notice).values(
+            message_id=new_id(),
+            event=event,
+            body=written(event, now, data),
+            created_at=now,
+            next_at=now,
+            tries=0,
         )
     )
 
 
-def _not_delivered(session: Session, due: Due, answer: Answer, now: datetime) -> None:
-    # Only under our own lease: another worker may be sending it, or have delivered it.
-    session.execute(
-        update(Notice)
-        .where(Notice.id == due.id, Notice.message_id == due.message_id)
-        .where(Notice.next_at == due.lease_ends)
-        .values(next_at=again_at(due.tries, answer, now), last_answer=answer.word)
+def alarm(
+    session: Session, house: House, now: datetime, kind: str, reason: str, code: str | None
+) -> None:
+    """Have NOTIFY_URL told of trouble with all at once; the same once in ten minutes."""
+    # As `written` writes it.
+    mark = f'"alarm":"{kind}","reason":"{reason}"'
+    told = session.scalar(
+        select(Notice.id)
+        .where(Notice.event == "fleet.alarm", Notice.body.contains(mark, autoescape=True))
+        .where(Notice.created_at > now - ALARM_AGAIN)
+        .where(Notice.id > select(func.max(Notice.id) - _LAST).scalar_subquery())
+        .limit(1)
     )
+    if told is None:
+        put(session, house, now, "fleet.alarm", {"alarm": kind, "reason": reason, "code": code})
 
 
-def again_at(tries: int, answer: Answer, now: datetime) -> datetime:
-    """Return when to try again after so many tries; NEVER: it is given up."""
-    if answer.gone or tries > len(PAUSES):
-        return NEVER
-    pause = PAUSES[tries - 1] * _dice.uniform(1, 1 + JITTER)
-    return now + max(pause, timedelta(seconds=answer.wait))
+def forget(session: Session, ticket: str) -> None:
+    """Remove what was not told of somebody who is deleted, but for the end of the connection.
 
-
-def _without_person(body: str) -> str:
-    """Return the body without the open_id: a delivered notice need not tell who it was."""
-    told = json.loads(body)
-    told["data"].pop("open_id", None)
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
-
-
-def _tell(due: Due, answer: Answer) -> None:
-    facts = {"message": due.message_id, "notice": due.event, "answer": answer.word}
-    if answer.taken:
-        log.info("notice_delivered", tries=due.tries, **facts)
-    elif answer.gone or due.tries > len(PAUSES):
-        log.error("notice_given_up", tries=due.tries, **facts)
-    else:
-        log.warning("notice_not_delivered", tries=due.tries, **facts)
-
-
-def retry(now: datetime, message_id: str | None = None) -> int:
-    """Have those that were given up tried again from the start, or one; return how many.
-
-    At most MOST_AGAIN at once, the oldest first. Raises NoLongerAllowed.
+    That is told all the same, so that receivers can delete what they hold.
     """
-    with writing() as session:
-        authority.require(session)
-        chosen = session.scalars(_to_retry(message_id)).all()
-        for notice in chosen:
-            notice.next_at, notice.tries = now, 0
-            audit.record(session, now, "notice.retried", message=notice.message_id)
-    return len(chosen)
-
-
-def clean(now: datetime) -> int:
-    """Remove the notices that were kept long enough; return how many."""
-    over = or_(
-        Notice.delivered_at < now - KEEP_DELIVERED,
-        and_(Notice.delivered_at.is_(None), Notice.created_at < now - KEEP_UNDELIVERED),
+    session.execute(
+        delete(Notice).where(
+            _NOT_DELIVERED,
+            Notice.event.in_(("connection.reconnect_required", "connection.restored")),
+            Notice.body.contains(f'"ticket":"{ticket}"', autoescape=True),
+        )
     )
-    with writing() as session:
-        done = session.execute(delete(Notice).where(over))
-        return done.rowcount if isinstance(done, CursorResult) else 0
 
 
-def _to_retry(message_id: str | None) -> Select[Notice]:
-    query = (
-        select(Notice)
-        .where(Notice.next_at == NEVER)
-        .order_by(Notice.id)
-        .limit(MOST_AGAIN)
-        .with_for_update()
+def standing(house: House, now: datetime) -> Standing:
+    """Return how the telling stands at `now`; where nobody is to be told nothing waits."""
+    if not house.settings.notify_url:
+        return Standing("", 0, None, 0, None, None)
+    lately = (
+        select(Notice.delivered_at)
+        .where(Notice.delivered_at.is_not(None))
+        .order_by(Notice.id.desc())
+        .limit(_LAST_DELIVERED)
+        .subquery()
     )
-    return query if message_id is None else query.where(Notice.message_id == message_id)
+    with reading() as session:
+        waiting, oldest = session.execute(
+            select(func.count(), func.min(Notice.created_at)).where(_WAITING)
+        ).one()
+        given_up = session.scalar(select(func.count()).where(_GIVEN_UP)) or 0
+        delivered = session.scalar(
+            select(func.max(lately.c.delivered_at)).where(lately.c.delivered_at <= now)
+        )
+        answer = session.scalar(
+            select(Notice.last_answer)
+            .where(Notice.last_answer.is_not(None))
+            .order_by(Notice.id.desc())
+            .limit(1)
+        )
+    receiver = urlsplit(house.settings.notify_url).netloc
+    return Standing(receiver, waiting, oldest, given_up, delivered, recalled(answer))
+
+
+def recent(house: House, limit: int = 20) -> list[Line]:
+    """Return the last notices, those given up before all others; none where nobody is told."""
+    if not house.settings.notify_url:
+        return []
+    newest = select(Notice).order_by(Notice.id.desc())
+    others = or_(Notice.next_at.is_(None), _WAITING)
+    with reading() as session:
+        found = list(session.scalars(newest.where(_GIVEN_UP).limit(limit)))
+        found += session.scalars(newest.where(others).limit(limit - len(found)))
+    return [_line(notice) for notice in found]
+
+
+def new_id() -> str:
+    """Return a `webhook-id` that nobody had."""
+    return f"msg_{secrets.token_hex(12)}"
+
+
+def written(event: str, now: datetime, data: Mapping[str, Told]) -> str:
+    """Return the body of a notice."""
+    body = {"type": event, "timestamp": now.isoformat(), "data": dict(data)}
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+
+
+def _line(notice: Notice) -> Line:
+    given_up = notice.next_at == NEVER
+    state = "given_up" if given_up else "waiting" if notice.next_at else "delivered"
+    return Line(
+        message_id=notice.message_id,
+        event=notice.event,
+        ticket=json.loads(notice.body)["data"].get("ticket"),
+        created_at=notice.created_at,
+        state=state,
+        tries=notice.tries,
+        next_at=None if given_up else notice.next_at,
+        delivered_at=notice.delivered_at,
+        last_answer=recalled(notice.last_answer),
+    )

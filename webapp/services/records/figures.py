@@ -1,125 +1,125 @@
-"""How often refreshes succeed and fail and how long TikTok takes, counted by the minute.
+"""What the figures say: refreshes by the hour and the day, the pace now, TikTok's answer times.
 
-A handful of rows a minute however many connections there are; knows nobody by name. What reads
-them is services.trends; what keeps them few is `fold`.
+Reads at most a month of small rows, however many connections there are; changes nothing.
 """
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, case, func, select
 
-from webapp.database import db, reading, writing
+from webapp.database import reading
 from webapp.models import Figure
 from webapp.models.figure import ALL_TIME
 from webapp.services.house import House
+from webapp.services.records.figures import BOUNDS, hour_of, text_of
 
-#: Upper bounds of the classes that answer times are counted in, in milliseconds. The last one
-#: takes whatever is slower, too.
-BOUNDS = (100, 250, 500, 1000, 2500, 5000, 10_000)
-#: How long the minutes are kept apart, and how long the hours.
-MINUTES_FOR = timedelta(hours=48)
-HOURS_FOR = timedelta(days=31)
-
-
-def took(ms: int) -> str:
-    """Return the word under which an answer that took so long is counted."""
-    return f"ms.{next((bound for bound in BOUNDS if ms <= bound), BOUNDS[-1])}"
+HOURS = 24
+DAYS = 30
+#: What counts as "now" for the pace.
+LATELY = timedelta(minutes=5)
+_FAILED, _MS = "failed.", "ms."
 
 
-def note(session: Session, client_key: str, now: datetime, counts: Mapping[str, int]) -> None:
-    """Count these up, in this minute and for all time, in the caller's transaction."""
-    minute = now.replace(second=0, microsecond=0)
-    for_both = {
-        (client_key, when, what): count
-        # In one order everywhere, so that two processes never wait for each other in a ring.
-        for what, count in sorted(counts.items())
-        for when in (ALL_TIME, minute)
-        if count
-    }
-    _add(session, for_both)
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What happened in one hour or on one day."""
+
+    start: datetime
+    refreshed: int
+    failed: int
 
 
-def fold(_house: House, now: datetime) -> bool:
-    """Turn an hour's minutes older than 48 hours into one row; drop the hours of a month ago.
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """How long TikTok took, as far as the classes tell; each is the upper bound of a class."""
 
-    One hour a call, so that refreshes wait for milliseconds; True: there are more. Several
-    processes may be at it: whoever deletes a minute's rows is the one who adds them to the hour's.
-    All-time counts stay.
-    """
-    hours = _unfolded(now - MINUTES_FOR)
-    if hours:
-        _fold(hours[0])
-    else:
-        _drop(now - HOURS_FOR)
-    return bool(hours)
+    count: int
+    #: In milliseconds; None: slower than the last bound but one, or nothing was asked.
+    half: int | None
+    most: int | None
 
 
-def text_of() -> ColumnElement[str]:
-    """Return a figure's minute as "2026-11-22 14:05", in UTC, on either database."""
-    if db.engine.dialect.name == "postgresql":
-        return func.to_char(func.timezone("UTC", Figure.minute), "YYYY-MM-DD HH24:MI")
-    return func.substr(Figure.minute, 1, 16)
+def by_hour(house: House, now: datetime) -> list[Bar]:
+    """Return the last 24 hours, this one last."""
+    last = now.replace(minute=0, second=0, microsecond=0)
+    hours = [last - timedelta(hours=back) for back in reversed(range(HOURS))]
+    good, bad = _by_hour(house, hours[0])
+    return [Bar(hour, good[hour], bad[hour]) for hour in hours]
 
 
-def hour_of(text: str) -> datetime:
-    """Return the hour that such a text, or its first 13 letters, stands for."""
-    return datetime.strptime(text[:13], "%Y-%m-%d %H").replace(tzinfo=UTC)
+def by_day(house: House, now: datetime) -> list[Bar]:
+    """Return the last 30 days in UTC, today last."""
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    days = [today - timedelta(days=back) for back in reversed(range(DAYS))]
+    sums = {True: Counter[datetime](), False: Counter[datetime]()}
+    good, bad = _by_hour(house, days[0])
+    for is_good, counts in ((True, good), (False, bad)):
+        for hour, count in counts.items():
+            sums[is_good][hour.replace(hour=0)] += count
+    return [Bar(day, sums[True][day], sums[False][day]) for day in days]
 
 
-def _unfolded(before: datetime) -> list[datetime]:
-    """Return the whole hours before then that still have minutes of their own, oldest first."""
-    text = text_of()
+def totals(house: House) -> dict[str, int]:
+    """Return the counts of all time by word; they never fall."""
+    return _sums(house, Figure.minute == ALL_TIME)
+
+
+def per_second(house: House, now: datetime) -> float:
+    """Return how many refreshes a second were answered in the last minutes."""
+    since = (now - LATELY).replace(second=0, microsecond=0)
+    counts = _sums(house, Figure.minute >= since)
+    asked = sum(count for what, count in counts.items() if not what.startswith(_MS))
+    return (asked - counts.get("revoked", 0)) / (now - since).total_seconds()
+
+
+def answers(house: House, now: datetime) -> Answers:
+    """Return how long TikTok took in the last hour: half of the answers, and 95 of 100."""
+    classes = slownesses(_sums(house, Figure.minute > now - timedelta(hours=1)))
+    count = sum(classes.values())
+    return Answers(count, _quantile(classes, 0.5), _quantile(classes, 0.95))
+
+
+def slownesses(counts: Mapping[str, int]) -> dict[int, int]:
+    """Return upper bound in milliseconds → count, of counts by word, the quickest first."""
+    return {bound: counts.get(f"{_MS}{bound}", 0) for bound in BOUNDS}
+
+
+def _quantile(classes: Mapping[int, int], part: float) -> int | None:
+    wanted, seen = sum(classes.values()) * part, 0
+    for bound, count in classes.items():
+        seen += count
+        if count and seen >= wanted:
+            # The last class takes whatever is slower, so its bound is none.
+            return bound if bound != BOUNDS[-1] else None
+    return None
+
+
+def _by_hour(house: House, since: datetime) -> tuple[Counter[datetime], Counter[datetime]]:
+    """Return hour → refreshes that came through, and hour → that did not."""
+    hour = func.substr(text_of(), 1, 13).label("hour")
+    good = case((Figure.what == "refreshed", 1), else_=0).label("good")
     query = (
-        select(func.substr(text, 1, 13))
-        .where(Figure.minute > ALL_TIME)
-        .where(Figure.minute < before.replace(minute=0, second=0, microsecond=0))
-        .where(func.substr(text, 15, 2) != "00")
-        .distinct()
+        select(hour, good, func.sum(Figure.count))
+        .where(Figure.client_key == house.settings.tiktok_client_key, Figure.minute >= since)
+        .where((Figure.what == "refreshed") | Figure.what.startswith(_FAILED))
+        # By name: PostgreSQL takes an expression with parameters in it for another one.
+        .group_by("hour", "good")
+    )
+    found = {1: Counter[datetime](), 0: Counter[datetime]()}
+    with reading() as session:
+        for text, is_good, count in session.execute(query):
+            found[is_good][hour_of(text)] = int(count)
+    return found[1], found[0]
+
+
+def _sums(house: House, when: ColumnElement[bool]) -> dict[str, int]:
+    query = (
+        select(Figure.what, func.sum(Figure.count))
+        .where(Figure.client_key == house.settings.tiktok_client_key, when)
+        .group_by(Figure.what)
     )
     with reading() as session:
-        return sorted(map(hour_of, session.scalars(query)))
-
-
-def _fold(hour: datetime) -> None:
-    with writing() as session:
-        gone = session.execute(
-            delete(Figure)
-            .where(Figure.minute > hour, Figure.minute < hour + timedelta(hours=1))
-            .returning(Figure.client_key, Figure.what, Figure.count)
-            .execution_options(synchronize_session=False)
-        )
-        sums = Counter[tuple[str, datetime, str]]()
-        for client_key, what, count in gone:
-            sums[client_key, hour, what] += count
-        _add(session, dict(sorted(sums.items())))
-
-
-def _drop(before: datetime) -> None:
-    with writing() as session:
-        session.execute(
-            delete(Figure)
-            .where(Figure.minute > ALL_TIME, Figure.minute < before)
-            .execution_options(synchronize_session=False)
-        )
-
-
-def _add(session: Session, counts: Mapping[tuple[str, datetime, str], int]) -> None:
-    rows = [
-        {"client_key": client_key, "minute": when, "what": what, "count": count}
-        for (client_key, when, what), count in counts.items()
-    ]
-    if not rows:
-        return
-    kind = session.get_bind().dialect.name
-    statement = (postgresql.insert if kind == "postgresql" else sqlite.insert)(Figure).values(rows)
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["client_key", "minute", "what"],
-            set_={"count": Figure.count + statement.excluded.count},
-        ),
-        execution_options={"synchronize_session": False},
-    )
+        return {what: int(count) for what, count in session.execute(query)}

@@ -1,69 +1,100 @@
-"""The last things that happened to one connection, in a text of its own row; never a token.
+"""What happened to one connection, from its own history and the audit, each thing told once.
 
-Newest first, an entry a line, written by the UPDATE of the act itself, cut at the end: so it costs
-no row a refresh and needs no tidying. What must be answered for longer stands in services.audit.
+What somebody asked for stands in both: the history knows how long TikTok took, the audit who from.
 """
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from webapp.acting import Actor
-from webapp.models import User
+from webapp.models import AuditEvent, User
+from webapp.services.records import history
+from webapp.services.records.audit import Field
+from webapp.services.records.history import Entry
 
-#: A row keeps this many characters: some twenty entries.
-LONGEST = 1200
+MOST = 50
+#: By the word of the history, the event of the audit that tells of the same.
+_TWINS = {
+    "refreshed": "connection.refreshed",
+    "failed": "connection.refresh_failed",
+    "needs_user": "connection.reconnect_required",
+    "handed_out": "connection.handed_out",
+}
+WORDS = {event: word for word, event in _TWINS.items()}
+#: An answer waits so long for a database that is away (landing.PATIENCE), and is told then.
+_LATER = timedelta(seconds=90)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One thing that happened, to the second."""
+class Happening:
+    """One thing that happened to a connection."""
 
     at: datetime
-    #: refreshed · failed · needs_user · handed_out
+    #: A word of the history, or an event of the audit that the history does not know.
     word: str
-    #: `worker`, `service:NAME`, `operator:TICKET`, `person`, `command`, …
+    #: As `history.who` says it.
     who: str
-    #: What TikTok took to answer, in milliseconds; None where it was not asked.
-    ms: int | None
-    #: TikTok's code or ours, and TikTok's id of the call; empty where there is none.
-    code: str
-    log_id: str
+    ms: int | None = None
+    code: str = ""
+    log_id: str = ""
+    #: The audit event's own fields.
+    fields: dict[str, Field] = field(default_factory=dict)
 
 
-def who(actor: Actor) -> str:
-    """Return an actor in one word; a person's own ticket is the row's, so it is left out."""
-    if actor.kind in ("service", "operator"):
-        return f"{actor.kind}:{actor.name}"
-    return actor.kind
+def of(session: Session, user: User) -> list[Happening]:
+    """Return the newest 50 things that happened to this connection, newest first.
+
+    `user.history` must have been read with the row.
+    """
+    events = session.scalars(
+        select(AuditEvent)
+        .where(AuditEvent.ticket == user.ticket)
+        .order_by(AuditEvent.id.desc())
+        .limit(MOST)
+    ).all()
+    return merged(history.read(user.history), events)
 
 
-def line(now: datetime, word: str, actor: Actor, ms: int | None, code: str, log_id: str) -> str:
-    """Return one entry as it is kept."""
-    parts = (str(int(now.timestamp())), word, who(actor), "" if ms is None else str(ms))
-    return "|".join(_plain(part) for part in (*parts, code, log_id)) + "\n"
+def merged(entries: Sequence[Entry], events: Sequence[AuditEvent]) -> list[Happening]:
+    """Return both as one, newest first; where both tell the same, with all that they know."""
+    left = list(reversed(events))
+    known = []
+    for entry in reversed(entries):
+        twin = next((event for event in left if _is_twin(entry, event)), None)
+        if twin is not None:
+            left.remove(twin)
+        at = twin.at if twin is not None else entry.at
+        known.append(Happening(at, entry.word, entry.who, entry.ms, entry.code, entry.log_id))
+    # In one second the history's come after: its times are cut to that second.
+    found = [*map(told, left), *known]
+    return sorted(reversed(found), key=lambda happening: happening.at, reverse=True)[:MOST]
 
 
-def prepended(text: Any) -> ColumnElement[str]:
-    """Return the new value of `User.history`: `text`, a value or a parameter, before the old."""
-    return func.substr(
-        func.coalesce(text, "") + func.coalesce(User.__table__.c.history, ""), 1, LONGEST
+def _is_twin(entry: Entry, event: AuditEvent) -> bool:
+    if event.event != _TWINS.get(entry.word) or _who(event) != entry.who:
+        return False
+    # The history keeps whole seconds.
+    return timedelta() <= event.at - entry.at < _LATER
+
+
+def told(event: AuditEvent) -> Happening:
+    """Return one event of the audit as a happening."""
+    fields = json.loads(event.fields)
+    return Happening(
+        at=event.at,
+        word=WORDS.get(event.event, event.event),
+        who=_who(event),
+        ms=fields.get("ms"),
+        code=str(fields.get("code") or ""),
+        fields=fields,
     )
 
 
-def read(text: str | None) -> list[Entry]:
-    """Return the entries, newest first; what was cut or cannot be read is left out."""
-    entries = []
-    for each in (text or "").split("\n")[:-1]:
-        parts = each.split("|")
-        if len(parts) == 6 and parts[0].isdecimal():
-            at = datetime.fromtimestamp(int(parts[0]), UTC)
-            ms = int(parts[3]) if parts[3].isdecimal() else None
-            entries.append(Entry(at, parts[1], parts[2], ms, parts[4], parts[5]))
-    return entries
-
-
-def _plain(part: str) -> str:
-    return "".join(c for c in part if c.isprintable() and c != "|")[:80]
+def _who(event: AuditEvent) -> str:
+    # The kind was one of acting.KINDS when it was written.
+    return history.who(Actor(event.actor_kind, event.actor))  # type: ignore[arg-type]
