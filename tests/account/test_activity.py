@@ -19,9 +19,9 @@ from webapp.acting import Actor
 from webapp.database import writing
 from webapp.models import AuditEvent
 from webapp.services.operators import operators
-from webapp.services.records import audit, chronicle
+from webapp.services.records import audit, history
 from webapp.services.records.audit import Field
-from webapp.services.records.chronicle import Happening
+from webapp.services.records.history import TimelineEvent
 from webapp.views.operators import timeline
 from webapp.views.people.activity import KNOWN
 
@@ -54,10 +54,10 @@ def test_every_event_of_a_connection_has_words_of_its_own() -> None:
         for event in call.args[2:3]
         if isinstance(event, ast.Constant)
     }
-    known = {chronicle.WORDS.get(event, event) for event in with_ticket - UNTOLD}
+    known = {history.WORD_OF_EVENT.get(event, event) for event in with_ticket - UNTOLD}
     assert {"refreshed", "account.exported"} <= known == set(KNOWN)
     assert {word for word, _who, _fields in HAPPENED} >= known, "give it a scene"
-    lines = timeline.lines([Happening(NOW, word, "person", fields=FIELDS) for word in known], 2)
+    lines = timeline.lines([TimelineEvent(NOW, word, "person", fields=FIELDS) for word in known], 2)
     assert not [line.text for line in lines if re.search(r"\w[._]\w", line.text)], "for operators"
 
 

@@ -18,8 +18,8 @@ from tests.servers import Sandbox
 from webapp.database import db, reading, writing
 from webapp.models import Brakes, User
 from webapp.services.handout import handout
-from webapp.services.installation import installation
-from webapp.services.installation.mismatch import Mismatch
+from webapp.services.installation import binding
+from webapp.services.installation.binding import Mismatch
 from webapp.services.refresh import brakes
 
 REFRESH = "token.refresh_token"
@@ -96,7 +96,7 @@ def test_a_copied_database_refreshes_nothing_and_says_when_to_ask_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     mismatch = Mismatch("INSTANCE_ID", "another one", "set it")
-    monkeypatch.setattr(installation, "fault", lambda house: mismatch)
+    monkeypatch.setattr(binding, "mismatch", lambda house: mismatch)
     assert service.get(mara).status_code == 200
     clock.advance(seconds=OVER)
     assert 1 <= pending(service.get(mara), "refreshing") <= 60

@@ -33,7 +33,7 @@ def told(app: Flask) -> list[AuditEvent]:
 
 def entries(app: Flask) -> list[Entry]:
     with app.app_context(), reading() as session:
-        return history.read(session.scalar(select(User.history)))
+        return history.parse(session.scalar(select(User.history)))
 
 
 @pytest.mark.audit("connection.handed_out")

@@ -19,7 +19,7 @@ from webapp.models import AuditEvent, User
 from webapp.services.handout import service_keys
 from webapp.services.house import House
 from webapp.services.operators import operators
-from webapp.services.records import audit, audit_keeping
+from webapp.services.records import audit
 from webapp.services.records.audit import WrongEvent
 from webapp.services.worker.tidying import Tidying
 
@@ -106,15 +106,15 @@ def test_the_database_refuses_to_change_an_event(house: House) -> None:
 def test_events_go_when_their_time_is_over(house: House) -> None:
     days = house.settings.audit_days
     aged(house, days + 1, days + 0.01, days - 0.01, 1)
-    assert audit_keeping.remove_old(house, house.clock()) == 2
+    assert audit.remove_old(house, house.clock()) == 2
     assert count() == 2
-    assert audit_keeping.remove_old(house, house.clock()) == 0
+    assert audit.remove_old(house, house.clock()) == 0
 
 
 def test_a_worker_takes_batch_by_batch_and_then_rests(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_keeping, "BATCH", 2)
+    monkeypatch.setattr(audit, "REMOVED_AT_ONCE", 2)
     old = house.settings.audit_days + 1
     aged(house, old, old, old, 1)
     tidying = Tidying(house)

@@ -20,7 +20,7 @@ from tests.services.holding import house_of
 from webapp.models import User
 from webapp.services.handout import service_keys
 from webapp.services.house import House
-from webapp.services.installation import installation
+from webapp.services.installation import binding
 from webapp.services.refresh import claims
 from webapp.services.refresh.calling import attempt
 from webapp.services.refresh.landing import land
@@ -110,7 +110,7 @@ def test_what_was_rescued_is_told_when_it_is_stored(
 
 @pytest.mark.audit("database.adopted")
 def test_adopting_is_told(make_app: MakeApp, house: House) -> None:
-    assert installation.fault(house) is None
+    assert binding.mismatch(house) is None
     copy = make_app(INSTANCE_ID="another-instance")
     assert command(copy, "tokens", "adopt", "--yes").exit_code == 0
     assert told(copy, "database.adopted") == [by_command("tokens adopt")]

@@ -11,7 +11,7 @@ from tests.commands.terminal import command
 from tests.fixtures.app import MakeApp
 from tests.servers import Sandbox
 from webapp.services.house import House
-from webapp.services.installation import installation
+from webapp.services.installation import binding
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
@@ -95,7 +95,7 @@ def test_a_disconnect_that_tiktok_does_not_answer_is_not_done_yet(
 def test_in_a_copy_nothing_is_done_to_the_originals_grants(
     make_app: MakeApp, house: House, sandbox: Sandbox, mara: str, act: str
 ) -> None:
-    assert installation.fault(house) is None
+    assert binding.mismatch(house) is None
     copy = make_app(INSTANCE_ID="another-instance")
     run = command(copy, "tokens", act, mara)
     assert run.exit_code == 1
@@ -105,17 +105,17 @@ def test_in_a_copy_nothing_is_done_to_the_originals_grants(
 
 
 def test_adopting_asks_and_a_no_changes_nothing(make_app: MakeApp, house: House) -> None:
-    assert installation.fault(house) is None
+    assert binding.mismatch(house) is None
     copy = make_app(INSTANCE_ID="another-instance")
     for given in ("n\n", ""):
         run = command(copy, "tokens", "adopt", given=given)
         assert run.exit_code == 1
         assert "Go on? [y/N]" in run.stderr
-    assert installation.fault(house) is None
+    assert binding.mismatch(house) is None
     run = command(copy, "tokens", "adopt", given="y\n")
     assert run.exit_code == 0
     assert "belongs to this installation now" in run.stdout
-    assert installation.fault(house) is not None
+    assert binding.mismatch(house) is not None
 
 
 def test_adopting_what_is_ours_already_changes_nothing(app: Flask, house: House) -> None:
@@ -127,7 +127,7 @@ def test_adopting_what_is_ours_already_changes_nothing(app: Flask, house: House)
 
 
 def test_after_adopting_the_worker_runs(make_app: MakeApp, house: House, sandbox: Sandbox) -> None:
-    assert installation.fault(house) is None
+    assert binding.mismatch(house) is None
     tomas = join(house, sandbox, "tomas", next_at=house.clock())
     copy = make_app(INSTANCE_ID="another-instance")
     assert command(copy, "tokens", "run", "--once").exit_code == 1

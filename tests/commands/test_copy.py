@@ -18,7 +18,7 @@ from tests.services.grants import sign_in
 from webapp.database import Base, db, writing
 from webapp.models import Installation, ServiceKey, User
 from webapp.services.house import House
-from webapp.services.installation import installation
+from webapp.services.installation import binding
 from webapp.services.refresh import claims
 
 MakeDatabase = Callable[..., str]
@@ -58,7 +58,7 @@ def filled(house: House, sandbox: Sandbox) -> House:
     """A house with something in every table."""
     mara, *_others = join_due(house, sandbox, "mara", "tomas", "aiko")
     sign_in(house, row(house, mara).ref)
-    assert installation.fault(house) is None
+    assert binding.mismatch(house) is None
     with writing() as session:
         key = {"id": "k1", "name": "billing", "digest": "0" * 64, "created_at": house.clock()}
         session.execute(insert(ServiceKey), key)
@@ -139,11 +139,11 @@ def test_a_target_with_rows_is_refused_and_left_as_it_was(
     app: Flask, filled: House, target: str
 ) -> None:
     assert command(app, "tokens", "copy", target).exit_code == 0
-    installation.adopt(filled)
+    binding.adopt(filled)
     run = command(app, "tokens", "copy", target)
     assert (run.exit_code, run.stdout) == (1, "")
     assert "nothing was copied: the other database is not empty: there are rows in" in run.stderr
-    assert installation.fault(filled) is None, "the old one was marked as moved all the same"
+    assert binding.mismatch(filled) is None, "the old one was marked as moved all the same"
 
 
 @pytest.mark.usefixtures("each_database")
@@ -188,4 +188,4 @@ def test_what_is_no_migrated_database_is_refused(
         assert why in run.stderr
         assert "made-up-pass" not in run.output
     assert not (tmp_path / "none.db").exists()
-    assert installation.fault(house) is None
+    assert binding.mismatch(house) is None

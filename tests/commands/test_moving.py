@@ -11,7 +11,7 @@ from tests.fixtures.served import Serve
 from tests.processes import ROOT
 from tests.servers import Sandbox
 from webapp.services.house import House
-from webapp.services.installation import installation
+from webapp.services.installation import binding
 
 STEPS = ("flask db upgrade", "flask tokens copy", "flask doctor", "gunicorn wsgi:app")
 
@@ -29,7 +29,7 @@ def empty(postgres_server: databases.Postgres) -> Iterator[str]:
 def test_the_readmes_steps_move_an_installation(
     house: House, sandbox: Sandbox, env: Mapping[str, str], empty: str, serve: Serve
 ) -> None:
-    assert installation.fault(house) is None
+    assert binding.mismatch(house) is None
     join_due(house, sandbox, "mara", "tomas")
     join(house, sandbox, "aiko")
     new = env | {"DATABASE_URL": empty}

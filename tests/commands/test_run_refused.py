@@ -14,7 +14,7 @@ from tests.commands.terminal import command, flask
 from tests.fixtures.app import MakeApp
 from tests.servers import Sandbox
 from webapp.services.house import House
-from webapp.services.installation import installation
+from webapp.services.installation import binding
 
 pytestmark = pytest.mark.parametrize(
     "words",
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.parametrize(
 @pytest.fixture
 def open_id(house: House, sandbox: Sandbox) -> str:
     """Somebody whose refresh is due in a database that is bound."""
-    assert installation.fault(house) is None
+    assert binding.mismatch(house) is None
     return join_due(house, sandbox, "mara")[0]
 
 

@@ -15,7 +15,7 @@ from tests.servers import Sandbox
 from webapp.database import db, reading, writing
 from webapp.models import Installation
 from webapp.services.house import House
-from webapp.services.installation import identity, installation
+from webapp.services.installation import binding, instance_id
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
@@ -32,24 +32,24 @@ def new_key() -> str:
 
 
 def told(house: House) -> tuple[str, str, str]:
-    found = installation.fault(house)
+    found = binding.mismatch(house)
     assert found is not None, "nothing was seen"
     return found.name, found.cause, found.mend
 
 
 def test_the_first_use_binds_and_later_ones_find_it_so(house: House) -> None:
-    assert installation.fault_at(db.engine, house.settings, house.folder) is None
+    assert binding.mismatch_at(db.engine, house.settings, house.folder) is None
     with reading() as session:
         assert session.get(Installation, 1) is None, "looking has bound it"
-    assert installation.fault(house) is None
+    assert binding.mismatch(house) is None
     first = bound()
-    assert first.instance_id == identity.known(house.settings, house.folder)
-    assert installation.fault(house) is None
+    assert first.instance_id == instance_id.current(house.settings, house.folder)
+    assert binding.mismatch(house) is None
     assert bound().binding == first.binding
 
 
 def test_a_copy_in_another_installation_is_seen(house: House, move_in: Move) -> None:
-    assert installation.fault(house) is None
+    assert binding.mismatch(house) is None
     name, cause, mend = told(move_in(INSTANCE_ID="another-instance"))
     assert name == "INSTANCE_ID"
     assert "belonged to another installation" in cause
@@ -60,22 +60,22 @@ def test_a_copy_in_another_installation_is_seen(house: House, move_in: Move) -> 
 def test_a_copy_where_no_id_was_ever_made_is_seen_and_gets_none(
     house: House, tmp_path: Path
 ) -> None:
-    assert installation.fault(house) is None
+    assert binding.mismatch(house) is None
     elsewhere = replace(house, folder=tmp_path / "elsewhere")
     assert told(elsewhere)[0] == "INSTANCE_ID"
-    assert identity.known(elsewhere.settings, elsewhere.folder) is None
+    assert instance_id.current(elsewhere.settings, elsewhere.folder) is None
 
 
 def test_hosts_with_the_same_instance_id_are_one_installation(
     move_in: Move, tmp_path: Path
 ) -> None:
     first = move_in(INSTANCE_ID="both-of-them")
-    assert installation.fault(first) is None
-    assert installation.fault(replace(first, folder=tmp_path / "another-host")) is None
+    assert binding.mismatch(first) is None
+    assert binding.mismatch(replace(first, folder=tmp_path / "another-host")) is None
 
 
 def test_a_wrong_key_is_seen(house: House, move_in: Move) -> None:
-    assert installation.fault(house) is None
+    assert binding.mismatch(house) is None
     name, cause, mend = told(move_in(TOKEN_KEYS=new_key()))
     assert name == "TOKEN_KEYS"
     assert house.vault.key_id in cause
@@ -85,28 +85,28 @@ def test_a_wrong_key_is_seen(house: House, move_in: Move) -> None:
 def test_a_rotation_is_no_mismatch_and_leads_on_to_the_new_key(
     house: House, move_in: Move, env: dict[str, str]
 ) -> None:
-    assert installation.fault(house) is None
+    assert binding.mismatch(house) is None
     new = new_key()
     both = move_in(TOKEN_KEYS=f"{new},{env['TOKEN_KEYS']}")
-    assert installation.fault(both) is None
+    assert binding.mismatch(both) is None
     assert bound().key_id == both.vault.key_id
-    assert installation.fault(move_in(TOKEN_KEYS=new)) is None
+    assert binding.mismatch(move_in(TOKEN_KEYS=new)) is None
     assert told(move_in())[0] == "TOKEN_KEYS", "a process with the former key alone goes on"
 
 
 @pytest.mark.rule(53)
 def test_a_changed_client_key_is_seen(house: House, move_in: Move) -> None:
-    assert installation.fault(house) is None
+    assert binding.mismatch(house) is None
     name, _cause, mend = told(move_in(TIKTOK_CLIENT_KEY="another-app"))
     assert name == "TIKTOK_CLIENT_KEY"
     assert "flask tokens adopt" in mend
 
 
 def test_a_database_that_went_back_in_time_is_seen(house: House) -> None:
-    assert installation.fault(house) is None
+    assert binding.mismatch(house) is None
     for _worker_start in range(3):
-        installation.beat(house)
-    assert installation.fault(house) is None
+        binding.record_generation(house)
+    assert binding.mismatch(house) is None
     restore(generation=1)
     name, cause, _mend = told(house)
     assert name == "DATABASE_URL"
@@ -120,23 +120,23 @@ def test_another_host_that_is_behind_sees_no_time_travel(house: House, tmp_path:
         settings=house.settings.model_copy(update={"instance_id": "both-of-them"}),
     )
     house = replace(house, settings=other.settings)
-    assert installation.fault(house) is None
-    installation.beat(other)
+    assert binding.mismatch(house) is None
+    binding.record_generation(other)
     for _hour in range(5):
-        installation.beat(house)
-    assert installation.fault(other) is None
-    assert installation.fault(house) is None
+        binding.record_generation(house)
+    assert binding.mismatch(other) is None
+    assert binding.mismatch(house) is None
 
 
 def test_a_generation_noted_for_another_database_counts_for_nothing(house: House) -> None:
-    identity.note(house.folder, "another-binding", 99)
-    assert installation.fault(house) is None
-    identity.note(house.folder, "another-binding", 99)
-    assert installation.fault(house) is None
+    instance_id.record_generation(house.folder, "another-binding", 99)
+    assert binding.mismatch(house) is None
+    instance_id.record_generation(house.folder, "another-binding", 99)
+    assert binding.mismatch(house) is None
 
 
 def test_a_database_that_was_copied_away_is_seen(house: House) -> None:
-    assert installation.fault(house) is None
+    assert binding.mismatch(house) is None
     restore(moved_at=house.clock())
     name, cause, _mend = told(house)
     assert name == "DATABASE_URL"
@@ -145,19 +145,19 @@ def test_a_database_that_was_copied_away_is_seen(house: House) -> None:
 
 @pytest.mark.parametrize("harm", ["copied", "restored", "moved", "another app"])
 def test_adopting_mends_it(house: House, move_in: Move, sandbox: Sandbox, harm: str) -> None:
-    assert installation.fault(house) is None
+    assert binding.mismatch(house) is None
     open_id = join(house, sandbox, "mara")
-    installation.beat(house)
+    binding.record_generation(house)
     if harm == "copied":
         house = move_in(INSTANCE_ID="another-instance")
     elif harm == "another app":
         house = move_in(TIKTOK_CLIENT_KEY="another-app")
     else:
         restore(**{"restored": {"generation": 0}, "moved": {"moved_at": house.clock()}}[harm])
-    seen = installation.fault(house)
+    seen = binding.mismatch(house)
     assert seen is not None
-    assert installation.adopt(house) == seen
-    assert installation.fault(house) is None
+    assert binding.adopt(house) == seen
+    assert binding.mismatch(house) is None
     assert bound().bound_at >= house.clock() - timedelta(minutes=1)
     # The tokens may be spent: a refusal is then told as our doing.
     assert row(house, open_id).interrupted is (harm != "another app")

@@ -13,7 +13,7 @@ import pytest
 from tests.fixtures.app import MakeApp
 from tests.installation.conftest import Move
 from webapp.services.house import House
-from webapp.services.installation import identity, installation
+from webapp.services.installation import binding, instance_id
 
 
 def test_many_that_start_at_once_get_one_id(house: House, tmp_path: Path) -> None:
@@ -22,7 +22,7 @@ def test_many_that_start_at_once_get_one_id(house: House, tmp_path: Path) -> Non
 
     def start() -> None:
         gate.wait()
-        found.append(identity.make(house.settings, folder))
+        found.append(instance_id.ensure(house.settings, folder))
 
     threads = [threading.Thread(target=start) for _ in range(16)]
     for thread in threads:
@@ -31,55 +31,57 @@ def test_many_that_start_at_once_get_one_id(house: House, tmp_path: Path) -> Non
         thread.join()
     assert len(found) == 16
     assert len(set(found)) == 1
-    assert [path.name for path in folder.iterdir()] == [identity.ID_FILE]
+    assert [path.name for path in folder.iterdir()] == [instance_id.ID_FILE]
 
 
 def test_the_files_are_for_this_user_alone(house: House, tmp_path: Path) -> None:
     folder = tmp_path / "fresh"
-    identity.make(house.settings, folder)
-    identity.note(folder, "binding", 1)
+    instance_id.ensure(house.settings, folder)
+    instance_id.record_generation(folder, "binding", 1)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
 
 
 @pytest.mark.parametrize("text", ["", "binding", "binding x", "other 7", "binding 7 8", "\0\xff"])
 def test_a_generation_that_cannot_be_read_counts_for_nothing(tmp_path: Path, text: str) -> None:
-    (tmp_path / identity.GENERATION_FILE).write_bytes(text.encode("latin1"))
-    assert identity.reached(tmp_path, "binding") == 0
-    identity.note(tmp_path, "binding", 7)
-    assert identity.reached(tmp_path, "binding") == 7
+    (tmp_path / instance_id.GENERATION_FILE).write_bytes(text.encode("latin1"))
+    assert instance_id.recorded_generation(tmp_path, "binding") == 0
+    instance_id.record_generation(tmp_path, "binding", 7)
+    assert instance_id.recorded_generation(tmp_path, "binding") == 7
 
 
 def test_a_folder_copied_with_database_and_id_is_seen(
     house: House, make_app: MakeApp, tmp_path: Path
 ) -> None:
     original = Path(tmp_path / "app.db")
-    assert installation.fault(house) is None
+    assert binding.mismatch(house) is None
     copied = tmp_path.with_name(f"{tmp_path.name}-copy")
     shutil.copytree(tmp_path, copied)
     app = make_app(INSTANCE_ID=None, DATABASE_URL=f"sqlite:///{copied / original.name}")
     with app.app_context():
         there = replace(app.extensions["coatcheck"], folder=copied)
-        seen = installation.fault(there)
+        seen = binding.mismatch(there)
         assert seen is not None
         assert str(tmp_path) in seen.cause
-        installation.adopt(there)
-        assert installation.fault(there) is None
-    assert installation.fault(house) is None
-    assert identity.known(house.settings, tmp_path) != identity.known(house.settings, copied)
+        binding.adopt(there)
+        assert binding.mismatch(there) is None
+    assert binding.mismatch(house) is None
+    assert instance_id.current(house.settings, tmp_path) != instance_id.current(
+        house.settings, copied
+    )
 
 
 def test_a_backup_that_is_put_back_is_seen(
     house: House, move_in: Move, migrated: str, tmp_path: Path
 ) -> None:
     database, backup = Path(migrated.removeprefix("sqlite:///")), tmp_path / "backup.db"
-    assert installation.fault(house) is None
-    installation.beat(house)
+    assert binding.mismatch(house) is None
+    binding.record_generation(house)
     with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(backup)) as copy:
         source.backup(copy)
-    installation.beat(house)
+    binding.record_generation(house)
     with closing(sqlite3.connect(backup)) as source, closing(sqlite3.connect(database)) as back:
         source.backup(back)
-    seen = installation.fault(move_in())
+    seen = binding.mismatch(move_in())
     assert seen is not None
     assert "went back in time" in seen.cause

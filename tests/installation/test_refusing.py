@@ -16,7 +16,7 @@ from tests.servers import Sandbox
 from webapp.database import writing
 from webapp.models import Brakes, Installation
 from webapp.services.house import House
-from webapp.services.installation import installation
+from webapp.services.installation import binding
 from webapp.services.refresh import brakes, claims, refresh
 from webapp.services.worker.worker import Worker
 
@@ -28,7 +28,7 @@ def foreign(make_app: MakeApp, sandbox: Sandbox) -> Flask:
     """An app on a database of another installation, with Mara in it."""
     ours = make_app()
     with ours.app_context():
-        assert installation.fault(ours.extensions["coatcheck"]) is None
+        assert binding.mismatch(ours.extensions["coatcheck"]) is None
         join(ours.extensions["coatcheck"], sandbox, "mara")
     return make_app(INSTANCE_ID="another-instance")
 
@@ -105,7 +105,7 @@ def test_gunicorn_says_it_once_loudly_and_serves(
     app: Flask, serve: Serve, sandbox: Sandbox
 ) -> None:
     with app.app_context():
-        assert installation.fault(house_of(app)) is None
+        assert binding.mismatch(house_of(app)) is None
     server = serve(workers=2, INSTANCE_ID="another-instance")
     assert server.log().count("belonged to another installation") == 1
     assert server.get("/readyz").json()["status"] == "degraded"

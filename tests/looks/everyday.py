@@ -15,7 +15,7 @@ from tests.views.scenes import (
     _tokens,
 )
 from webapp.services.operators.wanted import Query
-from webapp.services.records.chronicle import Happening
+from webapp.services.records.history import TimelineEvent
 from webapp.views.operators.audit_words import Named, Shown
 from webapp.views.operators.query import Asked
 from webapp.views.people.activity import lines
@@ -37,7 +37,9 @@ _LIFE = (
     (40, "connection.connected", "person", {"kind": "new", "scopes": "user.info.basic,video.list"}),
 )
 LIFE = [
-    Happening(NOW - timedelta(days=ago), what, who, code=str(fields.get("code", "")), fields=fields)
+    TimelineEvent(
+        NOW - timedelta(days=ago), what, who, code=str(fields.get("code", "")), fields=fields
+    )
     for ago, what, who, fields in _LIFE
 ]
 LINES = lines(LIFE, own_scenes.TICKET)

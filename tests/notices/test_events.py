@@ -20,7 +20,7 @@ from webapp.models import User
 from webapp.services.connect import disconnect
 from webapp.services.connect.connect import DifferentAccount, connect
 from webapp.services.house import House
-from webapp.services.notifications import notices
+from webapp.services.notifications import outbox
 from webapp.services.refresh.calling import attempt, close_over
 from webapp.services.refresh.claims import claim_due
 from webapp.services.refresh.landing import land
@@ -318,7 +318,7 @@ def test_three_workers_in_one_mass_rejection_tell_it_once(world: World, app: Fla
 def test_a_change_that_is_rolled_back_tells_nothing(world: World) -> None:
     def fail() -> None:
         with writing() as session:
-            notices.put(session, world.house, world.clock(), ALARM, {"alarm": "breaker"})
+            outbox.enqueue(session, world.house, world.clock(), ALARM, {"alarm": "breaker"})
             raise RuntimeError("made up")
 
     with pytest.raises(RuntimeError, match="made up"):

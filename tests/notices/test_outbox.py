@@ -22,11 +22,11 @@ from tests.notices.told import (
     the_row,
 )
 from webapp.database import writing
-from webapp.models import Notice
-from webapp.models.notice import NEVER
+from webapp.models import Notification
+from webapp.models.notification import NEVER
 from webapp.notify.sender import Answer
 from webapp.services.house import House
-from webapp.services.notifications import delivering, outbox
+from webapp.services.notifications import delivery, outbox
 
 both = pytest.mark.usefixtures("each_database")
 
@@ -94,7 +94,7 @@ def test_a_receiver_that_was_away_is_told_when_it_is_back(world: World) -> None:
 def test_a_receiver_that_asks_for_a_pause_gets_it(
     tries: int, wait: int, least: float, most: float, now: datetime
 ) -> None:
-    again = outbox.again_at(tries, Answer(429, "429", wait), now)
+    again = outbox.next_try_at(tries, Answer(429, "429", wait), now)
     assert least <= seconds(again, now) <= most
 
 
@@ -141,7 +141,7 @@ def test_a_late_failure_does_not_undo_what_another_worker_delivered(world: World
     (slow,) = outbox.claim(world.clock(), 8)
     world.clock.advance(seconds=31)
     deliver(world.house, Receiver(TAKEN))
-    outbox.settle([(slow, SILENT)], world.clock())
+    outbox.store_results([(slow, SILENT)], world.clock())
     row = the_row()
     assert (row.next_at, row.last_answer) == (None, "204")
 
@@ -151,7 +151,7 @@ def test_a_late_yes_spares_a_try_that_is_still_to_come(world: World) -> None:
     (slow,) = outbox.claim(world.clock(), 8)
     world.clock.advance(seconds=31)
     deliver(world.house, Receiver(BROKEN))
-    outbox.settle([(slow, TAKEN)], world.clock())
+    outbox.store_results([(slow, TAKEN)], world.clock())
     assert (the_row().next_at, the_row().delivered_at) == (None, world.clock())
 
 
@@ -186,8 +186,8 @@ def test_delivered_ones_are_kept_a_week_and_others_two(world: World) -> None:
     kept = [rows()[0].id, rows()[2].id]
     with writing() as session:
         for row, columns in zip(rows(), old, strict=True):
-            session.execute(update(Notice).where(Notice.id == row.id).values(columns))
-    assert outbox.clean(now) == 2
+            session.execute(update(Notification).where(Notification.id == row.id).values(columns))
+    assert outbox.remove_old(now) == 2
     assert [row.id for row in rows()] == kept
 
 
@@ -198,7 +198,7 @@ class TestTheThread:
     def receiver(self, monkeypatch: pytest.MonkeyPatch) -> Receiver:
         """Take what the thread sends."""
         made = Receiver(TAKEN)
-        monkeypatch.setattr(delivering, "sender", lambda _house: made)
+        monkeypatch.setattr(delivery, "make_sender", lambda _house: made)
         return made
 
     def test_ends_when_nothing_is_due_any_more(
@@ -206,7 +206,7 @@ class TestTheThread:
     ) -> None:
         for number in range(20):
             tell(house, number)
-        thread = delivering.Delivering(house, app.app_context)
+        thread = delivery.Delivery(house, app.app_context)
         thread.start()
         thread.end(drain=True)
         assert len(receiver.came) == 20
@@ -215,7 +215,7 @@ class TestTheThread:
         self, house: House, app: Flask, receiver: Receiver
     ) -> None:
         tell(house)
-        thread = delivering.Delivering(house, app.app_context)
+        thread = delivery.Delivery(house, app.app_context)
         thread.stop()
         thread.start()
         thread.end(drain=True)
@@ -239,8 +239,8 @@ class TestTheThread:
             return true(now)
 
         monkeypatch.setattr(outbox, "is_due", away_at_first)
-        monkeypatch.setattr(delivering, "LOOK_EVERY", 0.01)
-        thread = delivering.Delivering(house, app.app_context)
+        monkeypatch.setattr(delivery, "LOOK_EVERY", 0.01)
+        thread = delivery.Delivery(house, app.app_context)
         thread.start()
         assert asked.wait(10)
         thread.end(drain=True)

@@ -13,7 +13,7 @@ from tests.processes import ROOT
 from tests.tiktok.peer import Peer
 from webapp.clock import utc_now
 from webapp.notify.sender import Sender
-from webapp.services.notifications import notices, outbox
+from webapp.services.notifications import outbox
 
 SECTION = (ROOT / "README.md").read_text(encoding="utf-8").split("## Be told")[1].split("\n## ")[0]
 
@@ -30,7 +30,7 @@ def run(body: bytes, headers: dict[str, str]) -> list[tuple[str, ...]]:
 def test_the_snippet_takes_what_is_ours_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
     monkeypatch.setenv("NOTIFY_SECRET", secret)
-    told = notices.written("connection.restored", utc_now(), {"ticket": "ct_made-up"})
+    told = outbox.body_of("connection.restored", utc_now(), {"ticket": "ct_made-up"})
     with Peer() as peer:
         peer.will_answer(b"", status=204)
         Sender(peer.url, secret, utc_now)("msg_made_up", told)
@@ -43,7 +43,7 @@ def test_the_snippet_takes_what_is_ours_and_nothing_else(monkeypatch: pytest.Mon
 
 
 def test_the_table_names_every_event() -> None:
-    assert set(re.findall(r"^\| `(\w+\.\w+)`", SECTION, re.MULTILINE)) == notices.EVENTS
+    assert set(re.findall(r"^\| `(\w+\.\w+)`", SECTION, re.MULTILINE)) == outbox.EVENTS
 
 
 def test_the_pauses_are_those_of_the_code() -> None:

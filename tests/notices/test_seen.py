@@ -29,7 +29,7 @@ from webapp.database import reading
 from webapp.models import AuditEvent
 from webapp.services.house import House
 from webapp.services.maintenance import keeping
-from webapp.services.notifications import notices, outbox
+from webapp.services.notifications import outbox
 from webapp.services.operators import operators
 
 both = pytest.mark.usefixtures("each_database")
@@ -53,7 +53,7 @@ def test_the_standing_counts_what_waits_and_what_was_given_up(world: World) -> N
     deliver(world.house, Receiver(BROKEN))
     made = world.clock()
     world.clock.advance(minutes=1)
-    assert notices.standing(world.house, world.clock()) == notices.Standing(
+    assert outbox.delivery_status(world.house, world.clock()) == outbox.DeliveryStatus(
         receiver="127.0.0.1:9",
         waiting=1,
         oldest_waiting_since=made,
@@ -61,10 +61,10 @@ def test_the_standing_counts_what_waits_and_what_was_given_up(world: World) -> N
         last_delivered_at=delivered_at,
         last_answer="500",
     )
-    lines = notices.recent(world.house, 2)
+    lines = outbox.recent_notifications(world.house, 2)
     assert [line.state for line in lines] == ["given_up", "waiting"]
     assert [line.ticket for line in lines] == ["ct_000000001", "ct_000000002"]
-    assert notices.recent(world.house, 9)[2].state == "delivered"
+    assert outbox.recent_notifications(world.house, 9)[2].state == "delivered"
 
 
 @pytest.mark.audit("notice.retried")
@@ -111,8 +111,8 @@ def test_where_nobody_is_told_nothing_is_doubted(world: World, make_app: MakeApp
     silent: House = app.extensions["coatcheck"]
     with app.app_context():
         assert doubted(silent) == []
-        assert notices.recent(silent) == []
-        assert notices.standing(silent, world.clock()).receiver == ""
+        assert outbox.recent_notifications(silent) == []
+        assert outbox.delivery_status(silent, world.clock()).receiver == ""
 
 
 class TestTheSection:
@@ -137,8 +137,8 @@ class TestTheSection:
         """Return the section as the page draws it."""
         words = '{% from "components/notices_out.html" import notices_out %}{{ notices_out(a, b) }}'
         with app.test_request_context(base_url=at.settings.public_origin):
-            lines = notices.recent(at, 20)
-            return render_template_string(words, a=notices.standing(at, at.clock()), b=lines)
+            lines = outbox.recent_notifications(at, 20)
+            return render_template_string(words, a=outbox.delivery_status(at, at.clock()), b=lines)
 
     def test_it_says_that_nothing_was_to_be_told(self, app: Flask, at: House) -> None:
         text = self.section(app, at)

@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import select
 
 from webapp.database import reading, writing
-from webapp.models import Notice
+from webapp.models import Notification
 from webapp.notify.sender import Answer
 from webapp.services.house import House
-from webapp.services.notifications import delivering, notices
+from webapp.services.notifications import delivery, outbox
 
 TAKEN = Answer(204, "204")
 BROKEN = Answer(500, "500")
@@ -37,13 +37,13 @@ class Receiver:
             return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
 
 
-def rows() -> list[Notice]:
+def rows() -> list[Notification]:
     """Return every notice, oldest first, detached."""
     with reading() as session:
-        return list(session.scalars(select(Notice).order_by(Notice.id)))
+        return list(session.scalars(select(Notification).order_by(Notification.id)))
 
 
-def the_row() -> Notice:
+def the_row() -> Notification:
     """Return the only notice. Raises AssertionError if there are more or none."""
     (row,) = rows()
     return row
@@ -63,7 +63,7 @@ def tell(house: House, number: int = 0) -> str:
     """Put one notice into the outbox; return its message id."""
     data = {"open_id": f"made-up-{number}", "ticket": f"ct_{number:09}", "confirmed": True}
     with writing() as session:
-        notices.put(session, house, house.clock(), "connection.revoked", data)
+        outbox.enqueue(session, house, house.clock(), "connection.revoked", data)
     return rows()[-1].message_id
 
 
@@ -71,7 +71,7 @@ def deliver(house: House, receiver: Receiver) -> int:
     """Send what is due now, until nothing is; return how many went."""
     sent = 0
     with ThreadPoolExecutor(4) as senders:
-        while count := delivering.deliver_due(house, receiver, senders):
+        while count := delivery.deliver_due(house, receiver, senders):
             sent += count
     return sent
 

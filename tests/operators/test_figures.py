@@ -11,7 +11,7 @@ from tests.movable import MovableClock
 from webapp.database import reading, writing
 from webapp.models import Figure
 from webapp.services.house import House
-from webapp.services.records import figures, trends
+from webapp.services.records import figures
 from webapp.services.worker import tidying
 
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -21,7 +21,7 @@ def note(house: House, at: datetime, **counts: int) -> None:
     """Count these up at this moment; a double underscore stands for the dot."""
     words = {word.replace("__", "."): count for word, count in counts.items()}
     with writing() as session:
-        figures.note(session, house.settings.tiktok_client_key, at, words)
+        figures.add_counts(session, house.settings.tiktok_client_key, at, words)
 
 
 def rows() -> int:
@@ -32,7 +32,7 @@ def rows() -> int:
 
 def fold(house: House, now: datetime) -> None:
     """Fold until nothing is left to fold."""
-    while figures.fold(house, now):
+    while figures.fold_old_minutes(house, now):
         pass
 
 
@@ -44,30 +44,30 @@ def test_hours_and_days_are_those_of_utc_and_empty_ones_are_there(
     note(house, now - timedelta(hours=2), refreshed=5)
     note(house, now - timedelta(days=3), refreshed=7)
     note(house, now - timedelta(days=40), refreshed=9)
-    hours, days = trends.by_hour(house, now), trends.by_day(house, now)
+    hours, days = figures.by_hour(house, now), figures.by_day(house, now)
     assert (len(hours), len(days)) == (24, 30)
     assert (hours[-1].refreshed, hours[-1].failed, hours[-3].refreshed) == (3, 2, 5)
     assert sum(bar.refreshed for bar in hours) == 8
     assert sum(bar.refreshed for bar in days) == 15
     assert hours[-1].start == now.replace(minute=0, second=0, microsecond=0)
-    assert trends.totals(house)["refreshed"] == 24
+    assert figures.totals(house)["refreshed"] == 24
 
 
 def test_answer_times_are_told_by_their_class(house: House, clock: MovableClock) -> None:
     now = clock()
-    assert trends.answers(house, now) == trends.Answers(0, None, None)
+    assert figures.answer_times(house, now) == figures.AnswerTimes(0, None, None)
     note(house, now - timedelta(hours=2), ms__5000=99)
     note(house, now, ms__100=60, ms__250=30, ms__2500=10)
-    assert trends.answers(house, now) == trends.Answers(100, 100, 2500)
+    assert figures.answer_times(house, now) == figures.AnswerTimes(100, 100, 2500)
     note(house, now, ms__10000=900)
-    assert trends.answers(house, now) == trends.Answers(1000, None, None)
+    assert figures.answer_times(house, now) == figures.AnswerTimes(1000, None, None)
 
 
 def test_the_pace_is_that_of_the_last_minutes(house: House, clock: MovableClock) -> None:
     now = clock().replace(second=0, microsecond=0)
     note(house, now - timedelta(minutes=1), refreshed=590, failed__transient=10, ms__100=600)
     note(house, now - timedelta(minutes=10), refreshed=10_000)
-    assert trends.per_second(house, now) == 2
+    assert figures.per_second(house, now) == 2
 
 
 def test_folding_changes_no_sum_and_leaves_a_row_an_hour(house: House, clock: MovableClock) -> None:
@@ -77,9 +77,9 @@ def test_folding_changes_no_sum_and_leaves_a_row_an_hour(house: House, clock: Mo
         note(house, old + timedelta(minutes=minute), refreshed=2, failed__transient=1)
     note(house, now - timedelta(hours=47), refreshed=4)
     note(house, now - timedelta(days=32), refreshed=6)
-    before = trends.by_day(house, now), trends.totals(house)
+    before = figures.by_day(house, now), figures.totals(house)
     fold(house, now)
-    assert (trends.by_day(house, now), trends.totals(house)) == before
+    assert (figures.by_day(house, now), figures.totals(house)) == before
     # Two words of the folded hour, the one of the last 48 hours, two words of all time.
     assert rows() == 5
     fold(house, now)
@@ -92,7 +92,7 @@ def test_two_workers_fold_each_minute_once(house: House, app: Flask, clock: Mova
         for minute in range(0, 60, 7):
             at = (now - timedelta(days=4, hours=hour)).replace(minute=minute)
             note(house, at, refreshed=1, failed__config=2)
-    before = trends.by_day(house, now)
+    before = figures.by_day(house, now)
 
     def work(_number: int) -> None:
         with app.app_context():
@@ -100,7 +100,7 @@ def test_two_workers_fold_each_minute_once(house: House, app: Flask, clock: Mova
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
-    assert trends.by_day(house, now) == before
+    assert figures.by_day(house, now) == before
     assert rows() == 6 * 2 + 2
 
 

@@ -60,7 +60,7 @@ def test_the_fleet_is_told_as_it_is(make_app: MakeApp) -> None:
     opened(app)
     words = {"refreshed": 7, "failed.transient": 2, "revoked": 1, "ms.100": 4, "ms.10000": 5}
     with app.app_context(), writing() as session:
-        figures.note(session, house.settings.tiktok_client_key, house.clock(), words)
+        figures.add_counts(session, house.settings.tiktok_client_key, house.clock(), words)
     with app.app_context(), db.engine.begin() as connected:
         late = house.clock() - timedelta(hours=1)
         connected.execute(

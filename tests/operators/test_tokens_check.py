@@ -11,7 +11,7 @@ from tests.commands.terminal import command, flask
 from tests.fixtures.app import MakeApp
 from tests.movable import MovableClock
 from tests.servers import Sandbox
-from webapp.services.installation import installation
+from webapp.services.installation import binding
 
 each_database = pytest.mark.usefixtures("each_database")
 
@@ -45,7 +45,7 @@ def test_a_foreign_database_is_a_failure_in_the_doctors_words(
 ) -> None:
     ours = make_app()
     with ours.app_context():
-        assert installation.fault(ours.extensions["coatcheck"]) is None
+        assert binding.mismatch(ours.extensions["coatcheck"]) is None
     foreign = make_app(INSTANCE_ID="another-instance")
     run = command(foreign, "tokens", "check")
     assert run.exit_code == 1

@@ -19,12 +19,12 @@ from tests.servers import Sandbox
 from tests.services import grants
 from tests.services.holding import house_of
 from webapp.database import db, reading, writing
-from webapp.models import Brakes, BrowserSession, BulkJob, Notice, User
-from webapp.models.notice import NEVER
+from webapp.models import Brakes, BrowserSession, BulkJob, Notification, User
+from webapp.models.notification import NEVER
 from webapp.services.connect import sessions
 from webapp.services.handout import service_keys
 from webapp.services.house import House
-from webapp.services.installation import installation
+from webapp.services.installation import binding
 from webapp.services.operators import operators
 from webapp.services.refresh import brakes
 
@@ -130,7 +130,7 @@ def a_given_up_notice(stage: Stage) -> None:
     now = stage.house.clock()
     values = {"message_id": "msg_1", "event": "fleet.alarm", "body": '{"data": {}}', "tries": 8}
     with stage.app.app_context(), writing() as session:
-        session.execute(insert(Notice).values(values | {"created_at": now, "next_at": NEVER}))
+        session.execute(insert(Notification).values(values | {"created_at": now, "next_at": NEVER}))
 
 
 def an_open_breaker(stage: Stage) -> None:
@@ -218,5 +218,5 @@ def stage_of(app: Flask, sandbox: Sandbox) -> Stage:
         operators.add(stage.house, sandbox.open_id("mara"), stage.house.clock())
         # Made at the first look, whoever looks.
         brakes.look(stage.house)
-        assert installation.fault(stage.house) is None
+        assert binding.mismatch(stage.house) is None
     return stage

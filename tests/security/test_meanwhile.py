@@ -295,7 +295,7 @@ def test_a_webhook_that_ends_a_disconnect_counts_as_confirmed(stage: Stage) -> N
         first = pool.submit(in_app, stage, disconnect.disconnect, house, row.ref)
         assert tiktok.asked.wait(30)
         second = pool.submit(in_app, stage, disconnect.disconnect, house, row.ref)
-        notice = webhook.Notice(
+        notice = webhook.WebhookEvent(
             client_key=row.client_key,
             event=webhook.REMOVED,
             open_id=row.open_id,

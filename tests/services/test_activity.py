@@ -15,7 +15,7 @@ from webapp.services import people
 from webapp.services.account import activity, directory, own
 from webapp.services.house import House
 from webapp.services.records import history
-from webapp.services.records.chronicle import Happening
+from webapp.services.records.history import TimelineEvent
 
 pytestmark = pytest.mark.usefixtures("each_database")
 WORKER = Actor("worker")
@@ -45,12 +45,12 @@ def happened(at: datetime, ticket: str, event: str = "account.exported", **field
 
 def remember(entries: list[tuple[datetime, str, Actor]]) -> None:
     """Write a history into every row; the newest entry is the first."""
-    text = "".join(history.line(at, word, by, 9, "", "") for at, word, by in entries)
+    text = "".join(history.format_entry(at, word, by, 9, "", "") for at, word, by in entries)
     with writing() as session:
         session.execute(update(User).values(history=text))
 
 
-def walk(house: House, person: User) -> list[list[Happening]]:
+def walk(house: House, person: User) -> list[list[TimelineEvent]]:
     """Return every page, from the newest on."""
     pages, before = [], None
     while True:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from webapp.acting import Actor
 from webapp.models import AuditEvent
-from webapp.services.records import chronicle, history
+from webapp.services.records import history
 from webapp.services.records.history import Entry
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
@@ -15,8 +15,8 @@ WORKER = Actor("worker")
 
 def entry(seconds: float, word: str, actor: Actor, *, ms: int | None = 214) -> Entry:
     """An entry so many seconds ago, as it comes back from a row."""
-    text = history.line(NOW - timedelta(seconds=seconds), word, actor, ms, "", "")
-    (found,) = history.read(text)
+    text = history.format_entry(NOW - timedelta(seconds=seconds), word, actor, ms, "", "")
+    (found,) = history.parse(text)
     return found
 
 
@@ -35,7 +35,7 @@ def event(seconds: float, name: str, actor: Actor, **fields: object) -> AuditEve
 
 def told(entries: list[Entry], events: list[AuditEvent]) -> list[tuple[str, str, int | None]]:
     """What the merge tells: word, who, ms."""
-    return [(each.word, each.who, each.ms) for each in chronicle.merged(entries, events)]
+    return [(each.word, each.who, each.ms) for each in history.merge(entries, events)]
 
 
 def test_an_asked_refresh_is_told_once_with_its_time() -> None:
@@ -71,9 +71,7 @@ def test_what_the_history_has_dropped_is_told_by_the_audit() -> None:
 
 def test_the_newest_comes_first_and_fifty_are_enough() -> None:
     events = [event(s, "connection.disconnect_ordered", MARA) for s in range(50)]
-    found = chronicle.merged(
-        [entry(5.5, "refreshed", WORKER), entry(900, "failed", WORKER)], events
-    )
-    assert len(found) == chronicle.MOST
+    found = history.merge([entry(5.5, "refreshed", WORKER), entry(900, "failed", WORKER)], events)
+    assert len(found) == history.TIMELINE_LENGTH
     assert [each.at for each in found] == sorted((each.at for each in found), reverse=True)
     assert found[0].at == NOW

@@ -48,7 +48,7 @@ def test_ones_own_data_tells_what_happened_and_names_no_operator(house: House, a
         Actor("person", ticket, "192.0.2.1"),
         Actor("operator", "ct_7777-7777", "10.0.0.9"),
     )
-    line = history.line(house.clock(), "refreshed", theirs, 9, "", "")
+    line = history.format_entry(house.clock(), "refreshed", theirs, 9, "", "")
     with writing() as session:
         session.execute(update(User).values(history=line))
         for actor in (mine, theirs, Actor("service", "studio-prod", "10.0.0.9")):

@@ -7,8 +7,8 @@ from webapp import later
 from webapp.services.maintenance.health import Breaker, Facts, Keys, Work
 from webapp.services.maintenance.status import Fault
 from webapp.services.maintenance.stored import Database
-from webapp.services.notifications.notices import Standing
-from webapp.services.records.trends import Answers, Bar
+from webapp.services.notifications.outbox import DeliveryStatus
+from webapp.services.records.figures import AnswerTimes, Bar
 from webapp.views.operators.charts import chart
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
@@ -19,12 +19,12 @@ WELL = Facts(
     troubles=[],
     work=Work(lag=0, is_late=False, pace=3.25, allowed=8, part=1),
     breaker=None,
-    answers=Answers(1200, 100, 250),
+    answers=AnswerTimes(1200, 100, 250),
     database=Database("SQLite 3.50.0", "0006", 4_200_000, 32_768, wal=True),
     keys=Keys("3f9ca01e", 0),
     rescue=False,
     bound_at=NOW - 40 * DAY,
-    notices=Standing("", 0, None, 0, None, None),
+    notices=DeliveryStatus("", 0, None, 0, None, None),
 )
 ILL = Facts(
     at=NOW,
@@ -46,12 +46,12 @@ ILL = Facts(
         NOW - HOUR,
         NOW + timedelta(seconds=20),
     ),
-    answers=Answers(3, None, None),
+    answers=AnswerTimes(3, None, None),
     database=Database("PostgreSQL 17.1", "", 4_200_000, None, wal=True),
     keys=Keys("3f9ca01e", None),
     rescue=True,
     bound_at=None,
-    notices=Standing("tickets.example", 2, NOW - DAY, 1, None, "503"),
+    notices=DeliveryStatus("tickets.example", 2, NOW - DAY, 1, None, "503"),
 )
 
 

@@ -9,10 +9,10 @@ from typing import Any
 from webapp.language import gettext as _
 from webapp.models import Health, Status, User
 from webapp.services.handout.uses import Use
-from webapp.services.installation.mismatch import Mismatch
+from webapp.services.installation.binding import Mismatch
 from webapp.services.operators.dossier import Dossier, Next
 from webapp.services.operators.standing import State
-from webapp.services.records.chronicle import Happening
+from webapp.services.records.history import TimelineEvent
 from webapp.views.operators import explaining, timeline
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
@@ -41,8 +41,8 @@ def _row(**columns: Any) -> User:
     return User(**usual | columns)
 
 
-def _happening(hours: float, word: str, who: str, **more: Any) -> Happening:
-    return Happening(NOW - timedelta(hours=hours), word, who, **more)
+def _happening(hours: float, word: str, who: str, **more: Any) -> TimelineEvent:
+    return TimelineEvent(NOW - timedelta(hours=hours), word, who, **more)
 
 
 HAPPENINGS = [

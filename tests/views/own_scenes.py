@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from webapp.services.handout.uses import Use
-from webapp.services.records.chronicle import Happening
+from webapp.services.records.history import TimelineEvent
 from webapp.views.http.browsers import named
 from webapp.views.people.activity import lines
 from webapp.views.people.signed_in import Row
@@ -51,10 +51,10 @@ HAPPENED: list[tuple[str, str, dict[str, Any]]] = [
 ]
 
 
-def happening(number: int, word: str, who: str, fields: dict[str, Any]) -> Happening:
+def happening(number: int, word: str, who: str, fields: dict[str, Any]) -> TimelineEvent:
     """Return one thing that happened some hours ago, the later ones longer."""
     code = str(fields.get("code") or "")
-    return Happening(NOW - timedelta(hours=3 + number), word, who, code=code, fields=fields)
+    return TimelineEvent(NOW - timedelta(hours=3 + number), word, who, code=code, fields=fields)
 
 
 LINES = lines([happening(n, *each) for n, each in enumerate(HAPPENED)], TICKET)

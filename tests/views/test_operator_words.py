@@ -10,7 +10,7 @@ from webapp.services.operators.bulk_reading import Wrong
 from webapp.services.operators.counting import Counts
 from webapp.services.operators.listing import Page
 from webapp.services.operators.wanted import Query
-from webapp.services.records.chronicle import Happening
+from webapp.services.records.history import TimelineEvent
 from webapp.views.operators import bulk_words, timeline, tokens_page
 from webapp.views.operators.query import Asked
 
@@ -79,7 +79,7 @@ def test_a_connection_that_was_skipped_without_a_known_reason_had_nothing_to_do(
 )
 def test_a_way_in_says_what_it_brought(kind: str, scopes: str, asked: int, said: str) -> None:
     fields = {"kind": kind, "scopes": scopes}
-    happening = Happening(NOW, "connection.connected", "person", fields=fields)
+    happening = TimelineEvent(NOW, "connection.connected", "person", fields=fields)
     (line,) = timeline.lines([happening], asked)
     assert line.text == said
 

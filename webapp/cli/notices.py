@@ -8,8 +8,7 @@ from flask.cli import with_appcontext
 
 from webapp.cli.asking import migrated_house, not_done, show_json
 from webapp.services.house import House
-from webapp.services.notifications import delivering, outbox
-from webapp.services.notifications import notices as told
+from webapp.services.notifications import delivery, outbox
 
 
 @click.group()
@@ -24,7 +23,7 @@ def notices() -> None:
 def show(as_json: bool, limit: int) -> None:
     """List the last notices, those given up first."""
     at = _house()
-    found = told.recent(at, limit)
+    found = outbox.recent_notifications(at, limit)
     if as_json:
         show_json([{name: _text(each) for name, each in asdict(line).items()} for line in found])
         return
@@ -41,7 +40,7 @@ def show(as_json: bool, limit: int) -> None:
 def test() -> None:
     """Send one signed notice `test.ping` now and say what came of it."""
     at = _house()
-    answer = delivering.ping(at)
+    answer = delivery.send_test(at)
     if not answer.taken:
         not_done(f"The receiver did not take it: {answer.word}")
     click.echo(f"The receiver took it: {answer.word}")

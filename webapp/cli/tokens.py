@@ -9,7 +9,7 @@ from flask.cli import AppGroup
 from webapp.cli.asking import migrated_house, not_done, show_json, unfit
 from webapp.services.connect import disconnect as ending
 from webapp.services.house import House
-from webapp.services.installation import installation
+from webapp.services.installation import binding
 from webapp.services.maintenance import keeping
 from webapp.services.operators import inspection
 from webapp.services.people import PersonGone
@@ -127,7 +127,7 @@ def disconnect(open_id: str, as_json: bool) -> None:
 def _own_house() -> House:
     """Return the house if its database belongs to it: a copy must not end the original's grants."""
     at = migrated_house()
-    mismatch = installation.fault(at)
+    mismatch = binding.mismatch(at)
     if mismatch is not None:
         unfit("This database is not for acting on.", mismatch)
     return at

@@ -7,7 +7,7 @@ from flask.cli import with_appcontext
 
 from webapp.cli.asking import migrated_house, not_done, show_json, unfit
 from webapp.cli.progress import Progress
-from webapp.services.installation import installation
+from webapp.services.installation import binding
 from webapp.services.maintenance import copying, doctor, status
 from webapp.services.maintenance import reseal as sealing
 from webapp.services.refresh import rescue as rescuing
@@ -67,7 +67,7 @@ def adopt(yes: bool) -> None:
     closed = status.keys_fault(at)
     if closed is not None:
         unfit("It cannot be adopted under these keys.", closed)
-    found = installation.fault(at)
+    found = binding.mismatch(at)
     if found is None:
         click.echo("The database belongs to this installation already.")
         return
@@ -77,7 +77,7 @@ def adopt(yes: bool) -> None:
             "No other installation may refresh from a copy of it. Go on?", abort=True, err=True
         )
     try:
-        installation.adopt(at)
+        binding.adopt(at)
     except OSError as error:
         not_done(f"{at.folder} takes no file ({error.strerror}): mend that, or set INSTANCE_ID")
     click.echo("The database belongs to this installation now. Start the worker: flask tokens run")

@@ -21,7 +21,7 @@ from webapp.cli.asking import migrated_house, not_done, unfit
 from webapp.cli.progress import Progress
 from webapp.services.house import House
 from webapp.services.maintenance import keeping
-from webapp.services.notifications.delivering import Delivering
+from webapp.services.notifications.delivery import Delivery
 from webapp.services.refresh import lateness
 from webapp.services.worker.worker import Worker
 
@@ -40,7 +40,7 @@ def run(once: bool) -> None:
     _refuse_unfit(at)
     # The real app: threads do not see the one of this context.
     app = cast(Flask, cast(Any, current_app)._get_current_object())
-    worker, notices = Worker(at, app.app_context), Delivering(at, app.app_context)
+    worker, notices = Worker(at, app.app_context), Delivery(at, app.app_context)
     due = lateness.overdue(at, at.clock()) if once else 0
     log.info("worker_started", once=once, rate=at.settings.refresh_rate)
     with (
@@ -62,7 +62,7 @@ def run(once: bool) -> None:
         _tell_left(at, left, stopped=bool(asked))
 
 
-def _in_context(app: Flask, worker: Worker, notices: Delivering, once: bool) -> None:
+def _in_context(app: Flask, worker: Worker, notices: Delivery, once: bool) -> None:
     with app.app_context():
         notices.start()
         try:
@@ -75,7 +75,7 @@ def _in_context(app: Flask, worker: Worker, notices: Delivering, once: bool) -> 
 def _watch(
     working: Future[None],
     worker: Worker,
-    notices: Delivering,
+    notices: Delivery,
     asked: list[int],
     shown: Progress | None,
 ) -> None:

@@ -7,7 +7,7 @@ from webapp.models.figure import Figure
 from webapp.models.headcount import Headcount
 from webapp.models.installation import Installation
 from webapp.models.name_word import NameWord
-from webapp.models.notice import Notice
+from webapp.models.notification import Notification
 from webapp.models.service_key import ServiceKey
 from webapp.models.service_use import ServiceUse
 from webapp.models.session import BrowserSession
@@ -26,7 +26,7 @@ __all__ = [
     "Installation",
     "ItemState",
     "NameWord",
-    "Notice",
+    "Notification",
     "PersonRef",
     "Reason",
     "ServiceKey",

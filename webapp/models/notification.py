@@ -11,7 +11,7 @@ from webapp.database import NEVER_REUSED, Base, UtcDateTime
 NEVER = datetime(9000, 1, 1, tzinfo=UTC)
 
 
-class Notice(Base):
+class Notification(Base):
     """One notice out; kept for some days after it was delivered or given up."""
 
     __tablename__ = "notices"

@@ -69,7 +69,7 @@ def _draw(house: House, now: datetime) -> None:
             if hour % 17 == 0:
                 counts |= {"failed.transient": 3, "ms.5000": 3}
             at = now - timedelta(hours=hour)
-            figures.note(session, house.settings.tiktok_client_key, at, counts)
+            figures.add_counts(session, house.settings.tiktok_client_key, at, counts)
 
 
 def _age(house: House, person: PersonRef, health: Health, now: datetime) -> None:

@@ -53,5 +53,5 @@ def _statement(columns: frozenset[str]) -> Update:
         .where(users.version == bindparam("the_version"))
         .values({name: bindparam(name, type_=users[name].type) for name in sorted(columns)})
         .values(version=users.version + 1, refreshes=users.refreshes + 1)
-        .values(history=history.prepended(bindparam("the_line", type_=Text)))
+        .values(history=history.prepend(bindparam("the_line", type_=Text)))
     )

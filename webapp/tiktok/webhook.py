@@ -28,7 +28,7 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class WebhookEvent:
     """What TikTok tells; every text is short and printable."""
 
     event: str
@@ -58,13 +58,13 @@ def check(header: str | None, body: bytes, secret: str, now: datetime) -> None:
         raise NotSigned("stale")
 
 
-def read(body: bytes) -> Notice:
+def read(body: bytes) -> WebhookEvent:
     """Return what a signed body says. Raises Unreadable."""
     told = _object(body)
     event, created_at = told.get("event"), _integer(told.get("create_time"))
     if not isinstance(event, str) or not _EVENT.fullmatch(event) or created_at is None:
         raise Unreadable
-    return Notice(
+    return WebhookEvent(
         event=event,
         client_key=_name(told.get("client_key")),
         open_id=_name(told.get("user_openid")),

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from webapp.models import AuditEvent, User
 from webapp.services.house import House
-from webapp.services.records import chronicle, history
-from webapp.services.records.chronicle import Happening
+from webapp.services.records import history
+from webapp.services.records.history import TimelineEvent
 
 #: How far people can look back.
 SHOWN = timedelta(days=90)
@@ -32,7 +32,7 @@ _BACKGROUND = ("refreshed", "failed")
 class Page:
     """Some of what happened, newest first."""
 
-    happenings: list[Happening]
+    happenings: list[TimelineEvent]
     #: Give it as `before` for what happened earlier; None: nothing did.
     older: int | None
     #: This is not the first page.
@@ -59,14 +59,14 @@ def page(
     events = session.scalars(query.order_by(*(c.desc() for c in _ORDER)).limit(count + 1)).all()
     older = events[count - 1] if len(events) > count else None
     entries = [
-        Happening(entry.at, entry.word, entry.who)
-        for entry in history.read(user.history)
+        TimelineEvent(entry.at, entry.word, entry.who)
+        for entry in history.parse(user.history)
         if entry.word in _BACKGROUND
         and entry.who in _BY_ITSELF
         and (older.at if older else since) <= entry.at
         and (start is None or entry.at < start.at)
     ]
-    found = [*entries, *map(chronicle.told, events[:count])]
+    found = [*entries, *map(history.from_audit, events[:count])]
     found.sort(key=lambda happening: happening.at, reverse=True)
     return Page(found, older.id if older else None, start is not None)
 

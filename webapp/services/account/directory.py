@@ -57,7 +57,7 @@ def own_data(person: PersonRef) -> dict[str, Any]:
         "operator_since": _text(user.operator_since),
         "last_events": [
             {"at": _text(each.at), "what": each.word, "by": _who(each.who)}
-            for each in history.read(user.history)
+            for each in history.parse(user.history)
         ],
         "activity": happened,
         "sealed_access_kept": user.access_token is not None,

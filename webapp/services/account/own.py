@@ -12,7 +12,7 @@ from webapp.services.connect.sessions import Browser
 from webapp.services.handout import uses
 from webapp.services.handout.uses import Use
 from webapp.services.house import House
-from webapp.services.records.chronicle import Happening
+from webapp.services.records.history import TimelineEvent
 
 #: How many things that happened the account page shows.
 RECENT = 5
@@ -25,7 +25,7 @@ class Account:
     user: User
     #: The service that was handed the connection last; None: none ever was.
     last_use: Use | None
-    recent: list[Happening]
+    recent: list[TimelineEvent]
     browsers: list[Browser]
 
 

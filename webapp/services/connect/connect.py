@@ -17,7 +17,7 @@ from webapp.models import PersonRef, Status, User
 from webapp.services.connect import sessions
 from webapp.services.connect.sessions import Device
 from webapp.services.house import House
-from webapp.services.notifications import notices
+from webapp.services.notifications import outbox
 from webapp.services.records import audit
 from webapp.services.refresh import brakes
 from webapp.services.refresh.schedule import next_refresh_at
@@ -131,7 +131,7 @@ def _write_down(
 
 def _tell_restored(session: Session, house: House, user: User, now: datetime) -> None:
     told = {"open_id": user.open_id, "ticket": user.ticket}
-    notices.put(session, house, now, "connection.restored", told)
+    outbox.enqueue(session, house, now, "connection.restored", told)
 
 
 def _row_of(house: House, open_id: str) -> Select[User]:

@@ -21,7 +21,7 @@ from webapp.models import BrowserSession, PersonRef, Status, User
 from webapp.services import authority, people
 from webapp.services.authority import NoLongerAllowed
 from webapp.services.house import House
-from webapp.services.notifications import notices
+from webapp.services.notifications import outbox
 from webapp.services.people import PersonGone
 from webapp.services.records import audit, figures
 from webapp.services.refresh import brakes, orphans, schedule
@@ -122,10 +122,10 @@ def write_down(
 ) -> None:
     """Write down, and have told, that a connection is over because somebody wanted it so."""
     audit.record(session, now, "connection.revoked", on=user.ticket, confirmed=confirmed, code=code)
-    figures.note(session, house.settings.tiktok_client_key, now, {"revoked": 1})
+    figures.add_counts(session, house.settings.tiktok_client_key, now, {"revoked": 1})
     told: dict[str, str | bool | None] = {"open_id": user.open_id, "ticket": user.ticket}
     told["confirmed"] = confirmed
-    notices.put(session, house, now, "connection.revoked", told)
+    outbox.enqueue(session, house, now, "connection.revoked", told)
 
 
 def delete(house: House, person: PersonRef) -> Outcome:
@@ -164,7 +164,7 @@ def _erased(house: House, person: PersonRef) -> bool:
             return False
         session.execute(delete_rows(BrowserSession).where(BrowserSession.user_id == user.id))
         brakes.keep_version(session, house, user.version)
-        notices.forget(session, user.ticket)
+        outbox.forget_person(session, user.ticket)
         audit.record(session, house.clock(), "connection.deleted", on=user.ticket)
         session.execute(delete_rows(User).where(User.is_(person)))
     return True

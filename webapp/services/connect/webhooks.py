@@ -12,10 +12,10 @@ from webapp.database import reading, writing
 from webapp.models import Reason, Status, User
 from webapp.services.connect import disconnect
 from webapp.services.house import House
-from webapp.services.notifications import notices
+from webapp.services.notifications import outbox
 from webapp.services.records import audit
 from webapp.tiktok import webhook
-from webapp.tiktok.webhook import HEADER, Notice, NotSigned
+from webapp.tiktok.webhook import HEADER, NotSigned, WebhookEvent
 
 __all__ = ["HEADER", "CannotKeep", "NotSigned", "receive"]
 
@@ -56,7 +56,7 @@ def receive(house: House, header: str | None, body: bytes) -> None:
     log.info("webhook", notice=notice.event, open_id=notice.open_id, effect=effect)
 
 
-def _act(house: House, notice: Notice, now: datetime) -> Effect:
+def _act(house: House, notice: WebhookEvent, now: datetime) -> Effect:
     if notice.client_key != house.settings.tiktok_client_key:
         return "foreign"
     if notice.event != webhook.REMOVED:
@@ -80,11 +80,11 @@ def _act(house: House, notice: Notice, now: datetime) -> Effect:
     return effect
 
 
-def _row_of(notice: Notice) -> Select[User]:
+def _row_of(notice: WebhookEvent) -> Select[User]:
     return select(User).where(User.client_key == notice.client_key, User.open_id == notice.open_id)
 
 
-def _effect(user: User | None, notice: Notice) -> Effect:
+def _effect(user: User | None, notice: WebhookEvent) -> Effect:
     """Return what the notice does to this row as it stands (rule 61)."""
     if user is None:
         return "stranger"
@@ -99,7 +99,7 @@ def _effect(user: User | None, notice: Notice) -> Effect:
     return "forgotten"
 
 
-def _needs_the_person(house: House, user: User, notice: Notice, now: datetime) -> None:
+def _needs_the_person(house: House, user: User, notice: WebhookEvent, now: datetime) -> None:
     """Wipe the tokens, which are dead at TikTok; a refresh under way finds another version."""
     house.vault.forget(user)
     user.status = Status.RECONNECT
@@ -121,7 +121,7 @@ def _write_down(
         # It was told when the connection came to need the person.
         return
     told = {"open_id": user.open_id, "ticket": user.ticket, "reason": reason}
-    notices.put(
+    outbox.enqueue(
         session,
         house,
         now,

@@ -59,11 +59,11 @@ def note(row: Handed, now: datetime) -> bool:
             return True
         told = row.handed_at is None or now - row.handed_at >= TOLD_EVERY
         service = replace(acting.now(), kind="service", name=row.key_name)
-        line = history.line(now, "handed_out", service, None, "", "") if told else ""
+        line = history.format_entry(now, "handed_out", service, None, "", "") if told else ""
         session.execute(
             update(User)
             .where(User.id == row.id, User.ticket == row.ticket)
-            .values(last_used_at=now, **({"history": history.prepended(line)} if told else {}))
+            .values(last_used_at=now, **({"history": history.prepend(line)} if told else {}))
             .execution_options(synchronize_session=False)
         )
         if told:

@@ -1,11 +1,12 @@
-"""Binds the database to this installation, so that a copy or a restored backup is seen.
+"""Binds the database to this installation, so that a copy or a restored backup is noticed.
 
 Refresh tokens die on use: a copy that refreshes kills the original's grants, and an old backup
-holds spent ones. Where the database does not belong here nothing is refreshed, and it is said why
-and what to do. Pages are served all the same.
+holds spent ones. If the database does not belong here, nothing is refreshed, and the reason and
+the fix are shown. Pages are served all the same.
 """
 
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -17,16 +18,107 @@ from webapp.database import reading, writing
 from webapp.later import gettext as _
 from webapp.models import Installation, User
 from webapp.services.house import House
-from webapp.services.installation import identity
-from webapp.services.installation.mismatch import Mismatch, judge
+from webapp.services.installation import instance_id
 from webapp.services.records import audit
 from webapp.services.vault import Vault
 from webapp.settings import Settings
 
+
+@dataclass(frozen=True)
+class Mismatch:
+    """What does not fit, and what to do about it."""
+
+    name: str
+    cause: str
+    mend: str
+
+
+def compare(bound: Installation, settings: Settings, vault: Vault, folder: Path) -> Mismatch | None:
+    """Return what of the binding does not fit this installation, the gravest first."""
+    if bound.moved_at is not None:
+        return Mismatch(
+            "DATABASE_URL",
+            _(
+                "everything in it was copied to another database on %(day)s, which alone"
+                " refreshes since",
+                day=f"{bound.moved_at:%Y-%m-%d}",
+            ),
+            _(
+                "set DATABASE_URL to the new one. Where two refresh, each ends the other's grants."
+                " If the other one is gone for good: flask tokens adopt"
+            ),
+        )
+    if instance_id.current(settings, folder) != bound.instance_id:
+        return Mismatch(
+            "INSTANCE_ID",
+            _(
+                "the database has belonged to another installation since %(day)s:"
+                " this is a copy of it, a restored backup or another host",
+                day=f"{bound.bound_at:%Y-%m-%d}",
+            ),
+            _(
+                "Where two refresh, each ends the other's grants. If the other one is gone for"
+                " good: flask tokens adopt. If this is one more host of the same installation:"
+                " INSTANCE_ID=%(id)s in the environment of every host",
+                id=bound.instance_id,
+            ),
+        )
+    if (origin := instance_id.copied_from(settings, folder)) is not None:
+        return Mismatch(
+            "INSTANCE_ID",
+            _(
+                "the folder with the database was copied or moved here from %(origin)s",
+                origin=origin,
+            ),
+            _(
+                "Where two refresh, each ends the other's grants. If the other one is gone for"
+                " good: flask tokens adopt"
+            ),
+        )
+    if instance_id.recorded_generation(folder, bound.binding) > bound.generation:
+        return Mismatch(
+            "DATABASE_URL",
+            _(
+                "the database went back in time: a backup was restored, and TikTok has replaced"
+                " refresh tokens since"
+            ),
+            _(
+                "put the newest copy back. If there is none: flask tokens adopt; those whose"
+                " access was refreshed since the backup have to connect again"
+            ),
+        )
+    return _compare_secrets(bound, settings, vault)
+
+
+def _compare_secrets(bound: Installation, settings: Settings, vault: Vault) -> Mismatch | None:
+    if not vault.knows(bound.key_id):
+        return Mismatch(
+            "TOKEN_KEYS",
+            _(
+                "does not hold the key %(key)s under which the stored tokens were sealed",
+                key=bound.key_id,
+            ),
+            _("put it back, after the new one: TOKEN_KEYS=new,old"),
+        )
+    if settings.tiktok_client_key != bound.client_key:
+        return Mismatch(
+            "TIKTOK_CLIENT_KEY",
+            _(
+                "is another than the one the database was bound to: TikTok knows the people in it"
+                " under the former one only"
+            ),
+            _(
+                "put the former one back. If you mean to change apps: flask tokens adopt;"
+                " everybody then connects again"
+            ),
+        )
+    return None
+
+
 log = structlog.get_logger(__name__)
 
 
-def fault(house: House) -> Mismatch | None:
+def mismatch(house: House) -> Mismatch | None:
     """Return why nothing may be refreshed from here; None if the database belongs here.
 
     Binds a database that belongs to nobody yet, and follows a rotation of TOKEN_KEYS.
@@ -35,22 +127,22 @@ def fault(house: House) -> Mismatch | None:
         bound = session.get(Installation, 1)
     if bound is None:
         return _bind(house)
-    found = judge(bound, house.settings, house.vault, house.folder)
+    found = compare(bound, house.settings, house.vault, house.folder)
     if found is None and bound.key_id != house.vault.key_id:
         _follow_rotation(house, bound.key_id)
     return found
 
 
-def fault_at(engine: Engine, settings: Settings, folder: Path) -> Mismatch | None:
+def mismatch_at(engine: Engine, settings: Settings, folder: Path) -> Mismatch | None:
     """Return the same for a start that has no app yet, or a look that may change nothing."""
     with Session(engine) as session:
         bound = session.get(Installation, 1)
         if bound is None:
             return None
-        return judge(bound, settings, Vault(settings.token_keys), folder)
+        return compare(bound, settings, Vault(settings.token_keys), folder)
 
 
-def beat(house: House) -> None:
+def record_generation(house: House) -> None:
     """Count the generation up, in the row and then in the file. Call it after `fault` said None.
 
     In this order, and with the disk waited for: a crash in between leaves the file behind, never
@@ -62,7 +154,7 @@ def beat(house: House) -> None:
             return
         bound.generation += 1
     try:
-        identity.note(house.folder, bound.binding, bound.generation)
+        instance_id.record_generation(house.folder, bound.binding, bound.generation)
     except OSError as error:
         log.warning("generation_not_noted", error=type(error).__name__)
 
@@ -74,12 +166,12 @@ def adopt(house: House) -> Mismatch | None:
     one, that is told as our doing and not as the person's. Raises OSError if the folder takes no
     file.
     """
-    name = identity.renew(house.settings, house.folder)
+    name = instance_id.renew(house.settings, house.folder)
     with writing(durable=True) as session:
         bound = session.get(Installation, 1, with_for_update=True)
         before = None
         if bound is not None:
-            before = judge(bound, house.settings, house.vault, house.folder)
+            before = compare(bound, house.settings, house.vault, house.folder)
         session.merge(_binding(house, name))
         audit.record(session, house.clock(), "database.adopted")
         if before is not None and before.name in ("INSTANCE_ID", "DATABASE_URL"):
@@ -95,7 +187,7 @@ def adopt(house: House) -> Mismatch | None:
 
 def _bind(house: House) -> Mismatch | None:
     try:
-        name = identity.make(house.settings, house.folder)
+        name = instance_id.ensure(house.settings, house.folder)
     except OSError as error:
         folder, why = house.folder, error.strerror
         cause = _("cannot be kept in %(folder)s (%(error)s)", folder=folder, error=why)
@@ -104,7 +196,7 @@ def _bind(house: House) -> Mismatch | None:
         with writing() as session:
             session.add(_binding(house, name))
     except IntegrityError:
-        return fault(house)
+        return mismatch(house)
     return None
 
 

@@ -16,12 +16,12 @@ ID_FILE = "instance-id"
 GENERATION_FILE = "generation"
 
 
-def known(settings: Settings, folder: Path) -> str | None:
+def current(settings: Settings, folder: Path) -> str | None:
     """Return INSTANCE_ID, else the id in the folder; None if none was made yet."""
     return settings.instance_id or next(iter(_lines(folder / ID_FILE)), None)
 
 
-def came_from(settings: Settings, folder: Path) -> str | None:
+def copied_from(settings: Settings, folder: Path) -> str | None:
     """Return the folder that this one is a copy of; None if it is none or INSTANCE_ID is set."""
     lines = _lines(folder / ID_FILE)
     if settings.instance_id or len(lines) < 2 or lines[1] == str(folder.resolve()):
@@ -29,12 +29,12 @@ def came_from(settings: Settings, folder: Path) -> str | None:
     return lines[1]
 
 
-def make(settings: Settings, folder: Path) -> str:
+def ensure(settings: Settings, folder: Path) -> str:
     """Return the id, making one if there is none; of several processes all get the same.
 
     Raises OSError if the folder takes no file.
     """
-    found = known(settings, folder)
+    found = current(settings, folder)
     if found is not None:
         return found
     draft = _draft(folder, ID_FILE, f"{secrets.token_hex(8)}\n{folder.resolve()}\n")
@@ -49,12 +49,12 @@ def make(settings: Settings, folder: Path) -> str:
 
 def renew(settings: Settings, folder: Path) -> str:
     """Put a new id in place of one that came here with a copied folder. Raises OSError."""
-    if came_from(settings, folder) is not None:
+    if copied_from(settings, folder) is not None:
         (folder / ID_FILE).unlink()
-    return make(settings, folder)
+    return ensure(settings, folder)
 
 
-def reached(folder: Path, binding: str) -> int:
+def recorded_generation(folder: Path, binding: str) -> int:
     """Return the highest generation that was noted here for this binding; 0: none."""
     words = " ".join(_lines(folder / GENERATION_FILE)).split()
     if len(words) != 2 or words[0] != binding or not words[1].isdecimal():
@@ -62,7 +62,7 @@ def reached(folder: Path, binding: str) -> int:
     return int(words[1])
 
 
-def note(folder: Path, binding: str, generation: int) -> None:
+def record_generation(folder: Path, binding: str, generation: int) -> None:
     """Write down how far the database has come. Raises OSError."""
     _draft(folder, GENERATION_FILE, f"{binding} {generation}\n").replace(folder / GENERATION_FILE)
 

@@ -14,7 +14,7 @@ from webapp.models import Brakes, Status, User
 from webapp.services import authority
 from webapp.services.authority import HalfDone, NoLongerAllowed
 from webapp.services.house import House
-from webapp.services.installation import installation
+from webapp.services.installation import binding
 from webapp.services.records import audit
 from webapp.services.refresh import brakes
 from webapp.services.refresh.refresh import (
@@ -48,7 +48,7 @@ def probe(house: House) -> Probed:
 
     Raises NoLongerAllowed, with nothing done, or HalfDone.
     """
-    if installation.fault(house) is not None:
+    if binding.mismatch(house) is not None:
         return Probed.NOT_OURS
     if not _make_due(house, house.clock()):
         return Probed.NOT_OPEN

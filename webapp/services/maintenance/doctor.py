@@ -12,7 +12,7 @@ from webapp.files import absolute_url, own_folder
 from webapp.later import gettext as _
 from webapp.later import ngettext
 from webapp.services.house import House
-from webapp.services.installation import installation
+from webapp.services.installation import binding
 from webapp.services.maintenance import keeping, premises, probe, status
 from webapp.services.maintenance.check import Check, judged, untold
 from webapp.services.maintenance.premises import ROOT
@@ -73,7 +73,7 @@ def whose(settings: Settings) -> Problem | None:
     """Return why nothing will be refreshed from here, for a start that has no app yet."""
     engine = _engine(settings)
     try:
-        found = installation.fault_at(engine, settings, own_folder(engine, ROOT))
+        found = binding.mismatch_at(engine, settings, own_folder(engine, ROOT))
     finally:
         engine.dispose()
     return Problem(found.name, found.cause, found.mend) if found else None

@@ -9,9 +9,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from webapp.services.house import House
 from webapp.services.maintenance import health, keeping
 from webapp.services.maintenance.health import Work
-from webapp.services.notifications import notices
+from webapp.services.notifications import outbox
 from webapp.services.operators import headcount
-from webapp.services.records import trends
+from webapp.services.records import figures
 
 log = structlog.get_logger(__name__)
 
@@ -40,11 +40,11 @@ def fleet(house: House, now: datetime) -> Fleet:
     troubles = tuple(sorted({fault.name for fault in keeping.troubles(house)}))
     try:
         row = health.brakes_of(house)
-        standing = notices.standing(house, now)
+        standing = outbox.delivery_status(house, now)
         counted = headcount.counts(house, now)
         return Fleet(
             up=True,
-            totals=trends.totals(house),
+            totals=figures.totals(house),
             connections={s.value: n for s, n in counted.by_state.items()} if counted else None,
             work=health.work(house, row, now),
             open_reason=row.open_reason,

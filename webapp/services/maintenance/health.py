@@ -11,8 +11,8 @@ from webapp.models import Brakes, Installation
 from webapp.services.house import House
 from webapp.services.maintenance import keeping, reseal, stored
 from webapp.services.maintenance.status import Fault
-from webapp.services.notifications import notices
-from webapp.services.records import trends
+from webapp.services.notifications import outbox
+from webapp.services.records import figures
 from webapp.services.refresh import brakes, lateness, rescue
 
 #: Up to so many rows are read through for the keys they are sealed under.
@@ -60,13 +60,13 @@ class Facts:
     troubles: list[Fault]
     work: Work
     breaker: Breaker | None
-    answers: trends.Answers
+    answers: figures.AnswerTimes
     database: stored.Database
     keys: Keys
     rescue: bool
     #: When the database was bound to this installation; None: not yet.
     bound_at: datetime | None
-    notices: notices.Standing
+    notices: outbox.DeliveryStatus
 
 
 def facts(house: House, now: datetime) -> Facts:
@@ -79,12 +79,12 @@ def facts(house: House, now: datetime) -> Facts:
         troubles=keeping.troubles(house),
         work=work(house, row, now),
         breaker=_breaker(house, row),
-        answers=trends.answers(house, now),
+        answers=figures.answer_times(house, now),
         database=stored.database(),
         keys=Keys(house.vault.key_id, reseal.remaining_of_few(house, FEW)),
         rescue=rescue.waiting(house),
         bound_at=bound.bound_at if bound else None,
-        notices=notices.standing(house, now),
+        notices=outbox.delivery_status(house, now),
     )
 
 
@@ -102,7 +102,7 @@ def work(house: House, row: Brakes, now: datetime) -> Work:
     return Work(
         lag=lag,
         is_late=lag > keeping.LATE.total_seconds(),
-        pace=trends.per_second(house, now),
+        pace=figures.per_second(house, now),
         allowed=house.settings.refresh_rate * part,
         part=part,
     )

@@ -14,11 +14,11 @@ from webapp.later import Text, ngettext
 from webapp.later import gettext as _
 from webapp.models import Brakes, User
 from webapp.services.house import House
-from webapp.services.installation import installation
-from webapp.services.installation.mismatch import Mismatch
+from webapp.services.installation import binding
+from webapp.services.installation.binding import Mismatch
 from webapp.services.maintenance import reseal, status
 from webapp.services.maintenance.status import Fault
-from webapp.services.notifications import notices
+from webapp.services.notifications import outbox
 from webapp.services.refresh import rescue
 from webapp.services.refresh.lateness import lag
 
@@ -45,7 +45,7 @@ def refusal(house: House) -> Fault | None:
     fault = status.database_fault() or status.keys_fault(house)
     if fault is not None:
         return fault
-    return _told(installation.fault(house))
+    return _told(binding.mismatch(house))
 
 
 def doubts(house: House) -> list[Fault]:
@@ -79,7 +79,7 @@ def troubles(house: House) -> list[Fault]:
 
 def installation_doubt(house: House) -> Fault | None:
     """Return what of the binding does not fit, without binding anything."""
-    return _told(installation.fault_at(db.engine, house.settings, house.folder))
+    return _told(binding.mismatch_at(db.engine, house.settings, house.folder))
 
 
 def open_brakes(house: House) -> tuple[Text, Text] | None:
@@ -152,7 +152,7 @@ def _rescue_doubt(house: House) -> Fault | None:
 
 def _notices_doubt(house: House) -> Fault | None:
     now = house.clock()
-    stand = notices.standing(house, now)
+    stand = outbox.delivery_status(house, now)
     if stand.given_up:
         cause = ngettext("one notice was given up", "%(num)s notices were given up", stand.given_up)
         mend = _("let the receiver take them, then: flask notices retry")

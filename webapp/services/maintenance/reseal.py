@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from webapp.database import reading, scrub, writing
 from webapp.models import User
 from webapp.services.house import House
-from webapp.services.installation import installation
+from webapp.services.installation import binding
 from webapp.services.records import audit
 from webapp.services.vault import CannotOpen
 
@@ -81,7 +81,7 @@ def reseal(house: House) -> Iterator[Resealed]:
     # The former texts, and perhaps a leaked key's, are to be nowhere in the files.
     scrub()
     if so_far.closed == 0:
-        installation.fault(house)
+        binding.mismatch(house)
     log.info("resealed", rows=so_far.done, closed=so_far.closed)
     yield so_far
 

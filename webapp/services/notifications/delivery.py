@@ -1,7 +1,4 @@
-"""Delivers notices beside the worker's refreshes: a thread that looks, a few that send.
-
-Never holds a refresh up: it shares with them the database alone, in transactions of milliseconds.
-"""
+"""Delivers notifications beside the worker's refreshes: one thread looks, a few threads send."""
 
 import threading
 import time
@@ -14,7 +11,7 @@ from webapp import acting
 from webapp.acting import Actor
 from webapp.notify.sender import Answer, Send, Sender
 from webapp.services.house import House
-from webapp.services.notifications import notices, outbox
+from webapp.services.notifications import outbox
 from webapp.services.worker.committer import Context
 
 log = structlog.get_logger(__name__)
@@ -26,7 +23,7 @@ LOOK_EVERY = 1.0
 CLEAN_EVERY = 3600.0
 
 
-def sender(house: House) -> Sender | None:
+def make_sender(house: House) -> Sender | None:
     """Return what sends to NOTIFY_URL; None where nobody is to be told."""
     settings = house.settings
     if not settings.notify_url:
@@ -34,12 +31,12 @@ def sender(house: House) -> Sender | None:
     return Sender(settings.notify_url, settings.notify_secret.get_secret_value(), house.clock)
 
 
-def ping(house: House) -> Answer:
+def send_test(house: House) -> Answer:
     """Send one notice that tells of nothing, past the outbox; NOTIFY_URL must be set."""
-    send = sender(house)
+    send = make_sender(house)
     if send is None:
         return Answer(None, "NOTIFY_URL is not set")
-    return send(notices.new_id(), notices.written("test.ping", house.clock(), {}))
+    return send(outbox.new_id(), outbox.body_of("test.ping", house.clock(), {}))
 
 
 def deliver_due(house: House, send: Send, senders: ThreadPoolExecutor) -> int:
@@ -49,11 +46,11 @@ def deliver_due(house: House, send: Send, senders: ThreadPoolExecutor) -> int:
         return 0
     claimed = outbox.claim(now, WIDTH)
     answers = senders.map(lambda due: _sent(send, due), claimed)
-    outbox.settle(list(zip(claimed, answers, strict=True)), house.clock())
+    outbox.store_results(list(zip(claimed, answers, strict=True)), house.clock())
     return len(claimed)
 
 
-def _sent(send: Send, due: outbox.Due) -> Answer:
+def _sent(send: Send, due: outbox.DueNotification) -> Answer:
     try:
         return send(due.message_id, due.body)
     except Exception as error:  # noqa: BLE001  one that cannot be sent must not cost the others
@@ -61,14 +58,14 @@ def _sent(send: Send, due: outbox.Due) -> Answer:
         return Answer(None, type(error).__name__)
 
 
-class Delivering:
+class Delivery:
     """Delivers until it is ended; one for each worker."""
 
     def __init__(self, house: House, context: Context) -> None:
         """Take the house, and what opens an app context in a thread."""
         self._house = house
         self._context = context
-        self._send: Send | None = sender(house)
+        self._send: Send | None = make_sender(house)
         #: Somebody waits for the end: no pause any more.
         self._hurry = threading.Event()
         self._stop = threading.Event()
@@ -117,4 +114,4 @@ class Delivering:
         passed = time.monotonic()
         if self._cleaned_at is None or passed - self._cleaned_at >= CLEAN_EVERY:
             self._cleaned_at = passed
-            outbox.clean(self._house.clock())
+            outbox.remove_old(self._house.clock())

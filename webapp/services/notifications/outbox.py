@@ -1,20 +1,30 @@
-"""Notices out: an outbox row in the transaction of the change it tells of; sends none itself."""
+"""Notifications to NOTIFY_URL: written with the change they report, delivered by the worker.
+
+A row is added in the transaction of the change. A notification being sent is one whose `next_at`
+was put off by a lease; if the sender dies, the next worker sends it when the lease ends. So each is
+sent at least once, always with the same message id.
+"""
 
 import json
+import random
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from sqlalchemy import delete, func, insert, or_, select
+import structlog
+from sqlalchemy import CursorResult, Select, and_, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from webapp.database import reading
-from webapp.models import Notice
-from webapp.models.notice import NEVER
+from webapp.database import reading, writing
+from webapp.models import Notification
+from webapp.models.notification import NEVER
+from webapp.notify.sender import Answer
 from webapp.notify.words import recalled
+from webapp.services import authority
 from webapp.services.house import House
+from webapp.services.records import audit
 
 EVENTS = frozenset(
     {
@@ -27,18 +37,18 @@ EVENTS = frozenset(
 #: An alarm that comes and goes is told once in this time.
 ALARM_AGAIN = timedelta(minutes=10)
 
-Told = str | bool | None
+Value = str | bool | None
 #: All three are looked up by the index of `next_at`: delivered ones pile up for a week.
-_GIVEN_UP = Notice.next_at == NEVER
-_WAITING = Notice.next_at < NEVER
-_NOT_DELIVERED = Notice.next_at.is_not(None)
+_GIVEN_UP = Notification.next_at == NEVER
+_WAITING = Notification.next_at < NEVER
+_NOT_DELIVERED = Notification.next_at.is_not(None)
 #: Alarms are looked for among the last so many notices, and the last delivery among so many.
 _LAST = 10_000
 _LAST_DELIVERED = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class DeliveryStatus:
     """How the telling stands."""
 
     #: Host and port of NOTIFY_URL; empty: nobody is to be told.
@@ -53,7 +63,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class NotificationRow:
     """One notice, for people; never its open_id."""
 
     message_id: str
@@ -69,8 +79,8 @@ class Line:
     last_answer: str | None
 
 
-def put(
-    session: Session, house: House, now: datetime, event: str, data: Mapping[str, Told]
+def enqueue(
+    session: Session, house: House, now: datetime, event: str, data: Mapping[str, Value]
 ) -> None:
     """Have NOTIFY_URL told of a transition; does nothing where nobody is to be told.
 
@@ -81,10 +91,10 @@ def put(
     if not house.settings.notify_url:
         return
     session.execute(
-        insert(Notice).values(
+        insert(Notification).values(
             message_id=new_id(),
             event=event,
-            body=written(event, now, data),
+            body=body_of(event, now, data),
             created_at=now,
             next_at=now,
             tries=0,
@@ -92,76 +102,78 @@ def put(
     )
 
 
-def alarm(
+def enqueue_alarm(
     session: Session, house: House, now: datetime, kind: str, reason: str, code: str | None
 ) -> None:
     """Have NOTIFY_URL told of trouble with all at once; the same once in ten minutes."""
     # As `written` writes it.
     mark = f'"alarm":"{kind}","reason":"{reason}"'
     told = session.scalar(
-        select(Notice.id)
-        .where(Notice.event == "fleet.alarm", Notice.body.contains(mark, autoescape=True))
-        .where(Notice.created_at > now - ALARM_AGAIN)
-        .where(Notice.id > select(func.max(Notice.id) - _LAST).scalar_subquery())
+        select(Notification.id)
+        .where(
+            Notification.event == "fleet.alarm", Notification.body.contains(mark, autoescape=True)
+        )
+        .where(Notification.created_at > now - ALARM_AGAIN)
+        .where(Notification.id > select(func.max(Notification.id) - _LAST).scalar_subquery())
         .limit(1)
     )
     if told is None:
-        put(session, house, now, "fleet.alarm", {"alarm": kind, "reason": reason, "code": code})
+        enqueue(session, house, now, "fleet.alarm", {"alarm": kind, "reason": reason, "code": code})
 
 
-def forget(session: Session, ticket: str) -> None:
+def forget_person(session: Session, ticket: str) -> None:
     """Remove what was not told of somebody who is deleted, but for the end of the connection.
 
     That is told all the same, so that receivers can delete what they hold.
     """
     session.execute(
-        delete(Notice).where(
+        delete(Notification).where(
             _NOT_DELIVERED,
-            Notice.event.in_(("connection.reconnect_required", "connection.restored")),
-            Notice.body.contains(f'"ticket":"{ticket}"', autoescape=True),
+            Notification.event.in_(("connection.reconnect_required", "connection.restored")),
+            Notification.body.contains(f'"ticket":"{ticket}"', autoescape=True),
         )
     )
 
 
-def standing(house: House, now: datetime) -> Standing:
+def delivery_status(house: House, now: datetime) -> DeliveryStatus:
     """Return how the telling stands at `now`; where nobody is to be told nothing waits."""
     if not house.settings.notify_url:
-        return Standing("", 0, None, 0, None, None)
+        return DeliveryStatus("", 0, None, 0, None, None)
     lately = (
-        select(Notice.delivered_at)
-        .where(Notice.delivered_at.is_not(None))
-        .order_by(Notice.id.desc())
+        select(Notification.delivered_at)
+        .where(Notification.delivered_at.is_not(None))
+        .order_by(Notification.id.desc())
         .limit(_LAST_DELIVERED)
         .subquery()
     )
     with reading() as session:
         waiting, oldest = session.execute(
-            select(func.count(), func.min(Notice.created_at)).where(_WAITING)
+            select(func.count(), func.min(Notification.created_at)).where(_WAITING)
         ).one()
         given_up = session.scalar(select(func.count()).where(_GIVEN_UP)) or 0
         delivered = session.scalar(
             select(func.max(lately.c.delivered_at)).where(lately.c.delivered_at <= now)
         )
         answer = session.scalar(
-            select(Notice.last_answer)
-            .where(Notice.last_answer.is_not(None))
-            .order_by(Notice.id.desc())
+            select(Notification.last_answer)
+            .where(Notification.last_answer.is_not(None))
+            .order_by(Notification.id.desc())
             .limit(1)
         )
     receiver = urlsplit(house.settings.notify_url).netloc
-    return Standing(receiver, waiting, oldest, given_up, delivered, recalled(answer))
+    return DeliveryStatus(receiver, waiting, oldest, given_up, delivered, recalled(answer))
 
 
-def recent(house: House, limit: int = 20) -> list[Line]:
+def recent_notifications(house: House, limit: int = 20) -> list[NotificationRow]:
     """Return the last notices, those given up before all others; none where nobody is told."""
     if not house.settings.notify_url:
         return []
-    newest = select(Notice).order_by(Notice.id.desc())
-    others = or_(Notice.next_at.is_(None), _WAITING)
+    newest = select(Notification).order_by(Notification.id.desc())
+    others = or_(Notification.next_at.is_(None), _WAITING)
     with reading() as session:
         found = list(session.scalars(newest.where(_GIVEN_UP).limit(limit)))
         found += session.scalars(newest.where(others).limit(limit - len(found)))
-    return [_line(notice) for notice in found]
+    return [_row(notice) for notice in found]
 
 
 def new_id() -> str:
@@ -169,16 +181,16 @@ def new_id() -> str:
     return f"msg_{secrets.token_hex(12)}"
 
 
-def written(event: str, now: datetime, data: Mapping[str, Told]) -> str:
+def body_of(event: str, now: datetime, data: Mapping[str, Value]) -> str:
     """Return the body of a notice."""
     body = {"type": event, "timestamp": now.isoformat(), "data": dict(data)}
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
-def _line(notice: Notice) -> Line:
+def _row(notice: Notification) -> NotificationRow:
     given_up = notice.next_at == NEVER
     state = "given_up" if given_up else "waiting" if notice.next_at else "delivered"
-    return Line(
+    return NotificationRow(
         message_id=notice.message_id,
         event=notice.event,
         ticket=json.loads(notice.body)["data"].get("ticket"),
@@ -189,3 +201,166 @@ def _line(notice: Notice) -> Line:
         delivered_at=notice.delivered_at,
         last_answer=recalled(notice.last_answer),
     )
+
+
+log = structlog.get_logger(__name__)
+
+#: Three times the longest call, so that a call ends while its lease holds.
+LEASE = timedelta(seconds=30)
+#: The pauses after the first try, the second and so on; then it is given up. Some 28 hours.
+PAUSES = tuple(
+    timedelta(seconds=seconds)
+    for seconds in (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 10 * 3600)
+)
+#: How much later than that a try may be, by chance: else all of an outage come back at once.
+JITTER = 0.1
+#: How long a delivered one is kept, and one that never was.
+KEEP_DELIVERED = timedelta(days=7)
+KEEP_UNDELIVERED = timedelta(days=14)
+#: The most that one press tries again.
+MOST_AGAIN = 500
+_dice = random.SystemRandom()
+
+
+@dataclass(frozen=True, slots=True)
+class DueNotification:
+    """One notice that is ours to send until the lease ends."""
+
+    id: int
+    message_id: str
+    event: str
+    body: str = field(repr=False)
+    #: Which try this is, from 1.
+    tries: int
+    lease_ends: datetime
+
+
+def is_due(now: datetime) -> bool:
+    """Tell whether anything is to be sent."""
+    with reading() as session:
+        first = session.scalar(select(func.min(Notification.next_at)))
+    return first is not None and first <= now
+
+
+def claim(now: datetime, most: int) -> list[DueNotification]:
+    """Take up to `most` notices whose time has come, the longest waiting first."""
+    ids = (
+        select(Notification.id)
+        .where(Notification.next_at <= now)
+        .order_by(Notification.next_at)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    ends = now + LEASE
+    with writing() as session:
+        rows = session.execute(
+            update(Notification)
+            .where(Notification.id.in_(ids), Notification.next_at <= now)
+            .values(next_at=ends, tries=Notification.tries + 1)
+            .returning(
+                Notification.id,
+                Notification.message_id,
+                Notification.event,
+                Notification.body,
+                Notification.tries,
+            )
+            .execution_options(synchronize_session=False)
+        ).all()
+    return [DueNotification(*row, ends) for row in rows]
+
+
+def store_results(sent: Sequence[tuple[DueNotification, Answer]], now: datetime) -> None:
+    """Write down what came of each, and when to try again."""
+    with writing() as session:
+        for due, answer in sorted(sent, key=lambda each: each[0].id):
+            if answer.taken:
+                _delivered(session, due, answer, now)
+            else:
+                _not_delivered(session, due, answer, now)
+    for due, answer in sent:
+        _log_result(due, answer)
+
+
+def _delivered(session: Session, due: DueNotification, answer: Answer, now: datetime) -> None:
+    # Whoever holds the lease by now: it was taken, so nobody need send it again.
+    session.execute(
+        update(Notification)
+        .where(Notification.id == due.id, Notification.message_id == due.message_id)
+        .values(
+            next_at=None,
+            delivered_at=now,
+            last_answer=answer.word,
+            body=_without_person(due.body),
+        )
+    )
+
+
+def _not_delivered(session: Session, due: DueNotification, answer: Answer, now: datetime) -> None:
+    # Only under our own lease: another worker may be sending it, or have delivered it.
+    session.execute(
+        update(Notification)
+        .where(Notification.id == due.id, Notification.message_id == due.message_id)
+        .where(Notification.next_at == due.lease_ends)
+        .values(next_at=next_try_at(due.tries, answer, now), last_answer=answer.word)
+    )
+
+
+def next_try_at(tries: int, answer: Answer, now: datetime) -> datetime:
+    """Return when to try again after so many tries; NEVER: it is given up."""
+    if answer.gone or tries > len(PAUSES):
+        return NEVER
+    pause = PAUSES[tries - 1] * _dice.uniform(1, 1 + JITTER)
+    return now + max(pause, timedelta(seconds=answer.wait))
+
+
+def _without_person(body: str) -> str:
+    """Return the body without the open_id: a delivered notice need not tell who it was."""
+    told = json.loads(body)
+    told["data"].pop("open_id", None)
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+
+
+def _log_result(due: DueNotification, answer: Answer) -> None:
+    facts = {"message": due.message_id, "notice": due.event, "answer": answer.word}
+    if answer.taken:
+        log.info("notice_delivered", tries=due.tries, **facts)
+    elif answer.gone or due.tries > len(PAUSES):
+        log.error("notice_given_up", tries=due.tries, **facts)
+    else:
+        log.warning("notice_not_delivered", tries=due.tries, **facts)
+
+
+def retry(now: datetime, message_id: str | None = None) -> int:
+    """Have those that were given up tried again from the start, or one; return how many.
+
+    At most MOST_AGAIN at once, the oldest first. Raises NoLongerAllowed.
+    """
+    with writing() as session:
+        authority.require(session)
+        chosen = session.scalars(_to_retry(message_id)).all()
+        for notice in chosen:
+            notice.next_at, notice.tries = now, 0
+            audit.record(session, now, "notice.retried", message=notice.message_id)
+    return len(chosen)
+
+
+def remove_old(now: datetime) -> int:
+    """Remove the notices that were kept long enough; return how many."""
+    over = or_(
+        Notification.delivered_at < now - KEEP_DELIVERED,
+        and_(Notification.delivered_at.is_(None), Notification.created_at < now - KEEP_UNDELIVERED),
+    )
+    with writing() as session:
+        done = session.execute(delete(Notification).where(over))
+        return done.rowcount if isinstance(done, CursorResult) else 0
+
+
+def _to_retry(message_id: str | None) -> Select[Notification]:
+    query = (
+        select(Notification)
+        .where(Notification.next_at == NEVER)
+        .order_by(Notification.id)
+        .limit(MOST_AGAIN)
+        .with_for_update()
+    )
+    return query if message_id is None else query.where(Notification.message_id == message_id)

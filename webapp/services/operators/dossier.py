@@ -16,12 +16,12 @@ from webapp.models.brakes import Brakes
 from webapp.services.handout import uses
 from webapp.services.handout.uses import Use
 from webapp.services.house import House
-from webapp.services.installation import installation
-from webapp.services.installation.mismatch import Mismatch
+from webapp.services.installation import binding
+from webapp.services.installation.binding import Mismatch
 from webapp.services.operators import standing
 from webapp.services.operators.standing import State
-from webapp.services.records import chronicle
-from webapp.services.records.chronicle import Happening
+from webapp.services.records import history
+from webapp.services.records.history import TimelineEvent
 from webapp.services.refresh import brakes
 
 #: Why the next refresh is when it is, and why there is none.
@@ -71,7 +71,7 @@ class Dossier:
     held_reason: str | None
     held_code: str | None
     uses: list[Use]
-    happenings: list[Happening]
+    happenings: list[TimelineEvent]
 
 
 def find(house: House, open_id: str) -> User | None:
@@ -94,12 +94,12 @@ def of(house: House, open_id: str) -> Dossier | None:
         return None
     now = house.clock()
     reason, since = user.ended(now)
-    foreign = installation.fault(house)
+    foreign = binding.mismatch(house)
     breaker = brakes.look(house)
     held = _held_until(breaker, now)
     with reading() as session:
         handed = uses.of(session, user.id)
-        happenings = chronicle.of(session, user)
+        happenings = history.timeline(session, user)
     return Dossier(
         user=user,
         health=user.health(now),

@@ -1,17 +1,22 @@
-"""Who did what, on whom, when and from where: added in the transaction of the act, never changed.
+"""Audit events: who did what, to whom, when and from where.
 
-Tells of a connection by its ticket alone, so that a row says nothing once the person is deleted.
+An event is added in the transaction of the act it records and never changed. It names a connection
+by its ticket alone, so it says nothing about a person once their account is deleted. Events older
+than AUDIT_DAYS are removed.
 """
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from webapp import acting
+from webapp.database import writing
 from webapp.models import AuditEvent
+from webapp.services.house import House
 
 Field = str | int | bool | None
 
@@ -90,3 +95,25 @@ def record(
             fields=json.dumps(fields, ensure_ascii=False, sort_keys=True),
         )
     )
+
+
+#: Rows of one transaction: short, so that refreshes wait for milliseconds.
+REMOVED_AT_ONCE = 1000
+
+
+def remove_old(house: House, now: datetime) -> int:
+    """Remove the oldest events whose time is over, at most a batch; return how many."""
+    over = now - timedelta(days=house.settings.audit_days)
+    oldest = (
+        select(AuditEvent.id)
+        .where(AuditEvent.at < over)
+        .order_by(AuditEvent.at)
+        .limit(REMOVED_AT_ONCE)
+    )
+    with writing() as session:
+        done: Any = session.execute(
+            delete(AuditEvent)
+            .where(AuditEvent.id.in_(oldest))
+            .execution_options(synchronize_session=False)
+        )
+    return int(done.rowcount)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from webapp import acting
 from webapp.models import Status
 from webapp.services.house import House
-from webapp.services.notifications import notices
+from webapp.services.notifications import outbox
 from webapp.services.records import audit, figures, history
 from webapp.services.refresh.verdicts import NotSent, Result, Verdict
 from webapp.tiktok.errors import TikTokError
@@ -52,14 +52,16 @@ def line(result: Result, verdict: Verdict | None) -> str:
         code = str(verdict.columns.get("last_error") or verdict.word)
     if isinstance(answer, TikTokError):
         log_id = answer.log_id
-    return history.line(result.received_at, word, result.by, result.ms, code, log_id)
+    return history.format_entry(result.received_at, word, result.by, result.ms, code, log_id)
 
 
 def enter(session: Session, house: House, group: Sequence[Landed], now: datetime) -> None:
     """Count a group of answers, and write down those that somebody must be told of."""
     counts = Counter(each.word for each in group if each.word)
-    counts.update(figures.took(each.result.ms) for each in group if each.result.ms is not None)
-    figures.note(session, house.settings.tiktok_client_key, now, counts)
+    counts.update(
+        figures.answer_time_bucket(each.result.ms) for each in group if each.result.ms is not None
+    )
+    figures.add_counts(session, house.settings.tiktok_client_key, now, counts)
     for each in group:
         if each.written:
             with acting.as_(each.result.by):
@@ -101,4 +103,4 @@ def needs_person(
     """Write down, and have told, that only the person can mend this connection from now on."""
     audit.record(session, now, "connection.reconnect_required", on=ticket, reason=reason, code=code)
     told = {"open_id": open_id, "ticket": ticket, "reason": reason, "since": now.isoformat()}
-    notices.put(session, house, now, "connection.reconnect_required", told)
+    outbox.enqueue(session, house, now, "connection.reconnect_required", told)

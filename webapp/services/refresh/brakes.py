@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from webapp.database import reading, writing
 from webapp.models import Brakes
 from webapp.services.house import House
-from webapp.services.notifications import notices
+from webapp.services.notifications import outbox
 from webapp.services.records import audit
 
 log = structlog.get_logger(__name__)
@@ -123,7 +123,7 @@ def note(session: Session, house: House, outcomes: Sequence[Outcome], now: datet
     was_mass = is_mass_rejection(brakes.recent)
     brakes.recent = (brakes.recent + letters)[-WINDOW:]
     if is_mass_rejection(brakes.recent) and not was_mass:
-        notices.alarm(session, house, now, "mass_rejection", "refused", None)
+        outbox.enqueue_alarm(session, house, now, "mass_rejection", "refused", None)
     if any(each.throttled for each in outcomes):
         brakes.pace = max(_SLOWEST, pace(brakes, now) / 2)
         brakes.pace_at = now
@@ -139,7 +139,7 @@ def note(session: Session, house: House, outcomes: Sequence[Outcome], now: datet
         if was_closed:
             reason, code = str(brakes.open_reason), brakes.open_code
             audit.record(session, now, "breaker.opened", reason=reason, code=code)
-            notices.alarm(session, house, now, "breaker", reason, code)
+            outbox.enqueue_alarm(session, house, now, "breaker", reason, code)
 
 
 def _row(session: Session, house: House) -> Brakes:

@@ -131,7 +131,7 @@ def _mark(session: Session, result: Result, verdict: Verdict) -> bool:
             User.version == claim.version,
             User.claim == claim.name,
         )
-        .values(verdict.columns | ({"history": history.prepended(line)} if line else {}))
+        .values(verdict.columns | ({"history": history.prepend(line)} if line else {}))
         .execution_options(synchronize_session=False)
     )
     return bool(done.rowcount)

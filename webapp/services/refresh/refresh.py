@@ -15,7 +15,7 @@ from webapp.database import reading
 from webapp.models import PersonRef, Status, User
 from webapp.services import authority
 from webapp.services.house import House
-from webapp.services.installation import installation
+from webapp.services.installation import binding
 from webapp.services.refresh import brakes, rescue
 from webapp.services.refresh.access import (
     Access,
@@ -119,7 +119,7 @@ def _renewed(
 
 def _claimed(house: House, user: User, *, back_off: bool) -> Claim | None:
     now = house.clock()
-    if _is_held(user, now, back_off=back_off) or installation.fault(house) is not None:
+    if _is_held(user, now, back_off=back_off) or binding.mismatch(house) is not None:
         return None
     if not _is_replayed(house):
         return None
@@ -128,7 +128,7 @@ def _claimed(house: House, user: User, *, back_off: bool) -> Claim | None:
     if brakes.permit(house, 1, now).count == 0:
         return None
     claim = claim_one(house, user.ref, now, version=user.version, back_off=back_off)
-    if claim is not None and installation.fault(house) is not None:
+    if claim is not None and binding.mismatch(house) is not None:
         # The database was copied away in this very moment.
         land(house, [Result(claim, NotSent(), now)])
         return None

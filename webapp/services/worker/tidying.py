@@ -11,9 +11,9 @@ from datetime import datetime
 import structlog
 
 from webapp.services.house import House
-from webapp.services.installation import installation
+from webapp.services.installation import binding
 from webapp.services.operators import bulk_settling
-from webapp.services.records import audit_keeping, figures
+from webapp.services.records import audit, figures
 
 log = structlog.get_logger(__name__)
 
@@ -22,12 +22,12 @@ EVERY = 3600.0
 
 def _beat(house: House, _now: datetime) -> bool:
     """Note how far the database has come."""
-    installation.beat(house)
+    binding.record_generation(house)
     return False
 
 
 def _old_events(house: House, now: datetime) -> bool:
-    return audit_keeping.remove_old(house, now) == audit_keeping.BATCH
+    return audit.remove_old(house, now) == audit.REMOVED_AT_ONCE
 
 
 def _old_jobs(house: House, _now: datetime) -> bool:
@@ -36,7 +36,7 @@ def _old_jobs(house: House, _now: datetime) -> bool:
 
 #: Each does a little at a time and says whether something is left for the next.
 Job = Callable[[House, datetime], bool]
-JOBS: tuple[Job, ...] = (_beat, figures.fold, _old_events, _old_jobs)
+JOBS: tuple[Job, ...] = (_beat, figures.fold_old_minutes, _old_events, _old_jobs)
 
 
 class Tidying:

@@ -14,8 +14,8 @@ from webapp.models import Status
 from webapp.services import people
 from webapp.services.connect import disconnect
 from webapp.services.house import House
-from webapp.services.installation import installation
-from webapp.services.installation.mismatch import Mismatch
+from webapp.services.installation import binding
+from webapp.services.installation.binding import Mismatch
 from webapp.services.operators import bulk
 from webapp.services.refresh import brakes, rescue
 from webapp.services.refresh.calling import attempt, close_over
@@ -71,11 +71,11 @@ class Worker:
         Ends at once, with `refused` set, where the database does not belong to this installation.
         """
         longest = LOOK_EVERY_ONCE if once else LOOK_EVERY
-        self.refused = installation.fault(self._house)
+        self.refused = binding.mismatch(self._house)
         if self.refused is not None:
             return
         acting.begin(acting.Actor("worker"))
-        installation.beat(self._house)
+        binding.record_generation(self._house)
         self._committer.start()
         try:
             with ThreadPoolExecutor(
@@ -126,7 +126,7 @@ class Worker:
     def _is_ours(self) -> bool:
         """Look whose database it is once more; after a claim, so that none slips by a copy."""
         try:
-            self.refused = installation.fault(self._house)
+            self.refused = binding.mismatch(self._house)
         except SQLAlchemyError as error:
             log.warning("look_failed", error=type(error).__name__)
         if self.refused is not None:

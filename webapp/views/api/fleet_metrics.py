@@ -11,7 +11,7 @@ from prometheus_client.core import (
 )
 
 from webapp.services.maintenance.fleet import Fleet
-from webapp.services.records import trends
+from webapp.services.records import figures
 
 #: What becomes of a refresh, so that each is a series from the start (services.verdicts).
 OUTCOMES = (
@@ -57,7 +57,7 @@ def _refreshes(fleet: Fleet) -> Iterator[Metric]:
 
 
 def _answer_times(fleet: Fleet) -> Metric:
-    *bounds, beyond = trends.slownesses(fleet.totals).items()
+    *bounds, beyond = figures.answer_time_counts(fleet.totals).items()
     buckets, seen = [], 0
     for bound, count in bounds:
         seen += count

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, render_template, stream_with_context
 from webapp.services import authority
 from webapp.services.operators import audit_search, csv_cells
 from webapp.services.operators.audit_search import Page, Wanted
-from webapp.services.records import audit as writing_down
+from webapp.services.records import audit
 from webapp.views.http.guards import at_most, cut_off, operator
 from webapp.views.http.house import house
 from webapp.views.operators import audit_asking
@@ -39,7 +39,7 @@ def index() -> str:
         filters=asked.typed,
         nobody=asked.wanted is None,
         backwards=_is_backwards(asked.wanted),
-        events=sorted(writing_down.EVENTS),
+        events=sorted(audit.EVENTS),
         days=house().settings.audit_days,
         window=audit_search.WINDOW,
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 from webapp import language
 from webapp.language import N_
 from webapp.language import gettext as _
-from webapp.services.records.trends import Bar
+from webapp.services.records.figures import Bar
 from webapp.views.http.times import day, exact
 
 #: The drawing's inner measures; CSS stretches it to the page.

@@ -11,10 +11,10 @@ from webapp.language import gettext as _
 from webapp.services.maintenance import breaker_probe
 from webapp.services.maintenance.breaker_probe import Probed
 from webapp.services.maintenance.health import facts
-from webapp.services.notifications import notices
+from webapp.services.notifications import outbox
 from webapp.services.operators import headcount
-from webapp.services.records import trends
-from webapp.services.records.trends import Bar
+from webapp.services.records import figures
+from webapp.services.records.figures import Bar
 from webapp.views.http.guards import at_most, operator
 from webapp.views.http.house import house
 from webapp.views.operators import banner
@@ -50,13 +50,13 @@ def show() -> str:
         "operators/health.html",
         facts=found,
         charts=[
-            chart("hours", trends.by_hour(ours, now)),
-            chart("days", trends.by_day(ours, now)),
+            chart("hours", figures.by_hour(ours, now)),
+            chart("days", figures.by_day(ours, now)),
             _ahead("expiries", counted.expiries if counted else None),
             _ahead("reconnects", counted.reconnects if counted else None),
         ],
         counted_at=counted.counted_at if counted else None,
-        notices=notices.recent(ours),
+        notices=outbox.recent_notifications(ours),
     )
 
 

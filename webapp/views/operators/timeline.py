@@ -7,7 +7,7 @@ from datetime import datetime
 from webapp.language import N_, ngettext
 from webapp.language import gettext as _
 from webapp.services.connect.disconnect import NOTHING_HELD
-from webapp.services.records.chronicle import Happening
+from webapp.services.records.history import TimelineEvent
 from webapp.views.http.endings import ending
 
 _WHO = {
@@ -63,7 +63,7 @@ class Line:
     log_id: str
 
 
-def lines(happenings: Sequence[Happening], asked: int) -> list[Line]:
+def lines(happenings: Sequence[TimelineEvent], asked: int) -> list[Line]:
     """Return the lines of these happenings; `asked`: the permissions last asked for."""
     latest = next((each for each in happenings if each.word == "connection.connected"), None)
     return [_line(each, asked if each is latest else 0) for each in happenings]
@@ -82,12 +82,12 @@ def who(word: str) -> str:
     return _(_NAMED[kind], name=name) if name else _(_WHO[kind])
 
 
-def _line(happening: Happening, asked: int) -> Line:
+def _line(happening: TimelineEvent, asked: int) -> Line:
     bad, text = _words(happening, asked)
     return Line(bad, text, happening.at, happening.ms, happening.log_id)
 
 
-def _words(it: Happening, asked: int) -> tuple[bool, str]:
+def _words(it: TimelineEvent, asked: int) -> tuple[bool, str]:
     if it.word == "connection.connected":
         return False, _connected(str(it.fields["kind"]), str(it.fields["scopes"]), asked)
     if it.word == "connection.revoked":
@@ -106,7 +106,7 @@ def _words(it: Happening, asked: int) -> tuple[bool, str]:
     return bad, _(words, by=by, service=service, cause=_cause(it, reason), reason=number)
 
 
-def _cause(it: Happening, reason: str) -> str:
+def _cause(it: TimelineEvent, reason: str) -> str:
     if it.word == "connection.deauthorized" and reason == "removed_1":
         return _("the person removed the app in TikTok")
     return said(it.code) if it.code or not reason else ending(reason).because
@@ -160,7 +160,7 @@ def _signed_in(granted: int, asked: int) -> str:
     )
 
 
-def _revoked(it: Happening) -> str:
+def _revoked(it: TimelineEvent) -> str:
     by = who(it.who)
     if it.code == NOTHING_HELD:
         return _("Disconnected by %(by)s; TikTok was not asked, for no token was left", by=by)

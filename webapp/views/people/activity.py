@@ -11,7 +11,7 @@ from webapp.language import N_
 from webapp.language import gettext as _
 from webapp.services.connect import scopes
 from webapp.services.connect.disconnect import NOTHING_HELD
-from webapp.services.records.chronicle import Happening
+from webapp.services.records.history import TimelineEvent
 from webapp.views.http.endings import happened
 
 #: By the word of a happening, then by who did it; "" is anybody else.
@@ -80,12 +80,12 @@ class Line:
     log_id: str = ""
 
 
-def lines(happenings: Sequence[Happening], ticket: str) -> list[Line]:
+def lines(happenings: Sequence[TimelineEvent], ticket: str) -> list[Line]:
     """Return these happenings in the words of the person who has this ticket."""
     return [Line(it.word in ENDED, _text(it, ticket), it.at, _allowed(it)) for it in happenings]
 
 
-def _text(it: Happening, ticket: str) -> str:
+def _text(it: TimelineEvent, ticket: str) -> str:
     if it.word in ENDED:
         return happened(str(it.fields.get("reason") or ""))
     if it.word not in _WORDS:
@@ -96,7 +96,7 @@ def _text(it: Happening, ticket: str) -> str:
     return _(text, service=service)
 
 
-def _case(it: Happening, ticket: str) -> str:
+def _case(it: TimelineEvent, ticket: str) -> str:
     """Return which of its wordings a happening has."""
     match it.word:
         case "connection.connected":
@@ -116,7 +116,7 @@ def _case(it: Happening, ticket: str) -> str:
     return _SAME.get(kind, kind)
 
 
-def _allowed(it: Happening) -> tuple[str, ...]:
+def _allowed(it: TimelineEvent) -> tuple[str, ...]:
     if it.word != "connection.connected":
         return ()
     names = [name for name in str(it.fields.get("scopes") or "").split(",") if name]
