@@ -16,7 +16,7 @@ from tests.walk import begin, come_back, connect, consent
 from webapp import database
 from webapp.database import db, writing
 from webapp.services.operators import operators
-from webapp.services.refresh.refresh import fresh
+from webapp.services.refresh.on_demand import fresh_access
 from webapp.tiktok.transport import Transport
 
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -119,7 +119,7 @@ def test_refreshing_holds_nothing_while_tiktok_is_asked(
 ) -> None:
     connect(client)
     with app.app_context():
-        fresh(app.extensions["coatcheck"], sandbox.open_id("mara"), pressed=True)
+        fresh_access(app.extensions["coatcheck"], sandbox.open_id("mara"), pressed=True)
     sandbox.expire("mara")
     assert post(client, "/account/disconnect", "/account/disconnect") == 303
     # Revoke is refused, so it is refreshed first.

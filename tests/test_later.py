@@ -15,7 +15,7 @@ from webapp import language
 from webapp.database import writing
 from webapp.later import gettext, ngettext
 from webapp.services.maintenance import keeping
-from webapp.services.refresh import brakes
+from webapp.services.refresh import breaker
 from webapp.views.http.present import sentence
 
 PO = r"""
@@ -99,10 +99,10 @@ def test_trouble_is_kept_in_english_and_told_to_each_in_their_language(
 ) -> None:
     client, house = caller(app, sandbox, "operator"), app.extensions["coatcheck"]
     with app.app_context():
-        brakes.look(house)
+        breaker.current(house)
         with writing() as session:
-            refused = brakes.Outcome(config="invalid_client")
-            brakes.note(session, house, [refused], house.clock())
+            refused = breaker.Outcome(config="invalid_client")
+            breaker.record_outcomes(session, house, [refused], house.clock())
         (trouble,) = keeping.troubles(house)
     english = "refreshes are held back: TikTok does not accept this app (invalid_client)"
     german = "Nichts wird aufgefrischt: TikTok nimmt diese App nicht an (invalid_client)."

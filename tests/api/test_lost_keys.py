@@ -23,7 +23,7 @@ from webapp.models import User
 from webapp.services.connect import disconnect
 from webapp.services.handout import handout, service_keys, uses
 from webapp.services.operators import inspection
-from webapp.services.refresh import access
+from webapp.services.refresh import on_demand
 from webapp.views.http.house import KEY
 
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -75,13 +75,13 @@ def test_before_its_refresh_is_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock.advance(hours=3)
-    true = handout.refresh.fresh
+    true = on_demand.fresh_access
 
-    def a_moment_later(*args: object, **kwargs: object) -> access.Access:
+    def a_moment_later(*args: object, **kwargs: object) -> on_demand.Access:
         revoke()
         return true(*args, **kwargs)  # type: ignore[arg-type]  # handed through
 
-    monkeypatch.setattr(handout.refresh, "fresh", a_moment_later)
+    monkeypatch.setattr(on_demand, "fresh_access", a_moment_later)
     problem(service.get(mara), 401, "bad_key")
     assert sandbox.calls("token.refresh_token") == 0
 

@@ -20,7 +20,7 @@ from webapp.models import Brakes, User
 from webapp.services.handout import handout
 from webapp.services.installation import binding
 from webapp.services.installation.binding import Mismatch
-from webapp.services.refresh import brakes
+from webapp.services.refresh import breaker, on_demand
 
 REFRESH = "token.refresh_token"
 OVER = 7200
@@ -79,7 +79,7 @@ def test_an_open_breaker_is_nobodys_bad_key(
 ) -> None:
     clock.advance(seconds=OVER)
     with app.app_context():
-        brakes.look(app.extensions["coatcheck"])
+        breaker.current(app.extensions["coatcheck"])
         with writing() as session:
             row = session.scalar(select(Brakes))
             assert row is not None
@@ -159,7 +159,7 @@ def test_a_database_that_goes_away_during_a_refresh_is_our_trouble(
         raise OperationalError("SELECT", {}, Exception("gone"))
 
     clock.advance(seconds=OVER)
-    monkeypatch.setattr(handout.refresh, "fresh", away)
+    monkeypatch.setattr(on_demand, "fresh_access", away)
     assert pending(service.get(mara), "database") == 30
 
 

@@ -21,7 +21,7 @@ from webapp.services.house import House
 from webapp.services.operators import operators
 from webapp.services.records import audit
 from webapp.services.records.audit import WrongEvent
-from webapp.services.worker.tidying import Tidying
+from webapp.services.worker.chores import Chores
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
@@ -117,7 +117,7 @@ def test_a_worker_takes_batch_by_batch_and_then_rests(
     monkeypatch.setattr(audit, "REMOVED_AT_ONCE", 2)
     old = house.settings.audit_days + 1
     aged(house, old, old, old, 1)
-    tidying = Tidying(house)
+    tidying = Chores(house)
     left = []
     for _ in range(3):
         tidying.step()

@@ -22,8 +22,8 @@ from webapp.services.handout import service_keys
 from webapp.services.house import House
 from webapp.services.installation import binding
 from webapp.services.refresh import claims
-from webapp.services.refresh.calling import attempt
-from webapp.services.refresh.landing import land
+from webapp.services.refresh.attempt import attempt
+from webapp.services.refresh.store import store_answers
 from webapp.tiktok.errors import OurConfiguration
 
 
@@ -77,7 +77,7 @@ def test_the_breaker_is_told_with_its_reason(app: Flask, house: House, mara: Use
         at = with_provider(house, provider) if provider else house
         claim = claims.claim_one(at, mara.ref, at.clock(), back_off=False)
         assert claim is not None
-        land(at, [attempt(at, claim)])
+        store_answers(at, [attempt(at, claim)])
     fields = {"reason": "config", "code": "invalid_client"}
     assert told(app, "breaker.opened") == [Told("system", "", None, "", fields)]
     assert told(app, "breaker.closed") == [Told("system", "", None, "", fields)]
@@ -103,7 +103,7 @@ def test_what_was_rescued_is_told_when_it_is_stored(
     assert claim is not None
     result = attempt(house, claim)
     with monkeypatch.context() as patched, out_of_reach(house, patched):
-        assert land(house, [result], patience=0) == [True]
+        assert store_answers(house, [result], patience=0) == [True]
     assert command(app, "tokens", "rescue").exit_code == 0
     assert told(app, "tokens.rescued") == [by_command("tokens rescue", stored=1, outdated=0)]
 

@@ -15,7 +15,7 @@ from webapp.database import reading
 from webapp.models import Reason, Status, User
 from webapp.services import crowd, made_up
 from webapp.services.house import House
-from webapp.services.refresh import lateness
+from webapp.services.refresh import due
 
 
 def people() -> list[User]:
@@ -50,9 +50,9 @@ def test_their_tokens_are_sealed_and_nothing_of_them_is_due(app: Flask, house: H
         held = house.vault.load(user)
         assert (held is None) == (user.status == Status.REVOKED)
         assert held is None or held.access_token.startswith("act.made-up.")
-    due = lateness.earliest(house)
-    assert due is not None
-    assert due >= house.clock() + made_up.FAR_OFF / 2
+    first = due.earliest_due(house)
+    assert first is not None
+    assert first >= house.clock() + made_up.FAR_OFF / 2
 
 
 @pytest.mark.usefixtures("each_database")

@@ -18,7 +18,7 @@ from webapp.database import reading, writing
 from webapp.models import User
 from webapp.services.house import House
 from webapp.services.maintenance import reseal as sealing
-from webapp.services.refresh import refresh
+from webapp.services.refresh import on_demand
 from webapp.services.vault import HeldTokens
 
 
@@ -100,7 +100,7 @@ def test_a_refresh_meanwhile_is_never_overwritten(
         found = opened(at, rows)
         if row(house, mara).version == 1:
             # By a process that has the former keys alone, so that a second pass is needed.
-            refresh.fresh(house, mara, pressed=True)
+            on_demand.fresh_access(house, mara, pressed=True)
         return found
 
     monkeypatch.setattr(sealing, "_sealed", refreshed_meanwhile)

@@ -18,7 +18,7 @@ from tests.fixtures.app import MakeApp
 from tests.processes import ROOT, plain_environment
 from tests.servers import Sandbox
 from webapp.services.house import House
-from webapp.services.refresh import rescue
+from webapp.services.refresh import rescue_file
 from webapp.services.refresh.claims import claim_one
 
 ONCE = ("tokens", "run", "--once")
@@ -86,7 +86,7 @@ def test_what_the_rescue_file_holds_is_stored_first(
     run = command(app, *ONCE)
     assert (run.exit_code, run.stdout) == (0, "nothing due\n")
     assert is_what_tiktok_holds(house, sandbox, open_id)
-    assert not rescue.waiting(house)
+    assert not rescue_file.has_answers(house)
     assert sandbox.counters()["spent_refresh_tokens_seen"] == 0
 
 
@@ -152,4 +152,4 @@ def leave_in_rescue_file(house: House, open_id: str) -> None:
     assert claim is not None
     assert claim.held is not None
     answer = house.provider.refresh(claim.held.refresh_token or "")
-    rescue.append(house, claim, answer, house.clock())
+    rescue_file.append(house, claim, answer, house.clock())

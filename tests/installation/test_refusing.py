@@ -17,7 +17,7 @@ from webapp.database import writing
 from webapp.models import Brakes, Installation
 from webapp.services.house import House
 from webapp.services.installation import binding
-from webapp.services.refresh import brakes, claims, refresh
+from webapp.services.refresh import breaker, claims, on_demand
 from webapp.services.worker.worker import Worker
 
 each_database = pytest.mark.usefixtures("each_database")
@@ -51,12 +51,12 @@ def test_a_token_with_life_left_is_given_and_an_expired_one_is_not_refreshed(
     with foreign.app_context():
         house = house_of(foreign)
         clock.advance(minutes=118)
-        assert refresh.fresh(house, open_id).warnings == ("refresh_pending",)
+        assert on_demand.fresh_access(house, open_id).warnings == ("refresh_pending",)
         clock.advance(minutes=5)
-        with pytest.raises(refresh.Pending):
-            refresh.fresh(house, open_id)
-        with pytest.raises(refresh.Pending):
-            refresh.fresh(house, open_id, pressed=True)
+        with pytest.raises(on_demand.Pending):
+            on_demand.fresh_access(house, open_id)
+        with pytest.raises(on_demand.Pending):
+            on_demand.fresh_access(house, open_id, pressed=True)
         assert row(house, open_id).claim is None
     assert sandbox.calls("token.refresh_token") == 0
 
@@ -141,7 +141,7 @@ def test_an_open_breaker_and_a_rescue_file_are_told(
 ) -> None:
     with app.app_context():
         house = house_of(app)
-        brakes.look(house)
+        breaker.current(house)
         with writing() as session:
             opened = {"open_reason": "config", "open_code": "invalid_client", "probe_at": clock()}
             session.execute(update(Brakes).values(**opened))

@@ -10,7 +10,7 @@ from tests.processes import Process, plain_environment
 from tests.services.crowd import at_once
 from tests.services.holding import house_of
 from webapp.app import create_app
-from webapp.services.refresh.refresh import Access, fresh
+from webapp.services.refresh.on_demand import Access, fresh_access
 from webapp.settings import load
 
 CALLERS = 16
@@ -48,7 +48,7 @@ def _main() -> None:
         if not (folder / f"go-{number}").exists():
             Event().wait(0.005)
             continue
-        given = at_once(app, CALLERS, lambda _caller: fresh(house, open_id))
+        given = at_once(app, CALLERS, lambda _caller: fresh_access(house, open_id))
         told = sorted({_told(each) for each in given})
         sys.stdout.write(f"round {number} {' '.join(told)}\n")
         sys.stdout.flush()

@@ -7,8 +7,8 @@ import pytest
 from tests.keep.standins import Answering, with_provider
 from tests.keep.world import World
 from tests.services.holding import rows
-from webapp.services.refresh import brakes
-from webapp.services.refresh.refresh import Pending, fresh
+from webapp.services.refresh import breaker
+from webapp.services.refresh.on_demand import Pending, fresh_access
 from webapp.services.worker.worker import Worker
 from webapp.tiktok.errors import OurConfiguration
 
@@ -44,7 +44,7 @@ def test_a_refused_configuration_opens_the_breaker_and_marks_nobody(
     state = world.brakes()
     assert (state.open_reason, state.open_code) == ("config", code)
     with pytest.raises(Pending):
-        fresh(refused, people[0], rejected_version=1)
+        fresh_access(refused, people[0], rejected_version=1)
     assert world.calls() == 0
     world.assert_in_step(living=3)
 
@@ -62,12 +62,12 @@ def test_invalid_client_for_everybody_is_probed_every_half_minute_and_heals_by_i
     for probe in range(1, 4):
         looked(world)
         assert world.calls() == 11 + probe, "nothing may go out before the half minute is over"
-        world.clock.advance(brakes.PROBE_EVERY)
+        world.clock.advance(breaker.PROBE_EVERY)
         looked(world)
         assert world.calls() == 12 + probe
     world.assert_in_step(living=12)
     world.sandbox.forget_faults()
-    world.clock.advance(brakes.PROBE_EVERY)
+    world.clock.advance(breaker.PROBE_EVERY)
     looked(world)
     assert world.brakes().open_reason is None
     assert {user.version for user in rows(world.app)} == {2}
@@ -84,7 +84,7 @@ def test_a_tiktok_that_is_down_opens_the_breaker_and_heals_by_itself(world: Worl
     world.work()
     assert world.brakes().open_reason == "transient"
     with pytest.raises(Pending):
-        fresh(world.house, people[0], rejected_version=1, pressed=True)
+        fresh_access(world.house, people[0], rejected_version=1, pressed=True)
     assert world.calls() == 30
     world.sandbox.forget_faults()
     for _look in range(3):
@@ -100,9 +100,9 @@ def test_the_probe_is_not_taken_where_nothing_is_due(world: World) -> None:
     world.make_due()
     world.work(with_provider(world.house, Answering(OurConfiguration("invalid_client"))))
     world.change(open_id, next_at=world.clock() + timedelta(minutes=10))
-    world.clock.advance(brakes.PROBE_EVERY)
+    world.clock.advance(breaker.PROBE_EVERY)
     looked(world)
-    assert fresh(world.house, open_id, pressed=True).version == 2
+    assert fresh_access(world.house, open_id, pressed=True).version == 2
     assert world.brakes().open_reason is None
     world.assert_in_step(living=1)
 
@@ -113,8 +113,8 @@ def test_callers_whom_the_back_off_holds_do_not_use_the_probe_up(world: World) -
     world.work(with_provider(world.house, Answering(OurConfiguration("invalid_client"))))
     later = world.clock() + timedelta(minutes=10)
     world.change(held, status="failing", next_at=later)
-    world.clock.advance(brakes.PROBE_EVERY)
+    world.clock.advance(breaker.PROBE_EVERY)
     with pytest.raises(Pending):
-        fresh(world.house, held, rejected_version=1)
-    assert fresh(world.house, due, rejected_version=1).version == 2
+        fresh_access(world.house, held, rejected_version=1)
+    assert fresh_access(world.house, due, rejected_version=1).version == 2
     world.assert_in_step(living=2)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from webapp.services.refresh import brakes, claims, landing, refresh, verdicts
+from webapp.services.refresh import breaker, claims, on_demand, store, verdicts
 from webapp.tiktok import transport
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,18 +25,23 @@ def test_gunicorn_waits_longer_than_a_whole_call(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("os.environ", os.environ.copy())
     served = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
     # A caller may wait for another's refresh, and then refresh itself.
-    longest = refresh.PATIENCE.total_seconds() + transport.CALL_SECONDS
+    longest = on_demand.PATIENCE.total_seconds() + transport.CALL_SECONDS
     assert served["timeout"] > longest
     assert served["graceful_timeout"] > longest
 
 
 def test_a_caller_waits_as_long_as_a_call_may_last() -> None:
-    assert refresh.PATIENCE.total_seconds() >= transport.CALL_SECONDS
+    assert on_demand.PATIENCE.total_seconds() >= transport.CALL_SECONDS
 
 
 @pytest.mark.rule(34)
 def test_the_figures_of_the_verdicts_are_those_of_the_design() -> None:
-    assert timedelta(seconds=60) == verdicts.SECOND_LOOK
-    assert timedelta(seconds=30) == brakes.PROBE_EVERY
-    assert (brakes.WINDOW, brakes.ENOUGH, brakes.MASS, brakes.FAILING) == (50, 20, 0.3, 0.8)
-    assert landing.GROUP == 64
+    assert timedelta(seconds=60) == verdicts.SECOND_REFUSAL_AFTER
+    assert timedelta(seconds=30) == breaker.PROBE_EVERY
+    assert (breaker.WINDOW, breaker.MIN_OUTCOMES, breaker.MASS_SHARE, breaker.FAILING_SHARE) == (
+        50,
+        20,
+        0.3,
+        0.8,
+    )
+    assert store.GROUP == 64

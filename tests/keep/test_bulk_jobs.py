@@ -13,7 +13,7 @@ from tests.services.holding import assert_forgotten, rows
 from webapp.database import writing
 from webapp.models import User
 from webapp.services.operators import bulk, bulk_orders, bulk_settling
-from webapp.services.refresh.brakes import Permit
+from webapp.services.refresh.breaker import Permit
 from webapp.services.worker.worker import Worker
 
 pytestmark = pytest.mark.usefixtures("each_database")

@@ -9,11 +9,10 @@ from sqlalchemy import event
 from tests.keep.test_landing import answers
 from tests.keep.world import World
 from webapp.database import db
-from webapp.services.refresh.landing import GROUP
-from webapp.services.refresh.refresh import fresh
-from webapp.services.worker import tally
-from webapp.services.worker.committer import Committer
-from webapp.services.worker.tally import Diary, Tally
+from webapp.services.refresh.on_demand import fresh_access
+from webapp.services.refresh.store import GROUP
+from webapp.services.worker import committer
+from webapp.services.worker.committer import Committer, CounterLog, Counters
 
 on_sqlite = pytest.mark.parametrize("each_database", ["sqlite"], indirect=True)
 
@@ -35,7 +34,7 @@ def statements(world: World, act: Callable[[], object]) -> list[str]:
 @pytest.mark.usefixtures("each_database")
 def test_answers_that_queue_up_are_committed_in_groups(world: World) -> None:
     results = answers(world, 150)
-    done, freed = Tally(), []
+    done, freed = Counters(), []
     committer = Committer(world.house, world.app.app_context, done, freed.append)
     for result in results:
         committer.put(result)
@@ -56,7 +55,7 @@ def test_answers_that_queue_up_are_committed_in_groups(world: World) -> None:
 def test_the_commit_of_a_new_pair_waits_for_the_disk(world: World) -> None:
     """What is lost with the power here is a lost grant; of anything else it is not worth it."""
     open_id = world.person()
-    said = statements(world, lambda: fresh(world.house, open_id, pressed=True))
+    said = statements(world, lambda: fresh_access(world.house, open_id, pressed=True))
     stored = next(
         n for n, line in enumerate(said) if line.startswith("UPDATE users SET access_token")
     )
@@ -70,9 +69,9 @@ def test_a_worker_writes_one_line_a_minute_and_none_of_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     at = 1_000.0
-    monkeypatch.setattr(tally.time, "monotonic", lambda: at)
-    done = Tally()
-    diary = Diary(done)
+    monkeypatch.setattr(committer.time, "monotonic", lambda: at)
+    done = Counters()
+    diary = CounterLog(done)
     with structlog.testing.capture_logs() as lines:
         for second in range(1, 300):
             at = 1_000.0 + second

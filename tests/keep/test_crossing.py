@@ -9,8 +9,8 @@ from tests.keep.world import World
 from tests.services.holding import assert_forgotten, rows
 from webapp.services.connect import disconnect
 from webapp.services.refresh.claims import claim_due
-from webapp.services.refresh.landing import land
-from webapp.services.refresh.refresh import NotConnected, ReconnectRequired, attempt, fresh
+from webapp.services.refresh.on_demand import NotConnected, ReconnectRequired, attempt, fresh_access
+from webapp.services.refresh.store import store_answers
 from webapp.tiktok.errors import ConnectAgain
 
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -22,7 +22,7 @@ def crossed(world: World, meanwhile: Callable[[], object], *, expired: bool = Fa
     world.make_due(expired=expired)
     claim, *_none = claim_due(world.house, 1, world.clock())
     result = attempt(with_provider(world.house, provider), claim)
-    land(world.house, [result])
+    store_answers(world.house, [result])
 
 
 @pytest.mark.rule(54)
@@ -43,7 +43,7 @@ def test_a_reconnect_before_the_refresh_arrives_is_kept_and_not_blamed(world: Wo
     world.person()
     result = attempt(world.house, claim)
     assert isinstance(result.answer, ConnectAgain)
-    land(world.house, [result])
+    store_answers(world.house, [result])
     user = world.row(open_id)
     assert (user.version, user.status, user.failures, user.refused_at) == (2, "active", 0, None)
     assert world.sandbox.counters()["dead_refresh_tokens_seen"]["superseded"] == 1
@@ -81,7 +81,9 @@ def test_a_late_answer_is_never_written_into_the_next_persons_row(world: World) 
     world.change(late.open_id, next_at=world.clock())
     claim, *_none = claim_due(world.house, 9, world.clock())
     provider = Meanwhile(world.house.provider, after=replaced)
-    assert land(world.house, [attempt(with_provider(world.house, provider), claim)]) == [False]
+    assert store_answers(world.house, [attempt(with_provider(world.house, provider), claim)]) == [
+        False
+    ]
     world.assert_in_step(living=2)
 
 
@@ -108,7 +110,7 @@ def test_who_asks_for_a_token_during_a_disconnect_is_told_so(world: World) -> No
         after=lambda: disconnect.disconnect(world.house, world.row(open_id).ref),
     )
     with pytest.raises(ReconnectRequired) as told:
-        fresh(with_provider(world.house, provider), open_id, pressed=True)
+        fresh_access(with_provider(world.house, provider), open_id, pressed=True)
     assert told.value.reason == "disconnected"
     world.assert_in_step(living=0)
 
@@ -119,5 +121,5 @@ def test_who_asks_for_a_token_while_the_account_is_deleted_is_told_so(world: Wor
         world.house.provider, after=lambda: disconnect.delete(world.house, world.row(open_id).ref)
     )
     with pytest.raises(NotConnected):
-        fresh(with_provider(world.house, provider), open_id, pressed=True)
+        fresh_access(with_provider(world.house, provider), open_id, pressed=True)
     world.assert_in_step(living=0)

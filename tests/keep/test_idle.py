@@ -7,7 +7,7 @@ import pytest
 from tests.fixtures.app import MakeApp
 from tests.keep.world import World, seconds
 from tests.services.holding import house_of
-from webapp.services.refresh.refresh import fresh
+from webapp.services.refresh.on_demand import fresh_access
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
@@ -31,7 +31,7 @@ def test_what_somebody_uses_again_is_kept_fresh_again(world: World, make_app: Ma
     house = house_of(make_app(REFRESH_IDLE_DAYS="7"))
     open_id = world.person()
     world.clock.advance(days=30)
-    fresh(house, open_id)
+    fresh_access(house, open_id)
     user = world.row(open_id)
     assert user.last_used_at == world.clock()
     assert 3600 <= seconds(user.next_at, world.clock()) <= 5400

@@ -15,10 +15,12 @@ from tests.services.holding import house_of, rows
 from webapp.models import User
 from webapp.services.house import House
 from webapp.services.maintenance import reseal
-from webapp.services.refresh import brakes
+from webapp.services.refresh import breaker
+from webapp.services.refresh.attempt import attempt
 from webapp.services.refresh.claims import claim_due
-from webapp.services.refresh.landing import land
-from webapp.services.refresh.refresh import CannotOpen, Pending, attempt, fresh
+from webapp.services.refresh.on_demand import Pending, fresh_access
+from webapp.services.refresh.store import store_answers
+from webapp.services.vault import CannotOpen
 from webapp.services.worker.worker import Worker
 
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -53,9 +55,9 @@ def test_rows_under_another_key_are_skipped_and_never_written_over(
     assert {user.claim for user in rows(world.app)} == {None}
     assert {user.last_error for user in rows(world.app)} == {"cannot_open"}
     assert (world.calls(), world.brakes().open_reason) == (0, "key")
-    world.clock.advance(brakes.PROBE_EVERY)
+    world.clock.advance(breaker.PROBE_EVERY)
     with pytest.raises((Pending, CannotOpen)):
-        fresh(other.house, people[0])
+        fresh_access(other.house, people[0])
     assert as_stored(world) == before
     world.assert_in_step(living=25)
 
@@ -98,7 +100,7 @@ def test_keys_that_change_during_a_refresh_cost_nothing(
     results = [attempt(world.house, each) for each in claim_due(world.house, 10, world.clock())]
     new = at(world, make_app(TOKEN_KEYS=f"{key()},{env['TOKEN_KEYS']}"))
     assert list(reseal.reseal(new.house))[-1].done == 10
-    assert land(world.house, results) == [True] * 10
+    assert store_answers(world.house, results) == [True] * 10
     new.assert_in_step(living=10)
     assert reseal.remaining(new.house) == 10
     list(reseal.reseal(new.house))
@@ -116,7 +118,7 @@ def test_a_refresh_during_a_reseal_is_not_overwritten(
     def meanwhile(*args: object) -> Sequence[tuple[User, dict[str, str]]]:
         found = sealed(*args)  # type: ignore[arg-type]  # handed through as they came
         monkeypatch.setattr(reseal, "_sealed", sealed)
-        fresh(world.house, open_id, rejected_version=1)
+        fresh_access(world.house, open_id, rejected_version=1)
         return found
 
     monkeypatch.setattr(reseal, "_sealed", meanwhile)
@@ -132,6 +134,6 @@ def test_a_refresh_under_the_former_keys_during_a_call_is_read_under_the_new_one
     open_id = world.person()
     new = at(world, make_app(TOKEN_KEYS=f"{key()},{env['TOKEN_KEYS']}"))
     provider = Meanwhile(world.house.provider, after=lambda: list(reseal.reseal(new.house)))
-    fresh(with_provider(world.house, provider), open_id, rejected_version=1)
-    assert fresh(new.house, open_id).version == 2
+    fresh_access(with_provider(world.house, provider), open_id, rejected_version=1)
+    assert fresh_access(new.house, open_id).version == 2
     new.assert_in_step(living=1)

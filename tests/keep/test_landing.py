@@ -18,11 +18,11 @@ from webapp import database
 from webapp.database import db
 from webapp.models import PersonRef
 from webapp.services import guarded
-from webapp.services.refresh import landing, orphans, rescue
-from webapp.services.refresh.calling import attempt
+from webapp.services.refresh import rescue_file, store
+from webapp.services.refresh.attempt import attempt
 from webapp.services.refresh.claims import claim_due
-from webapp.services.refresh.landing import land
-from webapp.services.refresh.refresh import fresh
+from webapp.services.refresh.on_demand import fresh_access
+from webapp.services.refresh.store import store_answers
 from webapp.services.refresh.verdicts import Result
 
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -44,7 +44,7 @@ def answers(world: World, count: int) -> list[Result]:
 def landed(world: World, results: Sequence[Result], patience: float = 60) -> list[bool]:
     """Land in a thread of its own, inside the app's context."""
     with world.app.app_context():
-        return land(world.house, results, patience)
+        return store_answers(world.house, results, patience)
 
 
 @pytest.mark.rule(32)
@@ -110,20 +110,20 @@ def test_one_answer_that_cannot_be_written_holds_no_other_back(
 ) -> None:
     results = answers(world, 10)
     poisoned = results[3].claim.person
-    store = guarded.store
+    really_store = guarded.store
 
     def fail(session: Session, person: PersonRef, *rest: Any) -> bool:
         if person == poisoned:
             raise IntegrityError("made up", {}, Exception("made up"))
-        return store(session, person, *rest)
+        return really_store(session, person, *rest)
 
-    monkeypatch.setattr(landing.guarded, "store", fail)
+    monkeypatch.setattr(guarded, "store", fail)
     began = monotonic()
     assert landed(world, results, patience=0.3) == [True] * 10
     assert monotonic() - began < PATIENCE
-    monkeypatch.setattr(landing.guarded, "store", store)
+    monkeypatch.setattr(store.guarded, "store", store)
     assert len(world.house.rescue_file.read_bytes().strip().splitlines()) == 1
-    assert rescue.replay(world.house).stored == 1
+    assert rescue_file.replay(world.house).stored == 1
     world.assert_in_step(living=10)
 
 
@@ -138,7 +138,7 @@ def test_where_neither_database_nor_disk_takes_an_answer_it_is_held(
         refused.set()
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(landing.rescue, "append", full)
+    monkeypatch.setattr(rescue_file, "append", full)
     with ThreadPoolExecutor(1) as pool:
         with out_of_reach(world.house, monkeypatch):
             landing_now = pool.submit(landed, world, results, 0)
@@ -161,7 +161,7 @@ def test_the_database_is_not_asked_about_a_late_answer_for_ever(
     def gone(*_: object) -> bool:
         raise IntegrityError("made up", {}, Exception("made up"))
 
-    monkeypatch.setattr(orphans, "_is_connected", gone)
+    monkeypatch.setattr(store, "_is_connected", gone)
     assert landed(world, [result]) == [False]
     world.assert_in_step(living=1)
 
@@ -183,7 +183,7 @@ def test_callers_on_demand_lose_nothing_to_a_locked_database(
 
     def ask(open_id: str) -> int:
         with world.app.app_context():
-            return fresh(house, open_id, rejected_version=1).version
+            return fresh_access(house, open_id, rejected_version=1).version
 
     with ThreadPoolExecutor(8) as pool:
         asking = [pool.submit(ask, open_id) for open_id in people]

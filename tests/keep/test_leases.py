@@ -7,10 +7,10 @@ import pytest
 from tests.keep.world import World
 from tests.services.grants import given, join
 from webapp.services.refresh import claims
-from webapp.services.refresh.calling import attempt
+from webapp.services.refresh.attempt import attempt
 from webapp.services.refresh.claims import Claim, claim_due, claim_one
-from webapp.services.refresh.landing import land
-from webapp.services.refresh.refresh import fresh
+from webapp.services.refresh.on_demand import fresh_access
+from webapp.services.refresh.store import store_answers
 from webapp.services.refresh.verdicts import Result
 from webapp.services.worker.worker import Worker
 from webapp.tiktok.errors import ConnectAgain, TryLater
@@ -37,16 +37,16 @@ def test_a_provider_slower_than_the_lease_costs_no_grant(world: World) -> None:
     world.make_due(expired=True)
     results = [attempt(world.house, claim) for claim in claim_due(world.house, 50, world.clock())]
     world.clock.advance(claims.LEASE * 3)
-    assert land(world.house, results) == [True] * 50
+    assert store_answers(world.house, results) == [True] * 50
     world.assert_in_step(living=50)
 
 
 @pytest.mark.rule(34)
 def test_a_losers_refusal_before_the_winners_success_does_no_harm(world: World) -> None:
     open_id, won, loser = won_and_claimed_again(world)
-    land(world.house, [attempt(world.house, loser)])
+    store_answers(world.house, [attempt(world.house, loser)])
     assert world.row(open_id).status == "failing"
-    assert land(world.house, [won]) == [True]
+    assert store_answers(world.house, [won]) == [True]
     user = world.row(open_id)
     assert (user.status, user.failures, user.refused_at, user.claim) == ("active", 0, None, None)
     world.assert_in_step(spent=1, living=1)
@@ -56,8 +56,8 @@ def test_a_losers_refusal_before_the_winners_success_does_no_harm(world: World) 
 def test_a_losers_refusal_after_the_winners_success_does_no_harm(world: World) -> None:
     open_id, won, loser = won_and_claimed_again(world)
     lost = attempt(world.house, loser)
-    assert land(world.house, [won]) == [True]
-    land(world.house, [lost])
+    assert store_answers(world.house, [won]) == [True]
+    store_answers(world.house, [lost])
     user = world.row(open_id)
     assert (user.status, user.failures, user.last_error) == ("active", 0, None)
     world.assert_in_step(spent=1, living=1)
@@ -72,7 +72,7 @@ def test_both_in_one_group_do_no_harm(world: World) -> None:
     world.clock.advance(claims.LEASE)
     loser = claim_one(world.house, winner.person, world.clock())
     assert loser is not None
-    land(world.house, [attempt(world.house, loser), won])
+    store_answers(world.house, [attempt(world.house, loser), won])
     world.assert_in_step(spent=1, living=1)
 
 
@@ -89,11 +89,11 @@ def test_a_failure_from_under_a_lease_that_was_passed_on_is_not_written(
     second = claim_one(world.house, first.person, world.clock())
     assert second is not None
     error = TryLater(code, outcome_unknown=True) if code == "timeout" else ConnectAgain(code)
-    land(world.house, [Result(first, error, world.clock())])
+    store_answers(world.house, [Result(first, error, world.clock())])
     user = world.row(open_id)
     assert (user.claim, user.status, user.failures) == (second.name, "active", 0)
     assert user.refused_at is None
-    assert land(world.house, [attempt(world.house, second)]) == [True]
+    assert store_answers(world.house, [attempt(world.house, second)]) == [True]
     world.assert_in_step(living=1)
 
 
@@ -117,7 +117,7 @@ def test_a_claim_that_is_too_old_is_not_sent(world: World) -> None:
     world.make_due(expired=True)
     claim, *_none = claim_due(world.house, 1, world.clock())
     world.clock.advance(claims.SEND_WITHIN + timedelta(seconds=1))
-    land(world.house, [attempt(world.house, claim)])
+    store_answers(world.house, [attempt(world.house, claim)])
     user = world.row(open_id)
     assert (user.claim, user.next_at, user.status) == (None, world.clock(), "active")
     assert (user.failures, user.interrupted, world.calls()) == (0, False, 0)
@@ -134,15 +134,15 @@ def test_clocks_forty_five_seconds_apart_do_not_take_a_claim_from_each_other(wor
     ahead = world.clock() + timedelta(seconds=45 + 10)
     assert claim_due(world.house, 1, ahead) == []
     assert claim_one(world.house, claim.person, ahead) is None
-    land(world.house, [attempt(world.house, claim)])
+    store_answers(world.house, [attempt(world.house, claim)])
     world.assert_in_step(living=1)
 
 
 def test_a_connect_by_a_clock_that_is_behind_is_still_newer(world: World) -> None:
     person = world.person()
     world.clock.advance(seconds=45)
-    fresh(world.house, person, rejected_version=1)
+    fresh_access(world.house, person, rejected_version=1)
     world.clock.advance(seconds=-45)
     join(world.house, given(world.sandbox, world.clock()))
-    assert fresh(world.house, person).version == 3
+    assert fresh_access(world.house, person).version == 3
     world.assert_in_step(living=1)

@@ -10,7 +10,7 @@ from tests.keep.hands import callers, go, said, worker
 from tests.keep.world import World
 from tests.processes import Process, running
 from tests.services.holding import rows
-from webapp.services.refresh.lateness import overdue
+from webapp.services.refresh.due import overdue
 
 pytestmark = [pytest.mark.usefixtures("each_database"), pytest.mark.long]
 

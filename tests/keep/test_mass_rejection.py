@@ -5,8 +5,8 @@ import pytest
 from tests.keep.standins import Answering, with_provider
 from tests.keep.world import World
 from tests.services.holding import rows
-from webapp.services.refresh import brakes
-from webapp.services.refresh.refresh import ReconnectRequired, fresh
+from webapp.services.refresh import breaker
+from webapp.services.refresh.on_demand import ReconnectRequired, fresh_access
 from webapp.tiktok.errors import ConnectAgain
 
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -35,7 +35,7 @@ def test_a_mass_rejection_is_seen_in_the_very_group_that_brings_it(world: World)
     world.make_due()
     world.work(with_provider(world.house, Answering(ConnectAgain("invalid_grant"))))
     world.clock.advance(minutes=1)
-    with_ok = "o" * brakes.WINDOW
+    with_ok = "o" * breaker.WINDOW
     world.set_recent(with_ok)
     world.work(with_provider(world.house, Answering(ConnectAgain("invalid_grant"))))
     assert {user.status for user in rows(world.app)} == {"failing"}
@@ -51,5 +51,5 @@ def test_a_few_among_many_are_marked_each_for_themselves(world: World) -> None:
         world.work()
         world.clock.advance(minutes=1)
     with pytest.raises(ReconnectRequired):
-        fresh(world.house, gone)
+        fresh_access(world.house, gone)
     world.assert_in_step(living=len(people) - 1)

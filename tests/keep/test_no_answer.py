@@ -16,7 +16,7 @@ from tests.keep.standins import Answering, with_provider
 from tests.keep.test_answers import answered
 from tests.keep.world import World, seconds
 from tests.services.holding import house_of
-from webapp.services.refresh.refresh import Pending, ReconnectRequired, fresh
+from webapp.services.refresh.on_demand import Pending, ReconnectRequired, fresh_access
 from webapp.tiktok.errors import TryLater
 from webapp.tiktok.transport import CALL_SECONDS, Transport
 
@@ -64,7 +64,7 @@ def test_an_answer_that_was_lost_is_told_as_interrupted(world: World, hasty: Wor
         assert world.work() == len(people)
     for open_id in people:
         with pytest.raises(ReconnectRequired) as told:
-            fresh(world.house, open_id)
+            fresh_access(world.house, open_id)
         assert told.value.reason == "interrupted"
     world.assert_in_step(spent=2 * len(people), living=0)
 
@@ -153,5 +153,5 @@ def test_one_byte_a_second_ends_with_the_ten_seconds_of_a_call(world: World) -> 
     world.sandbox.faults("token", "slow", grant_type="refresh_token", times=1, interval=1)
     began = monotonic()
     with pytest.raises(Pending):
-        fresh(world.house, open_id)
+        fresh_access(world.house, open_id)
     assert CALL_SECONDS <= monotonic() - began < CALL_SECONDS + 5

@@ -8,9 +8,9 @@ import pytest
 from tests.keep.standins import PATIENCE, with_provider
 from tests.keep.world import World
 from tests.services.crowd import at_once
-from webapp.services.refresh import refresh
+from webapp.services.refresh import on_demand
 from webapp.services.refresh.claims import claim_due, claim_one
-from webapp.services.refresh.refresh import Access, fresh
+from webapp.services.refresh.on_demand import Access, fresh_access
 from webapp.services.worker.worker import Worker
 from webapp.tiktok.provider import Provider
 from webapp.tokens import TokenSet
@@ -26,8 +26,8 @@ class UntilAllWait(Provider):
         self._true, self._callers = true, callers
         self._waiting: set[int] = set()
         self._all_wait = threading.Event()
-        self._pause = refresh._pause
-        monkeypatch.setattr(refresh, "_pause", self._wait)
+        self._pause = on_demand._pause
+        monkeypatch.setattr(on_demand, "_pause", self._wait)
 
     def _wait(self, seconds: float) -> None:
         self._waiting.add(threading.get_ident())
@@ -53,7 +53,7 @@ def test_sixteen_callers_of_one_expired_row_make_one_call(
     open_id = world.person()
     world.make_due(expired=True)
     house = with_provider(world.house, UntilAllWait(world.house.provider, 16, monkeypatch))
-    given = at_once(world.app, 16, lambda _number: fresh(house, open_id))
+    given = at_once(world.app, 16, lambda _number: fresh_access(house, open_id))
     assert all(isinstance(each, Access) and not each.warnings for each in given), given
     assert len({each.access_token for each in given if isinstance(each, Access)}) == 1
     assert world.calls() == 1
@@ -74,7 +74,7 @@ def test_worker_service_and_person_at_once_make_one_call(
         if number == 0:
             worker.run(once=True)
             return None
-        return fresh(house, open_id, pressed=number % 2 == 0)
+        return fresh_access(house, open_id, pressed=number % 2 == 0)
 
     nothing, *given = at_once(world.app, 9, act)
     assert nothing is None
@@ -89,15 +89,15 @@ def test_a_caller_that_was_slow_to_claim_takes_what_another_has_refreshed(
 ) -> None:
     open_id = world.person()
     world.make_due(expired=True)
-    claimed = refresh._claimed
+    claimed = on_demand._try_claim
 
     def late(*args: object, **options: bool) -> object:
-        monkeypatch.setattr(refresh, "_claimed", claimed)
-        fresh(world.house, open_id)
+        monkeypatch.setattr(on_demand, "_try_claim", claimed)
+        fresh_access(world.house, open_id)
         return claimed(*args, **options)  # type: ignore[arg-type]  # handed through as they came
 
-    monkeypatch.setattr(refresh, "_claimed", late)
-    assert fresh(world.house, open_id).version == 2
+    monkeypatch.setattr(on_demand, "_try_claim", late)
+    assert fresh_access(world.house, open_id).version == 2
     assert world.calls() == 1
     world.assert_in_step(living=1)
 

@@ -5,9 +5,9 @@ import pytest
 from tests.keep.standins import Answering, with_provider
 from tests.keep.world import World, seconds
 from tests.services.holding import rows
-from webapp.services.refresh import brakes
-from webapp.services.refresh.refresh import Pending, fresh
-from webapp.services.worker import pace
+from webapp.services.refresh import breaker
+from webapp.services.refresh.on_demand import Pending, fresh_access
+from webapp.services.worker import worker
 from webapp.tiktok.errors import TryLater
 
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -20,16 +20,16 @@ def test_the_pace_halves_on_429_and_recovers_by_a_tenth_a_minute(world: World) -
     for part in (0.5, 0.25):
         world.make_due()
         world.work(throttled)
-        assert brakes.pace(world.brakes(), world.clock()) == pytest.approx(part)
+        assert breaker.rate_factor(world.brakes(), world.clock()) == pytest.approx(part)
     for part in (0.35, 0.45):
         world.clock.advance(minutes=1)
-        assert brakes.pace(world.brakes(), world.clock()) == pytest.approx(part)
+        assert breaker.rate_factor(world.brakes(), world.clock()) == pytest.approx(part)
     world.clock.advance(minutes=6)
-    assert brakes.pace(world.brakes(), world.clock()) == 1.0
+    assert breaker.rate_factor(world.brakes(), world.clock()) == 1.0
     for _many in range(20):
         world.make_due()
         world.work(throttled)
-    assert 0 < brakes.pace(world.brakes(), world.clock()) < 0.05
+    assert 0 < breaker.rate_factor(world.brakes(), world.clock()) < 0.05
     assert rows(world.app)[0].failures == 0
     world.assert_in_step(living=1)
 
@@ -40,15 +40,15 @@ def test_back_off_binds_callers_and_tells_them_when_to_come_back(world: World) -
     world.make_due(expired=True)
     world.sandbox.faults("token", "http500", grant_type="refresh_token", times=1)
     with pytest.raises(Pending):
-        fresh(world.house, open_id)
+        fresh_access(world.house, open_id)
     for _caller in range(5):
         with pytest.raises(Pending) as pending:
-            fresh(world.house, open_id)
+            fresh_access(world.house, open_id)
     assert world.calls() == 1
     wait = pending.value.retry_after.total_seconds()
     assert wait == pytest.approx(seconds(world.row(open_id).next_at, world.clock()))
     world.wait_until_due(open_id)
-    assert fresh(world.house, open_id).version == 2
+    assert fresh_access(world.house, open_id).version == 2
     world.assert_in_step(living=1)
 
 
@@ -58,7 +58,7 @@ def test_a_person_who_presses_is_not_bound_by_the_back_off(world: World) -> None
     world.make_due()
     world.sandbox.faults("token", "http500", grant_type="refresh_token", times=1)
     world.work()
-    assert fresh(world.house, open_id, pressed=True).version == 2
+    assert fresh_access(world.house, open_id, pressed=True).version == 2
     world.assert_in_step(living=1)
 
 
@@ -67,8 +67,8 @@ def test_the_bucket_gives_the_rate_exactly_whenever_it_is_asked(
     monkeypatch: pytest.MonkeyPatch, part: float
 ) -> None:
     at = 1_000.0
-    monkeypatch.setattr(pace.time, "monotonic", lambda: at)
-    bucket = pace.Pace(20)
+    monkeypatch.setattr(worker.time, "monotonic", lambda: at)
+    bucket = worker.TokenBucket(20)
     given = 0
     for _look in range(600):
         at += 0.1
@@ -80,6 +80,6 @@ def test_the_bucket_gives_the_rate_exactly_whenever_it_is_asked(
 
 
 def test_a_rate_below_one_a_second_comes_to_its_turn() -> None:
-    bucket = pace.Pace(0.5)
+    bucket = worker.TokenBucket(0.5)
     assert bucket.allowance(1.0) == 0
     assert 0 < bucket.wait() <= 2

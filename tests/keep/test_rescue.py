@@ -12,9 +12,9 @@ from tests.keep.trouble import out_of_reach
 from tests.keep.world import World
 from tests.services.crowd import at_once
 from webapp.services.connect import disconnect
-from webapp.services.refresh import claims, rescue
-from webapp.services.refresh.refresh import fresh
-from webapp.services.refresh.rescue import Replayed
+from webapp.services.refresh import claims, rescue_file
+from webapp.services.refresh.on_demand import fresh_access
+from webapp.services.refresh.rescue_file import Replayed
 from webapp.services.refresh.verdicts import Result
 from webapp.services.worker.worker import Worker
 from webapp.tokens import TokenSet
@@ -39,10 +39,10 @@ def lines(path: Path) -> list[bytes]:
 @pytest.mark.usefixtures("rescued")
 def test_what_the_database_did_not_take_is_replayed_once(world: World) -> None:
     assert len(lines(world.house.rescue_file)) == 6
-    assert rescue.replay(world.house) == Replayed(stored=6, outdated=0, unreadable=0)
-    assert not rescue.waiting(world.house)
+    assert rescue_file.replay(world.house) == Replayed(stored=6, outdated=0, unreadable=0)
+    assert not rescue_file.has_answers(world.house)
     world.assert_in_step(living=6)
-    assert rescue.replay(world.house) == Replayed(0, 0, 0)
+    assert rescue_file.replay(world.house) == Replayed(0, 0, 0)
     world.assert_in_step(living=6)
 
 
@@ -61,10 +61,10 @@ def test_the_file_is_closed_to_others_and_holds_no_plain_token(
 @pytest.mark.usefixtures("rescued")
 def test_a_crash_between_the_commit_and_the_end_of_the_file_does_no_harm(world: World) -> None:
     kept = world.house.rescue_file.read_bytes()
-    rescue.replay(world.house)
+    rescue_file.replay(world.house)
     world.house.rescue_file.with_name("rescue.jsonl.1.2").write_bytes(kept)
-    assert rescue.waiting(world.house)
-    assert rescue.replay(world.house) == Replayed(stored=0, outdated=6, unreadable=0)
+    assert rescue_file.has_answers(world.house)
+    assert rescue_file.replay(world.house) == Replayed(stored=0, outdated=6, unreadable=0)
     world.assert_in_step(living=6)
 
 
@@ -78,7 +78,7 @@ def test_a_line_that_was_cut_off_costs_no_other(
         landed(world, [*others, cut], patience=0)
         path.write_bytes(path.read_bytes()[:-80])
         landed(world, [after], patience=0)
-    assert rescue.replay(world.house) == Replayed(stored=5, outdated=0, unreadable=1)
+    assert rescue_file.replay(world.house) == Replayed(stored=5, outdated=0, unreadable=1)
     lost = world.row(cut.claim.open_id)
     assert lost.version == 1
     world.change(lost.open_id, status="reconnect")
@@ -95,7 +95,7 @@ def test_lines_that_are_none_of_ours_are_counted_and_left_out(world: World) -> N
     ]  # fmt: skip
     more = b"".join(json.dumps(each).encode() + b"\n" for each in strange)
     path.write_bytes(b"\xff\xfe{\n" + more + path.read_bytes())
-    assert rescue.replay(world.house) == Replayed(stored=6, outdated=0, unreadable=10)
+    assert rescue_file.replay(world.house) == Replayed(stored=6, outdated=0, unreadable=10)
     world.assert_in_step(living=6)
 
 
@@ -112,7 +112,7 @@ def test_a_newer_grant_is_not_overwritten_by_a_rescued_one(
         landed(world, results, patience=0)
     world.person("jo")
     disconnect.delete(world.house, left.ref)
-    assert rescue.replay(world.house) == Replayed(stored=0, outdated=2, unreadable=0)
+    assert rescue_file.replay(world.house) == Replayed(stored=0, outdated=2, unreadable=0)
     world.assert_in_step(living=1)
 
 
@@ -134,17 +134,17 @@ def test_a_caller_replays_before_it_sends_a_spent_token_again(
     world: World, rescued: list[Result]
 ) -> None:
     world.clock.advance(claims.LEASE)
-    access = fresh(world.house, rescued[0].claim.open_id, rejected_version=1)
+    access = fresh_access(world.house, rescued[0].claim.open_id, rejected_version=1)
     assert (access.version, world.calls()) == (2, 6)
     world.assert_in_step(living=6)
 
 
 @pytest.mark.usefixtures("rescued")
 def test_four_who_replay_at_once_store_each_answer_once(world: World) -> None:
-    done = at_once(world.app, 4, lambda _number: rescue.replay(world.house))
+    done = at_once(world.app, 4, lambda _number: rescue_file.replay(world.house))
     assert all(isinstance(each, Replayed) for each in done), done
     assert sum(each.stored for each in done if isinstance(each, Replayed)) == 6
-    assert not rescue.waiting(world.house)
+    assert not rescue_file.has_answers(world.house)
     world.assert_in_step(living=6)
 
 
@@ -157,11 +157,11 @@ def test_what_is_rescued_during_a_replay_is_replayed_too(
 
     def append(result: Result) -> None:
         assert isinstance(result.answer, TokenSet)
-        rescue.append(world.house, result.claim, result.answer, result.received_at)
+        rescue_file.append(world.house, result.claim, result.answer, result.received_at)
 
     with ThreadPoolExecutor(4) as pool:
         appending = [pool.submit(append, result) for result in results[1:]]
         while not all(each.done() for each in appending):
-            rescue.replay(world.house)
-    rescue.replay(world.house)
+            rescue_file.replay(world.house)
+    rescue_file.replay(world.house)
     world.assert_in_step(living=40)

@@ -26,7 +26,7 @@ def test_ten_thousand_who_connect_in_one_second_are_refreshed_spread_out(
 ) -> None:
     """A fixed margin refreshes all of them in one minute, for ever."""
     # Seeded: of true dice one run in fifty puts a few too many into one of its thousand minutes.
-    monkeypatch.setattr(schedule, "_dice", random.Random(7))
+    monkeypatch.setattr(schedule, "_random", random.Random(7))
     due = [NOW] * 10_000
     for _round in range(3):
         due = [schedule.next_refresh_at(at, at + timedelta(seconds=life)) for at in due]

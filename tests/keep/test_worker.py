@@ -9,7 +9,7 @@ from tests.keep.standins import PATIENCE, Held, Meanwhile, with_provider
 from tests.keep.world import World
 from tests.services.holding import assert_forgotten, rows
 from webapp.services.connect import disconnect
-from webapp.services.refresh.lateness import lag
+from webapp.services.refresh.due import lag
 from webapp.services.worker.worker import Worker
 
 pytestmark = pytest.mark.usefixtures("each_database")

@@ -12,7 +12,6 @@ from tests.keep.test_worker import run
 from tests.keep.world import World
 from tests.services.grants import made_up
 from tests.services.holding import house_of
-from webapp.services.worker import worker as module
 from webapp.services.worker.worker import Worker
 from webapp.tiktok.provider import Provider
 from webapp.tokens import TokenSet
@@ -87,7 +86,7 @@ def test_an_open_breaker_is_not_looked_at_a_hundred_times_a_second(
     world.sandbox.faults("token", "error200", grant_type="refresh_token", error="invalid_client")
     world.work(most=1)
     worker = Worker(world.house, world.app.app_context)
-    monkeypatch.setattr(module, "LOOK_EVERY", 0.2)
+    monkeypatch.setattr(worker, "POLL_SECONDS", 0.2)
     looks: list[float] = []
     look = worker._look
     monkeypatch.setattr(worker, "_look", lambda pool: (looks.append(monotonic()), look(pool))[1])

@@ -20,9 +20,9 @@ from tests.services.holding import opened, rows, sha256
 from webapp.database import reading, writing
 from webapp.models import Brakes, Status, User
 from webapp.services.house import House
-from webapp.services.refresh.calling import attempt
+from webapp.services.refresh.attempt import attempt
 from webapp.services.refresh.claims import claim_due
-from webapp.services.refresh.landing import land
+from webapp.services.refresh.store import store_answers
 
 #: Rows whose tokens are not expected to live at TikTok any more.
 ENDED = (Status.RECONNECT, Status.REVOKED)
@@ -84,7 +84,7 @@ class World:
         claimed = claim_due(here, most, self.clock())
         if claimed:
             with ThreadPoolExecutor(16) as pool:
-                land(here, list(pool.map(lambda claim: attempt(here, claim), claimed)))
+                store_answers(here, list(pool.map(lambda claim: attempt(here, claim), claimed)))
         return len(claimed)
 
     def wait_until_due(self, open_id: str) -> None:

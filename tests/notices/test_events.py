@@ -21,10 +21,10 @@ from webapp.services.connect import disconnect
 from webapp.services.connect.connect import DifferentAccount, connect
 from webapp.services.house import House
 from webapp.services.notifications import outbox
-from webapp.services.refresh.calling import attempt, close_over
+from webapp.services.refresh.attempt import attempt, end_if_expired
 from webapp.services.refresh.claims import claim_due
-from webapp.services.refresh.landing import land
-from webapp.services.refresh.refresh import ReconnectRequired, fresh
+from webapp.services.refresh.on_demand import ReconnectRequired, fresh_access
+from webapp.services.refresh.store import store_answers
 from webapp.tiktok.errors import ConnectAgain, OurConfiguration, TryLater
 
 NEEDED, RESTORED = "connection.reconnect_required", "connection.restored"
@@ -101,7 +101,7 @@ def test_three_workers_that_bring_the_same_refusal_home_tell_it_once(
     def landing(number: int) -> Act:
         def land_it() -> None:
             with app.app_context():
-                land(house, [results[number]])
+                store_answers(house, [results[number]])
 
         return land_it
 
@@ -116,10 +116,10 @@ def test_a_grant_that_is_over_is_told_once(world: World) -> None:
     world.make_due()
     (claim,) = claim_due(world.house, 1, world.clock())
     for _worker in range(3):
-        assert close_over(world.house, claim)
+        assert end_if_expired(world.house, claim)
     assert [each["reason"] for each in told(NEEDED)] == ["grant_over"]
     with pytest.raises(ReconnectRequired):
-        fresh(world.house, mara)
+        fresh_access(world.house, mara)
     assert events() == [NEEDED]
 
 
@@ -307,7 +307,7 @@ def test_three_workers_in_one_mass_rejection_tell_it_once(world: World, app: Fla
     def landing(number: int) -> Act:
         def land_it() -> None:
             with app.app_context():
-                land(house, [attempt(house, claim) for claim in groups[number]])
+                store_answers(house, [attempt(house, claim) for claim in groups[number]])
 
         return land_it
 

@@ -13,7 +13,7 @@ from tests.servers import Sandbox
 from tests.views.connections import connection, house_of
 from webapp.database import writing
 from webapp.models import Brakes, Health, Installation
-from webapp.services.refresh.refresh import fresh
+from webapp.services.refresh.on_demand import fresh_access
 
 PLACES = ("/operators/tokens/{}", "/operators/tokens/{}/disconnect")
 ODD = (
@@ -142,7 +142,7 @@ def test_where_the_database_is_a_copy_nothing_can_be_pressed_and_it_is_said_why(
     jo: Desk, clock: MovableClock
 ) -> None:
     with jo.app.app_context():
-        fresh(house_of(jo.app), jo.open_id, pressed=True)
+        fresh_access(house_of(jo.app), jo.open_id, pressed=True)
         with writing() as session:
             bound = session.get(Installation, 1)
             assert bound is not None

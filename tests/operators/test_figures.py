@@ -12,7 +12,7 @@ from webapp.database import reading, writing
 from webapp.models import Figure
 from webapp.services.house import House
 from webapp.services.records import figures
-from webapp.services.worker import tidying
+from webapp.services.worker import chores
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
@@ -110,10 +110,10 @@ def test_a_worker_tidies_at_its_start_and_goes_on_where_a_job_breaks(
     def broken(_house: House, _now: datetime) -> bool:
         raise RuntimeError
 
-    monkeypatch.setattr(tidying, "JOBS", (broken, *tidying.JOBS))
+    monkeypatch.setattr(chores, "CHORES", (broken, *chores.CHORES))
     for minute in (5, 6):
         note(house, (clock() - timedelta(days=4)).replace(minute=minute), refreshed=1)
-    round_ = tidying.Tidying(house)
+    round_ = chores.Chores(house)
     round_.step()
     round_.step()
     assert rows() == 2

@@ -18,7 +18,7 @@ from webapp.database import reading, writing
 from webapp.models import AuditEvent, Brakes, User
 from webapp.services.maintenance import keeping
 from webapp.services.operators import operators
-from webapp.services.refresh import brakes
+from webapp.services.refresh import breaker
 
 PAGE = "/operators/health"
 _EVENTS = select(AuditEvent.event).order_by(AuditEvent.id)
@@ -29,7 +29,7 @@ def opened(app: Flask, reason: str = "transient", code: str | None = None) -> No
     """Let the breaker be open."""
     house = house_of(app)
     with app.app_context():
-        brakes.look(house)
+        breaker.current(house)
         with writing() as session:
             row = session.get_one(Brakes, house.settings.tiktok_client_key)
             row.open_reason, row.open_code, row.open_since = reason, code, house.clock()

@@ -26,7 +26,7 @@ from webapp.services.handout import service_keys
 from webapp.services.house import House
 from webapp.services.installation import binding
 from webapp.services.operators import operators
-from webapp.services.refresh import brakes
+from webapp.services.refresh import breaker
 
 #: What a request may change though it does nothing: when a session was seen last.
 UNIMPORTANT = {"browser_sessions": {"seen_at"}}
@@ -137,7 +137,7 @@ def an_open_breaker(stage: Stage) -> None:
     """Let the breaker be open, with the next probe far off."""
     now = stage.house.clock()
     with stage.app.app_context():
-        brakes.look(stage.house)
+        breaker.current(stage.house)
         with writing() as session:
             session.execute(
                 update(Brakes).values(open_reason="transient", open_since=now, probe_at=NEVER)
@@ -217,6 +217,6 @@ def stage_of(app: Flask, sandbox: Sandbox) -> Stage:
     with app.app_context():
         operators.add(stage.house, sandbox.open_id("mara"), stage.house.clock())
         # Made at the first look, whoever looks.
-        brakes.look(stage.house)
+        breaker.current(stage.house)
         assert binding.mismatch(stage.house) is None
     return stage

@@ -32,11 +32,11 @@ from tests.walk import begin, come_back, consent
 from webapp.database import writing
 from webapp.models import Brakes, BrowserSession, Status, User
 from webapp.services.connect import connect, disconnect, profile, webhooks
-from webapp.services.handout import handout, service_keys, uses
+from webapp.services.handout import service_keys, uses
 from webapp.services.maintenance import breaker_probe, reseal
 from webapp.services.operators import bulk, bulk_orders, exporting, listing
 from webapp.services.people import PersonGone
-from webapp.services.refresh import brakes, landing, refresh
+from webapp.services.refresh import breaker, on_demand, store
 from webapp.services.refresh.claims import claim_due, claim_one
 from webapp.services.refresh.verdicts import Result
 from webapp.services.worker import worker
@@ -144,7 +144,7 @@ class TestOnPostgres:
         assert results[0].claim.person.id > results[1].claim.person.id
         rows = [stage.row("mara"), stage.row("jo")]
         sealed = [(row, house.vault.resealed(row)) for row in rows]
-        true, stored, go = landing._store, Event(), Event()
+        true, stored, go = store._store_tokens, Event(), Event()
 
         def slowly(*args: Any) -> bool:
             done = true(*args)
@@ -153,9 +153,9 @@ class TestOnPostgres:
                 assert go.wait(30)
             return done
 
-        monkeypatch.setattr(landing, "_store", slowly)
+        monkeypatch.setattr(store, "_store_tokens", slowly)
         with stage.app.app_context(), ThreadPoolExecutor(2) as pool:
-            landed = pool.submit(in_app, stage, landing.land, house, results)
+            landed = pool.submit(in_app, stage, store.store_answers, house, results)
             assert stored.wait(30)
             resealed = pool.submit(in_app, stage, reseal._write, sealed)
             until(somebody_waits_for_a_lock)
@@ -377,7 +377,7 @@ def test_a_press_that_waits_for_another_refresh_writes_nothing_once_the_right_is
                 update(User).values(claim=None, version=User.version + 1, refreshed_at=clock())
             )
 
-    monkeypatch.setattr(refresh, "_pause", pause)
+    monkeypatch.setattr(on_demand, "_pause", pause)
     answer = stage.operator.post(path, data=data)
     assert stage.row("jo").last_used_at is None
     assert answer.status_code == 404
@@ -405,7 +405,7 @@ def test_a_test_that_waits_for_another_refresh_asks_nothing_once_the_right_is_lo
                 )
             )
 
-    monkeypatch.setattr(refresh, "_pause", pause)
+    monkeypatch.setattr(on_demand, "_pause", pause)
     assert stage.operator.post(path, data=data).status_code == 404
     assert stage.sandbox.calls("user_info") == 0
 
@@ -422,7 +422,7 @@ def test_whoever_lost_the_right_does_not_use_up_the_probe(stage: Stage, name: st
     between(stage.app, lose)
     act(name).client(stage).post(path, data=data)
     with stage.app.app_context():
-        assert brakes.look(stage.house).probe_at == now
+        assert breaker.current(stage.house).probe_at == now
 
 
 # ---- an act that was begun for one person
@@ -433,7 +433,7 @@ def test_a_hand_out_that_was_begun_for_a_deleted_account_refreshes_no_other(
 ) -> None:
     """handout.hand_out calls refresh.fresh by the open_id alone."""
     clock.advance(hours=3)
-    true = refresh.fresh
+    true = on_demand.fresh_access
 
     def a_moment_later(*args: Any, **kwargs: Any) -> Any:
         with stage.app.app_context():
@@ -443,7 +443,7 @@ def test_a_hand_out_that_was_begun_for_a_deleted_account_refreshes_no_other(
                 session.execute(update(User).values(access_expires_at=clock()))
         return true(*args, **kwargs)
 
-    monkeypatch.setattr(handout.refresh, "fresh", a_moment_later)
+    monkeypatch.setattr(on_demand, "fresh_access", a_moment_later)
     problem(service.get(stage.sandbox.open_id("jo")), 404, "not_connected")
     assert "connection.refreshed" not in events_of(stage.app, stage.row("jo").ticket)
 

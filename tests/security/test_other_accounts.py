@@ -245,12 +245,12 @@ def test_the_worker_leaves_a_later_disconnect_to_whoever_is_at_it(
 
 
 def test_a_use_that_is_written_down_late_is_not_a_newcomers(stage: Stage, noor: Newcomer) -> None:
-    from webapp.services.refresh import access
+    from webapp.services.refresh import on_demand
 
     row = stage.row("jo")
     noor()
     with stage.app.app_context():
-        access.note_use(row, stage.house.clock())
+        on_demand.record_use(row, stage.house.clock())
     noor.assert_untouched()
 
 

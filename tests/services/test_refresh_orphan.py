@@ -11,7 +11,7 @@ from tests.services.crowd import at_once
 from tests.services.grants import given, join
 from tests.services.holding import assert_forgotten, house_of, the_row
 from webapp.services.connect.disconnect import disconnect
-from webapp.services.refresh.refresh import ReconnectRequired, fresh
+from webapp.services.refresh.on_demand import ReconnectRequired, fresh_access
 from webapp.tiktok.provider import Provider
 from webapp.tokens import TokenSet
 
@@ -61,7 +61,7 @@ def test_a_refresh_that_ends_while_a_disconnect_is_under_way_leaves_no_orphan(
             disconnect(house, done.person)
             return
         try:
-            fresh(house, done.open_id, pressed=True)
+            fresh_access(house, done.open_id, pressed=True)
         finally:
             crossing.refresh_over.set()
 

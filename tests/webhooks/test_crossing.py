@@ -9,9 +9,9 @@ from tests.movable import MovableClock
 from tests.servers import Sandbox
 from tests.walk import connect
 from tests.webhooks.notices import TikTok, house_of, row_of
-from webapp.services.refresh.calling import attempt
+from webapp.services.refresh.attempt import attempt
 from webapp.services.refresh.claims import claim_one
-from webapp.services.refresh.landing import land
+from webapp.services.refresh.store import store_answers
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
@@ -60,7 +60,7 @@ def test_a_refresh_under_way_does_not_bring_the_connection_back(
         result = attempt(house, claim)
         # TikTok's consent still stands, so that an orphan would be seen to live on.
         tiktok.removes(mara)
-        assert land(house, [result]) == [False]
+        assert store_answers(house, [result]) == [False]
     after = row_of(app, mara)
     assert (after.status, after.reason, after.access_token) == ("reconnect", "removed_1", None)
     assert sandbox.books()[mara]["ended"] == "revoked"
@@ -77,7 +77,7 @@ def test_a_refresh_that_fails_because_of_it_is_not_written_down(
         assert claim is not None
         result = attempt(house, claim)
         tiktok.removes(mara, 3)
-        land(house, [result])
+        store_answers(house, [result])
     after = row_of(app, mara)
     assert (after.status, after.reason, after.failures) == ("reconnect", "removed_3", 0)
     assert after.last_error is None
@@ -96,7 +96,7 @@ def test_a_late_answer_never_costs_whoever_has_connected_again(
         tiktok.removes(mara)
         clock.advance(seconds=5)
         assert connect(app.test_client()).status_code == 303
-        assert land(house, [result]) == [False]
+        assert store_answers(house, [result]) == [False]
     assert row_of(app, mara).status == "active"
     assert sandbox.books()[mara]["ended"] is None
     assert sandbox.calls("revoke") == 0

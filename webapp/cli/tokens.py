@@ -13,7 +13,7 @@ from webapp.services.installation import binding
 from webapp.services.maintenance import keeping
 from webapp.services.operators import inspection
 from webapp.services.people import PersonGone
-from webapp.services.refresh import refresh as refreshing
+from webapp.services.refresh import on_demand
 from webapp.services.vault import CannotOpen
 
 tokens = AppGroup("tokens", help="Connections and their tokens: keep, look, end, seal anew.")
@@ -68,12 +68,12 @@ def refresh(open_id: str, as_json: bool) -> None:
     """Refresh the access token of this OPEN_ID now, whatever life it has left."""
     at = _own_house()
     try:
-        access = refreshing.fresh(at, open_id, pressed=True)
-    except refreshing.NotConnected:
+        access = on_demand.fresh_access(at, open_id, pressed=True)
+    except on_demand.NotConnected:
         not_done(_nobody(open_id))
-    except refreshing.ReconnectRequired as end:
+    except on_demand.ReconnectRequired as end:
         not_done(f"{open_id} must connect again: {end.reason}{_since(end.since)}")
-    except refreshing.Pending as wait:
+    except on_demand.Pending as wait:
         held = keeping.open_brakes(at)
         cause = held[0] if held else wait.cause
         seconds = int(wait.retry_after.total_seconds())

@@ -10,7 +10,7 @@ from webapp.cli.progress import Progress
 from webapp.services.installation import binding
 from webapp.services.maintenance import copying, doctor, status
 from webapp.services.maintenance import reseal as sealing
-from webapp.services.refresh import rescue as rescuing
+from webapp.services.refresh import rescue_file
 
 _json = click.option("--json", "as_json", is_flag=True, help="For scripts.")
 
@@ -21,7 +21,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def reseal(as_json: bool) -> None:
     """Seal every stored token under the first of TOKEN_KEYS; can be ended and begun again."""
     at = migrated_house()
-    rescuing.replay(at)
+    rescue_file.replay(at)
     outcome = None
     with Progress("Sealed anew", sealing.remaining(at)) as shown:
         for outcome in sealing.reseal(at):
@@ -49,7 +49,7 @@ def reseal(as_json: bool) -> None:
 @with_appcontext
 def rescue(as_json: bool) -> None:
     """Store answers of TikTok that the database did not take when they came."""
-    replayed = rescuing.replay(migrated_house())
+    replayed = rescue_file.replay(migrated_house())
     if as_json:
         show_json(asdict(replayed))
     else:

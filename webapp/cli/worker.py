@@ -22,7 +22,7 @@ from webapp.cli.progress import Progress
 from webapp.services.house import House
 from webapp.services.maintenance import keeping
 from webapp.services.notifications.delivery import Delivery
-from webapp.services.refresh import lateness
+from webapp.services.refresh import due
 from webapp.services.worker.worker import Worker
 
 log = structlog.get_logger(__name__)
@@ -41,12 +41,12 @@ def run(once: bool) -> None:
     # The real app: threads do not see the one of this context.
     app = cast(Flask, cast(Any, current_app)._get_current_object())
     worker, notices = Worker(at, app.app_context), Delivery(at, app.app_context)
-    due = lateness.overdue(at, at.clock()) if once else 0
+    late = due.overdue(at, at.clock()) if once else 0
     log.info("worker_started", once=once, rate=at.settings.refresh_rate)
     with (
         _few_interruptions(),
         _signals() as asked,
-        Progress("Refreshed", due) if once else nullcontext() as shown,
+        Progress("Refreshed", late) if once else nullcontext() as shown,
         ThreadPoolExecutor(1, thread_name_prefix="worker") as alone,
     ):
         working = alone.submit(_in_context, app, worker, notices, once)
@@ -57,7 +57,7 @@ def run(once: bool) -> None:
     log.info("worker_ended", **counts)
     if once:
         done = ", ".join(f"{word} {count}" for word, count in counts.items())
-        left = lateness.overdue(at, at.clock())
+        left = due.overdue(at, at.clock())
         click.echo(done or ("nothing done" if left else "nothing due"))
         _tell_left(at, left, stopped=bool(asked))
 

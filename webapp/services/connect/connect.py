@@ -19,7 +19,7 @@ from webapp.services.connect.sessions import Device
 from webapp.services.house import House
 from webapp.services.notifications import outbox
 from webapp.services.records import audit
-from webapp.services.refresh import brakes
+from webapp.services.refresh import breaker
 from webapp.services.refresh.schedule import next_refresh_at
 from webapp.tiktok.errors import TikTokError
 from webapp.tiktok.scopes import BASIC
@@ -172,7 +172,7 @@ def _new_row(session: Session, client_key: str, open_id: str, now: datetime) -> 
         created_at=now,
         connected_at=now,
         scope="",
-        version=brakes.last_deleted_version(session, client_key),
+        version=breaker.last_deleted_version(session, client_key),
         refreshes=0,
         interrupted=False,
     )

@@ -24,7 +24,7 @@ from webapp.services.house import House
 from webapp.services.notifications import outbox
 from webapp.services.people import PersonGone
 from webapp.services.records import audit, figures
-from webapp.services.refresh import brakes, orphans, schedule
+from webapp.services.refresh import breaker, schedule, store
 from webapp.services.refresh.claims import LEASE
 from webapp.services.refresh.verdicts import KEEP_REVOKING
 from webapp.services.vault import CannotOpen, HeldTokens
@@ -163,7 +163,7 @@ def _erased(house: House, person: PersonRef) -> bool:
         if user.access_token and user.status != Status.REVOKING:
             return False
         session.execute(delete_rows(BrowserSession).where(BrowserSession.user_id == user.id))
-        brakes.keep_version(session, house, user.version)
+        breaker.keep_version(session, house, user.version)
         outbox.forget_person(session, user.ticket)
         audit.record(session, house.clock(), "connection.deleted", on=user.ticket)
         session.execute(delete_rows(User).where(User.is_(person)))
@@ -293,7 +293,7 @@ def _revoke(house: House, user: User, held: HeldTokens) -> None:
         if renewed.open_id not in (None, user.open_id):
             raise WrongAccount("other_open_id")
         if not _keep(house, user, renewed):
-            orphans.give_back(house, user.open_id, renewed)
+            store.revoke_late_answer(house, user.open_id, renewed)
             raise Superseded
         house.provider.revoke(renewed.access_token)
 

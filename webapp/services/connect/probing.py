@@ -13,8 +13,13 @@ from webapp.services.authority import HalfDone, NoLongerAllowed
 from webapp.services.house import House
 from webapp.services.operators import dossier
 from webapp.services.records import audit
-from webapp.services.refresh.access import Access, NotConnected, Pending, ReconnectRequired
-from webapp.services.refresh.refresh import fresh
+from webapp.services.refresh.on_demand import (
+    Access,
+    NotConnected,
+    Pending,
+    ReconnectRequired,
+    fresh_access,
+)
 from webapp.services.vault import CannotOpen
 from webapp.tiktok.errors import TikTokError
 
@@ -51,7 +56,7 @@ def test(house: House, open_id: str) -> Tested:
     user = dossier.find(house, open_id)
     if user is None:
         raise NotConnected
-    access = fresh(house, open_id, person=user.ref, min_ttl=timedelta())
+    access = fresh_access(house, open_id, person=user.ref, min_ttl=timedelta())
     try:
         tested = _ask(house, access)
         if tested.code == REFUSED:
@@ -93,7 +98,9 @@ def _ask(house: House, access: Access) -> Tested:
 def _again(house: House, person: PersonRef, refused: Access, first: Tested) -> Tested:
     """Refresh what TikTok refused and ask once more; the refusal itself where that is not had."""
     try:
-        renewed = fresh(house, refused.open_id, person=person, rejected_version=refused.version)
+        renewed = fresh_access(
+            house, refused.open_id, person=person, rejected_version=refused.version
+        )
     except (NotConnected, ReconnectRequired, Pending, CannotOpen):
         return first
     second = _ask(house, renewed)

@@ -8,7 +8,7 @@ from webapp.models import PersonRef, User
 from webapp.services import people
 from webapp.services.house import House
 from webapp.services.operators import searching
-from webapp.services.refresh.refresh import NotConnected, Pending, ReconnectRequired, fresh
+from webapp.services.refresh.on_demand import NotConnected, Pending, ReconnectRequired, fresh_access
 from webapp.services.vault import CannotOpen
 from webapp.tiktok.errors import AccessRefused, TikTokError
 from webapp.tiktok.provider import Profile
@@ -49,7 +49,7 @@ def _ask(house: House, user: User) -> Profile | None:
             held.access_token, open_id=user.open_id, scopes=user.granted
         )
     except AccessRefused:
-        renewed = fresh(house, user.open_id, person=user.ref, rejected_version=user.version)
+        renewed = fresh_access(house, user.open_id, person=user.ref, rejected_version=user.version)
         return house.provider.user_info(
             renewed.access_token, open_id=user.open_id, scopes=renewed.scopes
         )

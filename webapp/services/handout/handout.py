@@ -20,16 +20,16 @@ from webapp.services.handout import uses
 from webapp.services.handout.glance import Away, Glance
 from webapp.services.handout.service_keys import is_key, public_id
 from webapp.services.house import House
-from webapp.services.refresh import refresh
-from webapp.services.refresh.access import (
-    USED_EVERY,
+from webapp.services.refresh import on_demand
+from webapp.services.refresh.on_demand import (
+    RECORD_USE_EVERY,
     Access,
+    ConnectionRow,
     NotConnected,
     Pending,
     ReconnectRequired,
-    Row,
-    at_hand,
-    refuse_ended,
+    raise_if_ended,
+    stored_access,
 )
 from webapp.services.vault import CannotOpen
 
@@ -84,7 +84,7 @@ class ScopeMissing(Exception):
         self.missing = missing
 
 
-class Found(Row, uses.Handed, Protocol):
+class Found(ConnectionRow, uses.Handed, Protocol):
     """A person's row as it is handed out, and what is known of this service and them."""
 
 
@@ -115,7 +115,7 @@ def arrive(house: House, key: str, open_id: str) -> Arrival:
     if found is None or not is_key(key, found.digest) or found.revoked_at is not None:
         raise BadKey
     now = house.clock()
-    used_lately = found.key_used_at is not None and now - found.key_used_at < USED_EVERY
+    used_lately = found.key_used_at is not None and now - found.key_used_at < RECORD_USE_EVERY
     if not used_lately and not _note_key(public, now):
         raise BadKey
     row = cast(Found, found) if found.id is not None else None
@@ -144,7 +144,7 @@ def hand_out(
         # Not of this row's life: handing out what there is tells more than spending a refresh.
         rejected_version = None
     try:
-        access = at_hand(house, row, min_ttl, rejected_version, house.clock())
+        access = stored_access(house, row, min_ttl, rejected_version, house.clock())
         if access is None:
             access = _refreshed(house, arrival, row, min_ttl, rejected_version)
     except SQLAlchemyError as error:
@@ -166,7 +166,7 @@ def _refreshed(
     """Refresh; whatever comes of it is told only to a key that is still good by then."""
     person = PersonRef(row.id, row.ticket)
     try:
-        access = refresh.fresh(
+        access = on_demand.fresh_access(
             house, arrival.open_id, person=person, min_ttl=min_ttl, rejected_version=rejected
         )
     except (NotConnected, ReconnectRequired, Pending, CannotOpen):
@@ -181,7 +181,7 @@ def _check_again(house: House, arrival: Arrival, row: Found) -> None:
     found = _look_again(house, arrival)
     if found.ticket != row.ticket:
         raise NotConnected
-    refuse_ended(found, house.clock())
+    raise_if_ended(found, house.clock())
 
 
 def _look_again(house: House, arrival: Arrival) -> Any:

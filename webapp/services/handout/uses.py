@@ -13,7 +13,7 @@ from webapp.database import writing
 from webapp.models import ServiceKey, ServiceUse, User
 from webapp.services import authority
 from webapp.services.records import audit, history
-from webapp.services.refresh.access import USED_EVERY
+from webapp.services.refresh.on_demand import RECORD_USE_EVERY
 
 #: A service that asks all day is told of once a day; `ServiceUse` knows the hour.
 TOLD_EVERY = timedelta(hours=24)
@@ -48,7 +48,7 @@ def note(row: Handed, now: datetime) -> bool:
     The first time in a day it is told in the audit and in the row's history as well. Return whether
     anything was to be written down. Raises NoLongerAllowed.
     """
-    if row.handed_at is not None and now - row.handed_at < USED_EVERY:
+    if row.handed_at is not None and now - row.handed_at < RECORD_USE_EVERY:
         return False
     with writing() as session:
         if not _is_there(session, row):
@@ -102,7 +102,7 @@ def _is_ours_to_tell(session: Session, row: Handed, now: datetime) -> bool:
         .on_conflict_do_update(
             index_elements=["user_id", "key_id"],
             set_={"last_at": now},
-            where=ServiceUse.last_at <= now - USED_EVERY,
+            where=ServiceUse.last_at <= now - RECORD_USE_EVERY,
         )
         .returning(ServiceUse.user_id),
         execution_options={"synchronize_session": False},

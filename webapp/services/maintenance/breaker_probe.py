@@ -16,14 +16,14 @@ from webapp.services.authority import HalfDone, NoLongerAllowed
 from webapp.services.house import House
 from webapp.services.installation import binding
 from webapp.services.records import audit
-from webapp.services.refresh import brakes
-from webapp.services.refresh.refresh import (
-    CannotOpen,
+from webapp.services.refresh import breaker
+from webapp.services.refresh.on_demand import (
     NotConnected,
     Pending,
     ReconnectRequired,
-    fresh,
+    fresh_access,
 )
+from webapp.services.vault import CannotOpen
 
 _KEPT = (Status.ACTIVE.value, Status.FAILING.value)
 
@@ -58,10 +58,10 @@ def probe(house: House) -> Probed:
     # What came of it stands in the brakes; how this one connection is, on its own page.
     with suppress(NotConnected, ReconnectRequired, Pending, CannotOpen):
         try:
-            fresh(house, open_id, pressed=True)
+            fresh_access(house, open_id, pressed=True)
         except NoLongerAllowed:
             raise HalfDone from None
-    return Probed.OPEN if brakes.look(house).open_reason is not None else Probed.CLOSED
+    return Probed.OPEN if breaker.current(house).open_reason is not None else Probed.CLOSED
 
 
 def _make_due(house: House, now: datetime) -> bool:

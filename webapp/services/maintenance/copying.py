@@ -32,7 +32,7 @@ from webapp.models import Installation, User
 from webapp.services.house import House
 from webapp.services.maintenance import status
 from webapp.services.records import audit
-from webapp.services.refresh import rescue
+from webapp.services.refresh import rescue_file
 
 log = structlog.get_logger(__name__)
 
@@ -144,7 +144,7 @@ def _refuse_busy(house: House, session: Session) -> None:
             f"{claims} refreshes are under way: stop the worker and gunicorn, wait a minute, then"
             " run it again"
         )
-    if rescue.waiting(house):
+    if rescue_file.has_answers(house):
         raise CannotCopy("answers wait in the rescue file: run flask tokens rescue first")
 
 

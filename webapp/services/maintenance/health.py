@@ -13,7 +13,7 @@ from webapp.services.maintenance import keeping, reseal, stored
 from webapp.services.maintenance.status import Fault
 from webapp.services.notifications import outbox
 from webapp.services.records import figures
-from webapp.services.refresh import brakes, lateness, rescue
+from webapp.services.refresh import breaker, due, rescue_file
 
 #: Up to so many rows are read through for the keys they are sealed under.
 FEW = 20_000
@@ -82,7 +82,7 @@ def facts(house: House, now: datetime) -> Facts:
         answers=figures.answer_times(house, now),
         database=stored.database(),
         keys=Keys(house.vault.key_id, reseal.remaining_of_few(house, FEW)),
-        rescue=rescue.waiting(house),
+        rescue=rescue_file.has_answers(house),
         bound_at=bound.bound_at if bound else None,
         notices=outbox.delivery_status(house, now),
     )
@@ -97,8 +97,8 @@ def brakes_of(house: House) -> Brakes:
 
 def work(house: House, row: Brakes, now: datetime) -> Work:
     """Return how the worker gets on."""
-    lag = lateness.lag(house, now)
-    part = brakes.pace(row, now)
+    lag = due.lag(house, now)
+    part = breaker.rate_factor(row, now)
     return Work(
         lag=lag,
         is_late=lag > keeping.LATE.total_seconds(),

@@ -19,8 +19,8 @@ from webapp.services.installation.binding import Mismatch
 from webapp.services.maintenance import reseal, status
 from webapp.services.maintenance.status import Fault
 from webapp.services.notifications import outbox
-from webapp.services.refresh import rescue
-from webapp.services.refresh.lateness import lag
+from webapp.services.refresh import rescue_file
+from webapp.services.refresh.due import lag
 
 #: So late is no pause and no burst: the worker is away, or cannot keep up.
 LATE = timedelta(minutes=5)
@@ -141,7 +141,7 @@ def _lag_doubt(house: House) -> Fault | None:
 
 
 def _rescue_doubt(house: House) -> Fault | None:
-    waiting = rescue.waiting(house)
+    waiting = rescue_file.has_answers(house)
     if not waiting:
         return None
     cause = _(

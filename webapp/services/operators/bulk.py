@@ -13,7 +13,7 @@ from webapp.database import reading
 from webapp.models import BulkItem, BulkJob, ItemState
 from webapp.services.house import House
 from webapp.services.operators import bulk_feeding, bulk_settling
-from webapp.services.refresh.brakes import Permit
+from webapp.services.refresh.breaker import Permit
 
 log = structlog.get_logger(__name__)
 

@@ -11,8 +11,8 @@ from webapp.models import Brakes, BulkItem, BulkJob, ItemState, User
 from webapp.services.house import House
 from webapp.services.maintenance import keeping
 from webapp.services.operators import bulk_orders
-from webapp.services.refresh import lateness
-from webapp.services.refresh.brakes import pace
+from webapp.services.refresh import due
+from webapp.services.refresh.breaker import rate_factor
 
 PAGE = 50
 #: A worker feeds a job every second; one that does nothing for so long is not there.
@@ -69,7 +69,7 @@ def rate(house: House) -> float:
     """Return how many connections a second a worker may act on now."""
     with reading() as session:
         brakes = session.get(Brakes, house.settings.tiktok_client_key)
-    part = 1.0 if brakes is None else pace(brakes, house.clock())
+    part = 1.0 if brakes is None else rate_factor(brakes, house.clock())
     return house.settings.refresh_rate * part
 
 
@@ -128,7 +128,7 @@ def hindrance(house: House, found: Job) -> Hindrance | None:
     if held is not None:
         return Hindrance(_("refreshes are held back: %(cause)s", cause=held[0]), held[1])
     now = house.clock()
-    late = timedelta(seconds=lateness.lag(house, now))
+    late = timedelta(seconds=due.lag(house, now))
     if late > SILENCE or now - _stirred_at(found, now) > SILENCE:
         cause = _("no worker seems to be running")
         return Hindrance(cause, _("start one: flask tokens run"))

@@ -22,7 +22,7 @@ from webapp.services.operators import standing
 from webapp.services.operators.standing import State
 from webapp.services.records import history
 from webapp.services.records.history import TimelineEvent
-from webapp.services.refresh import brakes
+from webapp.services.refresh import breaker
 
 #: Why the next refresh is when it is, and why there is none.
 Why = Literal[
@@ -95,8 +95,8 @@ def of(house: House, open_id: str) -> Dossier | None:
     now = house.clock()
     reason, since = user.ended(now)
     foreign = binding.mismatch(house)
-    breaker = brakes.look(house)
-    held = _held_until(breaker, now)
+    brakes = breaker.current(house)
+    held = _held_until(brakes, now)
     with reading() as session:
         handed = uses.of(session, user.id)
         happenings = history.timeline(session, user)
@@ -112,8 +112,8 @@ def of(house: House, open_id: str) -> Dossier | None:
         next=_next(user, now, foreign, held),
         foreign=foreign,
         held_until=held,
-        held_reason=breaker.open_reason if held else None,
-        held_code=breaker.open_code if held else None,
+        held_reason=brakes.open_reason if held else None,
+        held_code=brakes.open_code if held else None,
         uses=handed,
         happenings=happenings,
     )
@@ -125,11 +125,11 @@ def _is_alive(user: User, now: datetime) -> bool:
     return user.access_token is not None and not ended
 
 
-def _held_until(breaker: Brakes, now: datetime) -> datetime | None:
+def _held_until(brakes: Brakes, now: datetime) -> datetime | None:
     """Return until when not even a probe may go out; None: one may go out now."""
-    if breaker.open_reason is None or breaker.probe_at is None or breaker.probe_at <= now:
+    if brakes.open_reason is None or brakes.probe_at is None or brakes.probe_at <= now:
         return None
-    return breaker.probe_at
+    return brakes.probe_at
 
 
 def _next(user: User, now: datetime, foreign: Mismatch | None, held: datetime | None) -> Next:

@@ -1,7 +1,6 @@
-"""What is done with one claim: its one call to TikTok, or none if the grant is over already.
+"""Makes the one call to TikTok that a claim allows, or none if the grant has expired already.
 
-Never inside a transaction, and never twice under the same claim.
-"""
+Never inside a transaction, and never twice under the same claim."""
 
 import time
 
@@ -11,7 +10,7 @@ from sqlalchemy import update
 from webapp.database import writing
 from webapp.models import Reason, User
 from webapp.services.house import House
-from webapp.services.refresh import aftermath, verdicts
+from webapp.services.refresh import store, verdicts
 from webapp.services.refresh.claims import SEND_WITHIN, Claim
 from webapp.services.refresh.verdicts import CannotOpenRow, NotSent, Result
 from webapp.tiktok.errors import TikTokError, WrongAccount
@@ -45,7 +44,7 @@ def _since(began: float | None) -> int | None:
     return None if began is None else round((time.monotonic() - began) * 1000)
 
 
-def close_over(house: House, claim: Claim) -> bool:
+def end_if_expired(house: House, claim: Claim) -> bool:
     """Mark a grant whose own end has passed, without a call (rule 39). False: it has not."""
     now = house.clock()
     if claim.refresh_expires_at is None or claim.refresh_expires_at > now:
@@ -61,7 +60,7 @@ def close_over(house: House, claim: Claim) -> bool:
         )
         if done is not None:
             reason = Reason.GRANT_OVER.value
-            aftermath.needs_person(
+            store.record_reconnect_required(
                 session, house, now, claim.open_id, claim.person.ticket, reason, code=""
             )
     log.warning("grant_over", open_id=claim.open_id)

@@ -1,4 +1,6 @@
-"""Breaker and pace, shared by all processes through one row; judges outcomes, never a person."""
+"""The circuit breaker and the call rate, shared by all processes through one row of `brakes`.
+
+It judges outcomes, never a person."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,13 +22,13 @@ log = structlog.get_logger(__name__)
 PROBE_EVERY = timedelta(seconds=30)
 #: How many outcomes are remembered, and how many it takes to judge by them.
 WINDOW = 50
-ENOUGH = 20
+MIN_OUTCOMES = 20
 #: Above this share of refused grants nobody is marked: it is not the people.
-MASS = 0.3
+MASS_SHARE = 0.3
 #: From this share of failures the breaker opens.
-FAILING = 0.8
-_SLOWEST = 1 / 64
-_PACE_A_MINUTE = 0.1
+FAILING_SHARE = 0.8
+_SLOWEST_RATE = 1 / 64
+_RECOVERY_PER_MINUTE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +63,16 @@ def permit(
 
     `wanted` is asked before the probe is taken: one that nobody can use is lost for 30 s.
     """
-    brakes = look(house)
+    brakes = current(house)
     if brakes.open_reason is None:
-        return Permit(asked, pace(brakes, now))
+        return Permit(asked, rate_factor(brakes, now))
     if brakes.probe_at is not None and brakes.probe_at > now:
-        return Permit(0, pace(brakes, now), brakes.open_reason, brakes.probe_at)
+        return Permit(0, rate_factor(brakes, now), brakes.open_reason, brakes.probe_at)
     got = _take_probe(brakes, now) if asked and wanted() else False
-    return Permit(int(got), pace(brakes, now), brakes.open_reason, now + PROBE_EVERY)
+    return Permit(int(got), rate_factor(brakes, now), brakes.open_reason, now + PROBE_EVERY)
 
 
-def look(house: House) -> Brakes:
+def current(house: House) -> Brakes:
     """Return the row, detached; made at the first look."""
     key = house.settings.tiktok_client_key
     with reading() as session:
@@ -82,24 +84,24 @@ def look(house: House) -> Brakes:
         with writing() as session:
             session.add(made)
     except IntegrityError:
-        return look(house)
+        return current(house)
     return made
 
 
-def pace(brakes: Brakes, now: datetime) -> float:
+def rate_factor(brakes: Brakes, now: datetime) -> float:
     """Return the part of REFRESH_RATE that is allowed: it grows back by a tenth a minute."""
     if brakes.pace_at is None:
         return 1.0
     minutes = max(0.0, (now - brakes.pace_at).total_seconds() / 60)
-    return min(1.0, brakes.pace + minutes * _PACE_A_MINUTE)
+    return min(1.0, brakes.pace + minutes * _RECOVERY_PER_MINUTE)
 
 
 def is_mass_rejection(recent: str) -> bool:
     """Tell whether TikTok refuses so many grants that it cannot be the people."""
-    return len(recent) >= ENOUGH and recent.count("g") / len(recent) > MASS
+    return len(recent) >= MIN_OUTCOMES and recent.count("g") / len(recent) > MASS_SHARE
 
 
-def recent_of(session: Session, house: House) -> str:
+def recent_outcomes(session: Session, house: House) -> str:
     """Return the letters of the last outcomes."""
     key = house.settings.tiktok_client_key
     return session.scalar(select(Brakes.recent).where(Brakes.client_key == key)) or ""
@@ -116,7 +118,9 @@ def keep_version(session: Session, house: House, version: int) -> None:
     brakes.last_deleted_version = max(brakes.last_deleted_version, version)
 
 
-def note(session: Session, house: House, outcomes: Sequence[Outcome], now: datetime) -> None:
+def record_outcomes(
+    session: Session, house: House, outcomes: Sequence[Outcome], now: datetime
+) -> None:
     """Remember the outcomes in the caller's transaction; open or close the breaker by them."""
     brakes = _row(session, house)
     letters = "".join(each.letter for each in outcomes)
@@ -125,7 +129,7 @@ def note(session: Session, house: House, outcomes: Sequence[Outcome], now: datet
     if is_mass_rejection(brakes.recent) and not was_mass:
         outbox.enqueue_alarm(session, house, now, "mass_rejection", "refused", None)
     if any(each.throttled for each in outcomes):
-        brakes.pace = max(_SLOWEST, pace(brakes, now) / 2)
+        brakes.pace = max(_SLOWEST_RATE, rate_factor(brakes, now) / 2)
         brakes.pace_at = now
     config = next((each.config for each in outcomes if each.config), "")
     # An answer about a grant, even a refusal, shows a TikTok that is there and accepts this app.
@@ -169,7 +173,7 @@ def _take_probe(brakes: Brakes, now: datetime) -> bool:
 
 
 def _share(recent: str, letter: str) -> bool:
-    return len(recent) >= ENOUGH and recent.count(letter) / len(recent) >= FAILING
+    return len(recent) >= MIN_OUTCOMES and recent.count(letter) / len(recent) >= FAILING_SHARE
 
 
 def _worst(recent: str) -> str:

@@ -1,4 +1,4 @@
-"""How far behind the worker is, read from the rows alone; a dead worker shows as a growing lag."""
+"""How far behind the worker is, read from the rows alone: a dead worker shows as a growing lag."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from webapp.models import User
 from webapp.services.house import House
 
 
-def earliest(house: House) -> datetime | None:
+def earliest_due(house: House) -> datetime | None:
     """Return when the next connection is to be acted on; None if none ever is.
 
     A claimed one counts by the end of its lease, so that one whose worker died is not forgotten.
@@ -27,13 +27,13 @@ def earliest(house: House) -> datetime | None:
 
 def is_due(house: House, now: datetime) -> bool:
     """Tell whether anything is to be acted on now."""
-    due = earliest(house)
+    due = earliest_due(house)
     return due is not None and due <= now
 
 
 def lag(house: House, now: datetime) -> float:
     """Return by how many seconds the worker is late; 0 when nothing is overdue."""
-    due = earliest(house)
+    due = earliest_due(house)
     return max(0.0, (now - due).total_seconds()) if due is not None else 0.0
 
 

@@ -1,7 +1,7 @@
-"""The last resort for answers that the database did not take: sealed lines in a file of their own.
+"""The last resort for answers that the database did not accept: encrypted lines in a file.
 
-Never holds a plain token. Replaying is idempotent: a line is stored only while its version holds.
-"""
+The file never holds a plain token. Replaying it is idempotent: a line is stored only while its
+version still holds."""
 
 import errno
 import fcntl
@@ -73,7 +73,7 @@ def append(house: House, claim: Claim, tokens: TokenSet, now: datetime) -> None:
         _sync(path.parent)
 
 
-def waiting(house: House) -> bool:
+def has_answers(house: House) -> bool:
     """Tell whether there is anything to replay."""
     path = house.rescue_file
     return path.exists() or any(_aside(path))
@@ -82,7 +82,7 @@ def waiting(house: House) -> bool:
 def replay(house: House) -> Replayed:
     """Store what the file holds and remove it; safe to run twice, or after a crash in between."""
     counts: Counter[str] = Counter(stored=0, outdated=0, unreadable=0)
-    for path in _taken(house.rescue_file):
+    for path in _locked_files(house.rescue_file):
         try:
             lines = path.read_bytes().splitlines()
         except FileNotFoundError:
@@ -108,7 +108,7 @@ def replay(house: House) -> Replayed:
     return replayed
 
 
-def _taken(path: Path) -> Iterator[Path]:
+def _locked_files(path: Path) -> Iterator[Path]:
     """Yield the files to replay: left ones of a crash first, then today's, moved aside.
 
     Moved, so that an answer that is rescued meanwhile goes into a new file and is not removed.

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 LONGEST_WAIT = 900
 #: The shortest, so that a quarter of a life that is over does not make a storm.
 SHORTEST_WAIT = 15
-_dice = random.SystemRandom()
+_random = random.SystemRandom()
 
 
 def next_refresh_at(now: datetime, expires_at: datetime) -> datetime:
@@ -15,7 +15,7 @@ def next_refresh_at(now: datetime, expires_at: datetime) -> datetime:
 
     A fixed margin refreshes everybody who connected together in the same minute for ever.
     """
-    return now + (expires_at - now) * _dice.uniform(0.5, 0.75)
+    return now + (expires_at - now) * _random.uniform(0.5, 0.75)
 
 
 def keep_alive_at(
@@ -36,9 +36,9 @@ def back_off(failures: int, now: datetime, access_ends: datetime | None) -> date
     if access_ends is not None and access_ends > now:
         quarter = (access_ends - now).total_seconds() / 4
         seconds = min(seconds, max(quarter, SHORTEST_WAIT))
-    return now + timedelta(seconds=seconds / 2 + _dice.uniform(0, seconds / 2))
+    return now + timedelta(seconds=seconds / 2 + _random.uniform(0, seconds / 2))
 
 
 def soon(now: datetime) -> datetime:
     """Return the moment of the one quick retry after an answer that was lost: in 2 to 5 s."""
-    return now + timedelta(seconds=_dice.uniform(2, 5))
+    return now + timedelta(seconds=_random.uniform(2, 5))

@@ -1,37 +1,160 @@
-"""Bringing answers home: committed in groups, guarded by version, retried until they are in.
+"""Stores TikTok's answers: committed in groups, guarded by version, retried until they are stored.
 
-Nothing else happens between TikTok's answer and the commit. A refresh token is dead once it was
-sent, so an answer that is lost here is a person's connection lost.
+A refresh token is dead once it has been sent, so an answer lost here is a lost connection. Counts,
+audit events and notifications are written in the same transaction as the row. An answer whose
+connection was ended meanwhile is revoked, so no grant stays alive unseen.
 """
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.exc import (
     DBAPIError,
     InterfaceError,
     OperationalError,
+    SQLAlchemyError,
     TimeoutError,
 )
 from sqlalchemy.orm import Session
 
-from webapp.database import writing
-from webapp.models import User
+from webapp import acting
+from webapp.database import reading, writing
+from webapp.models import Status, User
 from webapp.services import guarded
 from webapp.services.house import House
-from webapp.services.records import history
-from webapp.services.refresh import aftermath, brakes, orphans, rescue, schedule, verdicts
-from webapp.services.refresh.aftermath import Landed
-from webapp.services.refresh.brakes import Outcome
-from webapp.services.refresh.verdicts import Result, Verdict
+from webapp.services.notifications import outbox
+from webapp.services.records import audit, figures, history
+from webapp.services.refresh import breaker, rescue_file, schedule, verdicts
+from webapp.services.refresh.breaker import Outcome
+from webapp.services.refresh.verdicts import NotSent, Result, Verdict
 from webapp.tiktok.errors import ConnectAgain, TikTokError
 from webapp.tokens import TokenSet
 
+#: What these do is counted; what anybody else asks for is answered for.
+_ROUTINE = ("worker", "system")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One answer, and what became of its row."""
+
+    result: Result = field(repr=False)
+    #: The row was written.
+    written: bool
+    #: None: a new pair.
+    verdict: Verdict | None = field(repr=False)
+
+    @property
+    def word(self) -> str:
+        """Return what is counted of it; empty where nothing was asked of TikTok."""
+        if self.verdict is None:
+            return "refreshed"
+        return "" if isinstance(self.result.answer, NotSent) else f"failed.{self.verdict.word}"
+
+
+def history_entry(result: Result, verdict: Verdict | None) -> str:
+    """Return the entry that the row's history gets; empty where nothing happened."""
+    answer = result.answer
+    if isinstance(answer, NotSent):
+        return ""
+    code = log_id = ""
+    word = "refreshed"
+    if verdict is not None:
+        word = "needs_user" if verdict.columns.get("status") == Status.RECONNECT else "failed"
+        code = str(verdict.columns.get("last_error") or verdict.word)
+    if isinstance(answer, TikTokError):
+        log_id = answer.log_id
+    return history.format_entry(result.received_at, word, result.by, result.ms, code, log_id)
+
+
+def record_results(session: Session, house: House, group: Sequence[Stored], now: datetime) -> None:
+    """Count a group of answers, and write down those that somebody must be told of."""
+    counts = Counter(each.word for each in group if each.word)
+    counts.update(
+        figures.answer_time_bucket(each.result.ms) for each in group if each.result.ms is not None
+    )
+    figures.add_counts(session, house.settings.tiktok_client_key, now, counts)
+    for each in group:
+        if each.written:
+            with acting.as_(each.result.by):
+                _record_result(session, house, each, now)
+
+
+def _record_result(session: Session, house: House, landed: Stored, now: datetime) -> None:
+    claim, verdict = landed.result.claim, landed.verdict
+    asked = landed.result.by.kind not in _ROUTINE
+    if verdict is None:
+        if asked:
+            audit.record(
+                session,
+                now,
+                "connection.refreshed",
+                on=claim.person.ticket,
+                version=claim.version + 1,
+            )
+    elif verdict.columns.get("status") == Status.RECONNECT:
+        code = str(verdict.columns.get("last_error") or "")
+        record_reconnect_required(
+            session, house, now, claim.open_id, claim.person.ticket, verdict.columns["reason"], code
+        )
+    elif asked and landed.word:
+        code = str(verdict.columns.get("last_error") or "")
+        audit.record(
+            session,
+            now,
+            "connection.refresh_failed",
+            on=claim.person.ticket,
+            verdict=verdict.word,
+            code=code,
+        )
+
+
+def record_reconnect_required(
+    session: Session, house: House, now: datetime, open_id: str, ticket: str, reason: str, code: str
+) -> None:
+    """Write down, and have told, that only the person can mend this connection from now on."""
+    audit.record(session, now, "connection.reconnect_required", on=ticket, reason=reason, code=code)
+    told = {"open_id": open_id, "ticket": ticket, "reason": reason, "since": now.isoformat()}
+    outbox.enqueue(session, house, now, "connection.reconnect_required", told)
+
+
 log = structlog.get_logger(__name__)
+
+_ENDED = (Status.REVOKING, Status.REVOKED)
+
+
+def revoke_late_answer(house: House, open_id: str, tokens: TokenSet) -> None:
+    """Revoke a pair that no row took, if the grant was ended meanwhile, here or there.
+
+    Not if the person is connected: revoking ends the whole connection at TikTok.
+    """
+    try:
+        kept = _is_connected(house, open_id)
+        log.info("refresh_came_late", open_id=open_id, kept=kept)
+        if not kept:
+            house.provider.revoke(tokens.access_token)
+    except (TikTokError, SQLAlchemyError) as failure:
+        log.warning("orphan_not_revoked", open_id=open_id, error=type(failure).__name__)
+
+
+def _is_connected(house: House, open_id: str) -> bool:
+    with reading() as session:
+        kept = session.scalar(
+            select(User.id)
+            .where(User.client_key == house.settings.tiktok_client_key)
+            .where(User.open_id == open_id, User.status.notin_(_ENDED))
+            # Wiped by TikTok's webhook: nobody holds the grant any more.
+            .where(User.access_token.is_not(None))
+        )
+    return kept is not None
+
 
 #: One transaction takes this many answers at most.
 GROUP = 64
@@ -40,32 +163,34 @@ PATIENCE = 60.0
 _PAUSE = 0.25
 
 
-def land(house: House, results: Sequence[Result], patience: float = PATIENCE) -> list[bool]:
+def store_answers(
+    house: House, results: Sequence[Result], patience: float = PATIENCE
+) -> list[bool]:
     """Write every answer into its row and tell which ones are in; one row never costs another.
 
     False: a reconnect or a disconnect came first and theirs was kept, or nothing was to be stored.
     Never raises: what cannot be written within `patience` seconds is sealed into the rescue file
     (services.rescue), so it is True there too; without a disk either, it goes on trying both.
     """
-    return _landed(house, results, time.monotonic() + patience)
+    return _store_until(house, results, time.monotonic() + patience)
 
 
-def _landed(house: House, results: Sequence[Result], end: float) -> list[bool]:
+def _store_until(house: House, results: Sequence[Result], end: float) -> list[bool]:
     while True:
         try:
             landed = _write(house, results)
         except Exception as error:  # noqa: BLE001  whatever it is, it must not cost a grant
             if len(results) > 1 and not _is_away(error):
                 # One of them cannot be written: the others shall not share its fate.
-                return [_landed(house, [each], end)[0] for each in results]
-            if time.monotonic() > end and _rescue(house, results, error):
+                return [_store_until(house, [each], end)[0] for each in results]
+            if time.monotonic() > end and _append_to_rescue_file(house, results, error):
                 return [isinstance(each.answer, TokenSet) for each in results]
             log.warning("landing_waits", answers=len(results), error=type(error).__name__)
             _pause(_PAUSE)
             continue
         for result, stored in zip(results, landed, strict=True):
             if not stored and isinstance(result.answer, TokenSet):
-                orphans.give_back(house, result.claim.open_id, result.answer)
+                revoke_late_answer(house, result.claim.open_id, result.answer)
         return landed
 
 
@@ -79,29 +204,29 @@ def _is_away(error: Exception) -> bool:
 def _write(house: House, results: Sequence[Result]) -> list[bool]:
     now = house.clock()
     outcomes: list[Outcome] = []
-    group: list[Landed] = []
+    group: list[Stored] = []
     with writing(durable=True) as session:
-        recent = brakes.recent_of(session, house) + _letters(results)
-        mass = brakes.is_mass_rejection(recent[-brakes.WINDOW :])
+        recent = breaker.recent_outcomes(session, house) + _letters(results)
+        mass = breaker.is_mass_rejection(recent[-breaker.WINDOW :])
         # People are locked in the order of their ids, as wherever several are.
         for result in sorted(results, key=lambda each: each.claim.person.id):
             if isinstance(result.answer, TokenSet):
-                stored = _store(session, house, result, result.answer)
-                group.append(Landed(result, stored, None))
+                stored = _store_tokens(session, house, result, result.answer)
+                group.append(Stored(result, stored, None))
                 outcomes.append(Outcome("o"))
             else:
-                verdict = verdicts.of_failure(result.claim, result.answer, now, mass=mass)
-                group.append(Landed(result, _mark(session, result, verdict), verdict))
+                verdict = verdicts.verdict_of(result.claim, result.answer, now, mass=mass)
+                group.append(Stored(result, _store_failure(session, result, verdict), verdict))
                 outcomes.append(verdict.outcome)
-        brakes.note(session, house, outcomes, now)
-        aftermath.enter(session, house, group, now)
+        breaker.record_outcomes(session, house, outcomes, now)
+        record_results(session, house, group, now)
     for each in group:
-        _tell(each.result, each.verdict.word if each.verdict else "refreshed")
+        _log_result(each.result, each.verdict.word if each.verdict else "refreshed")
     stored_by = {id(each.result): each.written and each.verdict is None for each in group}
     return [stored_by[id(result)] for result in results]
 
 
-def _store(session: Session, house: House, result: Result, tokens: TokenSet) -> bool:
+def _store_tokens(session: Session, house: House, result: Result, tokens: TokenSet) -> bool:
     """Store a new pair if the grant has not changed since, even when the lease is gone.
 
     The refresh token that was spent is then still the stored one, so this is the only valid
@@ -116,14 +241,14 @@ def _store(session: Session, house: House, result: Result, tokens: TokenSet) -> 
         tokens.refresh_expires_at or claim.refresh_expires_at,
         idle=claim.idle,
     )
-    line = aftermath.line(result, None)
+    line = history_entry(result, None)
     return guarded.store(session, claim.person, claim.version, values, line)
 
 
-def _mark(session: Session, result: Result, verdict: Verdict) -> bool:
+def _store_failure(session: Session, result: Result, verdict: Verdict) -> bool:
     """Write a failure, only while both claim and version are still ours; tell whether they were."""
     claim = result.claim
-    line = aftermath.line(result, verdict)
+    line = history_entry(result, verdict)
     done: Any = session.execute(
         update(User)
         .where(
@@ -137,7 +262,7 @@ def _mark(session: Session, result: Result, verdict: Verdict) -> bool:
     return bool(done.rowcount)
 
 
-def _tell(result: Result, word: str) -> None:
+def _log_result(result: Result, word: str) -> None:
     answer = result.answer
     facts: dict[str, Any] = {"open_id": result.claim.open_id}
     if isinstance(answer, TokenSet):
@@ -161,12 +286,12 @@ def _letters(results: Sequence[Result]) -> str:
     return "".join(map(letter, results))
 
 
-def _rescue(house: House, results: Sequence[Result], error: Exception) -> bool:
+def _append_to_rescue_file(house: House, results: Sequence[Result], error: Exception) -> bool:
     """Put the answers that count into the rescue file; False if it does not take them either."""
     for result in results:
         if isinstance(result.answer, TokenSet):
             try:
-                rescue.append(house, result.claim, result.answer, result.received_at)
+                rescue_file.append(house, result.claim, result.answer, result.received_at)
             except OSError as failure:
                 log.critical("answers_held", answers=len(results), error=type(failure).__name__)
                 return False

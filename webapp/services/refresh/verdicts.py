@@ -13,13 +13,13 @@ from webapp import acting
 from webapp.acting import Actor
 from webapp.models import Reason, Status, User
 from webapp.services.refresh import schedule
-from webapp.services.refresh.brakes import PROBE_EVERY, Outcome
+from webapp.services.refresh.breaker import PROBE_EVERY, Outcome
 from webapp.services.refresh.claims import Claim
 from webapp.tiktok.errors import ConnectAgain, OurConfiguration, TikTokError, TryLater, WrongAccount
 from webapp.tokens import TokenSet
 
 #: The second refusal counts only this long after the first.
-SECOND_LOOK = timedelta(seconds=60)
+SECOND_REFUSAL_AFTER = timedelta(seconds=60)
 #: How long TikTok is told again and again that a person has disconnected.
 KEEP_REVOKING = timedelta(hours=24)
 
@@ -57,7 +57,7 @@ class Verdict:
     word: str
 
 
-def of_failure(claim: Claim, error: Exception, now: datetime, *, mass: bool) -> Verdict:
+def verdict_of(claim: Claim, error: Exception, now: datetime, *, mass: bool) -> Verdict:
     """Return what a failed refresh means: body first, status second (token-keeping.md).
 
     `mass`: TikTok refuses so many grants that nobody is marked for it.
@@ -94,7 +94,7 @@ def _untouched(claim: Claim, now: datetime, error: OurConfiguration) -> Verdict:
 
 def _another_account(now: datetime, error: WrongAccount) -> Verdict:
     later = now + timedelta(seconds=schedule.LONGEST_WAIT)
-    columns = {"claim": None, "next_at": later, **_said(error)}
+    columns = {"claim": None, "next_at": later, **_error_columns(error)}
     return Verdict(columns, Outcome(), "another_account")
 
 
@@ -107,14 +107,14 @@ def _refused(claim: Claim, now: datetime, error: ConnectAgain, *, mass: bool) ->
     first = claim.refused_at or now
     mass = mass and not claim.interrupted
     outcome = Outcome("i" if claim.interrupted else "g")
-    if not mass and claim.refused_at is not None and now - claim.refused_at >= SECOND_LOOK:
+    if not mass and claim.refused_at is not None and now - claim.refused_at >= SECOND_REFUSAL_AFTER:
         reason = Reason.INTERRUPTED if claim.interrupted else Reason.REFUSED
-        columns = _needs_the_person(now, reason) | _said(error)
+        columns = _needs_the_person(now, reason) | _error_columns(error)
         return Verdict(columns, outcome, "needs_person")
-    again = max(first + SECOND_LOOK, now + timedelta(seconds=5))
+    again = max(first + SECOND_REFUSAL_AFTER, now + timedelta(seconds=5))
     if mass:
         again = max(again, schedule.back_off(claim.failures, now, claim.access_expires_at))
-    columns = _failing(claim, again, now) | _said(error) | {"refused_at": first}
+    columns = _failing(claim, again, now) | _error_columns(error) | {"refused_at": first}
     return Verdict(columns, outcome, "mass_rejection" if mass else "refused_once")
 
 
@@ -124,7 +124,7 @@ def _throttled(claim: Claim, now: datetime, error: TryLater) -> Verdict:
         now + timedelta(seconds=asked),
         schedule.back_off(claim.failures, now, claim.access_expires_at),
     )
-    columns = {"claim": None, "next_at": later, "status": Status.FAILING, **_said(error)}
+    columns = {"claim": None, "next_at": later, "status": Status.FAILING, **_error_columns(error)}
     columns["failing_since"] = _since(now)
     return Verdict(columns, Outcome(throttled=True), "throttled")
 
@@ -134,13 +134,13 @@ def _ambiguous(claim: Claim, now: datetime, error: TryLater) -> Verdict:
     later = schedule.back_off(claim.failures, now, claim.access_expires_at)
     if not claim.interrupted:
         later = schedule.soon(now)
-    columns = _failing(claim, later, now) | _said(error) | {"interrupted": True}
+    columns = _failing(claim, later, now) | _error_columns(error) | {"interrupted": True}
     return Verdict(columns, Outcome("t"), "ambiguous")
 
 
 def _transient(claim: Claim, now: datetime, error: Exception) -> Verdict:
     later = schedule.back_off(claim.failures, now, claim.access_expires_at)
-    columns = _failing(claim, later, now) | _said(error)
+    columns = _failing(claim, later, now) | _error_columns(error)
     if isinstance(error, TryLater) and error.code == "answer_unusable" and error.status == 200:
         # A yes that cannot be read: TikTok may have rotated, and then it is not the person's doing.
         columns["interrupted"] = True
@@ -173,7 +173,7 @@ def _needs_the_person(now: datetime, reason: Reason) -> dict[str, Any]:
     }
 
 
-def _said(error: Exception) -> dict[str, Any]:
+def _error_columns(error: Exception) -> dict[str, Any]:
     if isinstance(error, TikTokError):
         return {"last_error": error.code, "last_log_id": error.log_id or None}
     return {"last_error": type(error).__name__, "last_log_id": None}

@@ -1,8 +1,7 @@
-"""What a worker does once an hour beside its work: small jobs that keep tables small.
+"""Hourly chores of the worker that keep tables small.
 
-A job that fails is tried again an hour later, and never ends the worker. Each must be right with
-several workers at it at once, and cost next to nothing where there is nothing to do.
-"""
+A chore that fails is tried again an hour later and never stops the worker. Several workers may run
+the same chore at the same time."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +19,7 @@ log = structlog.get_logger(__name__)
 EVERY = 3600.0
 
 
-def _beat(house: House, _now: datetime) -> bool:
+def _record_generation(house: House, _now: datetime) -> bool:
     """Note how far the database has come."""
     binding.record_generation(house)
     return False
@@ -35,30 +34,30 @@ def _old_jobs(house: House, _now: datetime) -> bool:
 
 
 #: Each does a little at a time and says whether something is left for the next.
-Job = Callable[[House, datetime], bool]
-JOBS: tuple[Job, ...] = (_beat, figures.fold_old_minutes, _old_events, _old_jobs)
+Chore = Callable[[House, datetime], bool]
+CHORES: tuple[Chore, ...] = (_record_generation, figures.fold_old_minutes, _old_events, _old_jobs)
 
 
-class Tidying:
+class Chores:
     """One worker's round of jobs; the first at its start, so that `--once` under cron tidies."""
 
     def __init__(self, house: House) -> None:
         """Take the house; the first round is due at once."""
         self._house = house
         self._next_at = time.monotonic()
-        self._left = list(JOBS)
+        self._left = list(CHORES)
 
     def step(self) -> None:
         """Do a little of what is left of this round; begin the next an hour after the last."""
         passed = time.monotonic()
         if not self._left and passed >= self._next_at:
-            self._left = list(JOBS)
+            self._left = list(CHORES)
         if not self._left:
             return
         self._left = [job for job in self._left if self._is_left(job)]
         self._next_at = passed + EVERY
 
-    def _is_left(self, job: Job) -> bool:
+    def _is_left(self, job: Chore) -> bool:
         try:
             return job(self._house, self._house.clock())
         except Exception as error:  # noqa: BLE001  keeping connections fresh must not stop with it

@@ -1,9 +1,12 @@
-"""`flask tokens run`: refreshes all that is due, in its own process; never inside gunicorn.
+"""How fast a worker may go; reads no table.
+
+`flask tokens run`: refreshes all that is due, in its own process; never inside gunicorn.
 
 One thread claims, many call, one commits in groups. Claims exactly what it can send.
 """
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
@@ -17,15 +20,40 @@ from webapp.services.house import House
 from webapp.services.installation import binding
 from webapp.services.installation.binding import Mismatch
 from webapp.services.operators import bulk
-from webapp.services.refresh import brakes, rescue
-from webapp.services.refresh.calling import attempt, close_over
+from webapp.services.refresh import breaker, rescue_file
+from webapp.services.refresh.attempt import attempt, end_if_expired
 from webapp.services.refresh.claims import Claim, claim_due
-from webapp.services.refresh.lateness import earliest, is_due
+from webapp.services.refresh.due import earliest_due, is_due
 from webapp.services.refresh.verdicts import NotSent, Result
-from webapp.services.worker.committer import Committer, Context
-from webapp.services.worker.pace import Pace
-from webapp.services.worker.tally import Diary, Tally
-from webapp.services.worker.tidying import Tidying
+from webapp.services.worker.chores import Chores
+from webapp.services.worker.committer import Committer, Context, CounterLog, Counters
+
+
+class TokenBucket:
+    """A bucket of refreshes that fills at REFRESH_RATE and holds one second's worth."""
+
+    def __init__(self, rate: float) -> None:
+        """Take refreshes a second."""
+        self._rate = self._allowed = rate
+        self._filled = min(1.0, rate)
+        self._at = time.monotonic()
+
+    def allowance(self, part: float) -> int:
+        """Return how many may go out now, at this part of the rate."""
+        now = time.monotonic()
+        rate = self._allowed = self._rate * part
+        self._filled = min(max(rate, 1.0), self._filled + (now - self._at) * rate)
+        self._at = now
+        return int(self._filled)
+
+    def spend(self, count: int) -> None:
+        """Take so many out of the bucket."""
+        self._filled -= count
+
+    def wait(self) -> float:
+        """Return the seconds until the next one may go out; 0: now."""
+        return max(0.0, (1 - self._filled) / self._allowed)
+
 
 log = structlog.get_logger(__name__)
 
@@ -33,11 +61,11 @@ log = structlog.get_logger(__name__)
 WIDTH = 320
 #: The pause after a look, in seconds, so that more than a few places are free at the next one: a
 #: look costs the processor as much as thirty claims do.
-BREATH = 0.04
+GROUP_WITHIN = 0.04
 #: The longest sleep between two looks at the table, in seconds.
-LOOK_EVERY = 1.0
+POLL_SECONDS = 1.0
 #: The same where somebody waits for the end: with `once`.
-LOOK_EVERY_ONCE = 0.05
+POLL_SECONDS_ONCE = 0.05
 
 
 class Worker:
@@ -52,11 +80,11 @@ class Worker:
         #: The breaker was open at the last look.
         self._is_held_back = False
         self._lock = threading.Lock()
-        self._pace = Pace(house.settings.refresh_rate)
+        self._pace = TokenBucket(house.settings.refresh_rate)
         self._bulk = bulk.Turns(house)
-        self._tidying = Tidying(house)
-        self.tally = Tally()
-        self._diary = Diary(self.tally)
+        self._tidying = Chores(house)
+        self.tally = Counters()
+        self._diary = CounterLog(self.tally)
         self._committer = Committer(house, context, self.tally, self._free)
         #: Why it ended by itself; None: it did not.
         self.refused: Mismatch | None = None
@@ -70,7 +98,7 @@ class Worker:
 
         Ends at once, with `refused` set, where the database does not belong to this installation.
         """
-        longest = LOOK_EVERY_ONCE if once else LOOK_EVERY
+        longest = POLL_SECONDS_ONCE if once else POLL_SECONDS
         self.refused = binding.mismatch(self._house)
         if self.refused is not None:
             return
@@ -87,7 +115,7 @@ class Worker:
                     if once and not claimed and self._is_done():
                         break
                     self._diary.keep(self._busy)
-                    self._stop.wait(BREATH if claimed else min(self._until_next(), longest))
+                    self._stop.wait(GROUP_WITHIN if claimed else min(self._until_next(), longest))
         finally:
             self._committer.end()
             if not once:
@@ -99,11 +127,11 @@ class Worker:
         with self._lock:
             free = WIDTH - self._busy
         try:
-            if rescue.waiting(self._house):
+            if rescue_file.has_answers(self._house):
                 # Before anything is claimed: what lies there was refreshed already.
-                rescue.replay(self._house)
+                rescue_file.replay(self._house)
             now = self._house.clock()
-            permit = brakes.permit(self._house, free, now, wanted=lambda: is_due(self._house, now))
+            permit = breaker.permit(self._house, free, now, wanted=lambda: is_due(self._house, now))
             self._is_held_back = permit.reason is not None
             self._bulk.take(permit)
             count = min(permit.count, self._pace.allowance(permit.pace), free)
@@ -141,7 +169,7 @@ class Worker:
                     self._revoke(claim)
             elif self._is_over(claim):
                 with self._context():
-                    close_over(self._house, claim)
+                    end_if_expired(self._house, claim)
                 self.tally.add("grant_over")
             else:
                 self._committer.put(attempt(self._house, claim))
@@ -175,7 +203,7 @@ class Worker:
                 return False
         now = self._house.clock()
         try:
-            held = brakes.permit(self._house, 0, now).reason is not None
+            held = breaker.permit(self._house, 0, now).reason is not None
             return held or not (is_due(self._house, now) or bulk.is_open(self._house))
         except SQLAlchemyError:
             return True
@@ -184,9 +212,9 @@ class Worker:
         """Return the seconds until something is due, at most one."""
         now = self._house.clock()
         try:
-            due = earliest(self._house)
+            due = earliest_due(self._house)
         except SQLAlchemyError:
-            return LOOK_EVERY
+            return POLL_SECONDS
         if due is None or self._is_held_back:
-            return LOOK_EVERY
-        return min(max((due - now).total_seconds(), self._pace.wait(), BREATH), LOOK_EVERY)
+            return POLL_SECONDS
+        return min(max((due - now).total_seconds(), self._pace.wait(), GROUP_WITHIN), POLL_SECONDS)

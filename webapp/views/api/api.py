@@ -8,7 +8,7 @@ from werkzeug.datastructures import Headers
 
 from webapp.services.authority import NoLongerAllowed
 from webapp.services.handout import handout
-from webapp.services.refresh.access import Access, NotConnected, Pending, ReconnectRequired
+from webapp.services.refresh.on_demand import Access, NotConnected, Pending, ReconnectRequired
 from webapp.views.http import api_asking, api_document
 from webapp.views.http.api_asking import BadRequest
 from webapp.views.http.api_problems import problem

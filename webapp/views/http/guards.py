@@ -17,7 +17,7 @@ from webapp.language import N_
 from webapp.language import gettext as _
 from webapp.services.authority import NoLongerAllowed
 from webapp.services.handout import handout
-from webapp.services.refresh.access import Pending
+from webapp.services.refresh.on_demand import Pending
 from webapp.views.http import actors, api_asking, first_operator
 from webapp.views.http.api_problems import problem
 from webapp.views.http.house import house

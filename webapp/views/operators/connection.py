@@ -9,8 +9,7 @@ from webapp.services.connect import disconnect as ending
 from webapp.services.connect import probing
 from webapp.services.operators import dossier
 from webapp.services.operators.dossier import Dossier
-from webapp.services.refresh.access import NotConnected, Pending, ReconnectRequired
-from webapp.services.refresh.refresh import fresh
+from webapp.services.refresh.on_demand import NotConnected, Pending, ReconnectRequired, fresh_access
 from webapp.services.vault import CannotOpen
 from webapp.views.http.guards import at_most, operator
 from webapp.views.http.house import house
@@ -52,7 +51,7 @@ def refresh(open_id: str) -> Response:
     """Refresh now, whatever the schedule says, and tell what came of it."""
     found = _found(open_id)
     try:
-        access = fresh(house(), open_id, person=found.user.ref, pressed=True)
+        access = fresh_access(house(), open_id, person=found.user.ref, pressed=True)
     except NotConnected:
         abort(404)
     except (ReconnectRequired, Pending, CannotOpen) as error:

@@ -5,7 +5,7 @@ from webapp.language import gettext as _
 from webapp.services import people
 from webapp.services.connect.sessions import Visitor
 from webapp.services.people import PersonGone
-from webapp.services.refresh.refresh import NotConnected, Pending, ReconnectRequired, fresh
+from webapp.services.refresh.on_demand import NotConnected, Pending, ReconnectRequired, fresh_access
 from webapp.services.vault import CannotOpen
 from webapp.views.http.house import house
 from webapp.views.http.times import exact
@@ -37,7 +37,7 @@ def refreshed(visitor: Visitor) -> tuple[str, str]:
     Raises PersonGone, NoLongerAllowed.
     """
     try:
-        access = fresh(house(), visitor.open_id, person=visitor.ref, pressed=True)
+        access = fresh_access(house(), visitor.open_id, person=visitor.ref, pressed=True)
     except NotConnected:
         raise PersonGone from None
     except ReconnectRequired:
