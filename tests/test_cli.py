@@ -45,7 +45,7 @@ def person(app: Flask, clock: MovableClock) -> str:
         "act.made-up", "rft.made-up", OPEN_ID, frozenset({"user.info.basic"}), hour, hour
     )
     with app.app_context():
-        connect.connect(app.extensions["coatcheck"], tokens, ("user.info.basic",), None, now)
+        connect.connect_person(app.extensions["coatcheck"], tokens, ("user.info.basic",), None, now)
     return OPEN_ID
 
 

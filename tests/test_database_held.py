@@ -93,7 +93,7 @@ def test_a_page_that_fails_leaves_no_connection_out(
 
     connect(client)
     app.testing = False
-    monkeypatch.setattr("webapp.services.account.own.account", fail)
+    monkeypatch.setattr("webapp.services.account.overview.overview_of", fail)
     assert client.get("/account").status_code == 500
     assert held(app) == 0
 

@@ -9,7 +9,7 @@ from flask import Flask
 from tests.api.asking import Service
 from tests.movable import MovableClock
 from tests.servers import Sandbox
-from webapp.services.connect import connect as connecting
+from webapp.services.connect.connect import connect_person
 from webapp.services.handout import service_keys
 from webapp.tokens import TokenSet
 
@@ -40,7 +40,7 @@ def connect(app: Flask, sandbox: Sandbox, clock: MovableClock) -> Connect:
         )
         with app.app_context():
             house = app.extensions["coatcheck"]
-            return connecting.connect(house, tokens, scopes, None, now).open_id
+            return connect_person(house, tokens, scopes, None, now).open_id
 
     return connect_one
 

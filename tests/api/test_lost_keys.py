@@ -93,13 +93,13 @@ def test_while_the_first_use_waits_to_be_written_down(
     revoke: Callable[[], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    true = uses.note
+    true = uses.record_use
 
     def a_moment_later(*args: object) -> bool:
         revoke()
         return true(*args)  # type: ignore[arg-type]  # handed through
 
-    monkeypatch.setattr(uses, "note", a_moment_later)
+    monkeypatch.setattr(uses, "record_use", a_moment_later)
     problem(service.get(mara), 401, "bad_key")
     assert told(app, "connection.handed_out") == []
 
@@ -111,13 +111,13 @@ def test_while_its_own_last_use_waits_to_be_written_down(
     revoke: Callable[[], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    true = handout._note_key
+    true = handout._record_key_use
 
     def a_moment_later(*args: object) -> bool:
         revoke()
         return true(*args)  # type: ignore[arg-type]  # handed through
 
-    monkeypatch.setattr(handout, "_note_key", a_moment_later)
+    monkeypatch.setattr(handout, "_record_key_use", a_moment_later)
     problem(service.get(mara), 401, "bad_key")
 
 
@@ -156,7 +156,7 @@ def test_a_connection_that_ends_meanwhile_gives_no_token(
             house = with_provider(house_of(app), true)
             found = inspection.find(house, mara)
             assert found is not None
-            disconnect.disconnect(house, found.ref)
+            disconnect.disconnect_person(house, found.ref)
 
     clock.advance(hours=3)
     during(app, "refresh", end)
@@ -170,6 +170,6 @@ def test_the_last_use_of_a_revoked_key_is_not_written(
     problem(service.get(mara), 401, "bad_key")
     with app.app_context():
         (key,) = service_keys.list_all()
-        assert not handout._note_key(key.id, clock())
+        assert not handout._record_key_use(key.id, clock())
         (key,) = service_keys.list_all()
     assert key.last_used_at is None

@@ -131,7 +131,7 @@ def test_somebody_who_disconnected_must_connect_again(
 ) -> None:
     with app.app_context():
         house = app.extensions["coatcheck"]
-        disconnect.disconnect(house, the_row(app).ref)
+        disconnect.disconnect_person(house, the_row(app).ref)
     said = problem(service.get(mara), 409, "reconnect_required")
     assert said["reason"] == "disconnected"
     assert said["detail"] == "The person disconnected here."

@@ -123,7 +123,7 @@ def test_who_deletes_the_account_and_connects_again_never_repeats_a_version(
 ) -> None:
     before = service.get(mara)
     with app.app_context():
-        assert disconnect.delete(house_of(app), the_row(app).ref).confirmed
+        assert disconnect.delete_person(house_of(app), the_row(app).ref).confirmed
     connect("mara")
     after = service.get(mara, If_None_Match=before.headers["ETag"])
     assert after.status_code == 200

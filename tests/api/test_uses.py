@@ -118,6 +118,6 @@ def test_a_deleted_person_leaves_no_use(
                 session.scalars(select(User).where(User.open_id == open_id)).one().ref
                 for open_id in (mara, other)
             )
-        disconnect.delete(house, gone)
+        disconnect.delete_person(house, gone)
     assert [use.user_id for use in uses(app)] == [kept.id]
     assert len(told(app)) == 2

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from tests.servers import Sandbox
 from webapp.database import reading, writing
 from webapp.models import User
-from webapp.services.connect.connect import connect
+from webapp.services.connect.connect import connect_person
 from webapp.services.house import House
 from webapp.tokens import TokenSet
 
@@ -30,7 +30,7 @@ def join(house: House, sandbox: Sandbox, name: str, **columns: Any) -> str:
         access_expires_at=now + timedelta(seconds=answer["expires_in"]),
         refresh_expires_at=now + timedelta(seconds=answer["refresh_expires_in"]),
     )
-    done = connect(house, tokens, SCOPES, None, now)
+    done = connect_person(house, tokens, SCOPES, None, now)
     if columns:
         with writing() as session:
             session.execute(update(User).where(User.is_(done.person)).values(columns))

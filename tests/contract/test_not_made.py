@@ -19,7 +19,7 @@ from tests.views.reading import JARGON, Reading, long_sentences
 from tests.walk import begin, come_back, connect, consent
 from webapp.database import reading
 from webapp.models import AuditEvent
-from webapp.services.connect import not_made
+from webapp.services.connect import sign_ins
 from webapp.services.operators import operators
 from webapp.views.http.cause_page import CAUSES
 
@@ -147,8 +147,8 @@ def test_an_operator_finds_it_by_the_reference(client: FlaskClient, sandbox: San
 def test_strangers_leave_a_bounded_number_of_rows_and_crowd_out_nobody(
     client: FlaskClient, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(not_made, "STRANGERS", 3)
-    monkeypatch.setattr(not_made, "FROM_HERE", 5)
+    monkeypatch.setattr(sign_ins, "MAX_FROM_STRANGERS", 3)
+    monkeypatch.setattr(sign_ins, "MAX_FROM_HERE", 5)
     app = client.application
 
     def stranger() -> int:
@@ -168,7 +168,7 @@ def test_strangers_leave_a_bounded_number_of_rows_and_crowd_out_nobody(
 def test_a_page_is_told_even_when_its_row_is_one_too_many(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(not_made, "STRANGERS", 1)
+    monkeypatch.setattr(sign_ins, "MAX_FROM_STRANGERS", 1)
     for _ in range(2):
         page = Reading(client.application.test_client().get("/api/auth/tiktok/callback").text)
         assert page.the("h1") == "We could not recognise your browser"

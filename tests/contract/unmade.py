@@ -115,7 +115,7 @@ def account_deleted(there: Scenery) -> TestResponse:
     class Deleting(Meanwhile):
         def user_info(self, *args: Any, **kwargs: Any) -> Profile:
             with app.app_context():
-                disconnect.delete(house, the_row(app).ref)
+                disconnect.delete_person(house, the_row(app).ref)
             return house.provider.user_info(*args, **kwargs)
 
         def __getattr__(self, name: str) -> Any:

@@ -52,7 +52,7 @@ def test_a_reconnect_before_the_refresh_arrives_is_kept_and_not_blamed(world: Wo
 
 @pytest.mark.rule(40)
 @pytest.mark.parametrize("access_is", ["good", "over", "ended by the rotation"])
-@pytest.mark.parametrize("end", [disconnect.disconnect, disconnect.delete])
+@pytest.mark.parametrize("end", [disconnect.disconnect_person, disconnect.delete_person])
 def test_ending_a_connection_during_a_refresh_leaves_nothing_alive_at_tiktok(
     world: World, end: Callable[..., object], access_is: str
 ) -> None:
@@ -61,7 +61,7 @@ def test_ending_a_connection_during_a_refresh_leaves_nothing_alive_at_tiktok(
     person = world.row(open_id).ref
     crossed(world, lambda: end(world.house, person), expired=access_is == "over")
     assert world.sandbox.books()[open_id]["ended"] == "revoked"
-    if end is disconnect.delete:
+    if end is disconnect.delete_person:
         assert rows(world.app) == []
     else:
         assert_forgotten(world.row(open_id))
@@ -74,7 +74,7 @@ def test_a_late_answer_is_never_written_into_the_next_persons_row(world: World) 
     late = world.row(world.person("jo"))
 
     def replaced() -> None:
-        disconnect.delete(world.house, late.ref)
+        disconnect.delete_person(world.house, late.ref)
         world.person("noor")
 
     world.change(next_at=None)
@@ -94,7 +94,7 @@ def test_a_late_answer_does_not_end_the_connection_of_who_deleted_and_joined_aga
     person = world.row(open_id).ref
 
     def again() -> None:
-        disconnect.delete(world.house, person)
+        disconnect.delete_person(world.house, person)
         world.person()
 
     crossed(world, again)
@@ -107,7 +107,7 @@ def test_who_asks_for_a_token_during_a_disconnect_is_told_so(world: World) -> No
     open_id = world.person()
     provider = Meanwhile(
         world.house.provider,
-        after=lambda: disconnect.disconnect(world.house, world.row(open_id).ref),
+        after=lambda: disconnect.disconnect_person(world.house, world.row(open_id).ref),
     )
     with pytest.raises(ReconnectRequired) as told:
         fresh_access(with_provider(world.house, provider), open_id, pressed=True)
@@ -118,7 +118,8 @@ def test_who_asks_for_a_token_during_a_disconnect_is_told_so(world: World) -> No
 def test_who_asks_for_a_token_while_the_account_is_deleted_is_told_so(world: World) -> None:
     open_id = world.person()
     provider = Meanwhile(
-        world.house.provider, after=lambda: disconnect.delete(world.house, world.row(open_id).ref)
+        world.house.provider,
+        after=lambda: disconnect.delete_person(world.house, world.row(open_id).ref),
     )
     with pytest.raises(NotConnected):
         fresh_access(with_provider(world.house, provider), open_id, pressed=True)

@@ -17,7 +17,7 @@ from tests.keep.world import World
 from webapp import database
 from webapp.database import db
 from webapp.models import PersonRef
-from webapp.services import guarded
+from webapp.services import people
 from webapp.services.refresh import rescue_file, store
 from webapp.services.refresh.attempt import attempt
 from webapp.services.refresh.claims import claim_due
@@ -110,18 +110,18 @@ def test_one_answer_that_cannot_be_written_holds_no_other_back(
 ) -> None:
     results = answers(world, 10)
     poisoned = results[3].claim.person
-    really_store = guarded.store
+    really_store = people.store_grant
 
     def fail(session: Session, person: PersonRef, *rest: Any) -> bool:
         if person == poisoned:
             raise IntegrityError("made up", {}, Exception("made up"))
         return really_store(session, person, *rest)
 
-    monkeypatch.setattr(guarded, "store", fail)
+    monkeypatch.setattr(people, "store_grant", fail)
     began = monotonic()
     assert landed(world, results, patience=0.3) == [True] * 10
     assert monotonic() - began < PATIENCE
-    monkeypatch.setattr(store.guarded, "store", store)
+    monkeypatch.setattr(people, "store_grant", really_store)
     assert len(world.house.rescue_file.read_bytes().strip().splitlines()) == 1
     assert rescue_file.replay(world.house).stored == 1
     world.assert_in_step(living=10)

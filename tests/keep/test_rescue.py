@@ -111,7 +111,7 @@ def test_a_newer_grant_is_not_overwritten_by_a_rescued_one(
     with monkeypatch.context() as patched, out_of_reach(world.house, patched):
         landed(world, results, patience=0)
     world.person("jo")
-    disconnect.delete(world.house, left.ref)
+    disconnect.delete_person(world.house, left.ref)
     assert rescue_file.replay(world.house) == Replayed(stored=0, outdated=2, unreadable=0)
     world.assert_in_step(living=1)
 

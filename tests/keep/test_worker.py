@@ -87,7 +87,7 @@ def test_a_revoke_without_a_refresh_token_is_not_left_lying(world: World) -> Non
     open_id = world.person()
     world.change(open_id, refresh_token=None)
     world.sandbox.faults("revoke", "http500", times=1)
-    assert not disconnect.disconnect(world.house, world.row(open_id).ref).forgotten
+    assert not disconnect.disconnect_person(world.house, world.row(open_id).ref).forgotten
     world.wait_until_due(open_id)
     run(world, Worker(world.house, world.app.app_context))
     assert_forgotten(world.row(open_id))

@@ -18,7 +18,7 @@ from tests.webhooks.notices import TikTok
 from webapp.database import writing
 from webapp.models import User
 from webapp.services.connect import disconnect
-from webapp.services.connect.connect import DifferentAccount, connect
+from webapp.services.connect.connect import DifferentAccount, connect_person
 from webapp.services.house import House
 from webapp.services.notifications import outbox
 from webapp.services.refresh.attempt import attempt, end_if_expired
@@ -160,7 +160,7 @@ def test_a_sign_in_for_another_that_brings_a_connection_back_is_told(world: Worl
     refused_twice(world)
     tokens = given(world.sandbox, world.clock())
     with pytest.raises(DifferentAccount):
-        connect(world.house, tokens, ["user.info.basic"], "somebody-else", world.clock())
+        connect_person(world.house, tokens, ["user.info.basic"], "somebody-else", world.clock())
     assert world.row(mara).status == "active"
     assert events() == [NEEDED, RESTORED]
 
@@ -173,7 +173,7 @@ def test_who_connects_for_the_first_time_or_without_need_is_not_told(world: Worl
 
 def test_who_comes_back_after_a_disconnect_is_not_told_as_restored(world: World) -> None:
     mara = world.person()
-    disconnect.disconnect(world.house, world.row(mara).ref)
+    disconnect.disconnect_person(world.house, world.row(mara).ref)
     world.person()
     assert events() == [REVOKED]
 
@@ -185,7 +185,7 @@ def test_a_disconnect_is_told_once_however_often_it_is_pressed(world: World, app
 
     def press() -> None:
         with app.app_context():
-            disconnect.disconnect(world.house, user.ref)
+            disconnect.disconnect_person(world.house, user.ref)
 
     at_once(press, press)
     press()
@@ -198,11 +198,11 @@ def test_a_disconnect_is_told_once_however_often_it_is_pressed(world: World, app
 def test_a_disconnect_that_the_worker_finishes_is_told_when_it_is_over(world: World) -> None:
     mara = world.person()
     world.sandbox.faults("revoke", "http500", times=1)
-    disconnect.disconnect(world.house, world.row(mara).ref)
+    disconnect.disconnect_person(world.house, world.row(mara).ref)
     assert events() == []
     user = world.row(mara)
-    disconnect.finish(world.house, user)
-    disconnect.finish(world.house, user)
+    disconnect.finish_disconnect(world.house, user)
+    disconnect.finish_disconnect(world.house, user)
     assert events() == [REVOKED]
 
 
@@ -211,7 +211,7 @@ def test_tiktoks_own_word_for_our_revoke_ends_a_waiting_disconnect_and_is_told(
 ) -> None:
     mara = world.person()
     world.sandbox.faults("revoke", "http500", times=1)
-    disconnect.disconnect(world.house, world.row(mara).ref)
+    disconnect.disconnect_person(world.house, world.row(mara).ref)
     world.clock.advance(seconds=2)
     tiktok = TikTok(app, world.clock)
     at_once(*[lambda: tiktok.removes(mara, reason=5)] * 2)
@@ -223,7 +223,7 @@ def test_a_disconnect_of_what_tiktok_has_removed_is_told_as_well(world: World, a
     world.clock.advance(seconds=2)
     TikTok(app, world.clock).removes(mara)
     for _press in range(2):
-        disconnect.disconnect(world.house, world.row(mara).ref)
+        disconnect.disconnect_person(world.house, world.row(mara).ref)
     assert events() == [NEEDED, REVOKED]
 
 
@@ -234,7 +234,7 @@ def test_who_is_deleted_is_told_as_revoked_and_as_nothing_else(world: World) -> 
     world.person("tomas")
     refused_twice(world)
     assert events() == [NEEDED, NEEDED]
-    disconnect.delete(world.house, world.row(mara).ref)
+    disconnect.delete_person(world.house, world.row(mara).ref)
     assert events() == [NEEDED, REVOKED]
     assert [each["open_id"] == mara for each in told()] == [False, True]
 
@@ -242,7 +242,7 @@ def test_who_is_deleted_is_told_as_revoked_and_as_nothing_else(world: World) -> 
 def test_nothing_of_a_deleted_person_is_left_once_it_was_told(world: World) -> None:
     mara = world.person()
     refused_twice(world)
-    disconnect.delete(world.house, world.row(mara).ref)
+    disconnect.delete_person(world.house, world.row(mara).ref)
     receiver = Receiver(TAKEN)
     assert deliver(world.house, receiver) == 1
     assert mara in receiver.came[0][1]
@@ -331,5 +331,5 @@ def test_where_nobody_is_to_be_told_nothing_is_kept(world: World, make_app: Make
     silent: House = app.extensions["coatcheck"]
     mara = world.person()
     with app.app_context():
-        disconnect.disconnect(silent, world.row(mara).ref)
+        disconnect.disconnect_person(silent, world.row(mara).ref)
     assert events() == []

@@ -16,7 +16,7 @@ from tests.views.connections import connection, sign_in
 from tests.views.reading import Reading
 from webapp.database import reading, writing
 from webapp.models import AuditEvent, User
-from webapp.services.connect import connect as connecting
+from webapp.services.connect import connect
 from webapp.tokens import TokenSet
 
 #: The operator's own number among made-up people.
@@ -92,7 +92,7 @@ def desk(app: Flask, sandbox: Sandbox, scopes: Sequence[str] = ("user.info.basic
             now + timedelta(seconds=said["refresh_expires_in"]),
         )
         asked = [*scopes, "video.list"]
-        open_id = connecting.connect(house, tokens, asked, None, now).open_id
+        open_id = connect.connect_person(house, tokens, asked, None, now).open_id
     client = app.test_client()
     mara = connection(app, OWN)
     with app.app_context(), writing() as session:

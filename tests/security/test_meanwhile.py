@@ -31,7 +31,7 @@ from tests.services.test_disconnect_waits import somebody_waits_for_a_lock, unti
 from tests.walk import begin, come_back, consent
 from webapp.database import writing
 from webapp.models import Brakes, BrowserSession, Status, User
-from webapp.services.connect import connect, disconnect, profile, webhooks
+from webapp.services.connect import connect, disconnect, tiktok_webhook, user_info
 from webapp.services.handout import service_keys, uses
 from webapp.services.maintenance import breaker_probe, reseal
 from webapp.services.operators import bulk, bulk_orders, exporting, listing
@@ -111,7 +111,7 @@ class TestOnPostgres:
         with stage.app.app_context(), writing() as session:
             far = clock() + timedelta(hours=5)
             session.execute(update(User).values(access_expires_at=far, refreshed_at=clock()))
-        true, written, go = uses._is_ours_to_tell, Event(), Event()
+        true, written, go = uses._claim_audit, Event(), Event()
 
         def slowly(*args: Any) -> bool:
             ours = true(*args)
@@ -119,7 +119,7 @@ class TestOnPostgres:
             assert go.wait(30)
             return ours
 
-        monkeypatch.setattr(uses, "_is_ours_to_tell", slowly)
+        monkeypatch.setattr(uses, "_claim_audit", slowly)
         path, data = act("delete").sent(stage)
         with stage.app.app_context(), ThreadPoolExecutor(2) as pool:
             asked = pool.submit(service.get, jo)
@@ -208,7 +208,7 @@ def test_a_second_press_does_not_hear_that_tiktok_confirmed_what_it_refused(stag
     tiktok = Away(AccessRefused("access_token_invalid"))
     house, person = with_provider(stage.house, tiktok), stage.row("jo").ref
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(in_app, stage, disconnect.delete, house, person)
+        first = pool.submit(in_app, stage, disconnect.delete_person, house, person)
         assert tiktok.asked.wait(30)
         looked = Event()
         pause = disconnect._pause
@@ -221,7 +221,7 @@ def test_a_second_press_does_not_hear_that_tiktok_confirmed_what_it_refused(stag
         gone = Event()
         disconnect._pause = pausing
         try:
-            second = pool.submit(in_app, stage, disconnect.disconnect, house, person)
+            second = pool.submit(in_app, stage, disconnect.disconnect_person, house, person)
             assert looked.wait(30)
             tiktok.go.set()
             assert not first.result(30).confirmed
@@ -292,9 +292,9 @@ def test_a_webhook_that_ends_a_disconnect_counts_as_confirmed(stage: Stage) -> N
     tiktok = Slow()
     house, row = with_provider(stage.house, tiktok), stage.row("jo")
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(in_app, stage, disconnect.disconnect, house, row.ref)
+        first = pool.submit(in_app, stage, disconnect.disconnect_person, house, row.ref)
         assert tiktok.asked.wait(30)
-        second = pool.submit(in_app, stage, disconnect.disconnect, house, row.ref)
+        second = pool.submit(in_app, stage, disconnect.disconnect_person, house, row.ref)
         notice = webhook.WebhookEvent(
             client_key=row.client_key,
             event=webhook.REMOVED,
@@ -303,7 +303,7 @@ def test_a_webhook_that_ends_a_disconnect_counts_as_confirmed(stage: Stage) -> N
             reason=1,
         )
         try:
-            assert in_app(stage, webhooks._act, house, notice, house.clock()) == "finished"
+            assert in_app(stage, tiktok_webhook._act, house, notice, house.clock()) == "finished"
             assert second.result(30).confirmed
         finally:
             tiktok.go.set()
@@ -437,7 +437,7 @@ def test_a_hand_out_that_was_begun_for_a_deleted_account_refreshes_no_other(
 
     def a_moment_later(*args: Any, **kwargs: Any) -> Any:
         with stage.app.app_context():
-            disconnect.delete(stage.house, stage.row("jo").ref)
+            disconnect.delete_person(stage.house, stage.row("jo").ref)
             again(stage)
             with writing() as session:
                 session.execute(update(User).values(access_expires_at=clock()))
@@ -464,7 +464,7 @@ def test_a_bulk_disconnect_leaves_a_connection_alone_that_was_stored_after_the_o
 
     monkeypatch.setattr(connect, "writing", after_waiting)
     with stage.app.app_context():
-        connect.connect(stage.house, tokens, [grants.BASIC], None)
+        connect.connect_person(stage.house, tokens, [grants.BASIC], None)
         bulk.look(stage.house, 1.0)
     assert stage.row("jo").status == Status.ACTIVE
 
@@ -475,7 +475,7 @@ def test_a_worker_whose_lease_is_over_leaves_the_end_to_whoever_has_it(
     """worker._revoke looks at version and status, not at its own claim."""
     stage.sandbox.faults("revoke", "http500", times=1)
     with stage.app.app_context():
-        disconnect.disconnect(stage.house, stage.row("jo").ref)
+        disconnect.disconnect_person(stage.house, stage.row("jo").ref)
         (claim,) = claim_due(stage.house, 9, clock.advance(minutes=2))
     clock.advance(seconds=61)
     calls = stage.sandbox.calls("revoke")
@@ -488,7 +488,7 @@ def test_a_worker_whose_lease_is_over_leaves_the_end_to_whoever_has_it(
     true = stage.house.provider
     house = with_provider(stage.house, Interrupted(true, "revoke", late))
     with stage.app.app_context():
-        outcome = disconnect.disconnect(house, stage.row("jo").ref)
+        outcome = disconnect.disconnect_person(house, stage.row("jo").ref)
     assert outcome.confirmed
     assert stage.sandbox.calls("revoke") == calls + 1
     revoked = [
@@ -547,7 +547,7 @@ def test_a_database_that_is_away_for_the_name_does_not_cost_the_sign_in(
     def away(*_args: object) -> None:
         raise OperationalError("UPDATE", {}, Exception("database is locked"))
 
-    monkeypatch.setattr(profile, "_write", away)
+    monkeypatch.setattr(user_info, "_store_profile", away)
     answer = come_back(browser, callback)
     assert sessions_of(stage, "noor") == 1
     assert answer.status_code == 303

@@ -25,7 +25,7 @@ from tests.services.holding import assert_holds_what_tiktok_holds, house_of, ope
 from tests.walk import begin, come_back, consent
 from webapp.database import reading, writing
 from webapp.models import AuditEvent, BulkJob, Status, User
-from webapp.services.connect import disconnect, profile
+from webapp.services.connect import disconnect, user_info
 from webapp.services.handout import service_keys
 from webapp.services.house import House
 from webapp.services.operators import bulk, bulk_orders
@@ -59,7 +59,7 @@ class Newcomer:
         true = true_provider(stage)
         house = with_provider(stage.house, true)
         with stage.app.app_context():
-            disconnect.delete(house, gone.ref)
+            disconnect.delete_person(house, gone.ref)
             done = grants.join(house, grants.given(stage.sandbox, house.clock(), "noor"))
             with writing() as session:
                 session.execute(
@@ -131,7 +131,7 @@ def test_a_sign_in_whose_account_is_deleted_signs_nobody_in(stage: Stage, noor: 
 def test_a_name_that_comes_too_late_is_nobodys(stage: Stage, noor: Newcomer) -> None:
     during(stage, "user_info", noor)
     with stage.app.app_context():
-        profile.update_profile(stage.house, stage.row("jo").ref)
+        user_info.update_profile(stage.house, stage.row("jo").ref)
     noor.assert_untouched()
 
 
@@ -221,7 +221,7 @@ def test_the_worker_does_not_end_a_newcomers_connection(
 ) -> None:
     stage.sandbox.faults("revoke", "http500", times=1)
     with stage.app.app_context():
-        disconnect.disconnect(stage.house, stage.row("jo").ref)
+        disconnect.disconnect_person(stage.house, stage.row("jo").ref)
         (claim,) = claim_due(stage.house, 9, clock.advance(minutes=2))
         assert claim.status == Status.REVOKING
         noor()
@@ -235,10 +235,10 @@ def test_the_worker_leaves_a_later_disconnect_to_whoever_is_at_it(
 ) -> None:
     stage.sandbox.faults("revoke", "http500", times=2)
     with stage.app.app_context():
-        disconnect.disconnect(stage.house, stage.row("jo").ref)
+        disconnect.disconnect_person(stage.house, stage.row("jo").ref)
         (claim,) = claim_due(stage.house, 9, clock.advance(minutes=2))
         again(stage)
-        disconnect.disconnect(stage.house, stage.row("jo").ref)
+        disconnect.disconnect_person(stage.house, stage.row("jo").ref)
         working = worker.Worker(stage.house, stage.app.app_context)
         working._revoke(claim)
     assert stage.sandbox.calls("revoke") == 2
@@ -275,13 +275,13 @@ def test_the_answer_to_a_first_disconnect_does_not_wipe_what_a_second_one_waits_
     def second() -> bool:
         true = true_provider(stage)
         with stage.app.app_context():
-            return disconnect.disconnect(
+            return disconnect.disconnect_person(
                 with_provider(stage.house, true), stage.row("jo").ref
             ).forgotten
 
     during(stage, "revoke", and_again)
     with stage.app.app_context():
-        disconnect.disconnect(stage.house, stage.row("jo").ref)
+        disconnect.disconnect_person(stage.house, stage.row("jo").ref)
     row = stage.row("jo")
     assert row.status == Status.REVOKING
     assert row.access_token is not None, "TikTok was never told of the second grant"
@@ -295,7 +295,7 @@ def test_a_refresh_on_the_way_to_a_revoke_leaves_a_new_connection_alone(
     clock.advance(hours=3)
     during(stage, "refresh", lambda: again(stage))
     with stage.app.app_context():
-        outcome = disconnect.disconnect(stage.house, stage.row("jo").ref)
+        outcome = disconnect.disconnect_person(stage.house, stage.row("jo").ref)
     assert (outcome.confirmed, outcome.code) == (False, "connected_again")
     assert stage.row("jo").status == Status.ACTIVE
     assert stage.sandbox.calls("revoke") == 0
@@ -310,7 +310,7 @@ def test_a_refresh_on_the_way_to_a_revoke_that_answers_for_somebody_else_is_refu
     )
     clock.advance(hours=3)
     with stage.app.app_context():
-        outcome = disconnect.disconnect(stage.house, stage.row("jo").ref)
+        outcome = disconnect.disconnect_person(stage.house, stage.row("jo").ref)
     assert (outcome.confirmed, outcome.code) == (False, "other_open_id")
     assert stage.sandbox.calls("revoke") == 0
     assert stage.row("jo").access_token is None
@@ -353,7 +353,7 @@ def test_a_second_press_waits_for_what_the_first_one_hears(
 
     def press() -> disconnect.Outcome:
         with stage.app.app_context():
-            return disconnect.disconnect(house, person)
+            return disconnect.disconnect_person(house, person)
 
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(press)
@@ -371,7 +371,7 @@ def test_a_second_press_that_waits_too_long_says_that_we_keep_trying(stage: Stag
 
     def press() -> disconnect.Outcome:
         with stage.app.app_context():
-            return disconnect.disconnect(house, person)
+            return disconnect.disconnect_person(house, person)
 
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(press)
@@ -385,10 +385,10 @@ def test_a_person_who_is_gone_cannot_be_disconnected(stage: Stage) -> None:
     person = stage.row("jo").ref
     with stage.app.app_context():
         house: House = house_of(stage.app)
-        disconnect.delete(house, person)
+        disconnect.delete_person(house, person)
         with pytest.raises(PersonGone):
-            disconnect.disconnect(house, person)
-        assert disconnect.delete(house, person).confirmed
+            disconnect.disconnect_person(house, person)
+        assert disconnect.delete_person(house, person).confirmed
 
 
 def test_signing_out_everywhere_stops_a_deletion_that_waits_for_tiktok(stage: Stage) -> None:

@@ -11,7 +11,7 @@ from webapp.database import writing
 from webapp.models import PersonRef
 from webapp.services import people
 from webapp.services.connect import sessions
-from webapp.services.connect.connect import Connected, connect
+from webapp.services.connect.connect import Connected, connect_person
 from webapp.services.house import House
 from webapp.tokens import TokenSet
 
@@ -71,4 +71,4 @@ def sign_in(
 
 def join(house: House, tokens: TokenSet) -> Connected:
     """Connect whoever a token answer belongs to, at the present of the house's clock."""
-    return connect(house, tokens, [BASIC], None, house.clock())
+    return connect_person(house, tokens, [BASIC], None, house.clock())

@@ -12,7 +12,7 @@ from webapp.acting import Actor
 from webapp.database import writing
 from webapp.models import AuditEvent, User
 from webapp.services import people
-from webapp.services.account import activity, directory, own
+from webapp.services.account import export, overview
 from webapp.services.house import House
 from webapp.services.records import history
 from webapp.services.records.history import TimelineEvent
@@ -54,7 +54,7 @@ def walk(house: House, person: User) -> list[list[TimelineEvent]]:
     """Return every page, from the newest on."""
     pages, before = [], None
     while True:
-        page = own.happenings(house, person.ref, before)
+        page = overview.activity(house, person.ref, before)
         assert page.further is (before is not None)
         pages.append(page.happenings)
         if page.older is None:
@@ -122,23 +122,23 @@ def test_an_id_that_is_not_ones_own_begins_at_the_newest(
 ) -> None:
     happened(clock.advance(minutes=1), person.ticket)
     happened(clock.advance(minutes=1), "ct_2222-2222")
-    newest = own.happenings(house, person.ref, None)
+    newest = overview.activity(house, person.ref, None)
     for before in (3, 0, -1, 99, 10**17):
-        assert own.happenings(house, person.ref, before) == newest
+        assert overview.activity(house, person.ref, before) == newest
 
 
 def test_the_account_shows_five(house: House, person: User, clock: MovableClock) -> None:
     for _ in range(4):
         happened(clock.advance(minutes=1), person.ticket)
     remember([(clock() - timedelta(seconds=each), "refreshed", WORKER) for each in range(4)])
-    recent = own.account(house, person.ref, "").recent
+    recent = overview.overview_of(house, person.ref, "").recent
     assert [each.word for each in recent] == ["refreshed", "account.exported", *["refreshed"] * 3]
 
 
 def test_a_file_takes_a_bounded_number(
     house: House, person: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(activity, "TAKEN", 2)
+    monkeypatch.setattr(overview, "MAX_EXPORTED", 2)
     for _ in range(3):
         happened(house.clock(), person.ticket)
-    assert len((directory.own_data(person.ref))["activity"]) == 2
+    assert len((export.personal_data(person.ref))["activity"]) == 2

@@ -64,7 +64,7 @@ Losses = dict[str, Callable[[House, PersonRef], object]]
 LOSSES: Losses = {
     "removed": lambda house, _mara: operators.remove(house, "mara"),
     "signed out": lambda house, mara: sessions.end_everywhere(mara, house.clock()),
-    "deleted": lambda house, mara: disconnect._erased(house, mara),
+    "deleted": lambda house, mara: disconnect._erase(house, mara),
 }
 
 
@@ -73,7 +73,7 @@ def test_a_right_cannot_be_lost_while_an_act_is_being_written(
     app: Flask, house: House, mara: PersonRef, actor: Actor, lose: Callable[..., object]
 ) -> None:
     with app.app_context():
-        disconnect.disconnect(house, mara)
+        disconnect.disconnect_person(house, mara)
     with app.app_context(), ThreadPoolExecutor(1) as pool:
         with writing() as session, acting.as_(actor):
             authority.require(session)

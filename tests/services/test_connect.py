@@ -13,7 +13,12 @@ from tests.services.grants import BASIC, given, join, made_up
 from tests.services.holding import house_of, rows, the_row
 from webapp.database import writing
 from webapp.models import Status, User
-from webapp.services.connect.connect import Connected, DifferentAccount, NeededScopeMissing, connect
+from webapp.services.connect.connect import (
+    Connected,
+    DifferentAccount,
+    NeededScopeMissing,
+    connect_person,
+)
 from webapp.services.house import House
 
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -67,7 +72,7 @@ def test_an_answer_without_an_end_does_not_inherit_an_older_one(house: House, ap
 
 def test_an_answer_without_scopes_grants_what_was_asked(house: House, app: Flask) -> None:
     asked = [BASIC, "video.list"]
-    connect(house, made_up(house.clock(), scopes=None), asked, None, house.clock())
+    connect_person(house, made_up(house.clock(), scopes=None), asked, None, house.clock())
     assert the_row(app).granted == the_row(app).asked == set(asked)
 
 
@@ -96,7 +101,7 @@ def test_another_account_than_the_one_that_began_is_refused(
 ) -> None:
     tokens = given(sandbox, house.clock())
     with pytest.raises(DifferentAccount):
-        connect(house, tokens, [BASIC], "the-one-who-began", house.clock())
+        connect_person(house, tokens, [BASIC], "the-one-who-began", house.clock())
     assert rows(app) == []
     assert sandbox.books()[tokens.open_id]["ended"] == "revoked"
 
@@ -106,6 +111,6 @@ def test_a_refused_connect_is_told_even_when_tiktok_is_down(
 ) -> None:
     sandbox.faults("revoke", "drop")
     with pytest.raises(DifferentAccount):
-        connect(house, given(sandbox, house.clock()), [BASIC], "the-other", house.clock())
+        connect_person(house, given(sandbox, house.clock()), [BASIC], "the-other", house.clock())
     assert rows(app) == []
     assert sandbox.calls("revoke") == 1

@@ -13,7 +13,7 @@ from webapp import acting
 from webapp.acting import Actor
 from webapp.database import writing
 from webapp.models import User
-from webapp.services.account import directory
+from webapp.services.account import export
 from webapp.services.house import House
 from webapp.services.operators.operators import add
 from webapp.services.people import PersonGone
@@ -27,7 +27,7 @@ def test_ones_own_data_is_whole_and_holds_no_token(house: House, app: Flask) -> 
     done = join(house, made_up(house.clock()))
     sign_in(house, done.person, house.clock(), browser="Firefox")
     add(house, done.open_id, house.clock())
-    data = directory.own_data(done.person)
+    data = export.personal_data(done.person)
     text = json.dumps(data)
     assert data is not None
     assert data["open_id"] == "made-up-person"
@@ -38,7 +38,7 @@ def test_ones_own_data_is_whole_and_holds_no_token(house: House, app: Flask) -> 
     assert data["operator_since"] == house.clock().isoformat()
     assert_shows_no_token(text, app, the_row(app))
     with pytest.raises(PersonGone):
-        directory.own_data(replace(done.person, ticket="ct_2222-2222"))
+        export.personal_data(replace(done.person, ticket="ct_2222-2222"))
 
 
 def test_ones_own_data_tells_what_happened_and_names_no_operator(house: House, app: Flask) -> None:
@@ -54,7 +54,7 @@ def test_ones_own_data_tells_what_happened_and_names_no_operator(house: House, a
         for actor in (mine, theirs, Actor("service", "studio-prod", "10.0.0.9")):
             with acting.as_(actor):
                 audit.record(session, house.clock(), "connection.refreshed", on=ticket, version=2)
-    data = directory.own_data(done.person)
+    data = export.personal_data(done.person)
     told = [each for each in data["activity"] if each["what"] == "connection.refreshed"]
     assert [each["by"] for each in told] == ["service:studio-prod", "operator", "person"]
     assert [each.get("address") for each in told] == [None, None, "192.0.2.1"]
@@ -100,6 +100,6 @@ def test_own_data_leaves_out_nothing_but_secrets_and_the_schedule(house: House) 
         "ended_at": "access_ended",
         "reason": "access_ended_because",
     }
-    data = directory.own_data(join(house, made_up(house.clock())).person)
+    data = export.personal_data(join(house, made_up(house.clock())).person)
     columns = set(User.__table__.columns.keys()) - kept_back.keys()
     assert {renamed.get(column, column) for column in columns} <= set(data or ())

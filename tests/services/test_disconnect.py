@@ -15,8 +15,8 @@ from tests.services.holding import assert_forgotten, assert_holds_what_tiktok_ho
 from webapp.database import db, reading, writing
 from webapp.models import BrowserSession, User
 from webapp.services.connect import sessions
-from webapp.services.connect.disconnect import delete, disconnect
-from webapp.services.connect.profile import update_profile
+from webapp.services.connect.disconnect import delete_person, disconnect_person
+from webapp.services.connect.user_info import update_profile
 from webapp.services.house import House
 from webapp.tiktok.provider import Provider
 
@@ -39,8 +39,8 @@ def test_disconnecting_twice_is_disconnecting_once(
     house: House, app: Flask, sandbox: Sandbox
 ) -> None:
     person = join(house, given(sandbox, house.clock())).person
-    assert disconnect(house, person).confirmed
-    assert disconnect(house, person).confirmed
+    assert disconnect_person(house, person).confirmed
+    assert disconnect_person(house, person).confirmed
     assert sandbox.calls("revoke") == 1
     assert_forgotten(the_row(app))
 
@@ -50,7 +50,7 @@ def test_who_connects_again_during_a_disconnect_stays_connected(
     house: House, app: Flask, sandbox: Sandbox
 ) -> None:
     person = join(house, given(sandbox, house.clock())).person
-    disconnect(replace(house, provider=Reconnecting(house, sandbox)), person)
+    disconnect_person(replace(house, provider=Reconnecting(house, sandbox)), person)
     assert the_row(app).status == "active"
     assert_holds_what_tiktok_holds(app, sandbox)
 
@@ -63,7 +63,7 @@ def test_deleting_takes_one_person_and_everything_about_them(
     stays = join(house, given(sandbox, house.clock(), "jo"))
     for done in (gone, stays):
         sign_in(house, done.person, house.clock())
-    assert delete(house, gone.person).confirmed
+    assert delete_person(house, gone.person).confirmed
     assert [user.open_id for user in rows(app)] == [stays.open_id]
     with reading() as session:
         assert session.scalar(select(func.count()).select_from(BrowserSession)) == 1
@@ -77,11 +77,11 @@ def test_deleting_works_when_tiktok_is_down_and_says_so(
 ) -> None:
     sandbox.faults("revoke", "http500")
     done = join(house, given(sandbox, house.clock()))
-    outcome = delete(house, done.person)
+    outcome = delete_person(house, done.person)
     assert (outcome.confirmed, outcome.code) == (False, "server_error")
     assert outcome.log_id
     assert rows(app) == []
-    assert delete(house, done.person).confirmed
+    assert delete_person(house, done.person).confirmed
 
 
 @pytest.mark.usefixtures("each_database")
@@ -92,7 +92,7 @@ def test_a_row_without_a_refresh_token_is_still_forgotten(
     with writing() as session:
         user = session.get_one(User, person.id)
         user.refresh_token, user.access_expires_at = None, house.clock()
-    assert not disconnect(house, person).confirmed
+    assert not disconnect_person(house, person).confirmed
     assert_forgotten(the_row(app))
 
 
@@ -112,7 +112,7 @@ def test_no_byte_of_a_deleted_account_is_left_in_the_file(
     traces += [user.access_token, user.refresh_token]
     before = on_disk(house)
     assert all(str(trace).encode() in before for trace in traces)
-    delete(house, done.person)
+    delete_person(house, done.person)
     assert sessions.find(house, secret, house.clock()) is None
     after = on_disk(house)
     assert [trace for trace in traces if str(trace).encode() in after] == []

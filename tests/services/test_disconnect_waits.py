@@ -13,7 +13,7 @@ from tests.services.grants import given, join
 from tests.services.holding import assert_forgotten, house_of, the_row
 from webapp.database import reading, writing
 from webapp.models import PersonRef, User
-from webapp.services.connect.disconnect import Outcome, disconnect
+from webapp.services.connect.disconnect import Outcome, disconnect_person
 
 PATIENCE = 30
 WAITERS = text(
@@ -48,7 +48,7 @@ def test_a_disconnect_revokes_what_a_refresh_is_just_committing(
 
     def act(person: PersonRef) -> Outcome:
         with app.app_context():
-            return disconnect(house, person)
+            return disconnect_person(house, person)
 
     with app.app_context(), ThreadPoolExecutor(1) as pool:
         done = join(house, given(sandbox, house.clock()))

@@ -9,8 +9,8 @@ from tests.services.grants import given, join
 from tests.services.holding import house_of, rows
 from tests.walk import begin, come_back, consent
 from webapp.models import PersonRef
-from webapp.services.connect import disconnect as ending
-from webapp.services.connect.disconnect import Outcome, delete
+from webapp.services.connect import disconnect
+from webapp.services.connect.disconnect import Outcome, delete_person
 from webapp.services.house import House
 from webapp.views.people import connect as door
 
@@ -20,7 +20,7 @@ def test_who_connects_again_while_the_account_is_deleted_leaves_no_grant_at_tikt
     app: Flask, house: House, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = join(house, given(sandbox, house.clock()))
-    real, again = ending.disconnect, [True]
+    real, again = disconnect.disconnect_person, [True]
 
     def meanwhile(house: House, person: PersonRef) -> Outcome:
         outcome = real(house, person)
@@ -28,8 +28,8 @@ def test_who_connects_again_while_the_account_is_deleted_leaves_no_grant_at_tikt
             join(house, given(sandbox, house.clock()))
         return outcome
 
-    monkeypatch.setattr(ending, "disconnect", meanwhile)
-    delete(house, done.person)
+    monkeypatch.setattr(disconnect, "disconnect_person", meanwhile)
+    delete_person(house, done.person)
     assert rows(app) == []
     assert sandbox.books()[done.open_id]["ended"] == "revoked"
 
@@ -40,7 +40,7 @@ def test_an_account_that_goes_before_the_sign_in_ends_ends_signed_out_with_a_pag
     """Another browser deletes it while this one waits for TikTok to say the name."""
 
     def deleted_meanwhile(house: House, person: PersonRef) -> None:
-        delete(house_of(app), person)
+        delete_person(house_of(app), person)
 
     monkeypatch.setattr(door, "update_profile", deleted_meanwhile)
     answer = come_back(client, consent(begin(client), "mara"))

@@ -10,7 +10,7 @@ from tests.servers import Sandbox
 from tests.services.crowd import at_once
 from tests.services.grants import given, join
 from tests.services.holding import assert_forgotten, house_of, the_row
-from webapp.services.connect.disconnect import disconnect
+from webapp.services.connect.disconnect import disconnect_person
 from webapp.services.refresh.on_demand import ReconnectRequired, fresh_access
 from webapp.tiktok.provider import Provider
 from webapp.tokens import TokenSet
@@ -58,7 +58,7 @@ def test_a_refresh_that_ends_while_a_disconnect_is_under_way_leaves_no_orphan(
     def act(number: int) -> None:
         if number:
             assert crossing.rotated.wait(PATIENCE)
-            disconnect(house, done.person)
+            disconnect_person(house, done.person)
             return
         try:
             fresh_access(house, done.open_id, pressed=True)

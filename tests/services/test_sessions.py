@@ -11,7 +11,7 @@ from tests.services.grants import join, made_up, sign_in
 from webapp.database import reading
 from webapp.models import BrowserSession, PersonRef
 from webapp.services.connect import sessions
-from webapp.services.connect.disconnect import delete, disconnect
+from webapp.services.connect.disconnect import delete_person, disconnect_person
 from webapp.services.house import House
 
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -189,14 +189,14 @@ def test_signing_out_everywhere_ends_all_of_one_person(house: House, person: Per
 
 def test_deleting_the_account_ends_every_session(house: House, person: PersonRef) -> None:
     secret = sign_in(house, person, house.clock())
-    delete(house, person)
+    delete_person(house, person)
     assert sessions.find(house, secret, house.clock()) is None
     assert kept() == []
 
 
 def test_disconnecting_signs_nobody_out(house: House, person: PersonRef) -> None:
     secret = sign_in(house, person, house.clock())
-    disconnect(house, person)
+    disconnect_person(house, person)
     assert sessions.find(house, secret, house.clock())
 
 

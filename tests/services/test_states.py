@@ -10,7 +10,7 @@ from tests.movable import MovableClock
 from tests.services.crowd import at_once
 from webapp.database import reading
 from webapp.models import SpentState
-from webapp.services.connect import states
+from webapp.services.connect import sign_ins
 from webapp.services.house import House
 
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -25,25 +25,25 @@ def count() -> int:
 @pytest.mark.usefixtures("house")
 def test_a_state_is_spent_once(clock: MovableClock) -> None:
     state = secrets.token_urlsafe(32)
-    assert not states.is_spent(state)
-    assert states.spend(state, clock())
-    assert states.is_spent(state)
-    assert not states.spend(state, clock())
-    assert not states.is_spent(secrets.token_urlsafe(32))
+    assert not sign_ins.is_state_spent(state)
+    assert sign_ins.spend_state(state, clock())
+    assert sign_ins.is_state_spent(state)
+    assert not sign_ins.spend_state(state, clock())
+    assert not sign_ins.is_state_spent(secrets.token_urlsafe(32))
 
 
 @pytest.mark.rule(9, 17)
 def test_of_eight_returns_at_once_one_wins(app: Flask, clock: MovableClock) -> None:
     for _ in range(5):
         state = secrets.token_urlsafe(32)
-        won = at_once(app, 8, lambda _n, state=state: states.spend(state, clock()))
+        won = at_once(app, 8, lambda _n, state=state: sign_ins.spend_state(state, clock()))
         assert sorted(won, key=repr) == [False] * 7 + [True]
 
 
 @pytest.mark.rule(55)
 def test_the_state_itself_is_not_kept(house: House) -> None:
     state = secrets.token_urlsafe(32)
-    states.spend(state, house.clock())
+    sign_ins.spend_state(state, house.clock())
     with reading() as session:
         (row,) = session.scalars(select(SpentState))
     assert state not in repr(vars(row))
@@ -52,9 +52,9 @@ def test_the_state_itself_is_not_kept(house: House) -> None:
 @pytest.mark.usefixtures("house")
 def test_used_states_are_remembered_longer_than_an_attempt_lives(clock: MovableClock) -> None:
     state = secrets.token_urlsafe(32)
-    states.spend(state, clock())
-    states.spend(secrets.token_urlsafe(32), clock.advance(minutes=59))
-    assert states.is_spent(state)
-    states.spend(secrets.token_urlsafe(32), clock.advance(minutes=2))
-    assert not states.is_spent(state)
+    sign_ins.spend_state(state, clock())
+    sign_ins.spend_state(secrets.token_urlsafe(32), clock.advance(minutes=59))
+    assert sign_ins.is_state_spent(state)
+    sign_ins.spend_state(secrets.token_urlsafe(32), clock.advance(minutes=2))
+    assert not sign_ins.is_state_spent(state)
     assert count() == 2

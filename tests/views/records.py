@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from webapp.language import gettext as _
-from webapp.services.handout.service_keys import Listed
+from webapp.services.handout.service_keys import KeyRow
 from webapp.services.records.audit import EVENTS
 from webapp.views.operators import keys
 from webapp.views.operators.audit_asking import FILTERS
@@ -33,8 +33,8 @@ EVENTS_SHOWN = [
     ),
 ]
 KEYS = [
-    Listed("0123456789ab", "studio-prod", NOW - timedelta(days=40), NOW, None),
-    Listed("ba9876543210", "rep<i>orts", NOW - timedelta(days=80), None, NOW),
+    KeyRow("0123456789ab", "studio-prod", NOW - timedelta(days=40), NOW, None),
+    KeyRow("ba9876543210", "rep<i>orts", NOW - timedelta(days=80), None, NOW),
 ]
 
 
@@ -57,7 +57,7 @@ def _audit(rows: list[Shown], **facts: Any) -> dict[str, Any]:
     }
 
 
-def _keys(keys: list[Listed], problem: str | None = None, typed: str = "") -> dict[str, Any]:
+def _keys(keys: list[KeyRow], problem: str | None = None, typed: str = "") -> dict[str, Any]:
     return {"keys": keys, "problem": problem, "typed": typed}
 
 

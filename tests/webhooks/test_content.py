@@ -99,7 +99,7 @@ def test_a_database_that_is_away_is_503_so_that_tiktok_tells_it_again(
 
     for door in ("reading", "writing"):
         with monkeypatch.context() as patch:
-            patch.setattr(f"webapp.services.connect.webhooks.{door}", away)
+            patch.setattr(f"webapp.services.connect.tiktok_webhook.{door}", away)
             answer = tiktok.sends(tiktok.body(mara))
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
         assert row_of(app, mara).status == "active"

@@ -7,7 +7,7 @@ import click
 from flask.cli import AppGroup
 
 from webapp.cli.asking import migrated_house, not_done, show_json, unfit
-from webapp.services.connect import disconnect as ending
+from webapp.services.connect.disconnect import CONNECTED_AGAIN, disconnect_person
 from webapp.services.house import House
 from webapp.services.installation import binding
 from webapp.services.maintenance import keeping
@@ -98,7 +98,7 @@ def disconnect(open_id: str, as_json: bool) -> None:
         not_done(_nobody(open_id))
     was_connected = user.access_token is not None
     try:
-        outcome = ending.disconnect(at, user.ref)
+        outcome = disconnect_person(at, user.ref)
     except PersonGone:
         not_done(_nobody(open_id))
     if as_json:
@@ -115,7 +115,7 @@ def disconnect(open_id: str, as_json: bool) -> None:
     elif outcome.forgotten:
         told = "TikTok confirmed" if outcome.confirmed else f"TikTok did not: {outcome.code}"
         click.echo(f"{open_id} is disconnected and forgotten here; {told}")
-    if outcome.code == ending.CONNECTED_AGAIN:
+    if outcome.code == CONNECTED_AGAIN:
         not_done(f"{open_id} has connected again in the meantime and is still connected")
     if not outcome.forgotten:
         not_done(

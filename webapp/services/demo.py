@@ -8,8 +8,8 @@ from sqlalchemy import select
 from webapp.database import writing
 from webapp.models import Health, PersonRef, Reason, Status, User
 from webapp.services import people
-from webapp.services.connect.connect import connect
-from webapp.services.connect.profile import update_profile
+from webapp.services.connect.connect import connect_person
+from webapp.services.connect.user_info import update_profile
 from webapp.services.house import House
 from webapp.services.records import figures
 from webapp.tokens import TokenSet
@@ -51,7 +51,7 @@ def seed(house: House, grants: Mapping[str, TokenSet], now: datetime) -> int:
     """
     asked = house.settings.tiktok_scopes
     for name, tokens in grants.items():
-        done = connect(house, tokens, asked, None, now - timedelta(days=40))
+        done = connect_person(house, tokens, asked, None, now - timedelta(days=40))
         update_profile(house, done.person)
         _age(house, done.person, PEOPLE[name], now)
         if name == OPERATOR:

@@ -1,13 +1,50 @@
-"""The one UPDATE that puts a new grant into a row, guarded by its version; decides nothing."""
+"""Finds people by id and ticket together, and writes new tokens into their row.
+
+An id alone is not enough: see docs/decisions/0021-a-person-is-named-by-id-and-ticket.md.
+"""
 
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Text, Update, bindparam, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Text, Update, bindparam, select, update
+from sqlalchemy.orm import Session, undefer
 
+from webapp.database import reading
 from webapp.models import PersonRef, Status, User
 from webapp.services.records import history
+
+
+class PersonGone(Exception):
+    """This person's account was deleted after the act was begun."""
+
+
+def find(person: PersonRef) -> User | None:
+    """Return a person's row, detached; None if their account was deleted."""
+    with reading() as session:
+        return session.scalar(select(User).where(User.is_(person)))
+
+
+def get(person: PersonRef) -> User:
+    """Return a person's row, detached. Raises PersonGone."""
+    user = find(person)
+    if user is None:
+        raise PersonGone
+    return user
+
+
+def locked(session: Session, person: PersonRef) -> User | None:
+    """Return a person's row, held until the caller's transaction ends; None if it is deleted."""
+    return session.scalar(select(User).where(User.is_(person)).with_for_update())
+
+
+def with_history(session: Session, person: PersonRef) -> User:
+    """Return a person's row with its history. Raises PersonGone."""
+    query = select(User).where(User.is_(person)).options(undefer(User.history))
+    user = session.scalar(query)
+    if user is None:
+        raise PersonGone
+    return user
+
 
 #: The marks that a good answer clears.
 _CLEARED: dict[str, Any] = {
@@ -24,7 +61,7 @@ _CLEARED: dict[str, Any] = {
 }
 
 
-def store(
+def store_grant(
     session: Session,
     person: PersonRef,
     version: int,

@@ -1,16 +1,17 @@
-"""Looking one person up: the row, the name, all that is kept of them; changes nothing."""
+"""Everything stored about a person, as they download it."""
 
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 
-from webapp.database import reading
+from webapp.database import reading, writing
 from webapp.models import BrowserSession, PersonRef, User
-from webapp.services import people
-from webapp.services.account import activity
+from webapp.services import authority, people
+from webapp.services.account import overview
 from webapp.services.house import House
-from webapp.services.records import history
+from webapp.services.people import PersonGone
+from webapp.services.records import audit, history
 
 
 def name_of(house: House, open_id: str) -> str | None:
@@ -23,7 +24,7 @@ def name_of(house: House, open_id: str) -> str | None:
         )
 
 
-def own_data(person: PersonRef) -> dict[str, Any]:
+def personal_data(person: PersonRef) -> dict[str, Any]:
     """Return all that is kept about a person, ready for JSON, without the tokens themselves.
 
     Raises PersonGone.
@@ -35,7 +36,7 @@ def own_data(person: PersonRef) -> dict[str, Any]:
             .where(BrowserSession.user_id == user.id)
             .order_by(BrowserSession.created_at)
         ).all()
-        happened = activity.everything(session, user)
+        happened = overview.all_events(session, user)
     return {
         "open_id": user.open_id,
         "union_id": user.union_id,
@@ -45,18 +46,18 @@ def own_data(person: PersonRef) -> dict[str, Any]:
         "allowed": sorted(user.granted),
         "asked_for": sorted(user.asked),
         "status": user.status,
-        "first_connected": _text(user.created_at),
-        "connected": _text(user.connected_at),
-        "access_refreshed": _text(user.refreshed_at),
-        "access_ends": _text(user.access_expires_at),
-        "connection_ends": _text(user.refresh_expires_at),
-        "access_ended": _text(user.ended_at),
+        "first_connected": _iso(user.created_at),
+        "connected": _iso(user.connected_at),
+        "access_refreshed": _iso(user.refreshed_at),
+        "access_ends": _iso(user.access_expires_at),
+        "connection_ends": _iso(user.refresh_expires_at),
+        "access_ended": _iso(user.ended_at),
         "access_ended_because": user.reason,
-        "last_used": _text(user.last_used_at),
+        "last_used": _iso(user.last_used_at),
         "access_refreshes": user.refreshes,
-        "operator_since": _text(user.operator_since),
+        "operator_since": _iso(user.operator_since),
         "last_events": [
-            {"at": _text(each.at), "what": each.word, "by": _who(each.who)}
+            {"at": _iso(each.at), "what": each.word, "by": _actor_word(each.who)}
             for each in history.parse(user.history)
         ],
         "activity": happened,
@@ -69,15 +70,28 @@ def _session(row: BrowserSession) -> dict[str, str | None]:
     return {
         "browser": row.browser,
         "system": row.system,
-        "since": _text(row.created_at),
-        "last_seen": _text(row.seen_at),
+        "since": _iso(row.created_at),
+        "last_seen": _iso(row.seen_at),
     }
 
 
-def _who(actor: str) -> str:
+def _actor_word(actor: str) -> str:
     """Return an actor of the history as people may know it: which operator it was is not theirs."""
     return "operator" if actor.startswith("operator:") else actor
 
 
-def _text(moment: datetime | None) -> str | None:
+def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
+
+
+def export_data(house: House, person: PersonRef) -> dict[str, Any]:
+    """Return all that is kept about a person, ready for JSON.
+
+    Raises PersonGone, NoLongerAllowed.
+    """
+    with writing() as session:
+        if people.locked(session, person) is None:
+            raise PersonGone
+        authority.require(session)
+        audit.record(session, house.clock(), "account.exported", on=person.ticket)
+    return personal_data(person)

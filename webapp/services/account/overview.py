@@ -1,8 +1,4 @@
-"""What happened to one person's connection and account, a page at a time; finds no words for it.
-
-The audit keeps it all but what the worker does by itself, which is in the row's own short history.
-An entry of that stands on the page whose span of time it falls into.
-"""
+"""What the account page shows a person: their connection, browsers and recent activity."""
 
 import json
 from dataclasses import dataclass
@@ -11,16 +7,22 @@ from datetime import timedelta
 from sqlalchemy import literal, select, tuple_
 from sqlalchemy.orm import Session
 
-from webapp.models import AuditEvent, User
+from webapp.database import reading
+from webapp.models import AuditEvent, PersonRef, User
+from webapp.services import people
+from webapp.services.connect import sessions
+from webapp.services.connect.sessions import Browser
+from webapp.services.handout import uses
+from webapp.services.handout.uses import Use
 from webapp.services.house import House
 from webapp.services.records import history
 from webapp.services.records.history import TimelineEvent
 
 #: How far people can look back.
 SHOWN = timedelta(days=90)
-PAGE = 25
+PAGE_SIZE = 25
 #: How many events people take away at most, the newest; a bound for the memory it takes.
-TAKEN = 10_000
+MAX_EXPORTED = 10_000
 _ORDER = (AuditEvent.at, AuditEvent.id)
 _TYPES = (AuditEvent.at.type, AuditEvent.id.type)
 #: Who acts without being asked. What anybody else did is in the audit, and is told from there.
@@ -29,7 +31,7 @@ _BACKGROUND = ("refreshed", "failed")
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ActivityPage:
     """Some of what happened, newest first."""
 
     happenings: list[TimelineEvent]
@@ -39,19 +41,19 @@ class Page:
     further: bool = False
 
 
-def shown(house: House) -> timedelta:
+def shown_period(house: House) -> timedelta:
     """Return how far people can look back here: never further than events are kept."""
     return min(SHOWN, timedelta(days=house.settings.audit_days))
 
 
-def page(
-    session: Session, house: House, user: User, before: int | None = None, count: int = PAGE
-) -> Page:
+def activity_page(
+    session: Session, house: House, user: User, before: int | None = None, count: int = PAGE_SIZE
+) -> ActivityPage:
     """Return what happened before the event of this id; the newest if they have no such event.
 
     `user.history` must have been read with the row.
     """
-    since = house.clock() - shown(house)
+    since = house.clock() - shown_period(house)
     query = select(AuditEvent).where(AuditEvent.ticket == user.ticket, AuditEvent.at >= since)
     start = _start(session, user, before)
     if start is not None:
@@ -68,18 +70,18 @@ def page(
     ]
     found = [*entries, *map(history.from_audit, events[:count])]
     found.sort(key=lambda happening: happening.at, reverse=True)
-    return Page(found, older.id if older else None, start is not None)
+    return ActivityPage(found, older.id if older else None, start is not None)
 
 
-def everything(session: Session, user: User) -> list[dict[str, object]]:
+def all_events(session: Session, user: User) -> list[dict[str, object]]:
     """Return all that is kept of what happened, for a file; of operators only that it was one."""
     rows = session.scalars(
         select(AuditEvent)
         .where(AuditEvent.ticket == user.ticket)
         .order_by(*(c.desc() for c in _ORDER))
-        .limit(TAKEN)
+        .limit(MAX_EXPORTED)
     )
-    return [_taken(row, user.ticket) for row in rows]
+    return [_exported(row, user.ticket) for row in rows]
 
 
 def _start(session: Session, user: User, before: int | None) -> AuditEvent | None:
@@ -90,7 +92,7 @@ def _start(session: Session, user: User, before: int | None) -> AuditEvent | Non
     )
 
 
-def _taken(event: AuditEvent, ticket: str) -> dict[str, object]:
+def _exported(event: AuditEvent, ticket: str) -> dict[str, object]:
     told: dict[str, object] = json.loads(event.fields)
     told |= {"at": event.at.isoformat(), "what": event.event, "by": event.actor_kind}
     if event.actor_kind == "service":
@@ -99,3 +101,53 @@ def _taken(event: AuditEvent, ticket: str) -> dict[str, object]:
         # Where they were themselves.
         told["address"] = event.address
     return told
+
+
+#: How many things that happened the account page shows.
+RECENT = 5
+
+
+@dataclass(frozen=True)
+class Overview:
+    """One person's row, and what goes with it."""
+
+    user: User
+    #: The service that was handed the connection last; None: none ever was.
+    last_use: Use | None
+    recent: list[TimelineEvent]
+    browsers: list[Browser]
+
+
+def overview_of(house: House, person: PersonRef, secret: str) -> Overview:
+    """Return what stands on the account page of this person, seen from the browser of this secret.
+
+    Raises PersonGone.
+    """
+    with reading() as session:
+        user = people.with_history(session, person)
+        recent = activity_page(session, house, user, count=RECENT)
+        return Overview(
+            user=user,
+            last_use=next(iter(uses.uses_of(session, user.id, most=1)), None),
+            recent=recent.happenings[:RECENT],
+            browsers=sessions.of(session, house, person, secret, house.clock()),
+        )
+
+
+def activity(house: House, person: PersonRef, before: int | None) -> ActivityPage:
+    """Return a page of what happened. Raises PersonGone."""
+    with reading() as session:
+        user = people.with_history(session, person)
+        return activity_page(session, house, user, before)
+
+
+def browsers(house: House, person: PersonRef, secret: str) -> list[Browser]:
+    """Return where this person is signed in, seen from the browser of this secret.
+
+    Raises PersonGone.
+    """
+    with reading() as session:
+        found = sessions.of(session, house, person, secret, house.clock())
+    if not any(each.this_one for each in found):
+        raise people.PersonGone
+    return found

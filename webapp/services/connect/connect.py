@@ -60,7 +60,7 @@ class Connected:
     secret: str = field(default="", repr=False)
 
 
-def connect(
+def connect_person(
     house: House,
     tokens: TokenSet,
     asked: Collection[str],
@@ -81,10 +81,10 @@ def connect(
         # An answer that leaves the scope out grants what was asked (RFC 6749 §5.1).
         tokens = replace(tokens, scopes=frozenset(asked))
     if BASIC not in (tokens.scopes or ()):
-        _settle(house, tokens, asked, now or house.clock())
+        _check_scopes(house, tokens, asked, now or house.clock())
         raise NeededScopeMissing
     if viewer is not None and viewer != tokens.open_id:
-        _settle(house, tokens, asked, now or house.clock())
+        _check_scopes(house, tokens, asked, now or house.clock())
         raise DifferentAccount(str(tokens.open_id))
     try:
         return _store(house, tokens, asked, now, device)
@@ -108,17 +108,17 @@ def _store(
         was_lost = user is not None and user.status == Status.RECONNECT
         before = user.granted if user is not None and kind == "returned" else tokens.scopes or ()
         user = user or _new_row(session, house.settings.tiktok_client_key, open_id, now)
-        _take_up(house, user, tokens, asked, now)
+        _update_row(house, user, tokens, asked, now)
         session.flush()
         added = tuple(sorted(user.granted.difference(before)))
         secret = sessions.begin(session, house, user, device, now) if device else ""
         connected = Connected(user.ref, open_id, kind, added, secret)
-        _write_down(session, house, user, kind, now, was_lost=was_lost)
+        _record(session, house, user, kind, now, was_lost=was_lost)
     log.info("connected", open_id=open_id, kind=kind, scopes=len(tokens.scopes or ()))
     return connected
 
 
-def _write_down(
+def _record(
     session: Session, house: House, user: User, kind: Kind, now: datetime, *, was_lost: bool
 ) -> None:
     with acting.as_(acting.now().known_as(user.ticket)):
@@ -126,10 +126,10 @@ def _write_down(
             session, now, "connection.connected", on=user.ticket, kind=kind, scopes=user.scope
         )
     if was_lost:
-        _tell_restored(session, house, user, now)
+        _log_restored(session, house, user, now)
 
 
-def _tell_restored(session: Session, house: House, user: User, now: datetime) -> None:
+def _log_restored(session: Session, house: House, user: User, now: datetime) -> None:
     told = {"open_id": user.open_id, "ticket": user.ticket}
     outbox.enqueue(session, house, now, "connection.restored", told)
 
@@ -142,7 +142,7 @@ def _row_of(house: House, open_id: str) -> Select[User]:
     )
 
 
-def _take_up(
+def _update_row(
     house: House, user: User, tokens: TokenSet, asked: Collection[str], now: datetime
 ) -> None:
     user.status = Status.ACTIVE
@@ -180,7 +180,7 @@ def _new_row(session: Session, client_key: str, open_id: str, now: datetime) -> 
     return user
 
 
-def _settle(house: House, tokens: TokenSet, asked: Collection[str], now: datetime) -> None:
+def _check_scopes(house: House, tokens: TokenSet, asked: Collection[str], now: datetime) -> None:
     """Put a grant that ends in no sign-in where it does no harm.
 
     For somebody who is connected it replaced the grant we hold, whose refresh token is dead by
@@ -193,9 +193,9 @@ def _settle(house: House, tokens: TokenSet, asked: Collection[str], now: datetim
         )
         if user is not None:
             was_lost = user.status == Status.RECONNECT
-            _take_up(house, user, tokens, asked, now)
+            _update_row(house, user, tokens, asked, now)
             if was_lost:
-                _tell_restored(session, house, user, now)
+                _log_restored(session, house, user, now)
     if user is not None:
         return
     try:

@@ -35,13 +35,13 @@ log = structlog.get_logger(__name__)
 
 #: How long a second press waits for the first one's answer, and between two looks, in seconds.
 PATIENCE = 15.0
-_LOOK_EVERY = 0.05
+_POLL_SECONDS = 0.05
 #: Our code of a disconnect for which TikTok was not asked, since there was no token any more.
 NOTHING_HELD = "nothing_held"
 #: Our code of one during which the person connected again: that connection stays.
 CONNECTED_AGAIN = "connected_again"
 #: Our code of one that another browser or the worker is telling TikTok of now.
-STILL_TELLING = "revoking"
+STILL_REVOKING = "revoking"
 
 
 class Superseded(Exception):
@@ -70,7 +70,7 @@ class NotErased(Exception):
         self.connected = connected
 
 
-def disconnect(house: House, person: PersonRef) -> Outcome:
+def disconnect_person(house: House, person: PersonRef) -> Outcome:
     """Revoke at TikTok (refreshing first if the access is over), then forget (rule 40).
 
     Raises PersonGone and NoLongerAllowed, with nothing changed.
@@ -79,17 +79,17 @@ def disconnect(house: House, person: PersonRef) -> Outcome:
     if user is None:
         return Outcome(confirmed=True, code=NOTHING_HELD)
     if user.claim is None:
-        return _of_the_other(person)
-    return finish(house, user)
+        return _outcome_of_the_other(person)
+    return finish_disconnect(house, user)
 
 
-def finish(house: House, user: User) -> Outcome:
+def finish_disconnect(house: House, user: User) -> Outcome:
     """Tell TikTok about a row in `revoking`, once, and write down what came of it.
 
     Only while the row holds the very grant that TikTok was told of: whoever connects again
     meanwhile keeps the new one, and whoever disconnects that one waits for an answer of its own.
     """
-    outcome = _tell_tiktok(house, user)
+    outcome = _revoke_at_tiktok(house, user)
     now = house.clock()
     started = user.ended_at or now
     patient = now - started < KEEP_REVOKING
@@ -101,7 +101,7 @@ def finish(house: House, user: User) -> Outcome:
             house.vault.forget(row)
             row.status = Status.REVOKED
             outcome = Outcome(outcome.confirmed, True, outcome.code, outcome.log_id)
-            write_down(session, house, row, now, confirmed=outcome.confirmed, code=outcome.code)
+            record_revoked(session, house, row, now, confirmed=outcome.confirmed, code=outcome.code)
         else:
             row.claim = None
             row.failures += 1
@@ -117,7 +117,7 @@ def finish(house: House, user: User) -> Outcome:
     return outcome
 
 
-def write_down(
+def record_revoked(
     session: Session, house: House, user: User, now: datetime, *, confirmed: bool, code: str
 ) -> None:
     """Write down, and have told, that a connection is over because somebody wanted it so."""
@@ -128,7 +128,7 @@ def write_down(
     outbox.enqueue(session, house, now, "connection.revoked", told)
 
 
-def delete(house: House, person: PersonRef) -> Outcome:
+def delete_person(house: House, person: PersonRef) -> Outcome:
     """Disconnect, then erase the row and every session; nothing of it is left in the file.
 
     An account that was erased meanwhile, in another browser, is done. Raises NoLongerAllowed, with
@@ -136,11 +136,11 @@ def delete(house: House, person: PersonRef) -> Outcome:
     """
     outcome = Outcome(confirmed=True, code=NOTHING_HELD)
     with suppress(PersonGone):
-        outcome = disconnect(house, person)
+        outcome = disconnect_person(house, person)
         try:
-            while not _erased(house, person):
+            while not _erase(house, person):
                 # They connected again in between, so there is a new grant to revoke.
-                outcome = disconnect(house, person)
+                outcome = disconnect_person(house, person)
         except NoLongerAllowed:
             user = people.get(person)
             ended = user.access_token is None or user.status == Status.REVOKING
@@ -150,7 +150,7 @@ def delete(house: House, person: PersonRef) -> Outcome:
     return outcome
 
 
-def _erased(house: House, person: PersonRef) -> bool:
+def _erase(house: House, person: PersonRef) -> bool:
     """Erase the row and its sessions; False if they connected again meanwhile.
 
     Raises NoLongerAllowed.
@@ -186,21 +186,21 @@ def _begin(house: House, person: PersonRef) -> User | None:
             if user.status != Status.REVOKED:
                 _end_what_is_forgotten(session, house, user, now)
             return None
-        if _is_told_now(user, now):
+        if _is_being_revoked(user, now):
             session.expunge(user)
             user.claim = None
             return user
-        order(session, user, now, now + LEASE)
+        mark_revoking(session, user, now, now + LEASE)
         user.claim = secrets.token_hex(8)
     return user
 
 
-def _is_told_now(user: User, now: datetime) -> bool:
+def _is_being_revoked(user: User, now: datetime) -> bool:
     leased = user.claim is not None and user.next_at is not None and user.next_at > now
     return user.status == Status.REVOKING and leased
 
 
-def _of_the_other(person: PersonRef) -> Outcome:
+def _outcome_of_the_other(person: PersonRef) -> Outcome:
     """Wait for whoever tells TikTok now, another browser or the worker; return what came of it.
 
     Telling it twice would let the second hear that nothing is left to end, and say that it failed.
@@ -215,21 +215,21 @@ def _of_the_other(person: PersonRef) -> Outcome:
         if user.status != Status.REVOKING:
             return Outcome(confirmed=False, forgotten=False, code=CONNECTED_AGAIN)
         if user.claim is None or time.monotonic() > until:
-            return Outcome(confirmed=False, forgotten=False, code=user.last_error or STILL_TELLING)
-        _pause(_LOOK_EVERY)
+            return Outcome(confirmed=False, forgotten=False, code=user.last_error or STILL_REVOKING)
+        _pause(_POLL_SECONDS)
 
 
 def _end_what_is_forgotten(session: Session, house: House, user: User, now: datetime) -> None:
     """End a connection of which nothing is held any more, so that TikTok need not be told."""
     # It is somebody's act all the same.
     audit.record(session, now, "connection.disconnect_ordered", on=user.ticket)
-    write_down(session, house, user, now, confirmed=True, code=NOTHING_HELD)
+    record_revoked(session, house, user, now, confirmed=True, code=NOTHING_HELD)
     house.vault.forget(user)
     user.status = Status.REVOKED
     user.reason = None
 
 
-def order(session: Session, user: User, now: datetime, told_at: datetime) -> None:
+def mark_revoking(session: Session, user: User, now: datetime, told_at: datetime) -> None:
     """Mark a row that holds tokens in the caller's transaction; the worker tells TikTok then.
 
     One that is marked already keeps its version: it is the same grant that is to end.
@@ -251,7 +251,7 @@ def _overtaken(session: Session, user: User) -> Outcome | None:
     if row is None or row.access_token is None:
         return None
     if row.status == Status.REVOKING:
-        return Outcome(confirmed=False, forgotten=False, code=STILL_TELLING)
+        return Outcome(confirmed=False, forgotten=False, code=STILL_REVOKING)
     return Outcome(confirmed=False, forgotten=False, code=CONNECTED_AGAIN)
 
 
@@ -262,7 +262,7 @@ def _still(session: Session, user: User) -> User | None:
     return row if same else None
 
 
-def _tell_tiktok(house: House, user: User) -> Outcome:
+def _revoke_at_tiktok(house: House, user: User) -> Outcome:
     try:
         held = house.vault.load(user)
         if held is not None:
@@ -292,13 +292,13 @@ def _revoke(house: House, user: User, held: HeldTokens) -> None:
         renewed = house.provider.refresh(held.refresh_token or "")
         if renewed.open_id not in (None, user.open_id):
             raise WrongAccount("other_open_id")
-        if not _keep(house, user, renewed):
+        if not _store_renewed(house, user, renewed):
             store.revoke_late_answer(house, user.open_id, renewed)
             raise Superseded
         house.provider.revoke(renewed.access_token)
 
 
-def _keep(house: House, user: User, renewed: TokenSet) -> bool:
+def _store_renewed(house: House, user: User, renewed: TokenSet) -> bool:
     """Seal the renewed pair into the row: if the revoke fails now, the old one is spent.
 
     `user` takes on the version that the row has then. False: the row waits for this end no more.

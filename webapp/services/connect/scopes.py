@@ -20,7 +20,7 @@ class Offer:
 
 def offer(settings: Settings) -> Offer:
     """Return the scopes of the settings with their words."""
-    return Offer(in_words(settings.tiktok_scopes), in_words(settings.tiktok_optional_scopes))
+    return Offer(described(settings.tiktok_scopes), described(settings.tiktok_optional_scopes))
 
 
 def chosen(settings: Settings, ticked: Collection[str]) -> tuple[str, ...]:
@@ -34,20 +34,20 @@ def chosen(settings: Settings, ticked: Collection[str]) -> tuple[str, ...]:
 
 def missing(user: User) -> list[Scope]:
     """Return what was asked for and left off."""
-    return in_words(sorted(user.asked - user.granted))
+    return described(sorted(user.asked - user.granted))
 
 
 def granted(user: User) -> list[Scope]:
     """Return what was allowed."""
-    return in_words(sorted(user.granted))
+    return described(sorted(user.granted))
 
 
-def again(user: User) -> list[str]:
+def granted_names(user: User) -> list[str]:
     """Return what to ask for when somebody reconnects: what they had allowed, as far as known."""
     return sorted(user.granted or user.asked)
 
 
-def in_words(names: Collection[str]) -> list[Scope]:
+def described(names: Collection[str]) -> list[Scope]:
     """Return the catalogue's words in the reader's language.
 
     One that TikTok added since speaks for itself.

@@ -1,25 +1,52 @@
-"""Writes down sign-ins that connected nobody, a bounded number an hour; judges none of them."""
+"""OAuth states that are spent, and the record of sign-ins that failed."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
-from webapp.models import AuditEvent
+from webapp.models import AuditEvent, SpentState
 from webapp.services.house import House
 from webapp.services.records import audit
 
+#: Longer than any attempt lives in a browser, so that a used one is told from an unknown one.
+STATES_REMEMBERED = timedelta(hours=1)
+
+
+def spend_state(state: str, now: datetime) -> bool:
+    """Use a state up. False if it was used before: of two returns at once one wins (rule 17)."""
+    try:
+        with writing() as session:
+            session.execute(delete(SpentState).where(SpentState.spent_at < now - STATES_REMEMBERED))
+            session.add(SpentState(digest=_digest(state), spent_at=now))
+    except IntegrityError:
+        return False
+    return True
+
+
+def is_state_spent(state: str) -> bool:
+    """Tell whether this state came back already."""
+    with reading() as session:
+        return session.get(SpentState, _digest(state)) is not None
+
+
+def _digest(state: str) -> str:
+    return hashlib.sha256(state.encode()).hexdigest()
+
+
 #: Anybody can come back without an account, so what they leave is bounded (decisions/0018): so
 #: many rows an hour of those who left for TikTok from here,
-FROM_HERE = 1000
+MAX_FROM_HERE = 1000
 #: and so many of all others, who thus crowd out nobody.
-STRANGERS = 100
+MAX_FROM_STRANGERS = 100
 HOUR = timedelta(hours=1)
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
-def note(house: House, cause: str, code: str, *, on: str | None, from_here: bool) -> None:
+def record_failed(house: House, cause: str, code: str, *, on: str | None, from_here: bool) -> None:
     """Write down why a sign-in ended, under the actor's reference.
 
     `cause` is the code of the page that tells it, `code` TikTok's own word, empty where it said
@@ -27,7 +54,7 @@ def note(house: House, cause: str, code: str, *, on: str | None, from_here: bool
     browser's.
     """
     now = house.clock()
-    most = FROM_HERE if from_here else STRANGERS
+    most = MAX_FROM_HERE if from_here else MAX_FROM_STRANGERS
     with reading() as session:
         if _last_but(session, most - 1) > now - HOUR:
             return

@@ -17,7 +17,7 @@ from webapp.services.records import audit
 from webapp.tiktok import webhook
 from webapp.tiktok.webhook import HEADER, NotSigned, WebhookEvent
 
-__all__ = ["HEADER", "CannotKeep", "NotSigned", "receive"]
+__all__ = ["HEADER", "CannotStore", "NotSigned", "receive"]
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 Effect = Literal["forgotten", "finished", "already", "older", "stranger", "foreign", "not_ours"]
 
 
-class CannotKeep(Exception):
+class CannotStore(Exception):
     """The database is away, so TikTok must tell it again."""
 
 
@@ -52,7 +52,7 @@ def receive(house: House, header: str | None, body: bytes) -> None:
         effect = _act(house, notice, now)
     except SQLAlchemyError as error:
         log.error("webhook_not_kept", notice=notice.event, error=type(error).__name__)
-        raise CannotKeep from None
+        raise CannotStore from None
     log.info("webhook", notice=notice.event, open_id=notice.open_id, effect=effect)
 
 
@@ -71,12 +71,12 @@ def _act(house: House, notice: WebhookEvent, now: datetime) -> Effect:
         effect = _effect(user, notice)
         if user is not None and effect == "forgotten":
             was_lost = user.status == Status.RECONNECT
-            _needs_the_person(house, user, notice, now)
-            _write_down(session, house, user, now, was_lost=was_lost)
+            _require_reconnect(house, user, notice, now)
+            _record(session, house, user, now, was_lost=was_lost)
         elif user is not None and effect == "finished":
             house.vault.forget(user)
             user.status = Status.REVOKED
-            disconnect.write_down(session, house, user, now, confirmed=True, code="webhook")
+            disconnect.record_revoked(session, house, user, now, confirmed=True, code="webhook")
     return effect
 
 
@@ -99,7 +99,7 @@ def _effect(user: User | None, notice: WebhookEvent) -> Effect:
     return "forgotten"
 
 
-def _needs_the_person(house: House, user: User, notice: WebhookEvent, now: datetime) -> None:
+def _require_reconnect(house: House, user: User, notice: WebhookEvent, now: datetime) -> None:
     """Wipe the tokens, which are dead at TikTok; a refresh under way finds another version."""
     house.vault.forget(user)
     user.status = Status.RECONNECT
@@ -112,9 +112,7 @@ def _needs_the_person(house: House, user: User, notice: WebhookEvent, now: datet
     user.interrupted = False
 
 
-def _write_down(
-    session: Session, house: House, user: User, now: datetime, *, was_lost: bool
-) -> None:
+def _record(session: Session, house: House, user: User, now: datetime, *, was_lost: bool) -> None:
     reason = str(user.reason)
     audit.record(session, now, "connection.deauthorized", on=user.ticket, reason=reason)
     if was_lost:

@@ -1,17 +1,21 @@
-"""Asks TikTok who a connection belongs to, to see whether its access works; changes no name."""
+"""Asks TikTok's user info: for a person's profile, and to test that an access token works.
+
+A refused access token is refreshed once and the call made once more (rule 46).
+"""
 
 import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.database import writing
-from webapp.models import PersonRef
-from webapp.services import authority
+from webapp.models import PersonRef, User
+from webapp.services import authority, people
 from webapp.services.authority import HalfDone, NoLongerAllowed
 from webapp.services.house import House
-from webapp.services.operators import dossier
+from webapp.services.operators import dossier, searching
 from webapp.services.records import audit
 from webapp.services.refresh.on_demand import (
     Access,
@@ -21,16 +25,69 @@ from webapp.services.refresh.on_demand import (
     fresh_access,
 )
 from webapp.services.vault import CannotOpen
-from webapp.tiktok.errors import TikTokError
+from webapp.tiktok.errors import AccessRefused, TikTokError
+from webapp.tiktok.provider import Profile
 
 log = structlog.get_logger(__name__)
+
+
+def update_profile(house: House, person: PersonRef) -> None:
+    """Ask TikTok who this is and write the name down; keep the old one if TikTok does not say.
+
+    A refused access token is refreshed once and the question asked once more (rule 46). Nothing is
+    written once the account is deleted, whoever connects meanwhile.
+    """
+    try:
+        user = people.find(person)
+        profile = _fetch_profile(house, user) if user is not None else None
+        if profile is not None:
+            _store_profile(person, profile)
+    except (
+        *(TikTokError, NotConnected, ReconnectRequired, Pending, CannotOpen),
+        # Whoever signs in is connected by now, and must not lose the session over a name.
+        SQLAlchemyError,
+    ) as error:
+        log.warning(
+            "profile_not_read",
+            ticket=person.ticket,
+            code=getattr(error, "code", None) or type(error).__name__,
+            log_id=getattr(error, "log_id", None),
+        )
+
+
+def _fetch_profile(house: House, user: User) -> Profile | None:
+    held = house.vault.load(user)
+    if held is None:
+        return None
+    try:
+        return house.provider.user_info(
+            held.access_token, open_id=user.open_id, scopes=user.granted
+        )
+    except AccessRefused:
+        renewed = fresh_access(house, user.open_id, person=user.ref, rejected_version=user.version)
+        return house.provider.user_info(
+            renewed.access_token, open_id=user.open_id, scopes=renewed.scopes
+        )
+
+
+def _store_profile(person: PersonRef, profile: Profile) -> None:
+    with writing() as session:
+        user = people.locked(session, person)
+        if user is None:
+            return
+        if profile.display_name and profile.display_name != user.display_name:
+            user.display_name = profile.display_name
+            searching.keep(session, user.id, profile.display_name)
+        user.username = profile.username or user.username
+        user.union_id = profile.union_id or user.union_id
+
 
 #: TikTok's word for an access token that it does not accept.
 REFUSED = "access_token_invalid"
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class AccessTest:
     """What TikTok said to the access token that we hold."""
 
     works: bool
@@ -45,7 +102,7 @@ class Tested:
     refreshed: bool = False
 
 
-def test(house: House, open_id: str) -> Tested:
+def test_access(house: House, open_id: str) -> AccessTest:
     """Call user info with the stored access token, refreshing it first if it is over.
 
     A refused token is refreshed once and TikTok asked once more (rule 46); if that refresh does
@@ -58,17 +115,17 @@ def test(house: House, open_id: str) -> Tested:
         raise NotConnected
     access = fresh_access(house, open_id, person=user.ref, min_ttl=timedelta())
     try:
-        tested = _ask(house, access)
+        tested = _test_once(house, access)
         if tested.code == REFUSED:
-            tested = _again(house, user.ref, access, tested)
-        _write_down(house, user.ticket, tested)
+            tested = _test_again(house, user.ref, access, tested)
+        _record_test(house, user.ticket, tested)
     except NoLongerAllowed:
         raise HalfDone from None
     log.info("connection_tested", open_id=open_id, works=tested.works, code=tested.code)
     return tested
 
 
-def _write_down(house: House, ticket: str, tested: Tested) -> None:
+def _record_test(house: House, ticket: str, tested: AccessTest) -> None:
     with writing() as session:
         authority.require(session)
         audit.record(
@@ -82,7 +139,7 @@ def _write_down(house: House, ticket: str, tested: Tested) -> None:
         )
 
 
-def _ask(house: House, access: Access) -> Tested:
+def _test_once(house: House, access: Access) -> AccessTest:
     # A refresh that somebody else is doing may have taken ten seconds.
     authority.check()
     began = time.monotonic()
@@ -91,11 +148,11 @@ def _ask(house: House, access: Access) -> Tested:
             access.access_token, open_id=access.open_id, scopes=access.scopes
         )
     except TikTokError as error:
-        return Tested(works=False, ms=_since(began), code=error.code, log_id=error.log_id)
-    return Tested(works=True, ms=_since(began), name=profile.display_name)
+        return AccessTest(works=False, ms=_since(began), code=error.code, log_id=error.log_id)
+    return AccessTest(works=True, ms=_since(began), name=profile.display_name)
 
 
-def _again(house: House, person: PersonRef, refused: Access, first: Tested) -> Tested:
+def _test_again(house: House, person: PersonRef, refused: Access, first: AccessTest) -> AccessTest:
     """Refresh what TikTok refused and ask once more; the refusal itself where that is not had."""
     try:
         renewed = fresh_access(
@@ -103,7 +160,7 @@ def _again(house: House, person: PersonRef, refused: Access, first: Tested) -> T
         )
     except (NotConnected, ReconnectRequired, Pending, CannotOpen):
         return first
-    second = _ask(house, renewed)
+    second = _test_once(house, renewed)
     if second.works:
         second = replace(second, code=first.code, log_id=first.log_id)
     return replace(second, refreshed=True)

@@ -1,23 +1,23 @@
-"""Hands an access token to a service that shows its key; never a refresh token, and seldom slow.
+"""Gives services access tokens: checks the key, finds the connection, records the use.
 
-The key and the row come with one statement, so that a token that is good as it is costs one look
-at the database. Whatever is in the way of a look is our trouble, never a bad key.
+One prepared, indexed read answers while the token is fresh; otherwise the connection is refreshed.
 """
 
-from collections.abc import Collection
+from collections import namedtuple
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol, cast
 
 import structlog
-from sqlalchemy import and_, bindparam, select, update
+from sqlalchemy import Dialect, Select, and_, bindparam, select, update
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp.database import writing
+from webapp.database import db, writing
 from webapp.models import PersonRef, ServiceKey, ServiceUse, User
 from webapp.services.authority import NoLongerAllowed
 from webapp.services.handout import uses
-from webapp.services.handout.glance import Away, Glance
 from webapp.services.handout.service_keys import is_key, public_id
 from webapp.services.house import House
 from webapp.services.refresh import on_demand
@@ -33,15 +33,90 @@ from webapp.services.refresh.on_demand import (
 )
 from webapp.services.vault import CannotOpen
 
+
+class DatabaseAway(Exception):
+    """The database did not answer; the message is the name of the driver's error, no more."""
+
+
+class PreparedRead:
+    """One statement that reads one row."""
+
+    def __init__(self, statement: Select[Any]) -> None:
+        """Take the statement; its parameters are texts, bound by name."""
+        self._statement = statement
+        self._prepared: dict[str, _Prepared] = {}
+
+    def first(self, values: Mapping[str, str]) -> Any:
+        """Return the row as a named tuple; None if there is none. Raises Away."""
+        engine = db.engine
+        name = engine.dialect.name
+        prepared = self._prepared.get(name)
+        if prepared is None:
+            prepared = self._prepared[name] = _Prepared(self._statement, engine.dialect)
+        errors = (SQLAlchemyError, engine.dialect.loaded_dbapi.Error)
+        try:
+            connection = engine.raw_connection()
+        except errors as error:
+            raise DatabaseAway(type(error).__name__) from None
+        try:
+            return prepared.run(connection.driver_connection, values)
+        except errors as error:
+            connection.invalidate()
+            raise DatabaseAway(type(error).__name__) from None
+        finally:
+            connection.close()
+
+
+class _Prepared:
+    """The statement in one database's words, and how its values become ours."""
+
+    def __init__(self, statement: Select[Any], dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)
+        columns = statement.selected_columns
+        self._text = str(compiled)
+        #: Names in order where the driver takes them by position; None: by name.
+        self._order = compiled.positiontup if compiled.positional else None
+        row = namedtuple("row", columns.keys())  # type: ignore[misc]  # known at run time only
+        self._row: Callable[..., Any] = row
+        self._processors = [
+            (index, processor)
+            for index, column in enumerate(columns)
+            if (processor := column.type.dialect_impl(dialect).result_processor(dialect, None))
+        ]
+        # SQLite's driver is told by database.py to begin nothing by itself.
+        self._begins = dialect.name != "sqlite"
+
+    def run(self, connection: DBAPIConnection | None, values: Mapping[str, str]) -> Any:
+        """Return the first row as a named tuple; None if there is none."""
+        driver: Any = connection
+        if self._begins:
+            driver.autocommit = True
+        cursor = driver.cursor()
+        cursor.execute(
+            self._text, [values[name] for name in self._order] if self._order else values
+        )
+        found = cursor.fetchone()
+        cursor.close()
+        if self._begins:
+            driver.autocommit = False
+        if found is None:
+            return None
+        row = list(found)
+        for index, processor in self._processors:
+            if row[index] is not None:
+                row[index] = processor(row[index])
+        return self._row(*row)
+
+
 log = structlog.get_logger(__name__)
 
 #: When to ask again while it is the database or the keys of this installation that are in the way.
-OUR_TROUBLE = timedelta(seconds=30)
+RETRY_AFTER = timedelta(seconds=30)
 
 _keys = ServiceKey.__table__
 _users = User.__table__
 _uses = ServiceUse.__table__
-_both = Glance(
+_key_and_connection = PreparedRead(
     select(
         _keys.c.id.label("key_id"),
         _keys.c.name.label("key_name"),
@@ -84,12 +159,12 @@ class ScopeMissing(Exception):
         self.missing = missing
 
 
-class Found(ConnectionRow, uses.Handed, Protocol):
+class FoundConnection(ConnectionRow, uses.HandedOut, Protocol):
     """A person's row as it is handed out, and what is known of this service and them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class CheckedCall:
     """A service whose key was accepted, and the row it asks for as it was at that moment."""
 
     #: The public part of the key.
@@ -97,10 +172,10 @@ class Arrival:
     key_name: str
     open_id: str
     #: None: nobody with this open_id has connected.
-    row: Found | None
+    row: FoundConnection | None
 
 
-def arrive(house: House, key: str, open_id: str) -> Arrival:
+def check_call(house: House, key: str, open_id: str) -> CheckedCall:
     """Accept a service's key, and bring the row along. Raises BadKey, Pending."""
     public = public_id(key)
     if public is None:
@@ -109,22 +184,24 @@ def arrive(house: House, key: str, open_id: str) -> Arrival:
     asked = "" if "\0" in open_id else open_id
     client_key = house.settings.tiktok_client_key
     try:
-        found = _both.first({"key_id": public, "client_key": client_key, "open_id": asked})
-    except Away as error:
-        raise _away(str(error)) from None
+        found = _key_and_connection.first(
+            {"key_id": public, "client_key": client_key, "open_id": asked}
+        )
+    except DatabaseAway as error:
+        raise _database_pending(str(error)) from None
     if found is None or not is_key(key, found.digest) or found.revoked_at is not None:
         raise BadKey
     now = house.clock()
     used_lately = found.key_used_at is not None and now - found.key_used_at < RECORD_USE_EVERY
-    if not used_lately and not _note_key(public, now):
+    if not used_lately and not _record_key_use(public, now):
         raise BadKey
-    row = cast(Found, found) if found.id is not None else None
-    return Arrival(public, found.key_name, open_id, row)
+    row = cast(FoundConnection, found) if found.id is not None else None
+    return CheckedCall(public, found.key_name, open_id, row)
 
 
 def hand_out(
     house: House,
-    arrival: Arrival,
+    arrival: CheckedCall,
     *,
     min_ttl: timedelta,
     scopes: Collection[str] = (),
@@ -148,20 +225,24 @@ def hand_out(
         if access is None:
             access = _refreshed(house, arrival, row, min_ttl, rejected_version)
     except SQLAlchemyError as error:
-        raise _away(type(error).__name__) from None
+        raise _database_pending(type(error).__name__) from None
     except CannotOpen as error:
         log.error("row_cannot_be_opened", open_id=arrival.open_id, reason=str(error))
-        raise Pending(OUR_TROUBLE, "cannot_open") from None
+        raise Pending(RETRY_AFTER, "cannot_open") from None
     missing = sorted(set(scopes) - access.scopes)
     if missing:
         raise ScopeMissing(missing)
-    if _note_use(row, house.clock()):
+    if _record_use(row, house.clock()):
         _check_again(house, arrival, row)
     return access
 
 
 def _refreshed(
-    house: House, arrival: Arrival, row: Found, min_ttl: timedelta, rejected: int | None
+    house: House,
+    arrival: CheckedCall,
+    row: FoundConnection,
+    min_ttl: timedelta,
+    rejected: int | None,
 ) -> Access:
     """Refresh; whatever comes of it is told only to a key that is still good by then."""
     person = PersonRef(row.id, row.ticket)
@@ -170,39 +251,39 @@ def _refreshed(
             house, arrival.open_id, person=person, min_ttl=min_ttl, rejected_version=rejected
         )
     except (NotConnected, ReconnectRequired, Pending, CannotOpen):
-        _look_again(house, arrival)
+        _read_again(house, arrival)
         raise
     _check_again(house, arrival, row)
     return access
 
 
-def _check_again(house: House, arrival: Arrival, row: Found) -> None:
+def _check_again(house: House, arrival: CheckedCall, row: FoundConnection) -> None:
     """Look at key and connection once more. Raises what `hand_out` raises."""
-    found = _look_again(house, arrival)
+    found = _read_again(house, arrival)
     if found.ticket != row.ticket:
         raise NotConnected
     raise_if_ended(found, house.clock())
 
 
-def _look_again(house: House, arrival: Arrival) -> Any:
+def _read_again(house: House, arrival: CheckedCall) -> Any:
     """Return key and row as they are now. Raises NoLongerAllowed if the key was revoked."""
     client_key = house.settings.tiktok_client_key
     values = {"key_id": arrival.key_id, "client_key": client_key, "open_id": arrival.open_id}
     try:
-        found = _both.first(values)
-    except Away as error:
-        raise _away(str(error)) from None
+        found = _key_and_connection.first(values)
+    except DatabaseAway as error:
+        raise _database_pending(str(error)) from None
     if found is None or found.revoked_at is not None:
         raise NoLongerAllowed("service")
     return found
 
 
-def _away(error: str) -> Pending:
+def _database_pending(error: str) -> Pending:
     log.error("database_away", error=error)
-    return Pending(OUR_TROUBLE, "database")
+    return Pending(RETRY_AFTER, "database")
 
 
-def _note_key(key_id: str, now: datetime) -> bool:
+def _record_key_use(key_id: str, now: datetime) -> bool:
     """Write down that a key is used; False: it was revoked while we waited for the lock."""
     try:
         with writing() as session:
@@ -214,23 +295,23 @@ def _note_key(key_id: str, now: datetime) -> bool:
                 .execution_options(synchronize_session=False)
             )
     except SQLAlchemyError as error:
-        _not_noted(error)
+        _log_not_recorded(error)
         return True
     return noted is not None
 
 
-def _note_use(row: Found, now: datetime) -> bool:
+def _record_use(row: FoundConnection, now: datetime) -> bool:
     """Write down who was handed what, at most hourly; return whether that may have taken time.
 
     Raises NoLongerAllowed.
     """
     try:
-        return uses.note(row, now)
+        return uses.record_use(row, now)
     except SQLAlchemyError as error:
-        _not_noted(error)
+        _log_not_recorded(error)
         return True
 
 
-def _not_noted(error: SQLAlchemyError) -> None:
+def _log_not_recorded(error: SQLAlchemyError) -> None:
     """Go on: a token that is good is not held back because its use could not be written down."""
     log.warning("use_not_noted", error=type(error).__name__)

@@ -22,7 +22,7 @@ from webapp.services.records import audit
 
 log = structlog.get_logger(__name__)
 
-LONGEST_NAME = 64
+MAX_NAME_LENGTH = 64
 _SHAPE = re.compile(r"cck_([0-9a-f]{12})_[0-9a-f]{64}")
 
 
@@ -39,7 +39,7 @@ class NoSuchKey(Exception):
 
 
 @dataclass(frozen=True)
-class Listed:
+class KeyRow:
     """One key as operators see it."""
 
     id: str
@@ -55,8 +55,8 @@ def issue(name: str, now: datetime) -> str:
 
     Raises BadName, NameTaken, NoLongerAllowed.
     """
-    if not name.isprintable() or name != name.strip() or not 1 <= len(name) <= LONGEST_NAME:
-        raise BadName(f"a name is 1 to {LONGEST_NAME} printable characters")
+    if not name.isprintable() or name != name.strip() or not 1 <= len(name) <= MAX_NAME_LENGTH:
+        raise BadName(f"a name is 1 to {MAX_NAME_LENGTH} printable characters")
     public = secrets.token_hex(6)
     key = f"cck_{public}_{secrets.token_hex(32)}"
     try:
@@ -89,20 +89,20 @@ def revoke(name: str, now: datetime) -> bool:
     return before is None
 
 
-def list_all() -> list[Listed]:
+def list_all() -> list[KeyRow]:
     """Return every key that was issued, the oldest first."""
     with reading() as session:
         rows = session.scalars(
             select(ServiceKey).order_by(ServiceKey.created_at, ServiceKey.id)
         ).all()
-    return [_listed(row) for row in rows]
+    return [_row(row) for row in rows]
 
 
-def find(public: str) -> Listed | None:
+def find(public: str) -> KeyRow | None:
     """Return the key with this public id; None if there is none."""
     with reading() as session:
         row = session.get(ServiceKey, public)
-    return _listed(row) if row else None
+    return _row(row) if row else None
 
 
 def public_id(key: str) -> str | None:
@@ -116,8 +116,8 @@ def is_key(key: str, digest: str) -> bool:
     return hmac.compare_digest(_digest(key), digest)
 
 
-def _listed(row: ServiceKey) -> Listed:
-    return Listed(row.id, row.name, row.created_at, row.last_used_at, row.revoked_at)
+def _row(row: ServiceKey) -> KeyRow:
+    return KeyRow(row.id, row.name, row.created_at, row.last_used_at, row.revoked_at)
 
 
 def _digest(key: str) -> str:

@@ -16,10 +16,10 @@ from webapp.services.records import audit, history
 from webapp.services.refresh.on_demand import RECORD_USE_EVERY
 
 #: A service that asks all day is told of once a day; `ServiceUse` knows the hour.
-TOLD_EVERY = timedelta(hours=24)
+AUDIT_EVERY = timedelta(hours=24)
 
 
-class Handed(Protocol):
+class HandedOut(Protocol):
     """What of a hand-out says who got whose access, and when they last got it."""
 
     #: The person's.
@@ -42,7 +42,7 @@ class Use:
     revoked: bool
 
 
-def note(row: Handed, now: datetime) -> bool:
+def record_use(row: HandedOut, now: datetime) -> bool:
     """Write down that this key was handed this connection, at most hourly, in one transaction.
 
     The first time in a day it is told in the audit and in the row's history as well. Return whether
@@ -54,10 +54,10 @@ def note(row: Handed, now: datetime) -> bool:
         if not _is_there(session, row):
             return True
         authority.require(session)
-        if not _is_ours_to_tell(session, row, now):
+        if not _claim_audit(session, row, now):
             # Another thread was handed it in this very moment, and writes it down.
             return True
-        told = row.handed_at is None or now - row.handed_at >= TOLD_EVERY
+        told = row.handed_at is None or now - row.handed_at >= AUDIT_EVERY
         service = replace(acting.now(), kind="service", name=row.key_name)
         line = history.format_entry(now, "handed_out", service, None, "", "") if told else ""
         session.execute(
@@ -74,7 +74,7 @@ def note(row: Handed, now: datetime) -> bool:
     return True
 
 
-def of(session: Session, user_id: int, most: int | None = None) -> list[Use]:
+def uses_of(session: Session, user_id: int, most: int | None = None) -> list[Use]:
     """Return the services that this connection was handed to, the latest first."""
     rows = session.execute(
         select(ServiceKey.name, ServiceUse.first_at, ServiceUse.last_at, ServiceKey.revoked_at)
@@ -86,13 +86,13 @@ def of(session: Session, user_id: int, most: int | None = None) -> list[Use]:
     return [Use(name, first, last, gone is not None) for name, first, last, gone in rows]
 
 
-def _is_there(session: Session, row: Handed) -> bool:
+def _is_there(session: Session, row: HandedOut) -> bool:
     """Hold the person's row before any that goes with it, as a deletion does; False: deleted."""
     there = select(User.id).where(User.id == row.id, User.ticket == row.ticket)
     return session.scalar(there.with_for_update(key_share=True)) is not None
 
 
-def _is_ours_to_tell(session: Session, row: Handed, now: datetime) -> bool:
+def _claim_audit(session: Session, row: HandedOut, now: datetime) -> bool:
     """Write the use, unless somebody did within the hour; one of those who try at once gets it."""
     values = {"user_id": row.id, "key_id": row.key_id, "first_at": now, "last_at": now}
     kind = session.get_bind().dialect.name

@@ -98,7 +98,7 @@ def of(house: House, open_id: str) -> Dossier | None:
     brakes = breaker.current(house)
     held = _held_until(brakes, now)
     with reading() as session:
-        handed = uses.of(session, user.id)
+        handed = uses.uses_of(session, user.id)
         happenings = history.timeline(session, user)
     return Dossier(
         user=user,

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from webapp.database import writing
 from webapp.models import PersonRef
-from webapp.services import guarded
+from webapp.services import people
 from webapp.services.house import House
 from webapp.services.records import audit
 from webapp.services.refresh import schedule
@@ -162,4 +162,4 @@ def _store(session: Session, values: dict[str, Any]) -> bool:
     values["next_at"] = schedule.next_refresh_at(
         values["refreshed_at"], values["access_expires_at"]
     )
-    return guarded.store(session, PersonRef(user_id, ticket), version, values)
+    return people.store_grant(session, PersonRef(user_id, ticket), version, values)

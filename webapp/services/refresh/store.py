@@ -27,7 +27,7 @@ from sqlalchemy.orm import Session
 from webapp import acting
 from webapp.database import reading, writing
 from webapp.models import Status, User
-from webapp.services import guarded
+from webapp.services import people
 from webapp.services.house import House
 from webapp.services.notifications import outbox
 from webapp.services.records import audit, figures, history
@@ -242,7 +242,7 @@ def _store_tokens(session: Session, house: House, result: Result, tokens: TokenS
         idle=claim.idle,
     )
     line = history_entry(result, None)
-    return guarded.store(session, claim.person, claim.version, values, line)
+    return people.store_grant(session, claim.person, claim.version, values, line)
 
 
 def _store_failure(session: Session, result: Result, verdict: Verdict) -> bool:

@@ -189,7 +189,7 @@ class Worker:
             return
         # They may have connected again since, or another browser tells TikTok by now.
         if (user.version, user.claim) == (claim.version, claim.name):
-            outcome = disconnect.finish(self._house, user)
+            outcome = disconnect.finish_disconnect(self._house, user)
             self.tally.add("revoked" if outcome.forgotten else "revoke_again")
 
     def _free(self, count: int) -> None:

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, request
 
-from webapp.services.connect import webhooks
+from webapp.services.connect import tiktok_webhook
 from webapp.views.http.guards import tiktok
 from webapp.views.http.house import house
 
@@ -17,11 +17,13 @@ _AGAIN_IN = "60"
 def receive() -> Response:
     """Take a notice: 401 if TikTok did not sign it, 503 if it could not be kept, else 200."""
     try:
-        webhooks.receive(house(), request.headers.get(webhooks.HEADER), request.get_data())
-    except webhooks.NotSigned:
+        tiktok_webhook.receive(
+            house(), request.headers.get(tiktok_webhook.HEADER), request.get_data()
+        )
+    except tiktok_webhook.NotSigned:
         # RFC 9110 §15.5.2 wants to know which credentials would do.
-        return _answer(401, {"WWW-Authenticate": webhooks.HEADER})
-    except webhooks.CannotKeep:
+        return _answer(401, {"WWW-Authenticate": tiktok_webhook.HEADER})
+    except tiktok_webhook.CannotStore:
         return _answer(503, {"Retry-After": _AGAIN_IN})
     return _answer(200, {})
 

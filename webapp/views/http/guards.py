@@ -127,7 +127,7 @@ def _refuse_service(limit: RateLimitItem | None) -> Response | None:
     """Accept a service by its key alone; `g.arrival` then holds the row it asks for."""
     asked = request.view_args or {}
     try:
-        arrival = handout.arrive(house(), api_asking.bearer(), asked.get("open_id", ""))
+        arrival = handout.check_call(house(), api_asking.bearer(), asked.get("open_id", ""))
     except handout.BadKey:
         return problem("bad_key")
     except Pending as error:

@@ -5,8 +5,8 @@ from datetime import timedelta
 from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
-from webapp.services.connect import disconnect as ending
-from webapp.services.connect import probing
+from webapp.services.connect import user_info
+from webapp.services.connect.disconnect import disconnect_person
 from webapp.services.operators import dossier
 from webapp.services.operators.dossier import Dossier
 from webapp.services.refresh.on_demand import NotConnected, Pending, ReconnectRequired, fresh_access
@@ -68,7 +68,11 @@ def test(open_id: str) -> Response:
     """Ask TikTok whom the stored access belongs to, and tell its answer."""
     hindered = explaining.hindrances(_found(open_id))["test"]
     try:
-        told = (hindered, "warn") if hindered else explaining.tested(probing.test(house(), open_id))
+        told = (
+            (hindered, "warn")
+            if hindered
+            else explaining.tested(user_info.test_access(house(), open_id))
+        )
     except NotConnected:
         abort(404)
     except (ReconnectRequired, Pending, CannotOpen) as error:
@@ -102,7 +106,7 @@ def disconnect(open_id: str) -> Response:
     if hindered is not None:
         flash(hindered, "warn")
     else:
-        flash(*explaining.disconnected(ending.disconnect(house(), found.user.ref)))
+        flash(*explaining.disconnected(disconnect_person(house(), found.user.ref)))
     return _back(open_id)
 
 

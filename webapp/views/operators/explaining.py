@@ -8,7 +8,7 @@ from datetime import datetime
 from webapp.language import N_, ngettext
 from webapp.language import gettext as _
 from webapp.services.connect.disconnect import CONNECTED_AGAIN, NOTHING_HELD, Outcome
-from webapp.services.connect.probing import REFUSED, Tested
+from webapp.services.connect.user_info import REFUSED, AccessTest
 from webapp.services.operators.dossier import Dossier
 from webapp.views.http.present import display_name
 from webapp.views.http.times import clock_time, exact
@@ -101,7 +101,7 @@ def not_refreshed(dossier: Dossier, cause: str) -> tuple[str, str]:
     return f"{why} {works}", "warn"
 
 
-def tested(found: Tested) -> tuple[str, str]:
+def tested(found: AccessTest) -> tuple[str, str]:
     """Return what TikTok said to the access we hold, and in which tone."""
     if not found.works:
         told = _(
@@ -148,7 +148,7 @@ def _logged(what: str, log_id: str | None) -> str:
     return _("%(what)s (log %(log_id)s)", what=what, log_id=log_id) if log_id else what
 
 
-def _next_step(found: Tested) -> str:
+def _next_step(found: AccessTest) -> str:
     if found.code == REFUSED and found.refreshed:
         return _("The refreshed access was refused as well: the person may have to reconnect.")
     if found.code == REFUSED:

@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response
 from webapp.language import N_
 from webapp.language import gettext as _
 from webapp.services.handout import service_keys
-from webapp.services.handout.service_keys import LONGEST_NAME, BadName, Listed, NameTaken
+from webapp.services.handout.service_keys import MAX_NAME_LENGTH, BadName, KeyRow, NameTaken
 from webapp.views.http.guards import at_most, operator
 from webapp.views.http.house import house
 from webapp.views.http.present import quoted
@@ -36,7 +36,9 @@ def issue() -> str | tuple[str, int]:
     try:
         made = service_keys.issue(name, house().clock())
     except BadName:
-        return _page(problem=_(BAD_NAME, longest=LONGEST_NAME), typed=name[:LONGEST_NAME]), 422
+        return _page(
+            problem=_(BAD_NAME, longest=MAX_NAME_LENGTH), typed=name[:MAX_NAME_LENGTH]
+        ), 422
     except NameTaken:
         return _page(problem=_(_TAKEN), typed=name), 422
     return render_template("operators/key_issued.html", name=name, key=made)
@@ -69,6 +71,6 @@ def _page(problem: str | None = None, typed: str = "") -> str:
     return render_template("operators/keys.html", keys=found, problem=problem, typed=typed)
 
 
-def _key(public_id: str) -> Listed:
+def _key(public_id: str) -> KeyRow:
     found = service_keys.find(public_id) if public_id.isprintable() else None
     return found or abort(404)

@@ -8,10 +8,16 @@ from werkzeug.wrappers import Response as Answer
 from webapp.language import N_
 from webapp.language import gettext as _
 from webapp.services import people
-from webapp.services.account import activity as looking_back
-from webapp.services.account import own, takeout
-from webapp.services.connect import disconnect as ending
+from webapp.services.account import overview
+from webapp.services.account.export import export_data
 from webapp.services.connect import scopes
+from webapp.services.connect.disconnect import (
+    CONNECTED_AGAIN,
+    NotErased,
+    Outcome,
+    delete_person,
+    disconnect_person,
+)
 from webapp.views.http.guards import at_most, person
 from webapp.views.http.house import house
 from webapp.views.http.visitor import me, secret
@@ -51,7 +57,7 @@ _CONNECTED_AGAIN = N_("You connected again in the meantime, so you are still con
 @person
 def show() -> str:
     """Show the connection in words."""
-    mine, now = own.account(house(), me().ref, secret()), house().clock()
+    mine, now = overview.overview_of(house(), me().ref, secret()), house().clock()
     user = mine.user
     reason, since = user.ended(now)
     return render_template(
@@ -60,7 +66,7 @@ def show() -> str:
         health=user.health(now).value,
         granted=scopes.granted(user),
         missing=scopes.missing(user),
-        again=scopes.again(user),
+        again=scopes.granted_names(user),
         choices=bool(house().settings.tiktok_optional_scopes),
         reconnect_by=user.refresh_expires_at,
         warning=user.grant_warning(now),
@@ -79,7 +85,7 @@ def activity() -> str:
     """Show what happened, newest first, a page at a time."""
     before = request.args.get("before", "")
     older_than = int(before) if before.isdecimal() and len(before) <= _LONGEST_ID else None
-    page = own.happenings(house(), me().ref, older_than)
+    page = overview.activity(house(), me().ref, older_than)
     here = url_for("account.activity")
     links = {
         "first": here if page.further else "",
@@ -90,7 +96,7 @@ def activity() -> str:
         "account/activity.html",
         lines=words.lines(page.happenings, me().ticket),
         links=links,
-        days=looking_back.shown(house()).days,
+        days=overview.shown_period(house()).days,
     )
 
 
@@ -114,7 +120,7 @@ def confirm_disconnect() -> str:
 @person
 def disconnect() -> Answer:
     """Revoke and forget, then tell which half worked."""
-    _tell(ending.disconnect(house(), me().ref))
+    _tell(disconnect_person(house(), me().ref))
     return redirect(url_for("account.show"), 303)
 
 
@@ -134,8 +140,8 @@ def delete() -> str | Answer | tuple[str, int]:
         problem = _("Type the ticket number as it is shown above.")
         return _delete_page(problem, typed), 422
     try:
-        outcome = ending.delete(house(), me().ref)
-    except ending.NotErased as stopped:
+        outcome = delete_person(house(), me().ref)
+    except NotErased as stopped:
         end_session()
         flash(_(_NOT_ERASED_CONNECTED if stopped.connected else _NOT_ERASED), "warn")
         return redirect(url_for("home.index"), 303)
@@ -150,7 +156,7 @@ def delete() -> str | Answer | tuple[str, int]:
 @person
 def export() -> Response:
     """Give people their own data as a file."""
-    text = json.dumps(takeout.export(house(), me().ref), indent=2, ensure_ascii=False)
+    text = json.dumps(export_data(house(), me().ref), indent=2, ensure_ascii=False)
     response = Response(text + "\n", mimetype="application/json")
     response.headers["Content-Disposition"] = 'attachment; filename="my-data.json"'
     return response
@@ -179,8 +185,8 @@ def _delete_page(problem: str = "", typed: str = "") -> str:
     )
 
 
-def _tell(outcome: ending.Outcome) -> None:
-    if outcome.code == ending.CONNECTED_AGAIN:
+def _tell(outcome: Outcome) -> None:
+    if outcome.code == CONNECTED_AGAIN:
         flash(_(_CONNECTED_AGAIN), "warn")
     elif outcome.confirmed:
         flash(_(_CONFIRMED), "ok")

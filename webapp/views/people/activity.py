@@ -120,4 +120,4 @@ def _allowed(it: TimelineEvent) -> tuple[str, ...]:
     if it.word != "connection.connected":
         return ()
     names = [name for name in str(it.fields.get("scopes") or "").split(",") if name]
-    return tuple(scope.label for scope in scopes.in_words(names))
+    return tuple(scope.label for scope in scopes.described(names))

@@ -6,10 +6,9 @@ from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response
 
 from webapp.services import people
-from webapp.services.account import directory
-from webapp.services.connect import connect as connecting
-from webapp.services.connect import scopes
-from webapp.services.connect.profile import update_profile
+from webapp.services.account import export
+from webapp.services.connect import connect, scopes
+from webapp.services.connect.user_info import update_profile
 from webapp.tiktok import callback as answers
 from webapp.tiktok.errors import (
     ConnectAgain,
@@ -90,9 +89,9 @@ def callback() -> Response:
         return refusals.tell("incomplete", attempt)
     except TikTokError as error:
         return _tell(error, attempt)
-    except connecting.NeededScopeMissing:
+    except connect.NeededScopeMissing:
         return refusals.tell("basic_missing", attempt)
-    except connecting.DifferentAccount as other:
+    except connect.DifferentAccount as other:
         return _other_account(other.open_id, attempt)
     return connected.welcome(done, attempt)
 
@@ -104,11 +103,11 @@ def _code() -> str:
     return answer.code or ""
 
 
-def _connect(attempt: attempts.Attempt, code: str) -> connecting.Connected:
+def _connect(attempt: attempts.Attempt, code: str) -> connect.Connected:
     ours = house()
     expected = refusals.expected_account(attempt)
     tokens = ours.provider.exchange(code=code, state=attempt.state)
-    done = connecting.connect(ours, tokens, attempt.scopes, expected, device=device())
+    done = connect.connect_person(ours, tokens, attempt.scopes, expected, device=device())
     update_profile(ours, done.person)
     return done
 
@@ -119,7 +118,7 @@ def _other_account(open_id: str, attempt: attempts.Attempt | None) -> Response:
     return refusals.tell(
         "other_account",
         attempt,
-        signed_in_as=directory.name_of(house(), open_id) or "",
+        signed_in_as=export.name_of(house(), open_id) or "",
         belongs_to=(present.name if present else None) or "",
     )
 

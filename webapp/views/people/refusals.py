@@ -5,7 +5,7 @@ from typing import Any
 from flask import current_app, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from webapp.services.connect import not_made, states
+from webapp.services.connect import sign_ins
 from webapp.views.http import actors, attempts, way_back
 from webapp.views.http.cause_page import page
 from webapp.views.http.house import house
@@ -31,7 +31,7 @@ def tell(
     present = visitor()
     if present is not None:
         actors.name("person", present.ticket, present.session)
-    not_made.note(
+    sign_ins.record_failed(
         house(),
         cause,
         tiktok_code,
@@ -50,7 +50,7 @@ def attempt_of(state: str | None) -> attempts.Attempt:
     attempt = attempts.take(state) if state else None
     if attempt is None:
         raise Refused(_stranger(state))
-    if not states.spend(attempt.state, house().clock()):
+    if not sign_ins.spend_state(attempt.state, house().clock()):
         raise Refused(tell("already_done", None))
     if attempt.is_over(house().clock()):
         raise Refused(tell("expired", attempt))
@@ -75,7 +75,7 @@ def expected_account(attempt: attempts.Attempt) -> str | None:
 def _stranger(state: str | None) -> Response:
     if current_app.config["SESSION_COOKIE_NAME"] not in request.cookies:
         return tell("cookie_missing", None)
-    if state is None or not states.is_spent(state):
+    if state is None or not sign_ins.is_state_spent(state):
         return tell("older_attempt", None)
     if visitor():
         return redirect(url_for("account.show"), 303)

@@ -8,7 +8,7 @@ from flask import abort, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from webapp.language import gettext as _
-from webapp.services.account import own
+from webapp.services.account import overview
 from webapp.services.connect import sessions
 from webapp.services.connect.sessions import Browser
 from webapp.views.http.browsers import named
@@ -39,7 +39,7 @@ def rows(browsers: Sequence[Browser]) -> list[Row]:
 @person
 def show() -> str:
     """List every browser in which this person is signed in."""
-    browsers = own.browsers(house(), me().ref, secret())
+    browsers = overview.browsers(house(), me().ref, secret())
     return render_template("account/sessions.html", browsers=rows(browsers), most=sessions.MOST)
 
 
