@@ -14,7 +14,7 @@ from benchmarks.operators_room import Room, path, room
 from benchmarks.stage import server
 from benchmarks.telling import progress, table
 from tests.databases import Postgres
-from webapp.services.operators.wanted import Sort
+from webapp.services.operators.list_query import Sort
 
 _HEAD = ("Page", "Rows", "Median ms, small", "Rows", "Median ms, large", "Ratio")
 _FACTS = ("Export", "Rows/s", "MB before", "MB at most", "MB after")

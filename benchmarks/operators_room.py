@@ -21,8 +21,8 @@ from webapp.database import reading, writing
 from webapp.models import AuditEvent, User
 from webapp.services import crowd, made_up
 from webapp.services.connect import sessions
-from webapp.services.operators import headcount, phrasing
-from webapp.services.operators.wanted import COLUMNS, Place, Query, Sort
+from webapp.services.operators import counts, list_query
+from webapp.services.operators.list_query import COLUMNS, Place, Query, Sort
 
 _ROWS_A_PAGE = 50
 _AT_ONCE = 5_000
@@ -65,7 +65,7 @@ class Room:
             at = max(0, min(row, valued - _ROWS_A_PAGE) - 1)
             order = select(column, User.id).where(column.is_not(None)).order_by(column, User.id)
             value, user_id = session.execute(order.offset(at).limit(1)).one()
-        pairs = phrasing.pairs(Query(sort=sort, after=Place(value, user_id)))
+        pairs = list_query.query_pairs(Query(sort=sort, after=Place(value, user_id)))
         return path(*pairs)
 
     def somebody(self) -> User:
@@ -93,7 +93,7 @@ def room(people: int, postgres: Postgres | None) -> Iterator[Room]:
         _add_events(here, people)
         _settle()
         start = time.perf_counter()
-        headcount.recount(here.house)
+        counts.recount(here.house)
         counted = time.perf_counter() - start
         cookie = _cookie(here)
         with gunicorn(here.env, here.folder, workers=1) as server:

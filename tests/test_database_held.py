@@ -15,7 +15,7 @@ from tests.servers import Sandbox
 from tests.walk import begin, come_back, connect, consent
 from webapp import database
 from webapp.database import db, writing
-from webapp.services.operators import operators
+from webapp.services.operators import roles
 from webapp.services.refresh.on_demand import fresh_access
 from webapp.tiktok.transport import Transport
 
@@ -74,7 +74,7 @@ def test_no_page_leaves_a_connection_out(
         connect(client)
     if who == "operator":
         with app.app_context():
-            operators.add(app.extensions["coatcheck"], sandbox.open_id("mara"), clock())
+            roles.add_operator(app.extensions["coatcheck"], sandbox.open_id("mara"), clock())
     found = {}
     for path in [*pages(app), "/no-such-page", "/operators/tokens?after=x"]:
         found[path] = client.get(path).status_code

@@ -14,7 +14,7 @@ from tests.servers import Sandbox
 from webapp import language
 from webapp.database import writing
 from webapp.later import gettext, ngettext
-from webapp.services.maintenance import keeping
+from webapp.services.maintenance import troubles
 from webapp.services.refresh import breaker
 from webapp.views.http.present import sentence
 
@@ -103,7 +103,7 @@ def test_trouble_is_kept_in_english_and_told_to_each_in_their_language(
         with writing() as session:
             refused = breaker.Outcome(config="invalid_client")
             breaker.record_outcomes(session, house, [refused], house.clock())
-        (trouble,) = keeping.troubles(house)
+        (trouble,) = troubles.troubles(house)
     english = "refreshes are held back: TikTok does not accept this app (invalid_client)"
     german = "Nichts wird aufgefrischt: TikTok nimmt diese App nicht an (invalid_client)."
     assert trouble.cause == english

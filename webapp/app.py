@@ -16,7 +16,7 @@ from webapp.clock import Clock, utc_now
 from webapp.database import db
 from webapp.language import N_, gettext
 from webapp.services.house import House
-from webapp.services.maintenance.status import MIGRATIONS
+from webapp.services.maintenance.database_checks import MIGRATIONS
 from webapp.services.vault import Vault
 from webapp.settings import Settings
 from webapp.tiktok import provider

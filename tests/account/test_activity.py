@@ -18,7 +18,7 @@ from webapp import acting
 from webapp.acting import Actor
 from webapp.database import writing
 from webapp.models import AuditEvent
-from webapp.services.operators import operators
+from webapp.services.operators import roles
 from webapp.services.records import audit, history
 from webapp.services.records.audit import Field
 from webapp.services.records.history import TimelineEvent
@@ -87,7 +87,7 @@ def test_no_operator_is_named_and_ones_own_acts_as_one_are_ones_own(
     house = house_of(app)
     ticket = mara.get("/account/export").get_json()["ticket"]
     with app.app_context():
-        operators.add(house, sandbox.open_id("mara"), house.clock())
+        roles.add_operator(house, sandbox.open_id("mara"), house.clock())
         with writing() as session:
             for name in ("ct_7777-7777", ticket):
                 with acting.as_(Actor("operator", name, "192.0.2.9")):

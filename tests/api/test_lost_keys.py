@@ -22,7 +22,7 @@ from webapp.database import writing
 from webapp.models import User
 from webapp.services.connect import disconnect
 from webapp.services.handout import handout, service_keys, uses
-from webapp.services.operators import inspection
+from webapp.services.operators import connection
 from webapp.services.refresh import on_demand
 from webapp.views.http.house import KEY
 
@@ -154,7 +154,7 @@ def test_a_connection_that_ends_meanwhile_gives_no_token(
     def end() -> None:
         with app.app_context():
             house = with_provider(house_of(app), true)
-            found = inspection.find(house, mara)
+            found = connection.find(house, mara)
             assert found is not None
             disconnect.disconnect_person(house, found.ref)
 

@@ -10,7 +10,7 @@ from tests.services.holding import house_of
 from tests.walk import connect
 from tests.webhooks.notices import TikTok, row_of
 from webapp.models import User
-from webapp.services.operators import operators
+from webapp.services.operators import roles
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def operator(app: Flask, client: FlaskClient, mara: User) -> FlaskClient:
     """Mara's browser, now that she is an operator."""
     with app.app_context():
         house = house_of(app)
-        operators.add(house, mara.open_id, house.clock())
+        roles.add_operator(house, mara.open_id, house.clock())
     return client
 
 

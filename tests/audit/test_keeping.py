@@ -18,7 +18,7 @@ from webapp.database import reading, writing
 from webapp.models import AuditEvent, User
 from webapp.services.handout import service_keys
 from webapp.services.house import House
-from webapp.services.operators import operators
+from webapp.services.operators import roles
 from webapp.services.records import audit
 from webapp.services.records.audit import WrongEvent
 from webapp.services.worker.chores import Chores
@@ -74,8 +74,8 @@ def test_an_act_that_fails_leaves_no_event(house: House, monkeypatch: pytest.Mon
     with monkeypatch.context() as patched:
         patched.setattr("webapp.database.Session.commit", broken)
         with pytest.raises(RuntimeError):
-            operators.add(house, open_id, house.clock())
-    assert operators.list_all(house) == []
+            roles.add_operator(house, open_id, house.clock())
+    assert roles.list_operators(house) == []
     assert count() == before
 
 
@@ -84,14 +84,14 @@ def test_an_act_that_cannot_be_told_does_not_happen(
 ) -> None:
     open_id = join(house, made_up(house.clock())).open_id
     acts: list[Callable[[], object]] = [
-        lambda: operators.add(house, open_id, house.clock()),
+        lambda: roles.add_operator(house, open_id, house.clock()),
         lambda: service_keys.issue("reports", house.clock()),
     ]
     monkeypatch.setattr("webapp.services.records.audit.EVENTS", {})
     for act in acts:
         with pytest.raises(WrongEvent):
             act()
-    assert operators.list_all(house) == []
+    assert roles.list_operators(house) == []
     assert service_keys.list_all() == []
 
 

@@ -16,7 +16,7 @@ from tests.views.reading import Reading
 from webapp.database import writing
 from webapp.models import AuditEvent, User
 from webapp.services.operators import audit_search
-from webapp.services.operators.audit_search import Wanted
+from webapp.services.operators.audit_search import AuditQuery
 
 
 def written(app: Flask, *events: dict[str, Any]) -> None:
@@ -155,11 +155,11 @@ def test_two_filters_look_at_so_many_events_at_a_time_and_say_so(
         assert bool(address) == ("There may be more beyond." in read.text)
     assert (found, looks) == (2, 3)
     with app.app_context():
-        wanted = Wanted(who="worker", what="key.issued")
-        assert sum(map(len, audit_search.every(wanted))) == 2
+        wanted = AuditQuery(who="worker", what="key.issued")
+        assert sum(map(len, audit_search.all_events(wanted))) == 2
 
 
-def _by_kind_first(wanted: Wanted) -> Any:
+def _by_kind_first(wanted: AuditQuery) -> Any:
     return {"actor_kind": wanted.who}, {"event": wanted.what}
 
 

@@ -128,7 +128,7 @@ def test_the_new_one_gives_nobody_the_id_of_a_person_who_was_deleted_in_the_old_
 def test_more_rows_than_a_batch_all_arrive(
     app: Flask, house: House, target: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webapp.services.maintenance.copying.BATCH", 2)
+    monkeypatch.setattr("webapp.services.maintenance.copy_database.BATCH", 2)
     join_due(house, sandbox, "mara", "tomas", "aiko", "jo", "soren")
     told = "11 rows copied"  # five people, five connects, and the copy itself
     assert told in command(app, "tokens", "copy", target).stdout

@@ -11,7 +11,7 @@ from tests.commands.people import join, row
 from tests.commands.terminal import command
 from tests.servers import Sandbox
 from webapp.services.house import House
-from webapp.services.operators.inspection import HEALTHS
+from webapp.services.operators.connection import HEALTHS
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_those_that_stand_so_can_be_picked(app: Flask, people: dict[str, str], h
 def test_more_than_a_page_is_listed_whole(
     house: House, sandbox: Sandbox, app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webapp.services.operators.inspection._PAGE", 2)
+    monkeypatch.setattr("webapp.services.operators.connection._PAGE", 2)
     joined = [join(house, sandbox, name) for name in ("mara", "tomas", "aiko", "jo", "soren")]
     listed = json.loads(command(app, "tokens", "list", "--json").stdout)
     assert [each["open_id"] for each in listed] == joined

@@ -20,7 +20,7 @@ from tests.walk import begin, come_back, connect, consent
 from webapp.database import reading
 from webapp.models import AuditEvent
 from webapp.services.connect import sign_ins
-from webapp.services.operators import operators
+from webapp.services.operators import roles
 from webapp.views.http.cause_page import CAUSES
 
 EVENT = "connection.not_made"
@@ -136,7 +136,7 @@ def test_an_operator_finds_it_by_the_reference(client: FlaskClient, sandbox: San
     connect(client)
     with app.app_context():
         house = app.extensions["coatcheck"]
-        operators.add(house, sandbox.open_id("mara"), house.clock())
+        roles.add_operator(house, sandbox.open_id("mara"), house.clock())
     page = Reading(client.get(f"/operators/audit?ref={found}").text)
     (line,) = [row.text for row in page.all("tr") if EVENT in row.text]
     assert "cause denied" in line

@@ -12,7 +12,7 @@ from tests.keep.world import World
 from tests.services.holding import assert_forgotten, rows
 from webapp.database import writing
 from webapp.models import User
-from webapp.services.operators import bulk, bulk_orders, bulk_settling
+from webapp.services.operators import bulk, bulk_work
 from webapp.services.refresh.breaker import Permit
 from webapp.services.worker.worker import Worker
 
@@ -127,7 +127,7 @@ def test_who_connects_after_the_order_is_not_disconnected(world: World) -> None:
 @pytest.mark.audit("bulk.stopped")
 def test_stop_keeps_what_was_not_sent_from_being_sent(world: World) -> None:
     order(world, "refresh", *world.people(1))
-    assert bulk_orders.stop(world.house, "made-up-job-1")
+    assert bulk.stop_job(world.house, "made-up-job-1")
     look(world)
     assert (world.work(), counts()) == (0, (1, 0, 0, 0))
     assert [name for name, _fields in events()] == ["bulk.ordered", "bulk.stopped", "bulk.ended"]
@@ -159,7 +159,7 @@ def test_two_jobs_share_what_may_be_sent_and_leave_room_for_what_is_due(world: W
 
 def test_while_the_breaker_is_open_nothing_is_sent(world: World) -> None:
     order(world, "refresh", *world.people(2))
-    bulk.Turns(world.house).take(Permit(0, 1.0, "transient", None))
+    bulk_work.BulkWork(world.house).take(Permit(0, 1.0, "transient", None))
     assert {state for state, _code in items()} == {"waiting"}
 
 
@@ -177,8 +177,8 @@ def test_whoever_refreshes_a_row_in_this_moment_does_it_for_the_job(world: World
 
 def test_items_of_old_jobs_are_removed(world: World) -> None:
     order(world, "refresh", *world.people(2))
-    bulk_orders.stop(world.house, "made-up-job-1")
-    assert bulk_settling.sweep(world.house) == 0
+    bulk.stop_job(world.house, "made-up-job-1")
+    assert bulk_work.remove_old_items(world.house) == 0
     world.clock.advance(days=31)
-    assert (bulk_settling.sweep(world.house), items()) == (2, [])
+    assert (bulk_work.remove_old_items(world.house), items()) == (2, [])
     assert job().total == 2

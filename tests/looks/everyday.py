@@ -14,7 +14,7 @@ from tests.views.scenes import (
     _account,
     _tokens,
 )
-from webapp.services.operators.wanted import Query
+from webapp.services.operators.list_query import Query
 from webapp.services.records.history import TimelineEvent
 from webapp.views.operators.audit_words import Named, Shown
 from webapp.views.operators.query import Asked

@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, event, inspect, text
 
 from tests.migrations.rows import ROWS, Row, Tables
-from webapp.services.maintenance.status import MIGRATIONS
+from webapp.services.maintenance.database_checks import MIGRATIONS
 
 SCRIPTS = ScriptDirectory(str(MIGRATIONS))
 #: Every revision, the oldest first, as the folder of migrations has them.

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tests.migrations.conftest import Migrator
 from tests.migrations.ladder import REVISIONS, contents, fill, revision_of, schema_of
-from webapp.services.maintenance.status import MIGRATIONS
+from webapp.services.maintenance.database_checks import MIGRATIONS
 
 HEAD = """
 from alembic import op

@@ -28,16 +28,16 @@ from tests.walk import connect
 from webapp.database import reading
 from webapp.models import AuditEvent
 from webapp.services.house import House
-from webapp.services.maintenance import keeping
+from webapp.services.maintenance import troubles
 from webapp.services.notifications import outbox
-from webapp.services.operators import operators
+from webapp.services.operators import roles
 
 both = pytest.mark.usefixtures("each_database")
 
 
 def doubted(house: House) -> list[str]:
     """Return what is doubted of the notices, in words."""
-    return [each.cause for each in keeping.doubts(house) if each.name == "NOTIFY_URL"]
+    return [each.cause for each in troubles.doubts(house) if each.name == "NOTIFY_URL"]
 
 
 @both
@@ -130,7 +130,7 @@ class TestTheSection:
         """The browser of an operator."""
         assert connect(client).status_code == 303
         with app.app_context():
-            operators.add(at, sandbox.open_id("mara"), at.clock())
+            roles.add_operator(at, sandbox.open_id("mara"), at.clock())
         return client
 
     def section(self, app: Flask, at: House) -> str:

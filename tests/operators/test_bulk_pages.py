@@ -15,7 +15,7 @@ from tests.views.connections import connection, house_of, sign_in
 from tests.views.reading import Reading
 from webapp.database import reading, writing
 from webapp.models import BulkJob, Health, User
-from webapp.services.operators import bulk
+from webapp.services.operators import bulk_work
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
@@ -44,7 +44,7 @@ def jobs(app: Flask) -> list[BulkJob]:
 
 def look(app: Flask) -> None:
     with app.app_context():
-        bulk.look(house_of(app), 1.0)
+        bulk_work._step(house_of(app), 1.0)
 
 
 def send(client: FlaskClient, path: str, **fields: str | list[str]) -> str:

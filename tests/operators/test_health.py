@@ -16,8 +16,8 @@ from tests.views.test_pages_served import judge, operator
 from tests.walk import connect
 from webapp.database import reading, writing
 from webapp.models import AuditEvent, Brakes, User
-from webapp.services.maintenance import keeping
-from webapp.services.operators import operators
+from webapp.services.maintenance import troubles
+from webapp.services.operators import roles
 from webapp.services.refresh import breaker
 
 PAGE = "/operators/health"
@@ -89,7 +89,7 @@ def test_the_banner_is_looked_up_every_ten_seconds_alone(
 ) -> None:
     operator(app, client, connection(app, 1))
     looks: list[int] = []
-    monkeypatch.setattr(keeping, "troubles", lambda _house: looks.append(1) or [])
+    monkeypatch.setattr(troubles, "troubles", lambda _house: looks.append(1) or [])
     for _page in range(5):
         client.get("/operators/tokens")
     assert len(looks) == 1
@@ -105,7 +105,7 @@ def mara(app: Flask, sandbox: Sandbox) -> FlaskClient:
     assert connect(client).status_code == 303
     with app.app_context():
         house = house_of(app)
-        operators.add(house, sandbox.open_id("mara"), house.clock())
+        roles.add_operator(house, sandbox.open_id("mara"), house.clock())
     return client
 
 

@@ -12,7 +12,7 @@ from tests.operators.test_list_pages import FILTERS, state_of
 from webapp.database import writing
 from webapp.models import Headcount, User
 from webapp.services.house import House
-from webapp.services.operators import headcount
+from webapp.services.operators import counts
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
@@ -27,29 +27,29 @@ def rows(house: House) -> list[dict[str, Any]]:
 @pytest.fixture
 def many(monkeypatch: pytest.MonkeyPatch) -> None:
     """Eleven rows are many, and what is done aside is done at once."""
-    monkeypatch.setattr(headcount, "FEW", 10)
-    monkeypatch.setattr(headcount, "_aside", lambda work: work())
+    monkeypatch.setattr(counts, "COUNT_LIVE_BELOW", 10)
+    monkeypatch.setattr(counts, "_run_aside", lambda work: work())
 
 
 def test_a_live_count_tells_each_state_and_each_filter(
     house: House, rows: list[dict[str, Any]]
 ) -> None:
     now = house.clock()
-    counts = headcount.counts(house, now)
-    assert counts is not None
-    assert counts.counted_at is None
-    assert counts.total == len(rows)
+    counted = counts.current_counts(house, now)
+    assert counted is not None
+    assert counted.counted_at is None
+    assert counted.total == len(rows)
     states = Counter(state_of(row, now) for row in rows)
-    assert {str(state): number for state, number in counts.by_state.items() if number} == states
+    assert {str(state): number for state, number in counted.by_state.items() if number} == states
     for query, wanted in FILTERS.values():
-        told = counts.matching(query)
+        told = counted.matching(query)
         blind = query.search or query.failing or query.within
         assert told == (None if blind else sum(wanted(row, now) for row in rows))
 
 
 def test_expiries_by_hour_and_reconnects_by_week(house: House, rows: list[dict[str, Any]]) -> None:
     now = house.clock()
-    bars = headcount.expiries(house, now)
+    bars = counts.expiries(house, now)
     assert len(bars) == 24
     assert bars[0][0] == now.replace(minute=0, second=0, microsecond=0)
     kept = [row for row in rows if row["status"] in ("active", "failing")]
@@ -59,7 +59,7 @@ def test_expiries_by_hour_and_reconnects_by_week(house: House, rows: list[dict[s
             max(start, now) < end < start + timedelta(hours=1) or (end == start and end > now)
             for end in ends
         )
-    weeks = headcount.reconnects(house, now)
+    weeks = counts.reconnects(house, now)
     assert len(weeks) == 12
     assert all(start.weekday() == 0 and start.hour == 0 for start, _ in weeks)
     ends = [row["refresh_expires_at"] for row in kept if row["refresh_expires_at"]]
@@ -71,17 +71,17 @@ def test_expiries_by_hour_and_reconnects_by_week(house: House, rows: list[dict[s
 def test_many_rows_are_counted_aside_and_again_after_a_minute(
     house: House, rows: list[dict[str, Any]], clock: MovableClock
 ) -> None:
-    assert headcount.counts(house, clock()) is None
-    first = headcount.counts(house, clock())
+    assert counts.current_counts(house, clock()) is None
+    first = counts.current_counts(house, clock())
     assert first is not None
     assert (first.total, first.counted_at) == (len(rows), clock())
     with writing() as session:
         session.delete(session.get_one(User, 1))
     clock.advance(seconds=50)
-    assert headcount.counts(house, clock()) == first
+    assert counts.current_counts(house, clock()) == first
     clock.advance(seconds=11)
-    assert headcount.counts(house, clock()) == first
-    second = headcount.counts(house, clock())
+    assert counts.current_counts(house, clock()) == first
+    second = counts.current_counts(house, clock())
     assert second is not None
     assert (second.total, second.counted_at) == (len(rows) - 1, clock())
 
@@ -90,12 +90,12 @@ def test_many_rows_are_counted_aside_and_again_after_a_minute(
 def test_only_one_process_counts_unless_it_died(house: House, clock: MovableClock) -> None:
     with writing() as session:
         key = house.settings.tiktok_client_key
-        until = clock() + headcount.LONGEST
+        until = clock() + counts.CLAIM_FOR
         session.add(Headcount(client_key=key, body="", counting_until=until))
-    assert headcount.recount(house) is False
+    assert counts.recount(house) is False
     clock.advance(minutes=11)
-    assert headcount.recount(house) is True
-    assert headcount.recount(house) is False
+    assert counts.recount(house) is True
+    assert counts.recount(house) is False
 
 
 @pytest.mark.usefixtures("rows")
@@ -104,9 +104,9 @@ def test_the_count_aside_is_a_thread_of_its_own(
 ) -> None:
     import threading
 
-    monkeypatch.setattr(headcount, "FEW", 10)
-    headcount.counts(house, house.clock())
+    monkeypatch.setattr(counts, "COUNT_LIVE_BELOW", 10)
+    counts.current_counts(house, house.clock())
     for thread in threading.enumerate():
         if thread.name == "headcount":
             thread.join(20)
-    assert headcount.counts(house, house.clock()) is not None
+    assert counts.current_counts(house, house.clock()) is not None

@@ -13,9 +13,8 @@ from tests.operators.test_list_pages import CHOSEN, DAY, changed
 from webapp.database import db, writing
 from webapp.models import Reason
 from webapp.services.house import House
-from webapp.services.operators import listing, searching
-from webapp.services.operators.standing import State
-from webapp.services.operators.wanted import Place, Query, Sort
+from webapp.services.operators import list_pages
+from webapp.services.operators.list_query import Place, Query, Sort, State
 
 QUERIES = [
     *(Query(sort=sort, down=down) for sort in CHOSEN for down in (False, True)),
@@ -55,11 +54,11 @@ def test_no_page_reads_the_table_or_an_index_from_end_to_end(house: House) -> No
 def hold_to_the_heads(house: House, query: Query) -> None:
     """Look at a first page, one after and one before, and read their plans."""
     now = house.clock()
-    last = listing.page(house, query, now, size=1).next
+    last = list_pages.list_page(house, query, now, size=1).next
     with plans() as lines:
-        listing.page(house, query, now, size=5)
-        listing.page(house, changed(query, after=last or Place(None, 5)), now, size=5)
-        listing.page(house, changed(query, before=last or Place(None, 5)), now, size=5)
+        list_pages.list_page(house, query, now, size=5)
+        list_pages.list_page(house, changed(query, after=last or Place(None, 5)), now, size=5)
+        list_pages.list_page(house, changed(query, before=last or Place(None, 5)), now, size=5)
     assert lines
     assert not [line for line in lines if re.search(r"SCAN (users|name_words)\b", line)]
     if not query.search:
@@ -73,8 +72,8 @@ def hold_to_the_heads(house: House, query: Query) -> None:
 def test_a_search_or_all_rows_in_turn_go_by_ids(house: House) -> None:
     crowd.put(crowd.rows(house, house.clock(), 60))
     with plans() as lines:
-        list(listing.each(house, Query(scope="video.list"), house.clock()))
-        listing.matching(house, Query(state=State.SOON), house.clock(), after_id=3, limit=5)
+        list(list_pages.each_row(house, Query(scope="video.list"), house.clock()))
+        list_pages.matching(house, Query(state=State.SOON), house.clock(), after_id=3, limit=5)
     assert lines
     assert all("INTEGER PRIMARY KEY" in line for line in lines if "users" in line)
 
@@ -82,12 +81,12 @@ def test_a_search_or_all_rows_in_turn_go_by_ids(house: House) -> None:
 @pytest.mark.usefixtures("each_database")
 def test_postgresql_and_sqlite_find_every_segment(house: House) -> None:
     from webapp.database import reading
-    from webapp.services.operators import segments
+    from webapp.services.operators import list_keyset
 
     rows = crowd.rows(house, house.clock(), 120)
     crowd.put(rows)
     with reading() as session:
-        found = segments.existing(session, house, Query())
+        found = list_keyset.existing_segments(session, house, Query())
     told = {(each.status, each.reason, each.scope) for each in found}
     assert told == {(row["status"], row["reason"], row["scope"]) for row in rows}
     assert len(found) == len(told)
@@ -95,14 +94,14 @@ def test_postgresql_and_sqlite_find_every_segment(house: House) -> None:
 
 @pytest.mark.usefixtures("each_database")
 def test_a_search_is_bounded_and_says_so(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searching, "MOST", 10)
+    monkeypatch.setattr(list_pages, "MAX_FOUND", 10)
     now = house.clock()
     crowd.put([crowd.one(house, now, n, display_name=f"Mara Number{n:03}") for n in range(30)])
-    cut = listing.page(house, Query(search="mara"), now)
+    cut = list_pages.list_page(house, Query(search="mara"), now)
     assert (len(cut.rows), cut.cut) == (10, True)
-    whole = listing.page(house, Query(search="number029 mara"), now)
+    whole = list_pages.list_page(house, Query(search="number029 mara"), now)
     assert ([row.open_id for row in whole.rows], whole.cut) == (["-000person000029"], False)
-    few = listing.page(house, Query(search="mara number00"), now)
+    few = list_pages.list_page(house, Query(search="mara number00"), now)
     assert (len(few.rows), few.cut) == (10, False)
 
 
@@ -128,7 +127,7 @@ def test_people_are_found_by_ticket_open_id_and_name(house: House, asked: str, f
     now = house.clock()
     crowd.put([crowd.one(house, now, n) for n in range(12)])
     crowd.put([crowd.one(house, now, 50, display_name="Élodie O'Neill")])
-    assert len(listing.page(house, Query(search=asked), now).rows) == found
+    assert len(list_pages.list_page(house, Query(search=asked), now).rows) == found
 
 
 def test_the_words_of_a_name_go_with_the_row(house: House) -> None:
@@ -143,16 +142,16 @@ def test_the_words_of_a_name_go_with_the_row(house: House) -> None:
 def test_a_new_name_takes_the_place_of_the_former(house: House) -> None:
     crowd.put([crowd.one(house, house.clock(), 1, display_name="Mara Lindqvist")])
     with writing() as session:
-        searching.keep(session, 2, "Jo Lindqvist")
+        list_pages.store_words(session, 2, "Jo Lindqvist")
     found = [
-        len(listing.page(house, Query(search=name), house.clock()).rows)
+        len(list_pages.list_page(house, Query(search=name), house.clock()).rows)
         for name in ("mara", "jo", "lindq jo")
     ]
     assert found == [0, 1, 1]
 
 
 def test_words_of_a_name_are_bounded() -> None:
-    assert searching.words(None) == searching.words("🎩 ·") == []
-    assert searching.words("ＭＡＲＡ mara Straße") == ["mara", "strasse"]
-    assert len(searching.words(" ".join("abcdefghijkl"))) == searching.WORDS
-    assert searching.words("x" * 99) == ["x" * searching.LETTERS]
+    assert list_pages.search_words(None) == list_pages.search_words("🎩 ·") == []
+    assert list_pages.search_words("ＭＡＲＡ mara Straße") == ["mara", "strasse"]
+    assert len(list_pages.search_words(" ".join("abcdefghijkl"))) == list_pages.MAX_WORDS
+    assert list_pages.search_words("x" * 99) == ["x" * list_pages.MAX_LETTERS]

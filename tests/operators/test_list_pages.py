@@ -10,10 +10,9 @@ from tests.operators import crowd
 from webapp.database import writing
 from webapp.models import Reason, User
 from webapp.services.house import House
-from webapp.services.operators import listing, standing
-from webapp.services.operators.listing import Page
-from webapp.services.operators.standing import State
-from webapp.services.operators.wanted import Place, Query, Sort
+from webapp.services.operators import list_pages, list_query
+from webapp.services.operators.list_pages import Page
+from webapp.services.operators.list_query import Place, Query, Sort, State
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
@@ -76,7 +75,7 @@ FILTERS: dict[str, tuple[Query, Callable[[Dict, datetime], bool]]] = {
 
 def state_of(row: Dict, now: datetime) -> str:
     """Tell the state of a row of the crowd."""
-    return str(standing.of(User(**row), now))
+    return str(list_query.state_of(User(**row), now))
 
 
 def changed(query: Query, **values: Any) -> Query:
@@ -105,7 +104,7 @@ def names(page: Page) -> list[str]:
 def forward(house: House, query: Query, now: datetime, size: int) -> Iterator[Page]:
     place: Place | None = None
     while True:
-        page = listing.page(house, changed(query, after=place), now, size=size)
+        page = list_pages.list_page(house, changed(query, after=place), now, size=size)
         yield page
         if page.next is None:
             return
@@ -129,7 +128,7 @@ def hold_to(house: House, rows: list[Dict], query: Query, wanted: Any) -> None:
     back = [pages[-1]]
     while back[-1].previous is not None:
         before = changed(query, before=back[-1].previous)
-        back.append(listing.page(house, before, now, size=17))
+        back.append(list_pages.list_page(house, before, now, size=17))
     assert [names(page) for page in reversed(back)] == [names(page) for page in pages]
 
 
@@ -147,17 +146,17 @@ def test_every_filter_walks_what_matches_once_and_back(house: House, rows: list[
         ordered = changed(query, sort=CHOSEN[number % len(CHOSEN)], down=number % 2 == 0)
         hold_to(house, rows, ordered, wanted)
         right = {row["open_id"]: row["id"] for row in rows if wanted(row, now)}
-        assert [row.open_id for row in listing.each(house, query, now)] == list(right)
-        ids = [each for each, _ in listing.matching(house, query, now, after_id=9, limit=5)]
+        assert [row.open_id for row in list_pages.each_row(house, query, now)] == list(right)
+        ids = [each for each, _ in list_pages.matching(house, query, now, after_id=9, limit=5)]
         assert ids == [each for each in right.values() if each > 9][:5]
-        assert listing.how_many(house, query, now, most=500) == len(right)
+        assert list_pages.count_matching(house, query, now, most=500) == len(right)
 
 
 def test_all_rows_in_turn_come_in_chunks_and_hold_nothing_between(
     house: House, rows: list[Dict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "CHUNK", 20)
-    walk = listing.each(house, Query(), house.clock())
+    monkeypatch.setattr(list_pages, "CHUNK_SIZE", 20)
+    walk = list_pages.each_row(house, Query(), house.clock())
     first = [next(walk).open_id for _ in range(20)]
     crowd.put([crowd.one(house, house.clock(), 500)])
     rest = [row.open_id for row in walk]
@@ -170,25 +169,25 @@ def test_a_page_stays_put_while_rows_move(house: House) -> None:
         crowd.one(house, now, n, access_expires_at=now + timedelta(hours=1 + n)) for n in range(9)
     ]
     crowd.put(made)
-    first = listing.page(house, Query(), now, size=3)
-    second = listing.page(house, Query(after=first.next), now, size=3)
+    first = list_pages.list_page(house, Query(), now, size=3)
+    second = list_pages.list_page(house, Query(after=first.next), now, size=3)
     with writing() as session:
         # Refreshed: it leaves the first page for the last. Gone: the very row that is the place.
         session.get_one(User, 1).access_expires_at = now + timedelta(days=9)
         session.delete(session.get_one(User, 3))
-    again = listing.page(house, Query(after=first.next), now, size=3)
+    again = list_pages.list_page(house, Query(after=first.next), now, size=3)
     assert names(again) == names(second)
     assert again.previous is not None
-    before = listing.page(house, Query(before=again.previous), now, size=3)
+    before = list_pages.list_page(house, Query(before=again.previous), now, size=3)
     assert names(before) == ["-000person000001", "-000person000003", "-000person000004"]
 
 
 def test_a_place_beyond_the_last_row_is_an_empty_page_with_a_way_back(house: House) -> None:
     now = house.clock()
     crowd.put([crowd.one(house, now, n) for n in range(4)])
-    beyond = listing.page(house, Query(after=Place(None, 999_999_999)), now, size=3)
+    beyond = list_pages.list_page(house, Query(after=Place(None, 999_999_999)), now, size=3)
     assert (beyond.rows, beyond.next) == ([], None)
-    back = listing.page(house, Query(before=beyond.previous), now, size=3)
+    back = list_pages.list_page(house, Query(before=beyond.previous), now, size=3)
     assert len(back.rows) == 3
 
 
@@ -199,5 +198,5 @@ def test_people_of_another_tiktok_app_are_not_listed(house: House) -> None:
     crowd.put([crowd.one(house, now, 1), crowd.one(house, now, 2, **other)])
     for query in (Query(), Query(sort=Sort.NEXT), Query(search="mara"), Query(search="-000")):
         right = [] if query.search == "mara" else ["-000person000001"]
-        assert names(listing.page(house, query, now)) == right
-        assert [row.open_id for row in listing.each(house, query, now)] == right
+        assert names(list_pages.list_page(house, query, now)) == right
+        assert [row.open_id for row in list_pages.each_row(house, query, now)] == right

@@ -6,8 +6,7 @@ import pytest
 from werkzeug.datastructures import MultiDict
 
 from webapp.models import Reason
-from webapp.services.operators.standing import State
-from webapp.services.operators.wanted import Place, Query, Sort
+from webapp.services.operators.list_query import Place, Query, Sort, State
 from webapp.views.operators import query
 from webapp.views.operators.query import Asked
 from webapp.views.operators.tokens_page import REASONS

@@ -11,7 +11,7 @@ from tests.views.connections import connection, house_of, sign_in
 from tests.views.reading import Reading
 from webapp.database import writing
 from webapp.models import Health, User
-from webapp.services.operators import headcount
+from webapp.services.operators import counts
 
 PATH = "/operators/tokens"
 
@@ -79,8 +79,8 @@ def test_all_that_match_are_selected_by_an_address(app: Flask, operator: FlaskCl
 def test_the_age_of_a_count_is_told(
     app: Flask, operator: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(headcount, "FEW", 0)
-    monkeypatch.setattr(headcount, "_aside", lambda work: work())
+    monkeypatch.setattr(counts, "COUNT_LIVE_BELOW", 0)
+    monkeypatch.setattr(counts, "_run_aside", lambda work: work())
     assert "The tokens are being counted." in operator.get(PATH).text
     assert "Counted 0 seconds ago." in operator.get(PATH).text
 

@@ -16,8 +16,8 @@ from tests.views.connections import connection, sign_in
 from tests.views.scenes import OPERATOR, Scene, play, stage
 from webapp import cli
 from webapp.cli.asking import words
-from webapp.services.maintenance import doctor, portal
-from webapp.services.operators import operators
+from webapp.services.maintenance import doctor, tiktok_checks
+from webapp.services.operators import roles
 from webapp.settings import Problem
 from webapp.views.http.present import sentence
 from webapp.views.operators import checklist
@@ -96,7 +96,7 @@ def as_operator(app: Flask) -> FlaskClient:
     """Return the browser of an operator who never met TikTok."""
     user, house = connection(app, 1), app.extensions["coatcheck"]
     with app.app_context():
-        operators.add(house, user.open_id, house.clock())
+        roles.add_operator(house, user.open_id, house.clock())
     client = app.test_client()
     sign_in(app, client, user)
     return client
@@ -112,8 +112,8 @@ def page_of(pages: Flask, env: Mapping[str, str]) -> str:
         "asked_at": None,
         "paste": [],
         "webhook_reachable": True,
-        "decoder": portal.DECODER,
-        "set_now": dict.fromkeys((word.word for word in portal.DECODER), ""),
+        "decoder": tiktok_checks.GLOSSARY,
+        "set_now": dict.fromkeys((word.word for word in tiktok_checks.GLOSSARY), ""),
     }
     return html.unescape(play(pages, Scene("operators/setup.html", context, OPERATOR)))
 

@@ -20,7 +20,7 @@ from tests.security.callers import caller
 from tests.servers import Sandbox
 from tests.views.reading import Reading
 from webapp.database import writing
-from webapp.services.maintenance import doctor, portal, probe
+from webapp.services.maintenance import doctor, tiktok_checks
 from webapp.services.maintenance.check import Check
 from webapp.services.records import audit
 from webapp.tiktok.provider import Look, Provider
@@ -172,13 +172,13 @@ def test_what_to_paste_stands_there_with_its_buttons(
 
 def test_an_address_of_ones_own_is_pasted_as_it_is(make_app: MakeApp) -> None:
     app = make_app(PRIVACY_URL="https://site.example/our-privacy")
-    pasted = dict(portal.to_paste(app.extensions["coatcheck"].settings))
+    pasted = dict(tiktok_checks.values_to_paste(app.extensions["coatcheck"].settings))
     assert pasted["Privacy Policy URL"] == "https://site.example/our-privacy"
 
 
 def test_the_webhook_address_to_paste_is_served(app: Flask) -> None:
     paths = {rule.rule: rule.methods or set() for rule in app.url_map.iter_rules()}
-    assert "POST" in paths[portal.WEBHOOK_PATH]
+    assert "POST" in paths[tiktok_checks.WEBHOOK_PATH]
 
 
 def test_every_word_of_tiktoks_page_has_a_row_to_link_to(
@@ -195,7 +195,7 @@ def test_every_word_of_tiktoks_page_has_a_row_to_link_to(
 def test_the_readme_decodes_in_the_same_words() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     plain = text.replace("`", "")
-    for word in portal.DECODER:
+    for word in tiktok_checks.GLOSSARY:
         assert f"| {word.word} | {word.cause} | {word.fix} |" in plain
 
 
@@ -228,7 +228,7 @@ def test_a_notice_that_tiktok_signed_is_evidence_for_the_webhook(
 
 def checks_of(app: Flask) -> Mapping[str, Check]:
     """Return the checks of a page by name."""
-    found = doctor.checks(os.environ, app.extensions["coatcheck"], asked=probe.UNASKED)
+    found = doctor.checks(os.environ, app.extensions["coatcheck"], asked=tiktok_checks.NOT_ASKED)
     return {check.name: check for check in found}
 
 

@@ -17,7 +17,7 @@ from tests.servers import Sandbox
 from tests.views.connections import connection
 from tests.views.reading import Reading
 from webapp.database import db
-from webapp.services.operators import operators
+from webapp.services.operators import roles
 from webapp.settings import Settings
 from webapp.views.http.first_operator import LOOK_EVERY
 from webapp.views.operators import checklist
@@ -159,7 +159,7 @@ def test_the_page_does_not_open_again_with_the_last_operator_gone(
     client = caller(app, sandbox, "operator")
     assert app.test_client().get(PATH).status_code == 404
     with app.app_context():
-        operators.remove(app.extensions["coatcheck"], sandbox.open_id("mara"))
+        roles.remove_operator(app.extensions["coatcheck"], sandbox.open_id("mara"))
     clock.advance(timedelta(days=1))
     assert app.test_client().get(PATH).status_code == 404
     assert client.get(PATH).status_code == 404
@@ -169,7 +169,7 @@ def test_whether_there_is_an_operator_is_looked_up_at_most_every_ten_seconds(
     app: Flask, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = []
-    monkeypatch.setattr(operators, "any_yet", lambda _house: bool(looks.append(1)))
+    monkeypatch.setattr(roles, "has_operators", lambda _house: bool(looks.append(1)))
     for _ in range(5):
         assert app.test_client().get(PATH).status_code == 200
     assert len(looks) == 1

@@ -25,7 +25,7 @@ from webapp.services.connect import sessions
 from webapp.services.handout import service_keys
 from webapp.services.house import House
 from webapp.services.installation import binding
-from webapp.services.operators import operators
+from webapp.services.operators import roles
 from webapp.services.refresh import breaker
 
 #: What a request may change though it does nothing: when a session was seen last.
@@ -90,7 +90,7 @@ class Stage:
     def lose_operator(self) -> None:
         """Take mara's place as an operator away, as a command would."""
         with self.app.app_context():
-            operators.remove(self.house, self.sandbox.open_id("mara"))
+            roles.remove_operator(self.house, self.sandbox.open_id("mara"))
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ def stage_of(app: Flask, sandbox: Sandbox) -> Stage:
     for name, browser in (("mara", stage.operator), ("jo", stage.person)):
         stage.sign_in(name, browser)
     with app.app_context():
-        operators.add(stage.house, sandbox.open_id("mara"), stage.house.clock())
+        roles.add_operator(stage.house, sandbox.open_id("mara"), stage.house.clock())
         # Made at the first look, whoever looks.
         breaker.current(stage.house)
         assert binding.mismatch(stage.house) is None

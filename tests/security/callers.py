@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 
 from tests.servers import Sandbox
 from tests.walk import connect
-from webapp.services.operators import operators
+from webapp.services.operators import roles
 
 Caller = Literal["nobody", "person", "operator"]
 CALLERS: tuple[Caller, ...] = ("nobody", "person", "operator")
@@ -31,7 +31,7 @@ def caller(app: Flask, sandbox: Sandbox, kind: Caller) -> FlaskClient:
     if kind == "operator":
         with app.app_context():
             house = app.extensions["coatcheck"]
-            operators.add(house, sandbox.open_id("mara"), house.clock())
+            roles.add_operator(house, sandbox.open_id("mara"), house.clock())
     return client
 
 

@@ -112,12 +112,12 @@ def test_an_operators_page_looks_like_no_page(app: Flask, sandbox: Sandbox, kind
 
 
 def test_an_operator_who_was_removed_is_a_person(app: Flask, sandbox: Sandbox) -> None:
-    from webapp.services.operators import operators
+    from webapp.services.operators import roles
 
     client = caller(app, sandbox, "operator")
     assert client.get("/operators/tokens").status_code == 200
     with app.app_context():
-        operators.remove(app.extensions["coatcheck"], sandbox.open_id("mara"))
+        roles.remove_operator(app.extensions["coatcheck"], sandbox.open_id("mara"))
     assert client.get("/operators/tokens").status_code == 404
     assert client.get("/account").status_code == 200
 

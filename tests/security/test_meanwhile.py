@@ -33,8 +33,8 @@ from webapp.database import writing
 from webapp.models import Brakes, BrowserSession, Status, User
 from webapp.services.connect import connect, disconnect, tiktok_webhook, user_info
 from webapp.services.handout import service_keys, uses
-from webapp.services.maintenance import breaker_probe, reseal
-from webapp.services.operators import bulk, bulk_orders, exporting, listing
+from webapp.services.maintenance import health, reseal
+from webapp.services.operators import bulk, bulk_work, export, list_pages
 from webapp.services.people import PersonGone
 from webapp.services.refresh import breaker, on_demand, store
 from webapp.services.refresh.claims import claim_due, claim_one
@@ -270,13 +270,13 @@ def test_an_operator_who_is_removed_during_a_probe_is_not_told_that_nothing_was_
 ) -> None:
     """breaker_probe.probe has written the probe and the audit by then."""
     an_open_breaker(stage)
-    true = breaker_probe._first
+    true = health._first
 
     def first(house: Any) -> Any:
         stage.lose_operator()
         return true(house)
 
-    monkeypatch.setattr(breaker_probe, "_first", first)
+    monkeypatch.setattr(health, "_first", first)
     path, data = act("probe").sent(stage)
     before = [e["event"] for e in stage.kept()["audit_events"]]
     answer = stage.operator.post(path, data=data)
@@ -317,8 +317,8 @@ def test_the_file_of_all_connections_ends_where_the_right_to_it_ends(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """exporting.pieces goes on for as long as the reader likes: newcomers go to the removed."""
-    monkeypatch.setattr(listing, "CHUNK", 1)
-    monkeypatch.setattr(exporting, "_PIECE", 1)
+    monkeypatch.setattr(list_pages, "CHUNK_SIZE", 1)
+    monkeypatch.setattr(export, "_PIECE_BYTES", 1)
     answer = stage.operator.get("/operators/tokens.csv", buffered=False)
     pieces = iter(answer.response)
     read = next(pieces)
@@ -458,14 +458,14 @@ def test_a_bulk_disconnect_leaves_a_connection_alone_that_was_stored_after_the_o
 
     def after_waiting(**options: bool) -> Any:
         monkeypatch.undo()
-        bulk_orders.order_picked(stage.house, "made-up-job-id", "disconnect", "", open_ids)
+        bulk.create_for_picked(stage.house, "made-up-job-id", "disconnect", "", open_ids)
         clock.advance(seconds=1)
         return true(**options)
 
     monkeypatch.setattr(connect, "writing", after_waiting)
     with stage.app.app_context():
         connect.connect_person(stage.house, tokens, [grants.BASIC], None)
-        bulk.look(stage.house, 1.0)
+        bulk_work._step(stage.house, 1.0)
     assert stage.row("jo").status == Status.ACTIVE
 
 

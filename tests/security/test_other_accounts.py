@@ -28,7 +28,7 @@ from webapp.models import AuditEvent, BulkJob, Status, User
 from webapp.services.connect import disconnect, user_info
 from webapp.services.handout import service_keys
 from webapp.services.house import House
-from webapp.services.operators import bulk, bulk_orders
+from webapp.services.operators import bulk, bulk_work
 from webapp.services.people import PersonGone
 from webapp.services.refresh.claims import claim_due
 from webapp.services.worker import worker
@@ -201,15 +201,15 @@ def test_a_token_that_was_refreshed_for_a_deleted_person_is_not_handed_out(
     noor.assert_untouched()
 
 
-@pytest.mark.parametrize("act", bulk_orders.ACTS)
+@pytest.mark.parametrize("act", bulk.ACTS)
 def test_a_bulk_job_passes_a_newcomer_over(stage: Stage, noor: Newcomer, act: str) -> None:
     with stage.app.app_context():
         open_ids = [stage.sandbox.open_id("jo")]
-        bulk_orders.order_picked(stage.house, "made-up-job-id", act, "", open_ids)
+        bulk.create_for_picked(stage.house, "made-up-job-id", act, "", open_ids)
     noor()
     with stage.app.app_context():
-        bulk.look(stage.house, 1.0)
-        bulk.look(stage.house, 1.0)
+        bulk_work._step(stage.house, 1.0)
+        bulk_work._step(stage.house, 1.0)
         with reading() as session:
             job = session.get_one(BulkJob, "made-up-job-id")
     assert (job.done, job.failed, job.skipped) == (0, 0, 1)

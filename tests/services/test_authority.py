@@ -20,7 +20,7 @@ from webapp.services.authority import NoLongerAllowed
 from webapp.services.connect import disconnect, sessions
 from webapp.services.handout import service_keys
 from webapp.services.house import House
-from webapp.services.operators import operators
+from webapp.services.operators import roles
 
 pytestmark = [
     pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def mara(app: Flask, house: House) -> PersonRef:
     """An operator."""
     with app.app_context():
         done = join(house, made_up(house.clock(), "mara"))
-        operators.add(house, "mara", house.clock())
+        roles.add_operator(house, "mara", house.clock())
     return done.person
 
 
@@ -62,7 +62,7 @@ def service(app: Flask, house: House) -> Actor:
 
 Losses = dict[str, Callable[[House, PersonRef], object]]
 LOSSES: Losses = {
-    "removed": lambda house, _mara: operators.remove(house, "mara"),
+    "removed": lambda house, _mara: roles.remove_operator(house, "mara"),
     "signed out": lambda house, mara: sessions.end_everywhere(mara, house.clock()),
     "deleted": lambda house, mara: disconnect._erase(house, mara),
 }
@@ -122,7 +122,7 @@ def removing(mara: PersonRef) -> Iterator[None]:
         assert user is not None
         user.operator_since = None
         session.flush()
-        operators._wait_for_acts(session, user)
+        roles._wait_for_acts(session, user)
         yield
 
 

@@ -15,7 +15,7 @@ from webapp.database import writing
 from webapp.models import User
 from webapp.services.account import export
 from webapp.services.house import House
-from webapp.services.operators.operators import add
+from webapp.services.operators.roles import add_operator
 from webapp.services.people import PersonGone
 from webapp.services.records import audit, history
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("each_database")
 def test_ones_own_data_is_whole_and_holds_no_token(house: House, app: Flask) -> None:
     done = join(house, made_up(house.clock()))
     sign_in(house, done.person, house.clock(), browser="Firefox")
-    add(house, done.open_id, house.clock())
+    add_operator(house, done.open_id, house.clock())
     data = export.personal_data(done.person)
     text = json.dumps(data)
     assert data is not None

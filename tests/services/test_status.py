@@ -17,7 +17,7 @@ from tests.services.grants import join, made_up
 from tests.services.holding import house_of
 from webapp.database import db
 from webapp.services.house import House
-from webapp.services.maintenance.status import Fault, database_fault, faults
+from webapp.services.maintenance.database_checks import Fault, database_fault, faults
 
 
 def found(app: Flask) -> list[Fault]:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from webapp.language import gettext as _
-from webapp.services.operators.bulk_reading import Hindrance, Job, Wrong
+from webapp.services.operators.bulk import ItemProblem, Job, Obstacle
 from webapp.views.operators import bulk_words
 from webapp.views.operators.bulk_wishes import Wish
 
@@ -33,13 +33,13 @@ _GATHERING = replace(
 _STOPPED = replace(RUNNING, stopped=True, ended_at=_NOW - timedelta(minutes=1))
 _ENDED = replace(RUNNING, done=1201, ended_at=_NOW)
 _WRONGS = [
-    Wrong(True, "temporarily_unavailable", "ct_8f2k91qd", "-000Jq74ETHj4fhvb6QG", "Jo"),
-    Wrong(True, "refused", "ct_8f2k91qe", "-000Jq74ETHj4fhvb6QH", None),
-    Wrong(False, "gone", "ct_8f2k91qf", None, None),
+    ItemProblem(True, "temporarily_unavailable", "ct_8f2k91qd", "-000Jq74ETHj4fhvb6QG", "Jo"),
+    ItemProblem(True, "refused", "ct_8f2k91qe", "-000Jq74ETHj4fhvb6QH", None),
+    ItemProblem(False, "gone", "ct_8f2k91qf", None, None),
 ]
 
 
-def _job(job: Job, wrongs: list[Wrong] | None = None, **more: Any) -> dict[str, Any]:
+def _job(job: Job, wrongs: list[ItemProblem] | None = None, **more: Any) -> dict[str, Any]:
     usual = {
         "job": job,
         "title": bulk_words.title(job),
@@ -92,7 +92,7 @@ def _wrong() -> dict[str, Any]:
 
 def _held() -> dict[str, Any]:
     mend = _("start one: flask tokens run")
-    return _job(RUNNING, hindrance=Hindrance(_("no worker seems to be running"), mend))
+    return _job(RUNNING, hindrance=Obstacle(_("no worker seems to be running"), mend))
 
 
 #: Name → template, and what makes its context, in the language that is spoken then.

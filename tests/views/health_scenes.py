@@ -4,9 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from webapp import later
-from webapp.services.maintenance.health import Breaker, Facts, Keys, Work
-from webapp.services.maintenance.status import Fault
-from webapp.services.maintenance.stored import Database
+from webapp.services.maintenance.database_checks import Fault, StoredDatabase
+from webapp.services.maintenance.health import Breaker, HealthFacts, Keys, Work
 from webapp.services.notifications.outbox import DeliveryStatus
 from webapp.services.records.figures import AnswerTimes, Bar
 from webapp.views.operators.charts import chart
@@ -14,19 +13,19 @@ from webapp.views.operators.charts import chart
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
-WELL = Facts(
+WELL = HealthFacts(
     at=NOW,
     troubles=[],
     work=Work(lag=0, is_late=False, pace=3.25, allowed=8, part=1),
     breaker=None,
     answers=AnswerTimes(1200, 100, 250),
-    database=Database("SQLite 3.50.0", "0006", 4_200_000, 32_768, wal=True),
+    database=StoredDatabase("SQLite 3.50.0", "0006", 4_200_000, 32_768, wal=True),
     keys=Keys("3f9ca01e", 0),
     rescue=False,
     bound_at=NOW - 40 * DAY,
     notices=DeliveryStatus("", 0, None, 0, None, None),
 )
-ILL = Facts(
+ILL = HealthFacts(
     at=NOW,
     troubles=[
         Fault(
@@ -47,7 +46,7 @@ ILL = Facts(
         NOW + timedelta(seconds=20),
     ),
     answers=AnswerTimes(3, None, None),
-    database=Database("PostgreSQL 17.1", "", 4_200_000, None, wal=True),
+    database=StoredDatabase("PostgreSQL 17.1", "", 4_200_000, None, wal=True),
     keys=Keys("3f9ca01e", None),
     rescue=True,
     bound_at=None,

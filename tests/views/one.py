@@ -10,8 +10,8 @@ from webapp.language import gettext as _
 from webapp.models import Health, Status, User
 from webapp.services.handout.uses import Use
 from webapp.services.installation.binding import Mismatch
-from webapp.services.operators.dossier import Dossier, Next
-from webapp.services.operators.standing import State
+from webapp.services.operators.connection import ConnectionDetails, NextStep
+from webapp.services.operators.list_query import State
 from webapp.services.records.history import TimelineEvent
 from webapp.views.operators import explaining, timeline
 
@@ -65,7 +65,7 @@ HAPPENINGS = [
     _happening(16, "connection.connected", "person", fields={"kind": "again", "scopes": "a,b"}),
     _happening(900, "connection.connected", "person", fields={"kind": "new", "scopes": "a"}),
 ]
-WELL = Dossier(
+WELL = ConnectionDetails(
     user=_row(),
     health=Health.FRESH,
     state=State.HEALTHY,
@@ -74,7 +74,7 @@ WELL = Dossier(
     fingerprint="3f9ca01e",
     alive=True,
     access_over=False,
-    next=Next("scheduled", NOW + timedelta(minutes=20)),
+    next=NextStep("scheduled", NOW + timedelta(minutes=20)),
     foreign=None,
     held_until=None,
     held_reason=None,
@@ -93,7 +93,7 @@ _LOST = replace(
     reason="refused",
     since=NOW - timedelta(hours=2),
     alive=False,
-    next=Next("person", None),
+    next=NextStep("person", None),
     uses=[],
 )
 STATES = {
@@ -103,18 +103,18 @@ STATES = {
         user=_row(status=Status.FAILING, failures=3, failing_since=NOW, last_error="server_error"),
         health=Health.FAILING,
         state=State.FAILING,
-        next=Next("back_off", NOW + timedelta(minutes=2)),
+        next=NextStep("back_off", NOW + timedelta(minutes=2)),
     ),
     "held": replace(
         WELL,
-        next=Next("breaker", NOW + timedelta(seconds=30)),
+        next=NextStep("breaker", NOW + timedelta(seconds=30)),
         held_until=NOW + timedelta(seconds=30),
         held_reason="config",
         held_code="invalid_client",
     ),
     "foreign": replace(
         WELL,
-        next=Next("foreign", None),
+        next=NextStep("foreign", None),
         foreign=Mismatch(
             "TOKEN_KEYS",
             _(
@@ -141,13 +141,13 @@ STATES = {
         reason=None,
         since=None,
         fingerprint=None,
-        next=Next("over", None),
+        next=NextStep("over", None),
         happenings=[],
     ),
 }
 
 
-def _page(one: Dossier) -> dict[str, Any]:
+def _page(one: ConnectionDetails) -> dict[str, Any]:
     user = one.user
     return {
         "one": one,
@@ -163,7 +163,7 @@ def _page(one: Dossier) -> dict[str, Any]:
     }
 
 
-def _question(one: Dossier, **more: Any) -> dict[str, Any]:
+def _question(one: ConnectionDetails, **more: Any) -> dict[str, Any]:
     usual = {"person": one.user, "hindrance": None, "held": True, "services": [], "own": False}
     return usual | more
 

@@ -17,12 +17,11 @@ from webapp import later
 from webapp.app import OPERATOR_PAGES
 from webapp.language import gettext as _
 from webapp.models import Reason
-from webapp.services.maintenance import portal
+from webapp.services.maintenance import tiktok_checks
 from webapp.services.maintenance.check import Check
-from webapp.services.operators.counting import Counts, Kind
-from webapp.services.operators.listing import Page, Row
-from webapp.services.operators.standing import State
-from webapp.services.operators.wanted import Place, Query, Sort
+from webapp.services.operators.counts import Counts, Kind
+from webapp.services.operators.list_pages import Page, Row
+from webapp.services.operators.list_query import Place, Query, Sort, State
 from webapp.settings import load
 from webapp.views.http import api_document, errors, languages, present
 from webapp.views.http.endings import ENDINGS
@@ -428,10 +427,10 @@ def _setup(*, values: bool, asked_at: datetime | None = None) -> dict[str, Any]:
         "sections": checklist.sections(CHECKS, values=values),
         "counts": checklist.counts(CHECKS) if values else None,
         "asked_at": asked_at,
-        "paste": portal.to_paste(settings) if values else [],
+        "paste": tiktok_checks.values_to_paste(settings) if values else [],
         "webhook_reachable": values and asked_at is not None,
-        "decoder": portal.DECODER,
-        "set_now": portal.set_now(settings) if values else {},
+        "decoder": tiktok_checks.GLOSSARY,
+        "set_now": tiktok_checks.current_values(settings) if values else {},
     }
 
 

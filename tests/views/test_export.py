@@ -14,9 +14,9 @@ from tests.views.connections import connection, house_of, sign_in
 from webapp.database import db, reading, writing
 from webapp.models import AuditEvent, Health, User
 from webapp.services import crowd
-from webapp.services.operators import exporting
-from webapp.services.operators.exporting import COLUMNS
-from webapp.services.operators.wanted import Query
+from webapp.services.operators import export
+from webapp.services.operators.export import COLUMNS
+from webapp.services.operators.list_query import Query
 
 #: Formulas, and what only looks like one to some spreadsheets.
 HOSTILE = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1")
@@ -119,7 +119,7 @@ def test_the_memory_stays_flat_and_nothing_is_held_while_the_reader_waits(
             pass
         length, peaks = 0, []
         tracemalloc.start()
-        for piece in exporting.pieces(house, Query(), "json", house.clock()):
+        for piece in export.pieces(house, Query(), "json", house.clock()):
             length += len(piece)
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.reset_peak()

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.views.bulk_scenes import RUNNING
-from webapp.services.operators.bulk_reading import Wrong
-from webapp.services.operators.counting import Counts
-from webapp.services.operators.listing import Page
-from webapp.services.operators.wanted import Query
+from webapp.services.operators.bulk import ItemProblem
+from webapp.services.operators.counts import Counts
+from webapp.services.operators.list_pages import Page
+from webapp.services.operators.list_query import Query
 from webapp.services.records.history import TimelineEvent
 from webapp.views.operators import bulk_words, timeline, tokens_page
 from webapp.views.operators.query import Asked
@@ -62,7 +62,7 @@ def test_a_pace_has_as_few_digits_as_it_needs(rate: float, said: str) -> None:
 
 
 def test_a_connection_that_was_skipped_without_a_known_reason_had_nothing_to_do() -> None:
-    wrong = Wrong(False, "something_new", "ct_2222-0001", None, None)
+    wrong = ItemProblem(False, "something_new", "ct_2222-0001", None, None)
     assert bulk_words.because("refresh", wrong) == "There was nothing to do."
 
 

@@ -7,7 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.webhooks.notices import ADDRESS, house_of
-from webapp.services.operators import operators
+from webapp.services.operators import roles
 from webapp.views.http.guards import access_of
 
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
@@ -28,7 +28,7 @@ def test_every_unsafe_route_but_tiktoks_and_the_services_wants_the_token(
 ) -> None:
     with app.app_context():
         # For anybody else, operators' pages are not there at all.
-        operators.add(house_of(app), mara, house_of(app).clock())
+        roles.add_operator(house_of(app), mara, house_of(app).clock())
     assert client.get("/account").status_code == 200
     routes = unsafe_routes(app)
     assert ("POST", ADDRESS, "tiktok") in routes

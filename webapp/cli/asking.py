@@ -11,7 +11,7 @@ from flask import current_app
 from webapp import acting
 from webapp.acting import Actor
 from webapp.services.house import House
-from webapp.services.maintenance.status import database_fault
+from webapp.services.maintenance.database_checks import database_fault
 from webapp.settings import Problem, listed
 
 #: Where an app that waits for its settings keeps what is wrong with them.

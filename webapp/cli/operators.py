@@ -7,7 +7,7 @@ import click
 from flask.cli import AppGroup
 
 from webapp.cli.asking import migrated_house, not_done, show_json
-from webapp.services.operators import operators as services
+from webapp.services.operators import roles
 
 #: TikTok's open_ids begin with a dash, so a word that is no option of ours is taken as it is.
 _dashes_allowed = {"ignore_unknown_options": True}
@@ -40,7 +40,7 @@ def remove(open_id: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def show(as_json: bool) -> None:
     """List the operators."""
-    found = services.list_all(migrated_house())
+    found = roles.list_operators(migrated_house())
     if as_json:
         show_json(
             [{"open_id": o.open_id, "name": o.name, "since": o.since.isoformat()} for o in found]
@@ -57,10 +57,10 @@ def _change(open_id: str, *, operator: bool, as_json: bool) -> None:
     at = migrated_house()
     try:
         if operator:
-            services.add(at, open_id, at.clock())
+            roles.add_operator(at, open_id, at.clock())
         else:
-            services.remove(at, open_id)
-    except services.NoSuchPerson as error:
+            roles.remove_operator(at, open_id)
+    except roles.NoSuchPerson as error:
         not_done(str(error))
     if as_json:
         show_json({"open_id": open_id, "operator": operator})

@@ -10,8 +10,8 @@ from webapp.cli.asking import migrated_house, not_done, show_json, unfit
 from webapp.services.connect.disconnect import CONNECTED_AGAIN, disconnect_person
 from webapp.services.house import House
 from webapp.services.installation import binding
-from webapp.services.maintenance import keeping
-from webapp.services.operators import inspection
+from webapp.services.maintenance import troubles
+from webapp.services.operators import connection
 from webapp.services.people import PersonGone
 from webapp.services.refresh import on_demand
 from webapp.services.vault import CannotOpen
@@ -25,12 +25,12 @@ _json = click.option("--json", "as_json", is_flag=True, help="For scripts.")
 
 
 @tokens.command("list")
-@click.option("--status", type=click.Choice(inspection.HEALTHS), help="Only those that stand so.")
+@click.option("--status", type=click.Choice(connection.HEALTHS), help="Only those that stand so.")
 @_json
 def show_all(status: str | None, as_json: bool) -> None:
     """List the connections."""
     at = migrated_house()
-    found = inspection.listed(at, at.clock(), status)
+    found = connection.list_all(at, at.clock(), status)
     if as_json:
         show_json(list(found))
         return
@@ -50,7 +50,7 @@ def show_all(status: str | None, as_json: bool) -> None:
 def show(open_id: str, as_json: bool) -> None:
     """Show all that is known of the connection of this OPEN_ID, but no token."""
     at = migrated_house()
-    found = inspection.facts(at, open_id, at.clock())
+    found = connection.facts_of(at, open_id, at.clock())
     if found is None:
         not_done(_nobody(open_id))
     if as_json:
@@ -74,7 +74,7 @@ def refresh(open_id: str, as_json: bool) -> None:
     except on_demand.ReconnectRequired as end:
         not_done(f"{open_id} must connect again: {end.reason}{_since(end.since)}")
     except on_demand.Pending as wait:
-        held = keeping.open_brakes(at)
+        held = troubles.open_brakes(at)
         cause = held[0] if held else wait.cause
         seconds = int(wait.retry_after.total_seconds())
         not_done(f"{open_id} was not refreshed: {cause}; try again in {seconds} s")
@@ -93,7 +93,7 @@ def refresh(open_id: str, as_json: bool) -> None:
 def disconnect(open_id: str, as_json: bool) -> None:
     """End the connection of this OPEN_ID: TikTok is told, then our copy is wiped."""
     at = _own_house()
-    user = inspection.find(at, open_id)
+    user = connection.find(at, open_id)
     if user is None:
         not_done(_nobody(open_id))
     was_connected = user.access_token is not None

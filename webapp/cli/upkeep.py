@@ -8,7 +8,7 @@ from flask.cli import with_appcontext
 from webapp.cli.asking import migrated_house, not_done, show_json, unfit
 from webapp.cli.progress import Progress
 from webapp.services.installation import binding
-from webapp.services.maintenance import copying, doctor, status
+from webapp.services.maintenance import copy_database, database_checks, doctor
 from webapp.services.maintenance import reseal as sealing
 from webapp.services.refresh import rescue_file
 
@@ -64,7 +64,7 @@ def rescue(as_json: bool) -> None:
 def adopt(yes: bool) -> None:
     """Bind the database to this installation, after it was moved here on purpose."""
     at = migrated_house()
-    closed = status.keys_fault(at)
+    closed = database_checks.keys_fault(at)
     if closed is not None:
         unfit("It cannot be adopted under these keys.", closed)
     found = binding.mismatch(at)
@@ -95,11 +95,11 @@ def copy_all(database_url: str) -> None:
     at = migrated_house()
     rows = 0
     try:
-        with Progress("Copied", copying.total()) as shown:
-            for step in copying.copy(at, database_url, doctor.ROOT):
+        with Progress("Copied", copy_database.total()) as shown:
+            for step in copy_database.copy_database(at, database_url, doctor.ROOT):
                 rows = step.rows
                 shown.at(rows)
-    except copying.CannotCopy as refused:
+    except copy_database.CannotCopy as refused:
         not_done(f"nothing was copied: {refused}")
     click.echo(
         f"{rows} rows copied and counted. Set DATABASE_URL to the new database, then start"

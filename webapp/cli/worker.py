@@ -20,7 +20,7 @@ from flask.cli import with_appcontext
 from webapp.cli.asking import migrated_house, not_done, unfit
 from webapp.cli.progress import Progress
 from webapp.services.house import House
-from webapp.services.maintenance import keeping
+from webapp.services.maintenance import troubles
 from webapp.services.notifications.delivery import Delivery
 from webapp.services.refresh import due
 from webapp.services.worker.worker import Worker
@@ -128,7 +128,7 @@ def _signals() -> Iterator[list[int]]:
 
 def _refuse_unfit(at: House) -> None:
     """End with 1, and what to do, where no worker may run."""
-    found = keeping.refusal(at)
+    found = troubles.refusal(at)
     if found is not None:
         unfit("No worker may run here.", found)
 
@@ -136,7 +136,7 @@ def _refuse_unfit(at: House) -> None:
 def _tell_left(at: House, left: int, *, stopped: bool) -> None:
     """End with 1 and the reason if connections that are due had to be left."""
     _refuse_unfit(at)
-    held = keeping.open_brakes(at)
+    held = troubles.open_brakes(at)
     if left and held is not None:
         not_done(f"{left} connections are still due: {held[0]}; {held[1]}")
     if left and stopped:

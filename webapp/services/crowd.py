@@ -15,7 +15,7 @@ from webapp.database import reading, writing
 from webapp.models import NameWord, User
 from webapp.services import made_up
 from webapp.services.house import House
-from webapp.services.operators import searching
+from webapp.services.operators import list_pages
 from webapp.settings import Problem
 from webapp.tokens import TokenSet
 
@@ -94,7 +94,7 @@ def _insert(session: Session, rows: list[dict[str, Any]]) -> None:
     words = [
         {"word": word, "user_id": ids[row["open_id"]]}
         for row in rows
-        for word in searching.words(row["display_name"])
+        for word in list_pages.search_words(row["display_name"])
     ]
     session.execute(insert(cast(Table, NameWord.__table__)), words)
 

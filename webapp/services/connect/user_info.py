@@ -15,7 +15,7 @@ from webapp.models import PersonRef, User
 from webapp.services import authority, people
 from webapp.services.authority import HalfDone, NoLongerAllowed
 from webapp.services.house import House
-from webapp.services.operators import dossier, searching
+from webapp.services.operators import connection, list_pages
 from webapp.services.records import audit
 from webapp.services.refresh.on_demand import (
     Access,
@@ -77,7 +77,7 @@ def _store_profile(person: PersonRef, profile: Profile) -> None:
             return
         if profile.display_name and profile.display_name != user.display_name:
             user.display_name = profile.display_name
-            searching.keep(session, user.id, profile.display_name)
+            list_pages.store_words(session, user.id, profile.display_name)
         user.username = profile.username or user.username
         user.union_id = profile.union_id or user.union_id
 
@@ -110,7 +110,7 @@ def test_access(house: House, open_id: str) -> AccessTest:
     CannotOpen where there is no token to ask with, and NoLongerAllowed or HalfDone.
     """
     authority.check()
-    user = dossier.find(house, open_id)
+    user = connection.find_with_history(house, open_id)
     if user is None:
         raise NotConnected
     access = fresh_access(house, open_id, person=user.ref, min_ttl=timedelta())

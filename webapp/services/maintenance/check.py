@@ -32,13 +32,13 @@ class Found(Protocol):
         """What to do."""
 
 
-def judged(name: str, found: Found | None, well: str, group: Group) -> Check:
+def check_of(name: str, found: Found | None, well: str, group: Group) -> Check:
     """Return the check of something that is well unless `found` says otherwise."""
     if found is None:
         return Check("ok", name, well, group=group)
     return Check("FAIL", name, found.cause, found.mend, group)
 
 
-def untold(name: str, cause: str, mend: str, group: Group = "tiktok") -> Check:
+def not_asked(name: str, cause: str, mend: str, group: Group = "tiktok") -> Check:
     """Return the check of something that only time or another look can tell."""
     return Check("ok", name, cause, mend, group, known=False)

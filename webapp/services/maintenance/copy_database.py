@@ -1,8 +1,7 @@
-"""Moves everything into another, empty database, of either kind; never merges, never overwrites.
+"""Copies everything into another, empty database of either kind; never merges or overwrites.
 
 The source is locked against writing while it is read, and marked as moved in the same
-transaction: a worker that is still running there finds that it may refresh nothing any more.
-"""
+transaction: a worker that is still running there finds that it may not refresh any more."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +29,7 @@ from webapp.database import Base, continue_after, db, last_id, prepare, writing
 from webapp.files import absolute_url
 from webapp.models import Installation, User
 from webapp.services.house import House
-from webapp.services.maintenance import status
+from webapp.services.maintenance import database_checks
 from webapp.services.records import audit
 from webapp.services.refresh import rescue_file
 
@@ -55,7 +54,7 @@ class Copied:
     rows: int
 
 
-def copy(house: House, url: str, root: Path) -> Iterator[Copied]:
+def copy_database(house: House, url: str, root: Path) -> Iterator[Copied]:
     """Copy every table into the database at `url`, in one transaction; yield after each batch.
 
     Both sides are committed after the last yield only, the target first. A relative SQLite path
@@ -74,7 +73,7 @@ def _copy(house: House, url: str, root: Path) -> Iterator[Copied]:
         _refuse_busy(house, session)
         with target.connect().execution_options(coatcheck_write="FULL") as there, there.begin():
             _refuse_filled(there)
-            _write_down(house, session)
+            _record(house, session)
             rows = 0
             for table in _tables():
                 for written in _copy_table(source, there, table):
@@ -111,7 +110,7 @@ def _target(url: str, root: Path) -> Iterator[Engine]:
     try:
         if engine.url == db.engine.url:
             raise CannotCopy("this is the database that is in use already")
-        fault = status.database_fault(engine)
+        fault = database_checks.database_fault(engine)
         if fault is not None:
             raise CannotCopy(
                 f"in the other database: {fault.cause}. With DATABASE_URL set to it: {fault.mend}"
@@ -154,7 +153,7 @@ def _refuse_filled(there: Connection) -> None:
         raise CannotCopy(f"the other database is not empty: there are rows in {', '.join(filled)}")
 
 
-def _write_down(house: House, session: Session) -> None:
+def _record(house: House, session: Session) -> None:
     """Write the copy down before it is made, so that both databases tell of it."""
     rows = _rows(session.connection()) + 1
     audit.record(session, house.clock(), "database.copied", rows=rows)

@@ -1,11 +1,14 @@
-"""Whether this installation can serve: database, migrations, keys; asks TikTok nothing."""
+"""Whether the database can serve: reachable, migrated, encrypted with a key that we have.
+
+It asks TikTok nothing.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, column, inspect, select, table
+from sqlalchemy import Connection, Engine, column, inspect, select, table, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from webapp.database import db, reading
@@ -65,7 +68,7 @@ def _unreadable(error: SQLAlchemyError, *, is_file: bool) -> Fault:
     return Fault("DATABASE_URL", cause, mend)
 
 
-def migration() -> str:
+def current_migration() -> str:
     """Return at which migration the database is; empty where it was never migrated."""
     with db.engine.connect() as connection:
         return ", ".join(sorted(_heads(connection)))
@@ -110,3 +113,37 @@ def _scripts() -> ScriptDirectory:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     return ScriptDirectory.from_config(config)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDatabase:
+    """The database under this installation."""
+
+    kind: str
+    migration: str
+    #: In bytes.
+    size: int
+    #: The bytes of SQLite's write-ahead log; None on PostgreSQL, or where it is switched off.
+    log_size: int | None
+    #: SQLite writes ahead, so that readers and writer do not wait for each other.
+    wal: bool
+
+
+def stored_database() -> StoredDatabase:
+    """Return what is known of it. Raises SQLAlchemyError if it does not answer."""
+    path = sqlite_path(db.engine)
+    with reading() as session:
+        if path is None:
+            version = str(session.scalar(text("SHOW server_version"))).split()[0]
+            size = session.scalar(text("SELECT pg_database_size(current_database())"))
+            return StoredDatabase(
+                f"PostgreSQL {version}", current_migration(), size or 0, None, wal=True
+            )
+        version = session.scalar(text("SELECT sqlite_version()"))
+        wal = session.scalar(text("PRAGMA journal_mode")) == "wal"
+    log = _file_size(path.with_name(f"{path.name}-wal")) if wal else None
+    return StoredDatabase(f"SQLite {version}", current_migration(), _file_size(path), log, wal)
+
+
+def _file_size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

@@ -13,9 +13,9 @@ from webapp.later import gettext as _
 from webapp.later import ngettext
 from webapp.services.house import House
 from webapp.services.installation import binding
-from webapp.services.maintenance import keeping, premises, probe, status
-from webapp.services.maintenance.check import Check, judged, untold
-from webapp.services.maintenance.premises import ROOT
+from webapp.services.maintenance import database_checks, machine_checks, tiktok_checks, troubles
+from webapp.services.maintenance.check import Check, check_of, not_asked
+from webapp.services.maintenance.machine_checks import ROOT
 from webapp.settings import (
     NAMES,
     Problem,
@@ -91,17 +91,17 @@ def checks(
     problems += serving_problems(environ)
     names = {problem.name for problem in problems}
     yield from _settings_checks(environ, problems, doubts(settings, environ))
-    yield from premises.files(environ, settings)
+    yield from machine_checks.file_checks(environ, settings)
     if house:
-        yield premises.cookies(settings)
+        yield machine_checks.cookie_check(settings)
     if not {"TIKTOK_REDIRECT_URI", "TIKTOK_CLIENT_KEY"} & names:
-        yield from probe.registered(settings)
+        yield from tiktok_checks.registration_checks(settings)
     if house:
-        yield from probe.ask(house) if asked is None else asked
+        yield from tiktok_checks.tiktok_checks(house) if asked is None else asked
     if "DATABASE_URL" not in names:
         yield from _stored(settings, house, whole=asked is None)
     if house:
-        yield premises.disk(house)
+        yield machine_checks.disk_check(house)
 
 
 def keeping_checks(house: House) -> Iterator[Check]:
@@ -109,14 +109,14 @@ def keeping_checks(house: House) -> Iterator[Check]:
 
     Asks TikTok nothing. Ends early where the database is not at the newest migration.
     """
-    if (broken := status.database_fault()) is not None:
-        yield judged("database", broken, "", "running")
+    if (broken := database_checks.database_fault()) is not None:
+        yield check_of("database", broken, "", "running")
         return
-    yield judged("keys", status.keys_fault(house), _("open what is stored"), "running")
-    mismatch = keeping.installation_doubt(house)
+    yield check_of("keys", database_checks.keys_fault(house), _("open what is stored"), "running")
+    mismatch = troubles.installation_doubt(house)
     well = _("the database belongs to this installation")
-    yield judged("installation", mismatch, well, "running")
-    doubts = [doubt for doubt in keeping.doubts(house) if doubt != mismatch]
+    yield check_of("installation", mismatch, well, "running")
+    doubts = [doubt for doubt in troubles.doubts(house) if doubt != mismatch]
     for doubt in doubts:
         yield Check("warn", doubt.name, doubt.cause, doubt.mend, "running")
     if not doubts:
@@ -141,7 +141,7 @@ def _settings_checks(
 def _database_problems(settings: Settings) -> list[Problem]:
     engine = _engine(settings)
     try:
-        fault = status.database_fault(engine)
+        fault = database_checks.database_fault(engine)
     finally:
         engine.dispose()
     return [Problem(fault.name, fault.cause, fault.mend)] if fault else []
@@ -157,21 +157,21 @@ def _engine(settings: Settings) -> Engine:
 def _stored(settings: Settings, house: House | None, *, whole: bool) -> Iterator[Check]:
     """Yield how the database stands; `whole` reads every row where only that can tell."""
     broken = next(iter(_database_problems(settings)), None)
-    yield judged("database", broken, _("reached, at the newest migration"), "running")
+    yield check_of("database", broken, _("reached, at the newest migration"), "running")
     if house is None or broken is not None:
         return
-    yield probe.webhook(house)
-    yield probe.person(house)
-    yield from premises.journal()
+    yield tiktok_checks.webhook_check(house)
+    yield tiktok_checks.person_check(house)
+    yield from machine_checks.journal_checks()
     yield from keeping_checks(house)
     if whole:
         yield from _rows(house)
     else:
-        yield untold("rows", _("every one would have to be read"), "flask doctor", "running")
+        yield not_asked("rows", _("every one would have to be read"), "flask doctor", "running")
 
 
 def _rows(house: House) -> Iterator[Check]:
-    if strangers := keeping.strangers(house):
+    if strangers := troubles.foreign_people(house):
         yield Check(
             "warn",
             "people",
@@ -183,7 +183,7 @@ def _rows(house: House) -> Iterator[Check]:
             _("they connect again, or the former TIKTOK_CLIENT_KEY is put back"),
             "running",
         )
-    if closed := keeping.closed(house):
+    if closed := troubles.unreadable_rows(house):
         yield Check(
             "warn",
             "rows",

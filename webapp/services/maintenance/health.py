@@ -1,22 +1,40 @@
-"""How the keeping goes, in one value for the health page; changes nothing, asks TikTok nothing.
+"""What the health page and the metrics show, and the probe that an operator can send.
 
-What is wrong stands in `keeping.troubles`, in the same words everywhere.
+A probe is one ordinary refresh while the breaker is open, so the breaker judges it as any other.
+What is wrong is in `troubles`, in the same words everywhere.
 """
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
-from webapp.database import reading
-from webapp.models import Brakes, Installation
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from webapp.database import reading, writing
+from webapp.models import Brakes, Installation, Status, User
+from webapp.services import authority
+from webapp.services.authority import HalfDone, NoLongerAllowed
 from webapp.services.house import House
-from webapp.services.maintenance import keeping, reseal, stored
-from webapp.services.maintenance.status import Fault
+from webapp.services.installation import binding
+from webapp.services.maintenance import database_checks, reseal, troubles
+from webapp.services.maintenance.database_checks import Fault
 from webapp.services.notifications import outbox
-from webapp.services.records import figures
+from webapp.services.operators import counts
+from webapp.services.records import audit, figures
 from webapp.services.refresh import breaker, due, rescue_file
+from webapp.services.refresh.on_demand import (
+    NotConnected,
+    Pending,
+    ReconnectRequired,
+    fresh_access,
+)
+from webapp.services.vault import CannotOpen
 
 #: Up to so many rows are read through for the keys they are sealed under.
-FEW = 20_000
+COUNT_LIVE_BELOW = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +71,7 @@ class Keys:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class HealthFacts:
     """All that the health page tells."""
 
     at: datetime
@@ -61,7 +79,7 @@ class Facts:
     work: Work
     breaker: Breaker | None
     answers: figures.AnswerTimes
-    database: stored.Database
+    database: database_checks.StoredDatabase
     keys: Keys
     rescue: bool
     #: When the database was bound to this installation; None: not yet.
@@ -69,19 +87,19 @@ class Facts:
     notices: outbox.DeliveryStatus
 
 
-def facts(house: House, now: datetime) -> Facts:
+def health_facts(house: House, now: datetime) -> HealthFacts:
     """Return all of it, as it is at this moment. Raises SQLAlchemyError with the database away."""
     row = brakes_of(house)
     with reading() as session:
         bound = session.get(Installation, 1)
-    return Facts(
+    return HealthFacts(
         at=now,
-        troubles=keeping.troubles(house),
-        work=work(house, row, now),
+        troubles=troubles.troubles(house),
+        work=work_of(house, row, now),
         breaker=_breaker(house, row),
         answers=figures.answer_times(house, now),
-        database=stored.database(),
-        keys=Keys(house.vault.key_id, reseal.remaining_of_few(house, FEW)),
+        database=database_checks.stored_database(),
+        keys=Keys(house.vault.key_id, reseal.remaining_of_few(house, COUNT_LIVE_BELOW)),
         rescue=rescue_file.has_answers(house),
         bound_at=bound.bound_at if bound else None,
         notices=outbox.delivery_status(house, now),
@@ -95,13 +113,13 @@ def brakes_of(house: House) -> Brakes:
         return session.get(Brakes, key) or Brakes(client_key=key, pace=1.0)
 
 
-def work(house: House, row: Brakes, now: datetime) -> Work:
+def work_of(house: House, row: Brakes, now: datetime) -> Work:
     """Return how the worker gets on."""
     lag = due.lag(house, now)
     part = breaker.rate_factor(row, now)
     return Work(
         lag=lag,
-        is_late=lag > keeping.LATE.total_seconds(),
+        is_late=lag > troubles.LATE_AFTER.total_seconds(),
         pace=figures.per_second(house, now),
         allowed=house.settings.refresh_rate * part,
         part=part,
@@ -109,5 +127,120 @@ def work(house: House, row: Brakes, now: datetime) -> Work:
 
 
 def _breaker(house: House, row: Brakes) -> Breaker | None:
-    found = keeping.open_brakes(house)
+    found = troubles.open_brakes(house)
     return found and Breaker(*found, since=row.open_since, next_probe=row.probe_at)
+
+
+_KEPT = (Status.ACTIVE.value, Status.FAILING.value)
+
+
+class ProbeResult(StrEnum):
+    """What has come of it."""
+
+    #: TikTok answered, and the breaker is closed again.
+    CLOSED = "closed"
+    #: It was tried, or a worker was quicker with it; the breaker is open as before.
+    OPEN = "open"
+    #: There was nothing to probe: the breaker was closed.
+    NOT_OPEN = "not_open"
+    #: Nobody is connected with whom to try it.
+    NOBODY = "nobody"
+    #: The database does not belong here, so nothing goes out.
+    NOT_OURS = "not_ours"
+
+
+def send_probe(house: House) -> ProbeResult:
+    """Refresh the connection that is due first, whatever probe is due when; say what came of it.
+
+    Raises NoLongerAllowed, with nothing done, or HalfDone.
+    """
+    if binding.mismatch(house) is not None:
+        return ProbeResult.NOT_OURS
+    if not _make_due(house, house.clock()):
+        return ProbeResult.NOT_OPEN
+    open_id = _first(house)
+    if open_id is None:
+        return ProbeResult.NOBODY
+    # What came of it stands in the brakes; how this one connection is, on its own page.
+    with suppress(NotConnected, ReconnectRequired, Pending, CannotOpen):
+        try:
+            fresh_access(house, open_id, pressed=True)
+        except NoLongerAllowed:
+            raise HalfDone from None
+    return (
+        ProbeResult.OPEN if breaker.current(house).open_reason is not None else ProbeResult.CLOSED
+    )
+
+
+def _make_due(house: House, now: datetime) -> bool:
+    """Let the next probe go out now, and write down who wants it; False: nothing to probe."""
+    with writing() as session:
+        authority.require(session)
+        made = session.scalar(
+            update(Brakes)
+            .where(Brakes.client_key == house.settings.tiktok_client_key)
+            .where(Brakes.open_reason.is_not(None))
+            .values(probe_at=now)
+            .returning(Brakes.client_key)
+        )
+        if made is not None:
+            audit.record(session, now, "breaker.probed")
+    return made is not None
+
+
+def _first(house: House) -> str | None:
+    """Return the open_id of whose turn is next, leaving out who is being refreshed."""
+    ours = User.client_key == house.settings.tiktok_client_key
+    query = (
+        select(User.open_id)
+        .where(ours, User.next_at.is_not(None), User.claim.is_(None))
+        .where(User.status.in_(_KEPT), User.refresh_token.is_not(None))
+        .order_by(User.next_at)
+        .limit(1)
+    )
+    with reading() as session:
+        return session.scalar(query)
+
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What the database says; what it did not say is None or empty."""
+
+    up: bool
+    #: Counts of all time by word (services.figures).
+    totals: dict[str, int] = field(default_factory=dict)
+    #: State → how many; None while the first count is being made.
+    connections: dict[str, int] | None = None
+    work: Work | None = None
+    #: config · transient · key; None: the breaker is closed.
+    open_reason: str | None = None
+    #: Notices that wait, and those that were given up.
+    waiting: int = 0
+    given_up: int = 0
+    #: The names of all that is wrong (services.keeping).
+    troubles: tuple[str, ...] = ()
+
+
+def fleet_figures(house: House, now: datetime) -> Fleet:
+    """Return the numbers as they are; never raises with the database away."""
+    names = tuple(sorted({fault.name for fault in troubles.troubles(house)}))
+    try:
+        row = brakes_of(house)
+        standing = outbox.delivery_status(house, now)
+        counted = counts.current_counts(house, now)
+        return Fleet(
+            up=True,
+            totals=figures.totals(house),
+            connections={s.value: n for s, n in counted.by_state.items()} if counted else None,
+            work=work_of(house, row, now),
+            open_reason=row.open_reason,
+            waiting=standing.waiting,
+            given_up=standing.given_up,
+            troubles=names,
+        )
+    except SQLAlchemyError as error:
+        log.warning("fleet_not_read", error=type(error).__name__)
+        return Fleet(up=False, troubles=names)

@@ -1,4 +1,4 @@
-"""What this machine gives the app: files, disk, database journal, proxy; changes none of it."""
+"""What this machine gives the app: files, disk, database journal, proxy."""
 
 import shutil
 from collections.abc import Iterator, Mapping
@@ -10,16 +10,16 @@ from webapp.database import db
 from webapp.files import absolute_url, sqlite_path
 from webapp.later import gettext as _
 from webapp.services.house import House
-from webapp.services.maintenance import status
-from webapp.services.maintenance.check import Check, untold
+from webapp.services.maintenance import database_checks
+from webapp.services.maintenance.check import Check, not_asked
 from webapp.settings import NAMES, Settings
 
-ROOT = status.MIGRATIONS.parent.parent
+ROOT = database_checks.MIGRATIONS.parent.parent
 #: Less room than this, in bytes, is used up by a day of logs or one backup.
-LITTLE = 200 * 2**20
+LOW_DISK = 200 * 2**20
 
 
-def files(environ: Mapping[str, str], settings: Settings) -> Iterator[Check]:
+def file_checks(environ: Mapping[str, str], settings: Settings) -> Iterator[Check]:
     """Yield a warning for each file with secrets in it that others on this machine may open."""
     database = absolute_url(settings.database_url, ROOT)
     paths = [ROOT / ".env", *(Path(environ.get(f"{name}_FILE") or "") for name in NAMES)]
@@ -34,14 +34,14 @@ def files(environ: Mapping[str, str], settings: Settings) -> Iterator[Check]:
         yield Check("ok", "files", _("with secrets are for this user alone"))
 
 
-def cookies(settings: Settings) -> Check:
+def cookie_check(settings: Settings) -> Check:
     """Return how the cookie of a session is protected, which follows from the redirect URI."""
     if settings.https:
         return Check("ok", "cookies", _("are Secure and bound to this host"))
     return Check("ok", "cookies", _("are not Secure: this is http, on this machine alone"))
 
 
-def journal() -> Iterator[Check]:
+def journal_checks() -> Iterator[Check]:
     """Yield whether readers and the writer of an SQLite file keep out of each other's way."""
     path = sqlite_path(db.engine)
     if path is None:
@@ -62,7 +62,7 @@ def journal() -> Iterator[Check]:
     yield Check("warn", "journal", cause, mend, "running")
 
 
-def disk(house: House) -> Check:
+def disk_check(house: House) -> Check:
     """Return whether there is room for the database, its log and the rescue file."""
     try:
         free = shutil.disk_usage(house.folder).free
@@ -70,7 +70,7 @@ def disk(house: House) -> Check:
         why = error.strerror
         cause = _("%(folder)s cannot be looked at (%(error)s)", folder=house.folder, error=why)
         return Check("warn", "disk", cause, _("let this user read that folder"), "running")
-    if free < LITTLE:
+    if free < LOW_DISK:
         cause = _(
             "has %(size)s MB left where %(folder)s is", size=free // 2**20, folder=house.folder
         )
@@ -79,7 +79,7 @@ def disk(house: House) -> Check:
     return Check("ok", "disk", _("has room"), group="running")
 
 
-def visit(settings: Settings, origin: str, *, forwarded: bool) -> Check:
+def visit_check(settings: Settings, origin: str, *, forwarded: bool) -> Check:
     """Return whether a request came by the address that TikTok sends people back to.
 
     `origin` is scheme and host as the app sees them, `forwarded` whether a proxy named itself.
@@ -106,5 +106,5 @@ def visit(settings: Settings, origin: str, *, forwarded: bool) -> Check:
             origin=settings.public_origin,
         )
         mend = _("open %(address)s instead", address=f"{settings.public_origin}/operators/setup")
-        return untold("proxy", cause, mend, "configuration")
+        return not_asked("proxy", cause, mend, "configuration")
     return Check("ok", "proxy", _("this page came by the address that TikTok sends people back to"))

@@ -1,6 +1,7 @@
-"""What TikTok is to us: how the app looks to it, and what it answers; only `ask` calls it."""
+"""What TikTok's developer portal must contain, and what TikTok answers when asked about our app."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from sqlalchemy import select
@@ -11,22 +12,92 @@ from webapp.later import ngettext
 from webapp.models import AuditEvent, User
 from webapp.services import authority
 from webapp.services.house import House
-from webapp.services.maintenance.check import Check, untold
+from webapp.services.maintenance.check import Check, not_asked
 from webapp.settings import Settings
 from webapp.tiktok.errors import OurConfiguration, TikTokError, TryLater
+
+#: Where TikTok tells of removed authorizations; a view serves it.
+WEBHOOK_PATH = "/webhooks/tiktok"
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A word that TikTok's error page prints: why it mostly does, and what mends it."""
+
+    word: str
+    cause: str
+    fix: str
+
+
+GLOSSARY = (
+    Term(
+        "client_key",
+        _("key of another app, or of production instead of the sandbox"),
+        _("copy it again from the same tab as the redirect URI"),
+    ),
+    Term(
+        "redirect_uri",
+        _("not byte for byte the registered one"),
+        _("register what TIKTOK_REDIRECT_URI says, port and slash included"),
+    ),
+    Term(
+        "scope",
+        _("not added to the app, or not approved"),
+        _("add it under Scopes, or take it out of TIKTOK_SCOPES"),
+    ),
+    Term(
+        "code_challenge",
+        _("PKCE switched off with a loopback address"),
+        _("remove TIKTOK_PKCE=0"),
+    ),
+    Term(
+        "non_sandbox_target",
+        _("this account is no target user"),
+        _("add it under Target users"),
+    ),
+)
+
+
+def current_values(settings: Settings) -> dict[str, str]:
+    """Return word of the decoder → what the settings say about it; nothing of it is secret."""
+    sandbox = settings.tiktok_client_key.startswith("sb")
+    return {
+        "client_key": settings.tiktok_client_key,
+        "redirect_uri": settings.tiktok_redirect_uri,
+        "scope": ",".join((*settings.tiktok_scopes, *settings.tiktok_optional_scopes)),
+        "code_challenge": f"TIKTOK_PKCE={int(settings.tiktok_pkce)}",
+        "non_sandbox_target": _("a Sandbox app's key") if sandbox else _("no Sandbox app's key"),
+    }
+
+
+def values_to_paste(settings: Settings) -> list[tuple[str, str]]:
+    """Return (field of the portal, what to paste there), in the portal's words."""
+    origin = settings.public_origin
+    pages = (
+        (_("Privacy Policy URL"), settings.privacy_url),
+        (_("Terms of Service URL"), settings.terms_url),
+    )
+    return [
+        (_("Redirect URI"), settings.tiktok_redirect_uri),
+        (_("Webhook callback URL"), f"{origin}{WEBHOOK_PATH}"),
+        *((term, url if "://" in url else f"{origin}{url}") for term, url in pages),
+        *((_("Scope"), scope) for scope in settings.tiktok_scopes),
+        *((_("Scope, optional here"), scope) for scope in settings.tiktok_optional_scopes),
+    ]
+
 
 #: A clock so many seconds wrong refreshes too late or too early; notices tolerate five minutes.
 SKEW = 30
 _NOT_ASKED = _("TikTok was not asked")
 #: What stands where `ask` has not been called.
-UNASKED = (
-    untold("endpoint", _NOT_ASKED, ""),
-    untold("credentials", _NOT_ASKED, ""),
-    untold("clock", _NOT_ASKED, "", "running"),
+NOT_ASKED = (
+    not_asked("endpoint", _NOT_ASKED, ""),
+    not_asked("credentials", _NOT_ASKED, ""),
+    not_asked("clock", _NOT_ASKED, "", "running"),
 )
 
 
-class Answered(NamedTuple):
+class TikTokAnswer(NamedTuple):
     """What one call showed, plain enough for the cookie of a browser."""
 
     #: no_answer · refused · unclear · "" for a TikTok that does not refuse us.
@@ -38,7 +109,7 @@ class Answered(NamedTuple):
     ahead: int | None
 
 
-def look(house: House) -> Answered:
+def ask_tiktok(house: House) -> TikTokAnswer:
     """Ask TikTok once, for ten seconds at most: is it there, does it know us, what is the time.
 
     Raises NoLongerAllowed.
@@ -46,31 +117,31 @@ def look(house: House) -> Answered:
     authority.check()
     found = house.provider.look()
     error, ahead = found.error, found.ahead
-    return Answered(
-        hindrance=_hindrance(error) if error else "",
+    return TikTokAnswer(
+        hindrance=_not_asked_because(error) if error else "",
         code=error.code if error else "",
         ms=round(found.seconds * 1000),
         ahead=None if ahead is None else int(ahead.total_seconds()),
     )
 
 
-def ask(house: House) -> tuple[Check, ...]:
+def tiktok_checks(house: House) -> tuple[Check, ...]:
     """Ask TikTok as `look` does; return the checks of its answer."""
-    return judge(look(house))
+    return checks_from(ask_tiktok(house))
 
 
-def judge(answered: Answered) -> tuple[Check, ...]:
+def checks_from(answered: TikTokAnswer) -> tuple[Check, ...]:
     """Return what an answer says of TikTok, of key and secret, and of the clock."""
     return _endpoint(answered), _credentials(answered), _clock(answered.ahead)
 
 
-def _hindrance(error: TikTokError) -> str:
+def _not_asked_because(error: TikTokError) -> str:
     if isinstance(error, OurConfiguration):
         return "refused"
     return "no_answer" if isinstance(error, TryLater) and not error.reached else "unclear"
 
 
-def registered(settings: Settings) -> Iterator[Check]:
+def registration_checks(settings: Settings) -> Iterator[Check]:
     """Yield what of the settings TikTok's portal must take; calls nobody."""
     kind = _("https, static, no query, no fragment, under 512 characters: TikTok's Web kind")
     if settings.loopback:
@@ -84,33 +155,33 @@ def registered(settings: Settings) -> Iterator[Check]:
         yield Check("ok", "app", _("TIKTOK_CLIENT_KEY is not a Sandbox app's"), group="tiktok")
 
 
-def person(house: House) -> Check:
+def person_check(house: House) -> Check:
     """Return whether anybody has connected, which proves all the rest."""
     if house.settings.sandbox:
         cause = _("a pretend TikTok stands in its place")
-        return untold("person", cause, _("remove TIKTOK_AUTHORIZE_URL and TIKTOK_API_URL"))
+        return not_asked("person", cause, _("remove TIKTOK_AUTHORIZE_URL and TIKTOK_API_URL"))
     ours = select(User.id).where(User.client_key == house.settings.tiktok_client_key).limit(1)
     with reading() as session:
         found = session.scalar(ours)
     if found is None:
-        return untold("person", _("nobody has"), _("connect your own account on the start page"))
+        return not_asked("person", _("nobody has"), _("connect your own account on the start page"))
     return Check("ok", "person", _("has connected"), group="tiktok")
 
 
-def webhook(house: House) -> Check:
+def webhook_check(house: House) -> Check:
     """Return whether a signed notice of TikTok has ever ended a connection here."""
     if not house.settings.https:
-        return untold("webhook", _("TikTok sends notices to https addresses only"), "")
+        return not_asked("webhook", _("TikTok sends notices to https addresses only"), "")
     told = select(AuditEvent.id).where(AuditEvent.event == "connection.deauthorized").limit(1)
     with reading() as session:
         found = session.scalar(told)
     if found is None:
         mend = _("enter the webhook address at TikTok, then remove the app in the TikTok app")
-        return untold("webhook", _("no signed notice of a removed app has come"), mend)
+        return not_asked("webhook", _("no signed notice of a removed app has come"), mend)
     return Check("ok", "webhook", _("a signed notice of a removed app has come"), group="tiktok")
 
 
-def _endpoint(answered: Answered) -> Check:
+def _endpoint(answered: TikTokAnswer) -> Check:
     if answered.hindrance == "no_answer":
         cause = _("did not answer (%(code)s)", code=answered.code)
         mend = _("look at the network, then run it again")
@@ -119,7 +190,7 @@ def _endpoint(answered: Answered) -> Check:
     return Check("ok", "endpoint", well, group="tiktok")
 
 
-def _credentials(answered: Answered) -> Check:
+def _credentials(answered: TikTokAnswer) -> Check:
     """Return whether TikTok knows key and secret; only a refusal is proof."""
     if answered.hindrance == "refused":
         return Check(
@@ -141,7 +212,7 @@ def _credentials(answered: Answered) -> Check:
 
 def _clock(ahead: int | None) -> Check:
     if ahead is None:
-        return untold("clock", _("TikTok did not say what time it is"), "", "running")
+        return not_asked("clock", _("TikTok did not say what time it is"), "", "running")
     if abs(ahead) <= SKEW:
         return Check("ok", "clock", _("agrees with TikTok's"), group="running")
     cause = ngettext(

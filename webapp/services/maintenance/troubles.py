@@ -1,8 +1,7 @@
-"""Whether connections are being kept fresh: what forbids it, and what one should know of it.
+"""What keeps connections from being refreshed, and what an operator should know about it.
 
-Asks TikTok nothing. `status` tells whether pages can be served, which is another question: a web
-process goes on serving while the worker is away, and refreshes what somebody asks for.
-"""
+It asks TikTok nothing. `database_checks` says whether pages can be served, which is another
+question: a web process still serves while the worker is away, and refreshes on demand."""
 
 from datetime import timedelta
 
@@ -16,16 +15,16 @@ from webapp.models import Brakes, User
 from webapp.services.house import House
 from webapp.services.installation import binding
 from webapp.services.installation.binding import Mismatch
-from webapp.services.maintenance import reseal, status
-from webapp.services.maintenance.status import Fault
+from webapp.services.maintenance import database_checks, reseal
+from webapp.services.maintenance.database_checks import Fault
 from webapp.services.notifications import outbox
 from webapp.services.refresh import rescue_file
 from webapp.services.refresh.due import lag
 
 #: So late is no pause and no burst: the worker is away, or cannot keep up.
-LATE = timedelta(minutes=5)
+LATE_AFTER = timedelta(minutes=5)
 #: A notice that waits longer has been tried four times, or there is no worker to try it.
-UNTOLD = timedelta(hours=1)
+UNDELIVERED_AFTER = timedelta(hours=1)
 
 _OPEN = {
     "config": (
@@ -42,10 +41,10 @@ _OPEN = {
 
 def refusal(house: House) -> Fault | None:
     """Return why no worker may run: the database, the keys, or whose database it is."""
-    fault = status.database_fault() or status.keys_fault(house)
+    fault = database_checks.database_fault() or database_checks.keys_fault(house)
     if fault is not None:
         return fault
-    return _told(binding.mismatch(house))
+    return _fault_of(binding.mismatch(house))
 
 
 def doubts(house: House) -> list[Fault]:
@@ -70,7 +69,7 @@ def troubles(house: House) -> list[Fault]:
     raises: a database that goes away in the middle is told, too.
     """
     try:
-        return status.faults(house) or doubts(house)
+        return database_checks.faults(house) or doubts(house)
     except (SQLAlchemyError, OSError) as error:
         cause = _("the database does not answer (%(error)s)", error=type(error).__name__)
         mend = _("look at the database server, or correct it")
@@ -79,7 +78,7 @@ def troubles(house: House) -> list[Fault]:
 
 def installation_doubt(house: House) -> Fault | None:
     """Return what of the binding does not fit, without binding anything."""
-    return _told(binding.mismatch_at(db.engine, house.settings, house.folder))
+    return _fault_of(binding.mismatch_at(db.engine, house.settings, house.folder))
 
 
 def open_brakes(house: House) -> tuple[Text, Text] | None:
@@ -94,7 +93,7 @@ def open_brakes(house: House) -> tuple[Text, Text] | None:
     return cause, mend
 
 
-def strangers(house: House) -> int:
+def foreign_people(house: House) -> int:
     """Return how many people are connected under another TIKTOK_CLIENT_KEY (rules 52, 53)."""
     with reading() as session:
         return (
@@ -108,11 +107,11 @@ def strangers(house: House) -> int:
         )
 
 
-def _told(mismatch: Mismatch | None) -> Fault | None:
+def _fault_of(mismatch: Mismatch | None) -> Fault | None:
     return Fault(mismatch.name, mismatch.cause, mismatch.mend) if mismatch else None
 
 
-def closed(house: House) -> int:
+def unreadable_rows(house: House) -> int:
     """Return how many rows no key of TOKEN_KEYS opens, judged by the names they are sealed under.
 
     Reads the whole table.
@@ -130,7 +129,7 @@ def _brakes_doubt(house: House) -> Fault | None:
 
 def _lag_doubt(house: House) -> Fault | None:
     late = timedelta(seconds=lag(house, house.clock()))
-    if late <= LATE:
+    if late <= LATE_AFTER:
         return None
     cause = ngettext(
         "the longest overdue refresh has waited for %(num)s minute",
@@ -158,7 +157,7 @@ def _notices_doubt(house: House) -> Fault | None:
         mend = _("let the receiver take them, then: flask notices retry")
         return Fault("NOTIFY_URL", _answered(cause, stand.last_answer), mend)
     oldest = stand.oldest_waiting_since
-    if oldest is None or now - oldest <= UNTOLD:
+    if oldest is None or now - oldest <= UNDELIVERED_AFTER:
         return None
     hours = int((now - oldest).total_seconds() // 3600)
     cause = _("a notice has waited for %(hours)s h to be taken", hours=hours)

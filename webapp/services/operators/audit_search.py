@@ -37,7 +37,7 @@ class Key(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class AuditQuery:
     """Which events; empty or None: any."""
 
     since: datetime | None = None
@@ -82,7 +82,7 @@ class Person(NamedTuple):
     open_id: str | None
 
 
-def people(house: House, tickets: set[str]) -> dict[str, Person]:
+def people_of(house: House, tickets: set[str]) -> dict[str, Person]:
     """Return those of the tickets that belong to somebody; the rest are deleted."""
     if not tickets:
         return {}
@@ -96,10 +96,10 @@ def people(house: House, tickets: set[str]) -> dict[str, Person]:
     }
 
 
-def page(wanted: Wanted, *, before: Key | None = None, after: Key | None = None) -> Page:
+def audit_page(wanted: AuditQuery, *, before: Key | None = None, after: Key | None = None) -> Page:
     """Return up to 50 events: newer than `after`, else older than `before`, else the newest."""
     upwards = after is not None
-    found, end = _look(wanted, after or before, PAGE + 1, upwards=upwards)
+    found, end = _fetch(wanted, after or before, PAGE + 1, upwards=upwards)
     further = key_of(found[PAGE - 1]) if len(found) > PAGE else end
     found = found[:PAGE]
     looked_to = end.at if end is not None else None
@@ -113,18 +113,18 @@ def page(wanted: Wanted, *, before: Key | None = None, after: Key | None = None)
     return Page(found, further, newer, looked_to)
 
 
-def every(wanted: Wanted) -> Iterator[list[AuditEvent]]:
+def all_events(wanted: AuditQuery) -> Iterator[list[AuditEvent]]:
     """Yield all the events in batches, newest first; each batch is a look of its own."""
     at: Key | None = None
     while True:
-        found, end = _look(wanted, at, BATCH)
+        found, end = _fetch(wanted, at, BATCH)
         yield found
         if len(found) < BATCH and end is None:
             return
         at = key_of(found[-1]) if len(found) == BATCH else end
 
 
-def note_export(house: House, query: str) -> None:
+def record_export(house: House, query: str) -> None:
     """Write down that the audit itself is taken away as a file. Raises NoLongerAllowed."""
     with writing() as session:
         authority.require(session)
@@ -136,8 +136,8 @@ def key_of(event: AuditEvent) -> Key:
     return Key(event.at, event.id)
 
 
-def _look(
-    wanted: Wanted, at: Key | None, count: int, *, upwards: bool = False
+def _fetch(
+    wanted: AuditQuery, at: Key | None, count: int, *, upwards: bool = False
 ) -> tuple[list[AuditEvent], Key | None]:
     """Return the next events, and where the look ended if it did so before it found enough."""
     driving, rest = _conditions(wanted)
@@ -158,7 +158,7 @@ def _look(
     return found, Key(*end) if end else None
 
 
-def _conditions(wanted: Wanted) -> tuple[dict[str, str], dict[str, str]]:
+def _conditions(wanted: AuditQuery) -> tuple[dict[str, str], dict[str, str]]:
     """Return the filter that an index answers, the narrowest first, and those that are left."""
     kind = wanted.who in KINDS
     found = [
@@ -175,7 +175,7 @@ def _conditions(wanted: Wanted) -> tuple[dict[str, str], dict[str, str]]:
     return dict(found[:1]), dict(found[1:])
 
 
-def _dates(wanted: Wanted) -> list[ColumnElement[bool]]:
+def _dates(wanted: AuditQuery) -> list[ColumnElement[bool]]:
     dates = []
     if wanted.since is not None:
         dates.append(AuditEvent.at >= wanted.since)

@@ -1,23 +1,213 @@
-"""What operators see of work on many connections: how far it is, what went wrong; changes none."""
+"""Bulk jobs as operators order, stop and watch them.
 
+A job is a list of connections that were picked, or that matched the list's filters. Nothing here
+does the work: see `bulk_work`.
+"""
+
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
-from webapp.database import reading
+from webapp import acting
+from webapp.database import reading, writing
 from webapp.later import gettext as _
-from webapp.models import Brakes, BulkItem, BulkJob, ItemState, User
+from webapp.models import Brakes, BulkItem, BulkJob, ItemState, Status, User
+from webapp.services import authority
 from webapp.services.house import House
-from webapp.services.maintenance import keeping
-from webapp.services.operators import bulk_orders
+from webapp.services.maintenance import troubles
+from webapp.services.operators import list_pages, list_query
+from webapp.services.records import audit
 from webapp.services.refresh import due
 from webapp.services.refresh.breaker import rate_factor
 
-PAGE = 50
+
+@dataclass(frozen=True, slots=True)
+class JobSize:
+    """How many connections an order is about."""
+
+    count: int
+    #: Of those, how many there is nothing to do for.
+    skipped: int
+
+
+def next_rows(
+    house: House, query: str, now: datetime, after_id: int, most: int
+) -> list[tuple[int, str]]:
+    """Return id and ticket of the next rows that match, in the order of their ids."""
+    asked = list_query.parse_string(query)
+    return list_pages.matching(house, asked, now, after_id=after_id, limit=most)
+
+
+def size_of_all(house: House, act: str, query: str, now: datetime) -> JobSize:
+    """Return how many match now. Counts every one of them."""
+    with reading() as session:
+        which = list_pages.matches(session, house, list_query.parse_string(query), now)
+        return _size(session, act, which)
+
+
+def size_of_picked(house: House, act: str, open_ids: Sequence[str]) -> JobSize:
+    """Return how many of these there are."""
+    with reading() as session:
+        return _size(session, act, picked(house, open_ids))
+
+
+def picked(house: House, open_ids: Sequence[str]) -> list[ColumnElement[bool]]:
+    """Return the conditions of the rows that were picked."""
+    return [User.client_key == house.settings.tiktok_client_key, User.open_id.in_(open_ids)]
+
+
+def _size(session: Session, act: str, which: Sequence[ColumnElement[bool]]) -> JobSize:
+    by_status = select(User.status, func.count()).where(*which).group_by(User.status)
+    counts = {status: count for status, count in session.execute(by_status)}
+    skipped = sum(
+        count for status, count in counts.items() if reason_to_skip(act, status, holds=True)
+    )
+    if act == "disconnect" and Status.RECONNECT in counts:
+        # Asked apart: for a million rows the count above needs an index alone.
+        empty = User.access_token.is_(None)
+        lost = select(func.count()).where(*which, User.status == Status.RECONNECT.value, empty)
+        skipped += session.scalar(lost) or 0
+    return JobSize(sum(counts.values()), skipped)
+
+
+def reason_to_skip(act: str, status: str, *, holds: bool) -> str | None:
+    """Return why there is nothing to do for a row, as a word of ours; None: there is.
+
+    `holds`: it holds tokens.
+    """
+    if status in (Status.REVOKING, Status.REVOKED) or not holds and act == "disconnect":
+        return "disconnected"
+    if act == "refresh" and (status == Status.RECONNECT or not holds):
+        return "needs_person"
+    return None
+
+
+ACTS = ("refresh", "disconnect")
+#: What a confirmation page makes up as the id of its job.
+_JOB_ID = re.compile(r"[A-Za-z0-9_-]{12,32}")
+
+
+class NotAJob(Exception):
+    """The id is none that a confirmation page makes."""
+
+
+def create_for_picked(
+    house: House, job_id: str, act: str, query: str, open_ids: Sequence[str]
+) -> None:
+    """Order an act on these connections; nothing more if this id was ordered already.
+
+    `query`: the filters of the list they were picked from. Raises NotAJob, NoLongerAllowed.
+    """
+    _create(house, job_id, act, query, open_ids)
+
+
+def create_for_all(house: House, job_id: str, act: str, query: str, count: int) -> None:
+    """Order an act on all that match; the worker gathers them.
+
+    `count`: how many did as it was confirmed, for the audit. Raises NotAJob, NoLongerAllowed.
+    """
+    _create(house, job_id, act, query, None, count)
+
+
+def _create(
+    house: House, job_id: str, act: str, query: str, open_ids: Sequence[str] | None, count: int = 0
+) -> None:
+    if not _JOB_ID.fullmatch(job_id) or act not in ACTS:
+        raise NotAJob
+    now, by = house.clock(), acting.now()
+    job = BulkJob(
+        id=job_id,
+        client_key=house.settings.tiktok_client_key,
+        act=act,
+        actor=by.name,
+        address=by.address,
+        query=query,
+        created_at=now,
+        gathered_to=0 if open_ids is None else None,
+        total=0,
+    )
+    try:
+        with writing() as session:
+            authority.require(session)
+            session.add(job)
+            # A second press of the button ends here, before anything else is written.
+            session.flush()
+            if open_ids is not None:
+                count = job.total = add_items(
+                    session, job_id, _picked_rows(session, house, open_ids)
+                )
+            audit.record(
+                session, now, "bulk.ordered", job=job_id, act=act, count=count, query=query
+            )
+    except IntegrityError:
+        return
+
+
+def _picked_rows(session: Session, house: House, open_ids: Sequence[str]) -> list[tuple[int, str]]:
+    which = picked(house, open_ids)
+    rows = session.execute(select(User.id, User.ticket).where(*which).order_by(User.id))
+    return [(user_id, ticket) for user_id, ticket in rows]
+
+
+def add_items(session: Session, job_id: str, rows: Sequence[tuple[int, str]]) -> int:
+    """Add these rows, by id and ticket, in the caller's transaction; return how many."""
+    if rows:
+        items = [{"job_id": job_id, "user_id": one, "ticket": ticket} for one, ticket in rows]
+        session.execute(insert(BulkItem), items)
+    return len(rows)
+
+
+def stop_job(house: House, job_id: str) -> bool:
+    """Let nothing more be sent; what was sent is finished. False: there is no such job.
+
+    A job that is stopped or over stays as it is. Raises NoLongerAllowed.
+    """
+    now = house.clock()
+    with writing() as session:
+        authority.require(session)
+        job = session.get(BulkJob, job_id, with_for_update=True)
+        if job is None or job.client_key != house.settings.tiktok_client_key:
+            return False
+        if job.ended_at is None and job.stopped_at is None:
+            job.stopped_at, job.gathered_to = now, None
+            audit.record(session, now, "bulk.stopped", job=job_id)
+            end_if_done(session, house, job)
+    return True
+
+
+def end_if_done(session: Session, house: House, job: BulkJob) -> bool:
+    """End a job of which nothing is left to do, in the caller's transaction; tell whether."""
+    left = [ItemState.SENT] if job.stopped_at else [ItemState.SENT, ItemState.WAITING]
+    if job.gathered_to is not None or any(has_items(session, job.id, state) for state in left):
+        return False
+    job.ended_at = house.clock()
+    audit.record(
+        session,
+        job.ended_at,
+        "bulk.ended",
+        job=job.id,
+        done=job.done,
+        failed=job.failed,
+        skipped=job.skipped,
+    )
+    return True
+
+
+def has_items(session: Session, job_id: str, state: ItemState) -> bool:
+    """Tell whether a job has items in this state."""
+    one = exists().where(BulkItem.job_id == job_id, BulkItem.state == state.value)
+    return bool(session.scalar(select(one)))
+
+
+PAGE_SIZE = 50
 #: A worker feeds a job every second; one that does nothing for so long is not there.
 SILENCE = timedelta(seconds=30)
-_WRONG = (ItemState.FAILED, ItemState.SKIPPED)
+_PROBLEM_STATES = (ItemState.FAILED, ItemState.SKIPPED)
 
 
 @dataclass(frozen=True)
@@ -46,7 +236,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Wrong:
+class ItemProblem:
     """One connection for which the act failed, or for which there was nothing to do."""
 
     failed: bool
@@ -58,14 +248,14 @@ class Wrong:
 
 
 @dataclass(frozen=True)
-class Hindrance:
+class Obstacle:
     """Why a job does not go on, and what mends it."""
 
     cause: str
     mend: str
 
 
-def rate(house: House) -> float:
+def current_rate(house: House) -> float:
     """Return how many connections a second a worker may act on now."""
     with reading() as session:
         brakes = session.get(Brakes, house.settings.tiktok_client_key)
@@ -73,16 +263,16 @@ def rate(house: House) -> float:
     return house.settings.refresh_rate * part
 
 
-def job(house: House, job_id: str) -> Job | None:
+def find_job(house: House, job_id: str) -> Job | None:
     """Return a job of this app; None if there is none with this id."""
     with reading() as session:
         found = session.get(BulkJob, job_id)
     if found is None or found.client_key != house.settings.tiktok_client_key:
         return None
-    return _job(found)
+    return _job_of(found)
 
 
-def jobs(house: House, after: str | None) -> tuple[list[Job], str | None]:
+def jobs_page(house: House, after: str | None) -> tuple[list[Job], str | None]:
     """Return a page of jobs, newest first, behind the job `after`; and the key of the next page."""
     wanted = select(BulkJob).where(BulkJob.client_key == house.settings.tiktok_client_key)
     with reading() as session:
@@ -91,17 +281,17 @@ def jobs(house: House, after: str | None) -> tuple[list[Job], str | None]:
             same = and_(BulkJob.created_at == last.created_at, BulkJob.id < last.id)
             wanted = wanted.where(or_(BulkJob.created_at < last.created_at, same))
         newest = wanted.order_by(BulkJob.created_at.desc(), BulkJob.id.desc())
-        found = session.scalars(newest.limit(PAGE + 1)).all()
-    page = [_job(each) for each in found[:PAGE]]
-    return page, page[-1].id if len(found) > PAGE else None
+        found = session.scalars(newest.limit(PAGE_SIZE + 1)).all()
+    page = [_job_of(each) for each in found[:PAGE_SIZE]]
+    return page, page[-1].id if len(found) > PAGE_SIZE else None
 
 
-def wrongs(job_id: str, after: int) -> tuple[list[Wrong], int | None]:
+def problems(job_id: str, after: int) -> tuple[list[ItemProblem], int | None]:
     """Return a page of what failed or was skipped, behind the item `after`; and the next key."""
     with reading() as session:
         found = [
             row
-            for state in _WRONG
+            for state in _PROBLEM_STATES
             # One look for each: the index has the ids in order within a state.
             for row in session.execute(
                 select(BulkItem, User.open_id, User.display_name)
@@ -109,39 +299,39 @@ def wrongs(job_id: str, after: int) -> tuple[list[Wrong], int | None]:
                 .where(BulkItem.job_id == job_id, BulkItem.state == state.value)
                 .where(BulkItem.id > after)
                 .order_by(BulkItem.id)
-                .limit(PAGE + 1)
+                .limit(PAGE_SIZE + 1)
             )
         ]
     found.sort(key=lambda row: row[0].id)
     page = [
-        Wrong(item.state == ItemState.FAILED, item.code, item.ticket, open_id, name)
-        for item, open_id, name in found[:PAGE]
+        ItemProblem(item.state == ItemState.FAILED, item.code, item.ticket, open_id, name)
+        for item, open_id, name in found[:PAGE_SIZE]
     ]
-    return page, found[PAGE - 1][0].id if len(found) > PAGE else None
+    return page, found[PAGE_SIZE - 1][0].id if len(found) > PAGE_SIZE else None
 
 
-def hindrance(house: House, found: Job) -> Hindrance | None:
+def obstacle(house: House, found: Job) -> Obstacle | None:
     """Return why a job that is not over does not go on; None: it does."""
     if found.ended_at is not None:
         return None
-    held = keeping.open_brakes(house)
+    held = troubles.open_brakes(house)
     if held is not None:
-        return Hindrance(_("refreshes are held back: %(cause)s", cause=held[0]), held[1])
+        return Obstacle(_("refreshes are held back: %(cause)s", cause=held[0]), held[1])
     now = house.clock()
     late = timedelta(seconds=due.lag(house, now))
-    if late > SILENCE or now - _stirred_at(found, now) > SILENCE:
+    if late > SILENCE or now - _last_progress(found, now) > SILENCE:
         cause = _("no worker seems to be running")
-        return Hindrance(cause, _("start one: flask tokens run"))
+        return Obstacle(cause, _("start one: flask tokens run"))
     return None
 
 
-def _stirred_at(found: Job, now: datetime) -> datetime:
+def _last_progress(found: Job, now: datetime) -> datetime:
     """Return when a worker last did something for a job; now, while it waits for TikTok."""
     with reading() as session:
-        if bulk_orders.has(session, found.id, ItemState.SENT):
+        if has_items(session, found.id, ItemState.SENT):
             return now
         newest = [found.created_at]
-        for state in (ItemState.DONE, *_WRONG):
+        for state in (ItemState.DONE, *_PROBLEM_STATES):
             last = session.scalar(
                 select(BulkItem.ended_at)
                 .where(BulkItem.job_id == found.id, BulkItem.state == state.value)
@@ -152,7 +342,7 @@ def _stirred_at(found: Job, now: datetime) -> datetime:
     return max(newest)
 
 
-def _job(row: BulkJob) -> Job:
+def _job_of(row: BulkJob) -> Job:
     return Job(
         id=row.id,
         act=row.act,

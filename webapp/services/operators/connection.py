@@ -1,13 +1,14 @@
-"""All that is known of one connection: its row, what is next and why, what may be done with it.
+"""Everything known about a connection: its row, what happens next and why, what can be done.
 
-Changes nothing, and holds no token, only its fingerprint.
+It holds no token, only a token's fingerprint.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import undefer
 
 from webapp.database import reading
@@ -18,14 +19,84 @@ from webapp.services.handout.uses import Use
 from webapp.services.house import House
 from webapp.services.installation import binding
 from webapp.services.installation.binding import Mismatch
-from webapp.services.operators import standing
-from webapp.services.operators.standing import State
+from webapp.services.operators import list_query
+from webapp.services.operators.list_query import State
 from webapp.services.records import history
 from webapp.services.records.history import TimelineEvent
 from webapp.services.refresh import breaker
 
+#: The words by which connections can be picked.
+HEALTHS: tuple[str, ...] = tuple(each.value for each in Health)
+_PAGE = 500
+#: Columns that tell something and are no secret, in the order they are read.
+_SHOWN = (
+    *("status", "reason", "ended_at", "version", "next_at", "failures", "refused_at"),
+    *("interrupted", "last_error", "last_log_id", "refreshes", "refreshed_at"),
+    *("access_expires_at", "refresh_expires_at", "connected_at", "created_at", "last_used_at"),
+    *("operator_since", "union_id", "username", "ticket"),
+)
+
+
+def list_all(house: House, now: datetime, health: str | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the connections by key, a page at a time; with `health` those that stand so."""
+    last = 0
+    while found := _after(house, last):
+        last = found[-1].id
+        for user in found:
+            if health in (None, user.health(now).value):
+                yield _summary(user, now)
+
+
+def facts_of(house: House, open_id: str, now: datetime) -> dict[str, Any] | None:
+    """Return all that is known of one connection, times as text; None if there is none."""
+    user = find(house, open_id)
+    if user is None:
+        return None
+    told = {name: _plain(getattr(user, name)) for name in _SHOWN}
+    return _summary(user, now) | {
+        "granted": sorted(user.granted),
+        "asked": sorted(user.asked),
+        "claimed": user.claim is not None,
+        "tokens_kept": user.access_token is not None,
+        "fingerprint": house.vault.fingerprint(user),
+        **told,
+    }
+
+
+def find(house: House, open_id: str) -> User | None:
+    """Return the row of this open_id within the TikTok app of the settings, detached."""
+    with reading() as session:
+        return session.scalar(select(User).where(_ours(house), User.open_id == open_id))
+
+
+def _after(house: House, last: int) -> list[User]:
+    query = select(User).where(_ours(house), User.id > last).order_by(User.id).limit(_PAGE)
+    with reading() as session:
+        return list(session.scalars(query))
+
+
+def _ours(house: House) -> ColumnElement[bool]:
+    return User.client_key == house.settings.tiktok_client_key
+
+
+def _summary(user: User, now: datetime) -> dict[str, Any]:
+    return {
+        "open_id": user.open_id,
+        "display_name": user.display_name,
+        "health": user.health(now).value,
+        "access_expires_at": _plain(user.access_expires_at),
+        "refresh_expires_at": _plain(user.refresh_expires_at),
+        "grant_ending": user.grant_ending(now),
+        "last_error": user.last_error,
+    }
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
 #: Why the next refresh is when it is, and why there is none.
-Why = Literal[
+NextReason = Literal[
     "scheduled",
     "idle",
     "due",
@@ -40,16 +111,16 @@ Why = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Next:
+class NextStep:
     """When this connection is acted on next, and why then."""
 
-    why: Why
+    why: NextReason
     #: None: never.
     at: datetime | None
 
 
 @dataclass(frozen=True)
-class Dossier:
+class ConnectionDetails:
     """One connection as an operator sees it."""
 
     user: User
@@ -63,7 +134,7 @@ class Dossier:
     #: TikTok can still be asked with what we hold.
     alive: bool
     access_over: bool
-    next: Next
+    next: NextStep
     #: Why nothing may be asked of TikTok from here; None: the database belongs here.
     foreign: Mismatch | None
     #: While the breaker is open: until when nothing goes out, why, and TikTok's code.
@@ -74,7 +145,7 @@ class Dossier:
     happenings: list[TimelineEvent]
 
 
-def find(house: House, open_id: str) -> User | None:
+def find_with_history(house: House, open_id: str) -> User | None:
     """Return the row of this open_id with its history, detached; None if nobody here has it."""
     # PostgreSQL has no NUL in texts, and TikTok none in open_ids.
     if "\0" in open_id:
@@ -87,9 +158,9 @@ def find(house: House, open_id: str) -> User | None:
         )
 
 
-def of(house: House, open_id: str) -> Dossier | None:
+def details_of(house: House, open_id: str) -> ConnectionDetails | None:
     """Return all that is known of this connection; None if nobody here has this open_id."""
-    user = find(house, open_id)
+    user = find_with_history(house, open_id)
     if user is None:
         return None
     now = house.clock()
@@ -100,10 +171,10 @@ def of(house: House, open_id: str) -> Dossier | None:
     with reading() as session:
         handed = uses.uses_of(session, user.id)
         happenings = history.timeline(session, user)
-    return Dossier(
+    return ConnectionDetails(
         user=user,
         health=user.health(now),
-        state=standing.of(user, now),
+        state=list_query.state_of(user, now),
         reason=reason,
         since=since,
         fingerprint=house.vault.fingerprint(user),
@@ -132,23 +203,23 @@ def _held_until(brakes: Brakes, now: datetime) -> datetime | None:
     return brakes.probe_at
 
 
-def _next(user: User, now: datetime, foreign: Mismatch | None, held: datetime | None) -> Next:
+def _next(user: User, now: datetime, foreign: Mismatch | None, held: datetime | None) -> NextStep:
     if user.status == Status.REVOKED:
-        return Next("over", None)
+        return NextStep("over", None)
     if foreign is not None:
-        return Next("foreign", None)
+        return NextStep("foreign", None)
     if user.status == Status.REVOKING:
-        return Next("revoking", user.next_at)
+        return NextStep("revoking", user.next_at)
     if user.next_at is None or not _is_alive(user, now):
-        return Next("person", None)
+        return NextStep("person", None)
     if user.claim is not None and user.next_at > now:
-        return Next("refreshing", user.next_at)
+        return NextStep("refreshing", user.next_at)
     if held is not None and held >= user.next_at:
-        return Next("breaker", held)
+        return NextStep("breaker", held)
     if user.status == Status.FAILING:
-        return Next("back_off", user.next_at)
+        return NextStep("back_off", user.next_at)
     if user.next_at <= now:
-        return Next("due", user.next_at)
+        return NextStep("due", user.next_at)
     if user.access_expires_at is not None and user.next_at > user.access_expires_at:
-        return Next("idle", user.next_at)
-    return Next("scheduled", user.next_at)
+        return NextStep("idle", user.next_at)
+    return NextStep("scheduled", user.next_at)

@@ -1,19 +1,27 @@
-"""Counts all connections by kind, by the hour their access ends and the week their grant does."""
+"""How many connections are in each state: counted live while few, else in the background.
 
+A count of a million rows takes a second or more, so nobody waits for it: the first request after
+the last count is a minute old starts the next one, one process at a time, and shows the last.
+"""
+
+import contextvars
 import json
+import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, case, func, select
+import structlog
+from sqlalchemy import ColumnElement, Text, case, func, or_, select, update
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from webapp.models import Status, User
+from webapp.database import reading, writing
+from webapp.models import Headcount, Status, User
 from webapp.services.house import House
-from webapp.services.operators.standing import SOON, STATUSES, State
-from webapp.services.operators.wanted import Query
+from webapp.services.operators.list_query import SOON, STATUSES, Query, State
 
 HOURS = 24
 WEEKS = 12
@@ -72,7 +80,7 @@ class Counts:
         return sum(_of(kind, state) for kind in kinds for state in states)
 
 
-def count(session: Session, house: House, now: datetime) -> Counts:
+def count_all(session: Session, house: House, now: datetime) -> Counts:
     """Count everything. Reads two indexes from end to end."""
     ours = User.client_key == house.settings.tiktok_client_key
     ends = User.access_expires_at
@@ -88,11 +96,11 @@ def count(session: Session, house: House, now: datetime) -> Counts:
     week = hour.replace(hour=0) - timedelta(days=now.weekday())
     kept = User.status.in_([Status.ACTIVE.value, Status.FAILING.value])
     hours = Counter[datetime]()
-    for moment, number in _by(session, ends, 13, (ours, kept), (now, hour, HOURS)):
+    for moment, number in _count_by(session, ends, 13, (ours, kept), (now, hour, HOURS)):
         hours[moment] += number
     weeks = Counter[datetime]()
     ends = User.refresh_expires_at
-    for moment, number in _by(session, ends, 10, (ours, kept), (now, week, WEEKS * 7 * 24)):
+    for moment, number in _count_by(session, ends, 10, (ours, kept), (now, week, WEEKS * 7 * 24)):
         weeks[moment - timedelta(days=moment.weekday())] += number
     return Counts(
         kinds,
@@ -102,7 +110,7 @@ def count(session: Session, house: House, now: datetime) -> Counts:
     )
 
 
-def _by(
+def _count_by(
     session: Session,
     moment: Any,
     letters: int,
@@ -128,7 +136,7 @@ def _by(
     return [(datetime.fromisoformat(text).replace(tzinfo=UTC), number) for text, number in rows]
 
 
-def written(counts: Counts) -> str:
+def to_json(counts: Counts) -> str:
     """Return counts as the text that is kept."""
     return json.dumps(
         {
@@ -139,7 +147,7 @@ def written(counts: Counts) -> str:
     )
 
 
-def read(text: str, counted_at: datetime) -> Counts:
+def from_json(text: str, counted_at: datetime) -> Counts:
     """Return counts from the text that was kept, and when it was."""
     kept = json.loads(text)
 
@@ -157,3 +165,110 @@ def _of(kind: Kind, state: State) -> int:
     if state is State.SOON:
         return kind.soon
     return kind.count - kind.soon
+
+
+log = structlog.get_logger(__name__)
+
+#: Up to so many rows are counted while the page is waited for.
+COUNT_LIVE_BELOW = 20_000
+#: How long a count holds.
+FRESH_FOR = timedelta(minutes=1)
+#: A count that has taken longer belongs to a process that died.
+CLAIM_FOR = timedelta(minutes=10)
+
+
+def current_counts(house: House, now: datetime) -> Counts | None:
+    """Return the counts, live or the last ones; None while the first count is being made."""
+    kept = _stored(house)
+    if kept is None or kept.total <= COUNT_LIVE_BELOW:
+        with reading() as session:
+            if _are_few(session, house):
+                return count_all(session, house, now)
+    if kept is None or kept.counted_at is None or now - kept.counted_at > FRESH_FOR:
+        _run_aside(lambda: recount(house))
+    return kept
+
+
+def expiries(house: House, now: datetime) -> Bars:
+    """Return (hour's start, accesses that end in it) for the next 24 hours, this one first."""
+    found = current_counts(house, now)
+    return found.expiries if found else []
+
+
+def reconnects(house: House, now: datetime) -> Bars:
+    """Return (Monday, grants that end in the week) for the next 12 weeks, this one first."""
+    found = current_counts(house, now)
+    return found.reconnects if found else []
+
+
+def recount(house: House) -> bool:
+    """Count everything and keep it; False if somebody else is at it."""
+    now = house.clock()
+    if not _claim(house, now):
+        return False
+    with reading() as session:
+        found = count_all(session, house, now)
+    with writing() as session:
+        row = session.get(Headcount, house.settings.tiktok_client_key)
+        if row is not None:
+            row.counted_at, row.counting_until, row.body = now, None, to_json(found)
+    return True
+
+
+def _stored(house: House) -> Counts | None:
+    """Return the last count, if there is one."""
+    with reading() as session:
+        row = session.get(Headcount, house.settings.tiktok_client_key)
+    if row is None or row.counted_at is None:
+        return None
+    return from_json(row.body, row.counted_at)
+
+
+def _are_few(session: Session, house: House) -> bool:
+    ours = User.client_key == house.settings.tiktok_client_key
+    some = select(User.id).where(ours).limit(COUNT_LIVE_BELOW + 1).subquery()
+    return (session.scalar(select(func.count()).select_from(some)) or 0) <= COUNT_LIVE_BELOW
+
+
+def _claim(house: House, now: datetime) -> bool:
+    """Take on the next count; False if another process has, or made one in the meantime."""
+    key = house.settings.tiktok_client_key
+    try:
+        with writing() as session:
+            if session.get(Headcount, key) is None:
+                session.add(Headcount(client_key=key, body="", counting_until=now + CLAIM_FOR))
+                return True
+            free = or_(Headcount.counting_until.is_(None), Headcount.counting_until < now)
+            old = or_(Headcount.counted_at.is_(None), Headcount.counted_at < now - FRESH_FOR)
+            taken = session.execute(
+                update(Headcount)
+                .where(Headcount.client_key == key, free, old)
+                .values(counting_until=now + CLAIM_FOR)
+                .returning(Headcount.client_key)
+            ).all()
+            return bool(taken)
+    except IntegrityError:
+        return False
+
+
+def _in_a_thread(work: Callable[[], object]) -> None:
+    """Do it beside this request, in its context: that knows which database."""
+    if not _at_it.acquire(blocking=False):
+        return
+
+    def run() -> None:
+        try:
+            work()
+        except SQLAlchemyError as error:
+            log.warning("headcount_failed", error=type(error).__name__)
+        finally:
+            _at_it.release()
+
+    threading.Thread(
+        target=contextvars.copy_context().run, args=(run,), name="headcount", daemon=True
+    ).start()
+
+
+#: Held while this process counts.
+_at_it = threading.Lock()
+_run_aside: Callable[[Callable[[], object]], None] = _in_a_thread

@@ -1,8 +1,10 @@
-"""The filtered list as one long CSV or JSON text, piece by piece; never a token, changes nothing.
+"""The filtered list as one long CSV or JSON text, piece by piece; never a token.
 
-Neither the memory nor a transaction grows with it: see `listing.each`.
+Neither memory nor a transaction grows with it. No spreadsheet takes a cell for a formula.
 """
 
+import csv
+import io
 import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -11,14 +13,30 @@ from typing import Any, Literal
 from webapp.database import writing
 from webapp.services import authority
 from webapp.services.house import House
-from webapp.services.operators import csv_cells, listing, phrasing
-from webapp.services.operators.wanted import Query
+from webapp.services.operators import list_pages, list_query
+from webapp.services.operators.list_query import Query
 from webapp.services.records import audit
+
+#: What a spreadsheet begins a formula with (OWASP, CSV injection).
+_FORMULA = tuple("=+-@\t\r")
+
+
+def csv_line(cells: Iterable[object]) -> str:
+    """Return one line; None is an empty cell, and what looks like a formula begins with \'."""
+    text = io.StringIO()
+    csv.writer(text).writerow(map(_csv_cell, cells))
+    return text.getvalue()
+
+
+def _csv_cell(value: object) -> str:
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
 
 Format = Literal["csv", "json"]
 
 #: So many characters are collected before they are handed on.
-_PIECE = 32_768
+_PIECE_BYTES = 32_768
 COLUMNS = (
     *("ticket", "open_id", "display_name", "username", "status", "reason", "expires"),
     *("reconnect_by", "scopes", "asked", "refreshes", "refreshed_at", "last_used_at", "next_at"),
@@ -26,7 +44,7 @@ COLUMNS = (
 )
 
 
-def begin(house: House, query: Query, kind: Format, now: datetime) -> None:
+def record_export(house: House, query: Query, kind: Format, now: datetime) -> None:
     """Write down that somebody takes these rows with them; before the first of them is given.
 
     Raises NoLongerAllowed.
@@ -34,7 +52,7 @@ def begin(house: House, query: Query, kind: Format, now: datetime) -> None:
     with writing() as session:
         authority.require(session)
         audit.record(
-            session, now, "connections.exported", format=kind, query=phrasing.phrase(query)
+            session, now, "connections.exported", format=kind, query=list_query.query_string(query)
         )
 
 
@@ -43,11 +61,11 @@ def pieces(house: House, query: Query, kind: Format, now: datetime) -> Iterator[
 
     Raises NoLongerAllowed between two pieces.
     """
-    told = (_told(row) for row in listing.each(house, query, now))
+    told = (_exported(row) for row in list_pages.each_row(house, query, now))
     return authority.while_allowed(_gathered(_csv(told) if kind == "csv" else _json(told)))
 
 
-def _told(row: listing.Row) -> dict[str, Any]:
+def _exported(row: list_pages.Row) -> dict[str, Any]:
     return {
         "ticket": row.ticket,
         "open_id": row.open_id,
@@ -71,9 +89,9 @@ def _told(row: listing.Row) -> dict[str, Any]:
 
 
 def _csv(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
-    yield csv_cells.line(COLUMNS)
+    yield csv_line(COLUMNS)
     for row in rows:
-        yield csv_cells.line(_cell(value) for value in row.values())
+        yield csv_line(_cell(value) for value in row.values())
 
 
 def _json(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
@@ -95,7 +113,7 @@ def _gathered(texts: Iterable[str]) -> Iterator[str]:
     for text in texts:
         held.append(text)
         length += len(text)
-        if length >= _PIECE:
+        if length >= _PIECE_BYTES:
             yield "".join(held)
             held, length = [], 0
     yield "".join(held)

@@ -1,37 +1,123 @@
-"""Walks the rows of a query in its order, both ways, from any place; never sorts them all.
+"""Walks the rows of a query in its order, both ways, from any place, without sorting them all.
 
-Each stretch is a set of conditions under which an index has the rows in order, so a page is the
-merge of the heads of all stretches: nothing is sorted but these, and what lies behind them is
-not read.
+A segment is one (status, reason, scope). Few exist, whatever the number of rows, and within each an
+index holds the rows in any order of the list. So a page is the merge of the heads of all segments:
+nothing else is sorted or read.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, literal, select, tuple_, union_all
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    CompoundSelect,
+    ScalarSelect,
+    Select,
+    Text,
+    bindparam,
+    column,
+    literal,
+    select,
+    tuple_,
+    union_all,
+    values,
+)
+from sqlalchemy.orm import Session, aliased
 
-from webapp.models import User
-from webapp.services.operators import wanted
-from webapp.services.operators.wanted import COLUMNS, Place, Query
-
-Stretch = Sequence[ColumnElement[bool]]
+from webapp.models import Reason, User
+from webapp.services.house import House
+from webapp.services.operators import list_query
+from webapp.services.operators.list_query import COLUMNS, Place, Query
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
+class Segment:
+    """What the rows of one stretch of an index have in common."""
+
+    client_key: str
+    status: str
+    reason: str | None
+    scope: str
+
+    def holds(self) -> list[ColumnElement[bool]]:
+        """Return the conditions of its rows, in the order of the index."""
+        return [
+            User.client_key == self.client_key,
+            User.status == self.status,
+            User.reason.is_(None) if self.reason is None else User.reason == self.reason,
+            User.scope == self.scope,
+        ]
+
+
+def existing_segments(session: Session, house: House, query: Query) -> list[Segment]:
+    """Return the segments in which rows of this query may be, by leaps through an index."""
+    statuses = tuple(status.value for status in list_query.statuses(query))
+    if not statuses:
+        return []
+    key = house.settings.tiktok_client_key
+    rows = session.execute(_seek(statuses, query.reason and query.reason.value), {"key": key})
+    found = [Segment(key, status, reason or None, scope) for status, reason, scope in rows]
+    return [each for each in found if query.scope is None or query.scope in each.scope.split(",")]
+
+
+@cache
+def _seek(statuses: tuple[str, ...], reason: str | None) -> CompoundSelect[Any]:
+    """Return the statement for these words; there are few, and building one takes a while."""
+    reasons = [reason] if reason else [each.value for each in Reason]
+    chains = [_chain("ended", [(status, each) for status in statuses for each in reasons])]
+    if reason is None:
+        chains.append(_chain("running", [(status, "") for status in statuses]))
+    return union_all(*(select(chain).where(chain.c.scope.is_not(None)) for chain in chains))
+
+
+def _chain(name: str, pairs: list[tuple[str, str]]) -> CTE:
+    """Return every scope of these (status, reason): each one found from the one before.
+
+    Either all pairs have a reason, or none has: then it is empty.
+    """
+    columns = (column("status", Text), column("reason", Text))
+    at = values(*columns, literal_binds=True).data(pairs).cte(f"{name}_pairs")
+    without = not pairs[0][1]
+    first = _next_scope(at.c.status, None if without else at.c.reason)
+    chain = select(at.c.status, at.c.reason, first.label("scope")).cte(name, recursive=True)
+    following = _next_scope(chain.c.status, None if without else chain.c.reason, chain.c.scope)
+    return chain.union_all(
+        select(chain.c.status, chain.c.reason, following).where(chain.c.scope.is_not(None))
+    )
+
+
+def _next_scope(
+    status: ColumnElement[str],
+    reason: ColumnElement[str] | None,
+    last: ColumnElement[str] | None = None,
+) -> ScalarSelect[str]:
+    each = aliased(User)
+    found = select(each.scope).where(each.client_key == bindparam("key"), each.status == status)
+    found = found.where(each.reason.is_(None) if reason is None else each.reason == reason)
+    if last is not None:
+        found = found.where(each.scope > last)
+    return found.order_by(each.reason, each.scope).limit(1).scalar_subquery()
+
+
+Conditions = Sequence[ColumnElement[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class KeysetWalk:
     """The rows of one query: those with a value in its order, then those without, by id."""
 
     session: Session
-    stretches: Sequence[Stretch]
+    stretches: Sequence[Conditions]
     query: Query
     now: datetime
 
     def take(self, start: Place | None, most: int, *, backwards: bool = False) -> list[Place]:
         """Return the next `most` rows behind `start`, or before it; without it, from the end."""
-        halves = [True, False] if wanted.has_valueless(self.query) else [True]
+        halves = [True, False] if list_query.has_valueless(self.query) else [True]
         if backwards:
             halves.reverse()
         if start is not None:
@@ -56,23 +142,23 @@ class Walk:
         merged = union_all(*(select(part.c.id, part.c.value) for part in parts)).subquery()
         first = select(merged.c.value, merged.c.id)
         rows = self.session.execute(
-            first.order_by(*_turned((merged.c.value, merged.c.id), falling)).limit(most)
+            first.order_by(*_ordered((merged.c.value, merged.c.id), falling)).limit(most)
         )
         return [Place(value, user_id) for value, user_id in rows]
 
     def _head(
-        self, stretch: Stretch, valued: bool, falling: bool, start: Place | None, most: int
+        self, stretch: Conditions, valued: bool, falling: bool, start: Place | None, most: int
     ) -> Select[Any]:
         value = COLUMNS[self.query.order]
         conditions = [*stretch, value.is_not(None) if valued else value.is_(None)]
         if valued:
-            conditions += wanted.bounds(self.query, self.now)
-        conditions += wanted.times(self.query, self.now)
+            conditions += list_query.bounds(self.query, self.now)
+        conditions += list_query.times(self.query, self.now)
         if start is not None:
             conditions.append(_behind(value, start, falling))
         # PostgreSQL takes IS NULL for no equality, so the order names what may be null.
         same = () if self.query.search else (User.reason,)
-        by = _turned((*same, value, User.id), falling)
+        by = _ordered((*same, value, User.id), falling)
         return (
             select(User.id.label("id"), value.label("value"))
             .where(*conditions)
@@ -89,5 +175,5 @@ def _behind(value: Any, start: Place, falling: bool) -> ColumnElement[bool]:
     return here < there if falling else here > there
 
 
-def _turned(columns: Sequence[Any], falling: bool) -> list[Any]:
+def _ordered(columns: Sequence[Any], falling: bool) -> list[Any]:
     return [each.desc() if falling else each.asc() for each in columns]

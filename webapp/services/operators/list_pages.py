@@ -1,28 +1,153 @@
-"""The operators' list: pages in any order, all rows one by one; changes nothing.
+"""The operators' list: pages in any order, a search, and all rows one by one.
 
-A page of a million rows costs what one of a thousand does: see services.segments. A search looks
-at no more than `searching.MOST` people and sorts those.
+A page of a million rows costs what a page of a thousand does: see `list_keyset`. A search reads at
+most MAX_FOUND people and sorts those.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Select, and_, case, delete, func, insert, select
 from sqlalchemy.orm import Session, load_only
 
 from webapp.database import reading
-from webapp.models import User
+from webapp.models import NameWord, User
 from webapp.services.house import House
-from webapp.services.operators import filtering, searching, segments, standing, wanted
-from webapp.services.operators.searching import NOBODY, Found
-from webapp.services.operators.standing import State
-from webapp.services.operators.walking import Walk
-from webapp.services.operators.wanted import Place, Query
+from webapp.services.operators import list_keyset, list_query
+from webapp.services.operators.list_keyset import KeysetWalk
+from webapp.services.operators.list_query import Place, Query, State
 
-PAGE = 50
+#: So many people are looked at for one search; the page says so when there are more.
+MAX_FOUND = 500
+#: A name is a name, whatever is written into it: so many words and letters of it are searched.
+MAX_WORDS = 8
+MAX_LETTERS = 40
+#: Comes after every letter, in byte order.
+_LAST = "\U0010ffff"
+#: What a person may have learnt of their ticket: `ct_` and eight letters, in two halves.
+_TICKET = re.compile(r"ct_[0-9a-z-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Whom a search has found, before any filter."""
+
+    ids: frozenset[int]
+    #: There were more than `MOST`, so some are missing.
+    cut: bool
+
+
+NO_MATCH = SearchResult(frozenset(), cut=False)
+
+
+def search_words(name: str | None) -> list[str]:
+    """Return the words under which a name is found: folded, each once, sorted."""
+    folded = unicodedata.normalize("NFKC", name or "").casefold()
+    return sorted({word[:MAX_LETTERS] for word in re.findall(r"\w+", folded)[:MAX_WORDS]})
+
+
+def store_words(session: Session, user_id: int, name: str | None) -> None:
+    """Write down the words of a name in place of those of the former one."""
+    session.execute(delete(NameWord).where(NameWord.user_id == user_id))
+    if found := [{"word": word, "user_id": user_id} for word in search_words(name)]:
+        session.execute(insert(NameWord), found)
+
+
+def search(session: Session, house: House, asked: str) -> SearchResult:
+    """Return who has this ticket, an open_id that begins so, or a name with all these words."""
+    asked = asked.strip()
+    by_ticket = set[int]()
+    if _TICKET.fullmatch(asked.casefold()):
+        ticket = f"ct_{asked[3:].upper()}"
+        by_ticket = set(session.scalars(select(User.id).where(User.ticket == ticket)))
+    by_open_id = _most(
+        session.scalars(
+            select(User.id)
+            .where(
+                User.client_key == house.settings.tiktok_client_key,
+                User.open_id >= asked,
+                User.open_id < asked + _LAST,
+            )
+            .order_by(User.open_id)
+            .limit(MAX_FOUND + 1)
+        )
+    )
+    by_name = _named(session, search_words(asked))
+    ids = by_ticket | by_open_id.ids | by_name.ids
+    cut = by_open_id.cut or by_name.cut or len(ids) > MAX_FOUND
+    return SearchResult(frozenset(sorted(ids)[:MAX_FOUND]), cut)
+
+
+def _named(session: Session, asked: list[str]) -> SearchResult:
+    """Return whose names have every word, or one that begins so.
+
+    As soon as one of the words finds few enough, whoever has them all is among those.
+    """
+    looks = [_most(session.scalars(_beginning(word))) for word in asked]
+    if not looks:
+        return NO_MATCH
+    whole = [each.ids for each in looks if not each.cut]
+    if not whole:
+        first = min(looks, key=lambda each: len(each.ids))
+        return SearchResult(_among(session, first.ids, asked), cut=True)
+    return SearchResult(_among(session, min(whole, key=len), asked), cut=False)
+
+
+def _beginning(word: str) -> Select[int]:
+    return (
+        select(NameWord.user_id)
+        .where(NameWord.word >= word, NameWord.word < word + _LAST)
+        .order_by(NameWord.word, NameWord.user_id)
+        .limit(MAX_FOUND + 1)
+    )
+
+
+def _among(session: Session, ids: frozenset[int], asked: list[str]) -> frozenset[int]:
+    """Return those of these people whose names have every word."""
+    if len(asked) == 1:
+        return ids
+    held: dict[int, list[str]] = {}
+    for row in session.execute(
+        select(NameWord.user_id, NameWord.word).where(NameWord.user_id.in_(ids))
+    ):
+        held.setdefault(row.user_id, []).append(row.word)
+
+    def has(theirs: list[str], word: str) -> bool:
+        return any(each.startswith(word) for each in theirs)
+
+    return frozenset(one for one, theirs in held.items() if all(has(theirs, w) for w in asked))
+
+
+def _most(found: Iterable[int]) -> SearchResult:
+    ids = list(found)
+    return SearchResult(frozenset(ids[:MAX_FOUND]), cut=len(ids) > MAX_FOUND)
+
+
+def matches(
+    session: Session, house: House, query: Query, now: datetime
+) -> list[ColumnElement[bool]]:
+    """Return all that a row of a query must fulfil; a search by those whom it finds."""
+    found = list_query.conditions(house, query, now)
+    if query.search:
+        found.append(User.id.in_(search(session, house, query.search).ids))
+    return found
+
+
+def by_id(session: Session, house: House, query: Query, now: datetime) -> list[ColumnElement[bool]]:
+    """Return what `matches` does, so that a database goes through the ids and sorts nothing.
+
+    SQLite would take the index of the states, and sort all that match for each chunk of them.
+    """
+    found = matches(session, house, query, now)
+    return found if query.search else [case((and_(*found), 1), else_=0) == 1]
+
+
+PAGE_SIZE = 50
 #: As many rows are read at once when all are wanted.
-CHUNK = 500
+CHUNK_SIZE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +202,7 @@ class Page:
     cut: bool = False
 
 
-def page(house: House, query: Query, now: datetime, *, size: int = PAGE) -> Page:
+def list_page(house: House, query: Query, now: datetime, *, size: int = PAGE_SIZE) -> Page:
     """Return one page; a page `before` which not enough is left is the first one."""
     with reading() as session:
         walk, found = _walk_of(session, house, query, now)
@@ -98,7 +223,7 @@ def page(house: House, query: Query, now: datetime, *, size: int = PAGE) -> Page
     )
 
 
-def each(house: House, query: Query, now: datetime) -> Iterator[Row]:
+def each_row(house: House, query: Query, now: datetime) -> Iterator[Row]:
     """Yield every row of a query once, in the order of their ids, whatever order it asks for.
 
     Reads a chunk at a time and holds nothing between two, so that neither the memory nor a
@@ -109,13 +234,13 @@ def each(house: House, query: Query, now: datetime) -> Iterator[Row]:
         with reading() as session:
             users = session.scalars(
                 select(User)
-                .where(User.id > last, *filtering.by_id(session, house, query, now))
+                .where(User.id > last, *by_id(session, house, query, now))
                 .order_by(User.id)
-                .limit(CHUNK)
+                .limit(CHUNK_SIZE)
                 .options(load_only(*_READ))
             ).all()
         yield from (_row(user, now) for user in users)
-        if len(users) < CHUNK:
+        if len(users) < CHUNK_SIZE:
             return
         last = users[-1].id
 
@@ -131,28 +256,30 @@ def matching(
     with reading() as session:
         found = session.execute(
             select(User.id, User.ticket)
-            .where(User.id > after_id, *filtering.by_id(session, house, query, now))
+            .where(User.id > after_id, *by_id(session, house, query, now))
             .order_by(User.id)
             .limit(limit)
         )
         return [(user_id, ticket) for user_id, ticket in found]
 
 
-def how_many(house: House, query: Query, now: datetime, *, most: int) -> int:
+def count_matching(house: House, query: Query, now: datetime, *, most: int) -> int:
     """Return how many rows match, counted one by one, but no more than `most`."""
     with reading() as session:
-        rows = select(User.id).where(*filtering.matches(session, house, query, now)).limit(most)
+        rows = select(User.id).where(*matches(session, house, query, now)).limit(most)
         return session.scalar(select(func.count()).select_from(rows.subquery())) or 0
 
 
-def _walk_of(session: Session, house: House, query: Query, now: datetime) -> tuple[Walk, Found]:
+def _walk_of(
+    session: Session, house: House, query: Query, now: datetime
+) -> tuple[KeysetWalk, SearchResult]:
     """Return the rows of a query as stretches: those of the indexes, or those a search found."""
     if not query.search:
-        stretches = [each.holds() for each in segments.existing(session, house, query)]
-        return Walk(session, stretches, query, now), NOBODY
-    found = searching.look(session, house, query.search)
-    stretch = [User.id.in_(found.ids), *wanted.conditions(house, query, now)]
-    return Walk(session, [stretch] if found.ids else [], query, now), found
+        stretches = [each.holds() for each in list_keyset.existing_segments(session, house, query)]
+        return KeysetWalk(session, stretches, query, now), NO_MATCH
+    found = search(session, house, query.search)
+    stretch = [User.id.in_(found.ids), *list_query.conditions(house, query, now)]
+    return KeysetWalk(session, [stretch] if found.ids else [], query, now), found
 
 
 def _rows(session: Session, places: Sequence[Place], now: datetime) -> list[Row]:
@@ -170,7 +297,7 @@ def _row(user: User, now: datetime) -> Row:
         username=user.username,
         open_id=user.open_id,
         ticket=user.ticket,
-        state=standing.of(user, now),
+        state=list_query.state_of(user, now),
         access_expires_at=user.access_expires_at,
         refresh_expires_at=user.refresh_expires_at,
         grant_ending=user.grant_ending(now),

@@ -1,17 +1,70 @@
-"""What an operator asks the list for, as one value, and its conditions; reads no row."""
+"""What an operator asks the list for: states, filters, order and place, and their query string.
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+The states partition the rows by what is stored. Parts of a query string that cannot be read are
+reported, not guessed.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, and_, func, or_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.models import Reason, Status, User
 from webapp.services.house import House
-from webapp.services.operators import standing
-from webapp.services.operators.standing import STATUSES, State
+
+#: A worker that keeps up refreshes at three quarters of a life, so nobody healthy gets there.
+SOON = timedelta(minutes=30)
+
+
+class State(StrEnum):
+    """How a connection stands in the operators' list."""
+
+    HEALTHY = "healthy"
+    #: Its access ends within half an hour, or is over.
+    SOON = "soon"
+    FAILING = "failing"
+    RECONNECT = "reconnect"
+    REVOKED = "revoked"
+
+
+STATUSES: Mapping[State, tuple[Status, ...]] = {
+    State.HEALTHY: (Status.ACTIVE,),
+    State.SOON: (Status.ACTIVE,),
+    State.FAILING: (Status.FAILING,),
+    State.RECONNECT: (Status.RECONNECT,),
+    State.REVOKED: (Status.REVOKING, Status.REVOKED),
+}
+
+
+def state_of(user: User, now: datetime) -> State:
+    """Return the one state of a connection."""
+    if user.status == Status.ACTIVE:
+        ends = user.access_expires_at
+        return State.HEALTHY if ends is not None and ends > now + SOON else State.SOON
+    return next(state for state, among in STATUSES.items() if user.status in among)
+
+
+def in_state(state: State, now: datetime, *, seeks: bool = True) -> ColumnElement[bool]:
+    """Return the condition under which a row is in this state; the same partition as `of`.
+
+    `seeks`: a database may look the time up in an index; else it follows another order.
+    """
+    among = User.status.in_([status.value for status in STATUSES[state]])
+    ends: ColumnElement[Any] = User.access_expires_at.expression
+    if not seeks:
+        # No index holds this. Else SQLite takes the range first, and sorts what is in it.
+        ends = func.coalesce(ends, ends)
+    if state is State.HEALTHY:
+        return and_(among, ends > now + SOON)
+    if state is State.SOON:
+        return and_(among, or_(ends <= now + SOON, ends.is_(None)))
+    return among
 
 
 class Sort(StrEnum):
@@ -103,7 +156,7 @@ def times(query: Query, now: datetime) -> list[ColumnElement[bool]]:
     """Return the conditions about times, which no segment of an index settles."""
     found: list[ColumnElement[bool]] = []
     if query.state in (State.HEALTHY, State.SOON):
-        found.append(standing.stands(query.state, now, seeks=query.order is Sort.EXPIRES))
+        found.append(in_state(query.state, now, seeks=query.order is Sort.EXPIRES))
     if query.failing is not None:
         found.append(User.failing_since <= now - query.failing)
     if query.within is not None:
@@ -125,7 +178,7 @@ def bounds(query: Query, now: datetime) -> list[ColumnElement[bool]]:
     if query.within is not None:
         return [User.refresh_expires_at > now, User.refresh_expires_at <= now + query.within]
     if query.state is State.SOON:
-        return [User.access_expires_at <= now + standing.SOON]
+        return [User.access_expires_at <= now + SOON]
     return []
 
 
@@ -145,3 +198,151 @@ def conditions(house: House, query: Query, now: datetime) -> list[ColumnElement[
     if query.scope is not None:
         found.append(("," + User.scope + ",").contains(f",{query.scope},", autoescape=True))
     return found
+
+
+FAILING_FOR = {
+    "1h": timedelta(hours=1),
+    "6h": timedelta(hours=6),
+    "1d": timedelta(days=1),
+    "7d": timedelta(days=7),
+}
+WITHIN = {f"{days}d": timedelta(days=days) for days in (1, 7, 14, 30, 90)}
+SORTS = tuple(sort for sort in Sort if sort is not Sort.FAILING_SINCE)
+MAX_SEARCH = 100
+_SCOPE = re.compile(r"[a-z0-9._]{1,60}")
+_MOMENT = "%Y%m%dT%H%M%S.%fZ"
+_PLACE = re.compile(r"(?P<value>-|\d{1,9}|\d{8}T\d{6}\.\d{6}Z)~(?P<id>\d{1,9})")
+
+
+class Unreadable(Exception):
+    """A value that means nothing here."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedQuery:
+    """A query, and the parameters that were dropped on the way."""
+
+    query: Query
+    ignored: tuple[str, ...]
+
+
+def parse_pairs(pairs: Iterable[tuple[str, str]]) -> ParsedQuery:
+    """Return the query of an address's parameters; the first of two of the same name counts."""
+    values: dict[str, Any] = {}
+    ignored: list[str] = []
+    places: dict[str, str] = {}
+    for name, text in pairs:
+        if not text.strip():
+            continue
+        if name in ("after", "before") and name not in places:
+            places[name] = text
+            continue
+        try:
+            found = _READERS[name](text) if name in _READERS else {}
+        except (Unreadable, ValueError, KeyError):
+            found = {}
+        if found and not found.keys() & values.keys():
+            values |= found
+        else:
+            ignored.append(name)
+    query = Query(**values)
+    for name, text in places.items():
+        place = _place(query, text)
+        if place is None or query.after is not None:
+            ignored.append(name)
+        else:
+            query = replace(query, after=place) if name == "after" else replace(query, before=place)
+    return ParsedQuery(query, tuple(dict.fromkeys(ignored)))
+
+
+def parse_string(text: str) -> Query:
+    """Return the query of a text as `phrase` makes it; what it cannot read is left out."""
+    try:
+        pairs = parse_qsl(text, max_num_fields=20)
+    except ValueError:
+        return Query()
+    return replace(parse_pairs(pairs).query, after=None, before=None)
+
+
+def query_string(query: Query) -> str:
+    """Return the one text of a query, its filters and order, without the place in it."""
+    return urlencode(query_pairs(replace(query, after=None, before=None)))
+
+
+def query_pairs(query: Query) -> list[tuple[str, str]]:
+    """Return the parameters of a query in a fixed order, without those that are as usual."""
+    found = {
+        "q": query.search,
+        "status": query.state,
+        "scope": query.scope,
+        "reason": query.reason,
+        "failing": _name(FAILING_FOR, query.failing),
+        "within": _name(WITHIN, query.within),
+        "sort": None if (query.sort, query.down) == (Sort.EXPIRES, False) else _sort_text(query),
+        "after": query.after and _place_text(query.after),
+        "before": query.before and _place_text(query.before),
+    }
+    return [(name, str(value)) for name, value in found.items() if value]
+
+
+def _sort_text(query: Query) -> str:
+    return f"-{query.sort}" if query.down else str(query.sort)
+
+
+def _name(names: dict[str, timedelta], value: timedelta | None) -> str | None:
+    return next((name for name, each in names.items() if each == value), None)
+
+
+def _search(text: str) -> dict[str, Any]:
+    if len(text) > MAX_SEARCH or not text.isprintable():
+        raise Unreadable
+    return {"search": " ".join(text.split())}
+
+
+def _scope(text: str) -> dict[str, Any]:
+    if not _SCOPE.fullmatch(text):
+        raise Unreadable
+    return {"scope": text}
+
+
+def _sort(text: str) -> dict[str, Any]:
+    sort = Sort(text.removeprefix("-"))
+    if sort not in SORTS:
+        raise Unreadable
+    return {"sort": sort, "down": text.startswith("-")}
+
+
+_READERS = {
+    "q": _search,
+    "status": lambda text: {"state": State(text)},
+    "scope": _scope,
+    "reason": lambda text: {"reason": Reason(text)},
+    "failing": lambda text: {"failing": FAILING_FOR[text]},
+    "within": lambda text: {"within": WITHIN[text]},
+    "sort": _sort,
+}
+
+
+def _place_text(place: Place) -> str:
+    value = place.value
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC).strftime(_MOMENT)}~{place.id}"
+    return f"{'-' if value is None else value}~{place.id}"
+
+
+def _place(query: Query, text: str) -> Place | None:
+    """Return a place, if it can be one in the order of this query."""
+    found = _PLACE.fullmatch(text) if text.isascii() else None
+    if found is None:
+        return None
+    value, user_id = found["value"], int(found["id"])
+    if value == "-":
+        return Place(None, user_id)
+    if value.isdigit() != (query.order is Sort.REFRESHES):
+        return None
+    if value.isdigit():
+        return Place(int(value), user_id)
+    try:
+        return Place(datetime.strptime(value, _MOMENT).replace(tzinfo=UTC), user_id)
+    except ValueError:
+        return None

@@ -1,4 +1,4 @@
-"""Who may see the operators' pages; there is none until somebody on the server adds one."""
+"""Who may see the operators' pages. There are no operators until one is added on the server."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,7 +28,7 @@ class Operator:
     since: datetime
 
 
-def add(house: House, open_id: str, now: datetime) -> None:
+def add_operator(house: House, open_id: str, now: datetime) -> None:
     """Let this person see the operators' pages. Raises NoSuchPerson."""
     with writing() as session:
         user = _person(session, house, open_id)
@@ -38,7 +38,7 @@ def add(house: House, open_id: str, now: datetime) -> None:
     log.info("operator_added", open_id=open_id)
 
 
-def remove(house: House, open_id: str) -> None:
+def remove_operator(house: House, open_id: str) -> None:
     """Take it back; their next request is an ordinary person's. Raises NoSuchPerson."""
     with writing() as session:
         user = _person(session, house, open_id)
@@ -49,7 +49,7 @@ def remove(house: House, open_id: str) -> None:
     log.info("operator_removed", open_id=open_id)
 
 
-def list_all(house: House) -> list[Operator]:
+def list_operators(house: House) -> list[Operator]:
     """Return the operators, the longest-serving first."""
     with reading() as session:
         rows = session.scalars(
@@ -65,7 +65,7 @@ def list_all(house: House) -> list[Operator]:
     ]
 
 
-def any_yet(house: House) -> bool:
+def has_operators(house: House) -> bool:
     """Tell whether there is an operator. Reads every row while there is none."""
     with reading() as session:
         found = session.scalar(

@@ -11,7 +11,7 @@ import structlog
 
 from webapp.services.house import House
 from webapp.services.installation import binding
-from webapp.services.operators import bulk_settling
+from webapp.services.operators import bulk_work
 from webapp.services.records import audit, figures
 
 log = structlog.get_logger(__name__)
@@ -30,7 +30,7 @@ def _old_events(house: House, now: datetime) -> bool:
 
 
 def _old_jobs(house: House, _now: datetime) -> bool:
-    return bool(bulk_settling.sweep(house))
+    return bool(bulk_work.remove_old_items(house))
 
 
 #: Each does a little at a time and says whether something is left for the next.

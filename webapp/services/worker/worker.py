@@ -19,7 +19,7 @@ from webapp.services.connect import disconnect
 from webapp.services.house import House
 from webapp.services.installation import binding
 from webapp.services.installation.binding import Mismatch
-from webapp.services.operators import bulk
+from webapp.services.operators import bulk_work
 from webapp.services.refresh import breaker, rescue_file
 from webapp.services.refresh.attempt import attempt, end_if_expired
 from webapp.services.refresh.claims import Claim, claim_due
@@ -81,7 +81,7 @@ class Worker:
         self._is_held_back = False
         self._lock = threading.Lock()
         self._pace = TokenBucket(house.settings.refresh_rate)
-        self._bulk = bulk.Turns(house)
+        self._bulk = bulk_work.BulkWork(house)
         self._tidying = Chores(house)
         self.tally = Counters()
         self._diary = CounterLog(self.tally)
@@ -204,7 +204,7 @@ class Worker:
         now = self._house.clock()
         try:
             held = breaker.permit(self._house, 0, now).reason is not None
-            return held or not (is_due(self._house, now) or bulk.is_open(self._house))
+            return held or not (is_due(self._house, now) or bulk_work.is_open(self._house))
         except SQLAlchemyError:
             return True
 

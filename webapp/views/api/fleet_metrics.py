@@ -10,7 +10,7 @@ from prometheus_client.core import (
     Metric,
 )
 
-from webapp.services.maintenance.fleet import Fleet
+from webapp.services.maintenance.health import Fleet
 from webapp.services.records import figures
 
 #: What becomes of a refresh, so that each is a series from the start (services.verdicts).

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, abort
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from webapp import metrics as counters
-from webapp.services.maintenance.fleet import fleet
+from webapp.services.maintenance.health import fleet_figures
 from webapp.views.api.fleet_metrics import families
 from webapp.views.http import api_asking
 from webapp.views.http.guards import scraper
@@ -30,7 +30,7 @@ def show() -> Response:
         return abort(404)
     if not hmac.compare_digest(api_asking.bearer().encode(), token.encode()):
         return Response("", 401, {"WWW-Authenticate": "Bearer"}, mimetype="text/plain")
-    found = families(fleet(ours, ours.clock()), release())
+    found = families(fleet_figures(ours, ours.clock()), release())
     return Response(counters.exposition(found), content_type=CONTENT_TYPE_LATEST)
 
 

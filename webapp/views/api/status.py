@@ -2,8 +2,7 @@
 
 from flask import Blueprint, Response, jsonify
 
-from webapp.services.maintenance import keeping
-from webapp.services.maintenance import status as state
+from webapp.services.maintenance import database_checks, troubles
 from webapp.views.http.guards import public
 from webapp.views.http.house import house
 
@@ -27,8 +26,8 @@ def readyz() -> tuple[Response, int]:
     away it is they who refresh what somebody asks for.
     """
     ours = house()
-    faults = state.faults(ours)
-    doubts = [] if faults else keeping.doubts(ours)
+    faults = database_checks.faults(ours)
+    doubts = [] if faults else troubles.doubts(ours)
     return jsonify(
         status="not ready" if faults else "degraded" if doubts else "ok",
         faults=[{"name": each.name, "cause": each.cause} for each in faults],

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from flask import Flask, current_app
 
-from webapp.services.operators import operators
+from webapp.services.operators import roles
 from webapp.views.http.house import house
 
 _KEY = "coatcheck.first_operator"
@@ -29,7 +29,7 @@ class FirstOperator:
             return False
         now = house().clock()
         if self._looked is None or now - self._looked >= LOOK_EVERY:
-            self._there = operators.any_yet(house())
+            self._there = roles.has_operators(house())
             self._looked = now
         return not self._there
 

@@ -6,8 +6,8 @@ from datetime import UTC
 from flask import Blueprint, Response, render_template, stream_with_context
 
 from webapp.services import authority
-from webapp.services.operators import audit_search, csv_cells
-from webapp.services.operators.audit_search import Page, Wanted
+from webapp.services.operators import audit_search, export
+from webapp.services.operators.audit_search import AuditQuery, Page
 from webapp.services.records import audit
 from webapp.views.http.guards import at_most, cut_off, operator
 from webapp.views.http.house import house
@@ -27,7 +27,7 @@ def index() -> str:
     asked = audit_asking.asked()
     page = Page([], None, None)
     if asked.wanted is not None:
-        page = audit_search.page(asked.wanted, before=asked.before, after=asked.after)
+        page = audit_search.audit_page(asked.wanted, before=asked.before, after=asked.after)
     return render_template(
         "operators/audit.html",
         rows=_rows(page),
@@ -51,7 +51,7 @@ def index() -> str:
 def as_csv() -> Response:
     """Give all events that match as a file, written down before its first byte."""
     asked = audit_asking.asked()
-    audit_search.note_export(house(), asked.query)
+    audit_search.record_export(house(), asked.query)
     lines = cut_off(authority.while_allowed(_lines(asked)))
     response = Response(stream_with_context(lines), mimetype="text/csv")
     response.headers["Content-Disposition"] = 'attachment; filename="audit.csv"'
@@ -61,23 +61,23 @@ def as_csv() -> Response:
 def _rows(page: Page) -> list[Shown]:
     tickets = {event.ticket for event in page.events if event.ticket}
     tickets |= {e.actor for e in page.events if e.actor_kind in ("person", "operator")}
-    people = audit_search.people(house(), tickets)
+    people = audit_search.people_of(house(), tickets)
     return [shown(event, people) for event in page.events]
 
 
-def _is_backwards(wanted: Wanted | None) -> bool:
+def _is_backwards(wanted: AuditQuery | None) -> bool:
     if wanted is None or wanted.since is None or wanted.until is None:
         return False
     return wanted.since >= wanted.until
 
 
 def _lines(asked: Asked) -> Iterator[str]:
-    yield csv_cells.line(_HEAD)
+    yield export.csv_line(_HEAD)
     if asked.wanted is None:
         return
-    for batch in audit_search.every(asked.wanted):
+    for batch in audit_search.all_events(asked.wanted):
         yield "".join(
-            csv_cells.line(
+            export.csv_line(
                 (
                     event.at.astimezone(UTC).isoformat(timespec="seconds"),
                     *(getattr(event, name) for name in _HEAD[1:]),

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from flask import request
 
 from webapp.services.operators import audit_search
-from webapp.services.operators.audit_search import Key, Wanted
+from webapp.services.operators.audit_search import AuditQuery, Key
 from webapp.services.records.audit import EVENTS
 from webapp.views.http.house import house
 
@@ -31,12 +31,12 @@ class Asked:
     #: Names of parameters that were left out.
     ignored: list[str] = field(default_factory=list)
     #: None: nobody can be meant by `on`.
-    wanted: Wanted | None = None
+    wanted: AuditQuery | None = None
 
     @property
     def query(self) -> str:
         """Return the filters for an audit event: by ticket, so that it outlives a person."""
-        wanted = self.wanted or Wanted()
+        wanted = self.wanted or AuditQuery()
         told = {"who": wanted.who, "on": wanted.on}
         return urlencode(self.typed | {name: value for name, value in told.items() if value})
 
@@ -83,7 +83,7 @@ def _is_fit(name: str, text: str) -> bool:
     return len(text) <= _LONGEST and text.isprintable()
 
 
-def _wanted(typed: dict[str, str]) -> Wanted | None:
+def _wanted(typed: dict[str, str]) -> AuditQuery | None:
     since, last = _day(typed.get("from", "")), _day(typed.get("to", ""))
     who, on = typed.get("who", ""), typed.get("on", "")
     if on and not _TICKET.fullmatch(on):
@@ -93,7 +93,7 @@ def _wanted(typed: dict[str, str]) -> Wanted | None:
         on = found
     if who:
         who = audit_search.ticket_of(house(), who) or who
-    return Wanted(
+    return AuditQuery(
         since=since,
         until=last + timedelta(days=1) if last else None,
         who=who,

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from flask import Flask, current_app, request
 
-from webapp.services.maintenance import keeping
-from webapp.services.maintenance.status import Fault
+from webapp.services.maintenance import troubles
+from webapp.services.maintenance.database_checks import Fault
 from webapp.views.http.guards import access_of
 from webapp.views.http.house import house
 from webapp.views.http.visitor import visitor
@@ -29,10 +29,10 @@ class _Look:
 def register(app: Flask) -> None:
     """Give the layout `troubles()`: what is wrong on an operator's page, nothing on any other."""
     app.extensions[KEY] = _Look()
-    app.jinja_env.globals["troubles"] = troubles
+    app.jinja_env.globals["troubles"] = page_troubles
 
 
-def troubles() -> list[Fault]:
+def page_troubles() -> list[Fault]:
     """Return what is wrong if an operator looks at one of their pages."""
     # An address that matches no route has no endpoint; its "not found" is a page all the same.
     who = access_of(current_app, request.endpoint) if request.endpoint else None
@@ -55,7 +55,7 @@ def _looked() -> list[Fault]:
     # One looks; whoever comes meanwhile is shown the last.
     if is_old and look.alone.acquire(blocking=False):
         try:
-            keep(keeping.troubles(ours))
+            keep(troubles.troubles(ours))
         finally:
             look.alone.release()
     return look.found

@@ -16,8 +16,8 @@ from flask import (
 from werkzeug.wrappers import Response
 
 from webapp.language import gettext as _
-from webapp.services.operators import bulk_orders, bulk_reading
-from webapp.services.operators.bulk_matching import Scale
+from webapp.services.operators import bulk
+from webapp.services.operators.bulk import JobSize
 from webapp.views.http.guards import operator
 from webapp.views.http.house import house
 from webapp.views.operators import bulk_wishes, bulk_words
@@ -50,7 +50,7 @@ def disconnect() -> Response:
 def index() -> str:
     """List what was ordered, newest first."""
     after = request.args.get("after")
-    found, next_key = bulk_reading.jobs(house(), after)
+    found, next_key = bulk.jobs_page(house(), after)
     rows = [(job, bulk_words.title(job), bulk_words.standing(job)) for job in found]
     facts = {"rows": rows, "next_key": next_key, "later": after is not None}
     return render_template("operators/bulk_jobs.html", progress=bulk_words.progress, **facts)
@@ -61,12 +61,12 @@ def index() -> str:
 def show(job_id: str) -> Response:
     """Show how far a job is; while it runs the page renews itself, unless it is told not to."""
     ours = house()
-    job = bulk_reading.job(ours, job_id)
+    job = bulk.find_job(ours, job_id)
     if job is None:
         abort(404)
     number = request.args.get("after", "")
     after = int(number) if _NUMBER.fullmatch(number) else 0
-    wrongs, next_key = bulk_reading.wrongs(job.id, after)
+    wrongs, next_key = bulk.problems(job.id, after)
     still = "still" in request.args
     page = render_template(
         "operators/bulk_job.html",
@@ -74,8 +74,8 @@ def show(job_id: str) -> Response:
         title=bulk_words.title(job),
         standing=bulk_words.standing(job),
         progress=bulk_words.progress(job),
-        left=bulk_words.lasting(job.left / bulk_reading.rate(ours)),
-        hindrance=bulk_reading.hindrance(ours, job),
+        left=bulk_words.lasting(job.left / bulk.current_rate(ours)),
+        hindrance=bulk.obstacle(ours, job),
         wrongs=[(each, bulk_words.because(job.act, each), _page_of(each)) for each in wrongs],
         later=after > 0,
         next_key=next_key,
@@ -92,7 +92,7 @@ def show(job_id: str) -> Response:
 @operator
 def stop(job_id: str) -> Response:
     """Let nothing more of a job be sent."""
-    if not bulk_orders.stop(house(), job_id):
+    if not bulk.stop_job(house(), job_id):
         abort(404)
     flash(_("Stopped. What was sent already is finished; nothing more is sent."), "ok")
     return redirect(url_for("bulk.show", job_id=job_id), 303)
@@ -111,7 +111,7 @@ def _asked(act: str) -> Response:
     return _confirm(wish, scale) if request.method == "GET" else _order(wish, scale)
 
 
-def _order(wish: Wish, scale: Scale) -> Response:
+def _order(wish: Wish, scale: JobSize) -> Response:
     """Order it, if what had to be typed was typed; a second press leads to the same job."""
     shown, job_id = request.form.get("count", ""), request.form.get("job", "")
     count = int(shown) if _NUMBER.fullmatch(shown) else scale.count
@@ -120,16 +120,16 @@ def _order(wish: Wish, scale: Scale) -> Response:
         return _confirm(wish, scale, typed=typed, is_wrong=True)
     try:
         if wish.everything:
-            bulk_orders.order_all(house(), job_id, wish.act, wish.query, count)
+            bulk.create_for_all(house(), job_id, wish.act, wish.query, count)
         else:
-            bulk_orders.order_picked(house(), job_id, wish.act, wish.query, wish.open_ids)
-    except bulk_orders.NotAJob:
+            bulk.create_for_picked(house(), job_id, wish.act, wish.query, wish.open_ids)
+    except bulk.NotAJob:
         abort(400)
     return redirect(url_for("bulk.show", job_id=job_id), 303)
 
 
-def _confirm(wish: Wish, scale: Scale, *, typed: str = "", is_wrong: bool = False) -> Response:
-    rate = bulk_reading.rate(house())
+def _confirm(wish: Wish, scale: JobSize, *, typed: str = "", is_wrong: bool = False) -> Response:
+    rate = bulk.current_rate(house())
     page = render_template(
         "operators/bulk_confirm.html",
         wish=wish,
@@ -156,7 +156,7 @@ def _back(wish: Wish, words: str) -> Response:
     return redirect(list_page(wish.query), 303)
 
 
-def _page_of(wrong: bulk_reading.Wrong) -> str | None:
+def _page_of(wrong: bulk.ItemProblem) -> str | None:
     """Return the address of a connection's own page; None if its person is deleted."""
     if wrong.open_id is None:
         return None

@@ -7,8 +7,8 @@ from flask import url_for
 from werkzeug.datastructures import MultiDict
 
 from webapp.services.house import House
-from webapp.services.operators import bulk_matching
-from webapp.services.operators.bulk_matching import Scale
+from webapp.services.operators import bulk
+from webapp.services.operators.bulk import JobSize
 from webapp.views.http.intake import LONGEST_URL
 from webapp.views.operators import query
 
@@ -41,11 +41,11 @@ class Wish:
         address = f"{url_for(f'bulk.{self.act}')}?{urlencode(asked)}"
         return address if len(address) <= LONGEST_URL else ""
 
-    def scale(self, house: House) -> Scale:
+    def scale(self, house: House) -> JobSize:
         """Return how many connections it is about."""
         if self.everything:
-            return bulk_matching.scale_of_all(house, self.act, self.query, house.clock())
-        return bulk_matching.scale_of_picked(house, self.act, self.open_ids)
+            return bulk.size_of_all(house, self.act, self.query, house.clock())
+        return bulk.size_of_picked(house, self.act, self.open_ids)
 
 
 def read(act: str, sent: "MultiDict[str, str]") -> Wish:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from webapp import language
 from webapp.language import N_, ngettext
 from webapp.language import gettext as _
-from webapp.services.operators.bulk_reading import Job, Wrong
+from webapp.services.operators.bulk import ItemProblem, Job
 from webapp.views.http.endings import ENDINGS, ending
 from webapp.views.http.present import Tag
 
@@ -75,7 +75,7 @@ def progress(job: Job) -> str:
     return _("%(done)s of %(total)s done, %(failed)s failed, %(skipped)s skipped", **counts)
 
 
-def because(act: str, wrong: Wrong) -> str:
+def because(act: str, wrong: ItemProblem) -> str:
     """Return in one sentence why a connection failed or was skipped."""
     if not wrong.failed:
         return _(_SKIPPED.get(wrong.code, _NOTHING))

@@ -7,8 +7,8 @@ from werkzeug.wrappers import Response
 
 from webapp.services.connect import user_info
 from webapp.services.connect.disconnect import disconnect_person
-from webapp.services.operators import dossier
-from webapp.services.operators.dossier import Dossier
+from webapp.services.operators import connection
+from webapp.services.operators.connection import ConnectionDetails
 from webapp.services.refresh.on_demand import NotConnected, Pending, ReconnectRequired, fresh_access
 from webapp.services.vault import CannotOpen
 from webapp.views.http.guards import at_most, operator
@@ -110,12 +110,12 @@ def disconnect(open_id: str) -> Response:
     return _back(open_id)
 
 
-def _found(open_id: str) -> Dossier:
-    found = dossier.of(house(), open_id)
+def _found(open_id: str) -> ConnectionDetails:
+    found = connection.details_of(house(), open_id)
     return found if found is not None else abort(404)
 
 
-def _life(found: Dossier) -> dict[str, int] | None:
+def _life(found: ConnectionDetails) -> dict[str, int] | None:
     """Return how many minutes of the access are left, and of how many; None where not known."""
     begun, ends = found.user.refreshed_at, found.user.access_expires_at
     if begun is None or ends is None or ends <= begun:

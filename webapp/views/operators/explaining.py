@@ -9,7 +9,7 @@ from webapp.language import N_, ngettext
 from webapp.language import gettext as _
 from webapp.services.connect.disconnect import CONNECTED_AGAIN, NOTHING_HELD, Outcome
 from webapp.services.connect.user_info import REFUSED, AccessTest
-from webapp.services.operators.dossier import Dossier
+from webapp.services.operators.connection import ConnectionDetails
 from webapp.views.http.present import display_name
 from webapp.views.http.times import clock_time, exact
 from webapp.views.operators.timeline import said
@@ -49,7 +49,7 @@ def cannot_open() -> str:
     return _(_CANNOT_OPEN)
 
 
-def why_next(dossier: Dossier) -> str:
+def why_next(dossier: ConnectionDetails) -> str:
     """Return why the next refresh is when it is, or why there is none."""
     if dossier.next.why == "back_off":
         return ngettext(
@@ -62,7 +62,7 @@ def why_next(dossier: Dossier) -> str:
     return _(_WHY.get(dossier.next.why, "")) or _foreign(dossier) or ""
 
 
-def hindrances(dossier: Dossier) -> dict[str, str | None]:
+def hindrances(dossier: ConnectionDetails) -> dict[str, str | None]:
     """Return why each button cannot be used; None where it can."""
     ended = _ended(dossier)
     held = _held(dossier) if dossier.held_until else None
@@ -79,7 +79,7 @@ def refreshed(until: datetime) -> tuple[str, str]:
     return _("Access is refreshed. It works until %(when)s.", when=exact(until)), "ok"
 
 
-def not_refreshed(dossier: Dossier, cause: str) -> tuple[str, str]:
+def not_refreshed(dossier: ConnectionDetails, cause: str) -> tuple[str, str]:
     """Return why a refresh did not work, from the row as it is since, and when it is tried again.
 
     `cause`: `access.Pending`'s.
@@ -156,7 +156,7 @@ def _next_step(found: AccessTest) -> str:
     return _("Nothing was changed; try again in a while.")
 
 
-def _foreign(dossier: Dossier) -> str | None:
+def _foreign(dossier: ConnectionDetails) -> str | None:
     if dossier.foreign is None:
         return None
     return _(
@@ -166,11 +166,11 @@ def _foreign(dossier: Dossier) -> str | None:
     )
 
 
-def _is_over(dossier: Dossier) -> bool:
+def _is_over(dossier: ConnectionDetails) -> bool:
     return dossier.next.why == "over" or dossier.health == "revoking"
 
 
-def _ended(dossier: Dossier) -> str | None:
+def _ended(dossier: ConnectionDetails) -> str | None:
     if dossier.next.why == "over":
         return _(_OVER)
     if dossier.health == "revoking":
@@ -178,7 +178,7 @@ def _ended(dossier: Dossier) -> str | None:
     return None if dossier.alive else _(_PERSON)
 
 
-def _held(dossier: Dossier) -> str:
+def _held(dossier: ConnectionDetails) -> str:
     why = _(_HELD.get(dossier.held_reason or "", N_("it does not answer")))
     if dossier.held_code:
         why = _("%(cause)s (%(code)s)", cause=why, code=dossier.held_code)

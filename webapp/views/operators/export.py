@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, redirect, request, stream_with_context, url_for
 from werkzeug.wrappers import Response as Answer
 
-from webapp.services.operators import exporting
+from webapp.services.operators import export
 from webapp.views.http.guards import cut_off, operator
 from webapp.views.http.house import house
 from webapp.views.operators import query
@@ -29,7 +29,7 @@ def tokens_json() -> Answer:
     return _file("json")
 
 
-def _file(kind: exporting.Format) -> Answer:
+def _file(kind: export.Format) -> Answer:
     asked = query.parse(request.args)
     if asked.ignored:
         # A file cannot say that it holds more than was asked for; the page can, by the names alone.
@@ -37,8 +37,8 @@ def _file(kind: exporting.Format) -> Answer:
         return redirect(f"{url_for('operators.tokens')}?{'&'.join(filter(None, same))}", 303)
     ours = house()
     now = ours.clock()
-    exporting.begin(ours, asked.query, kind, now)
-    pieces = exporting.pieces(ours, asked.query, kind, now)
+    export.record_export(ours, asked.query, kind, now)
+    pieces = export.pieces(ours, asked.query, kind, now)
     response = Response(stream_with_context(cut_off(pieces)), mimetype=_KINDS[kind])
     name = f"connections-{now:%Y-%m-%d}.{kind}"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'

@@ -8,11 +8,10 @@ from werkzeug.wrappers import Response
 
 from webapp.language import N_
 from webapp.language import gettext as _
-from webapp.services.maintenance import breaker_probe
-from webapp.services.maintenance.breaker_probe import Probed
-from webapp.services.maintenance.health import facts
+from webapp.services.maintenance import health
+from webapp.services.maintenance.health import ProbeResult, health_facts
 from webapp.services.notifications import outbox
-from webapp.services.operators import headcount
+from webapp.services.operators import counts
 from webapp.services.records import figures
 from webapp.services.records.figures import Bar
 from webapp.views.http.guards import at_most, operator
@@ -23,14 +22,17 @@ from webapp.views.operators.charts import Chart, chart
 blueprint = Blueprint("health", __name__, url_prefix="/operators/health")
 
 _TOLD = {
-    Probed.CLOSED: ("ok", N_("TikTok answered, so refreshes go out again.")),
-    Probed.OPEN: (
+    ProbeResult.CLOSED: ("ok", N_("TikTok answered, so refreshes go out again.")),
+    ProbeResult.OPEN: (
         "warn",
         N_("It was tried, and refreshes are still held back. The cause is below."),
     ),
-    Probed.NOT_OPEN: ("info", N_("There was nothing to probe: refreshes are not held back.")),
-    Probed.NOBODY: ("warn", N_("There is no connection to try it with. Connect an account first.")),
-    Probed.NOT_OURS: (
+    ProbeResult.NOT_OPEN: ("info", N_("There was nothing to probe: refreshes are not held back.")),
+    ProbeResult.NOBODY: (
+        "warn",
+        N_("There is no connection to try it with. Connect an account first."),
+    ),
+    ProbeResult.NOT_OURS: (
         "bad",
         N_("Nothing was sent: this database does not belong to this installation."),
     ),
@@ -43,9 +45,9 @@ def show() -> str:
     """Show how the keeping goes, as it is now."""
     ours = house()
     now = ours.clock()
-    found = facts(ours, now)
+    found = health_facts(ours, now)
     banner.keep(found.troubles)
-    counted = headcount.counts(ours, now)
+    counted = counts.current_counts(ours, now)
     return render_template(
         "operators/health.html",
         facts=found,
@@ -65,7 +67,7 @@ def show() -> str:
 @at_most("12 per minute")
 def probe() -> Response:
     """Try one refresh now while the breaker is open, and say what came of it."""
-    kind, told = _TOLD[breaker_probe.probe(house())]
+    kind, told = _TOLD[health.send_probe(house())]
     flash(_(told), kind)
     return redirect(url_for("health.show", _anchor="breaker"), 303)
 

@@ -5,9 +5,9 @@ from datetime import datetime
 from flask import Blueprint, render_template, request
 
 from webapp.services.house import House
-from webapp.services.operators import headcount, listing, searching
-from webapp.services.operators.counting import Counts
-from webapp.services.operators.listing import Page
+from webapp.services.operators import counts, list_pages
+from webapp.services.operators.counts import Counts
+from webapp.services.operators.list_pages import Page
 from webapp.views.http.guards import operator
 from webapp.views.http.house import house
 from webapp.views.operators import query, tokens_context, tokens_page
@@ -22,11 +22,11 @@ def tokens() -> str:
     """List the connections that the address asks for, a page at a time."""
     ours, asked = house(), query.parse(request.args)
     now = ours.clock()
-    page = listing.page(ours, asked.query, now)
-    counts = headcount.counts(ours, now)
-    total = _total(ours, asked, page, counts, now)
-    scopes = counts.scopes if counts else sorted(ours.settings.tiktok_scopes)
-    context = tokens_context.context(asked, page, counts, total, now)
+    page = list_pages.list_page(ours, asked.query, now)
+    counted = counts.current_counts(ours, now)
+    total = _total(ours, asked, page, counted, now)
+    scopes = counted.scopes if counted else sorted(ours.settings.tiktok_scopes)
+    context = tokens_context.context(asked, page, counted, total, now)
     filters = tokens_page.filters(asked.query, scopes)
     return render_template("operators/tokens.html", filters=filters, **context)
 
@@ -36,7 +36,7 @@ def _total(
 ) -> int | None:
     """Return how many rows match, as far as it can be told without looking at them all."""
     if asked.query.search:
-        return listing.how_many(ours, asked.query, now, most=searching.MOST)
+        return list_pages.count_matching(ours, asked.query, now, most=list_pages.MAX_FOUND)
     if page.next is None and page.previous is None:
         return len(page.rows)
     return counts.matching(asked.query) if counts else None

@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 from werkzeug.datastructures import MultiDict
 
 from webapp.language import N_
-from webapp.services.operators import phrasing
-from webapp.services.operators.wanted import Query
+from webapp.services.operators import list_query
+from webapp.services.operators.list_query import Query
 
 #: So many names of what was ignored are told, and so many letters of each.
 _TOLD = 5
@@ -32,7 +32,7 @@ def parse(args: "MultiDict[str, str]") -> Asked:
     """Return what the parameters of a request ask for; what cannot be read is named, not kept."""
     pairs = list(args.items(multi=True))
     everything = ("sel", "all") in pairs
-    found = phrasing.read(pair for pair in pairs if pair != ("sel", "all"))
+    found = list_query.parse_pairs(pair for pair in pairs if pair != ("sel", "all"))
     told = tuple(_printable(name) for name in found.ignored[:_TOLD])
     more = (MORE,) if len(found.ignored) > _TOLD else ()
     return Asked(found.query, everything, told + more)
@@ -40,12 +40,12 @@ def parse(args: "MultiDict[str, str]") -> Asked:
 
 def parse_string(text: str) -> Query:
     """Return the query of `canonical`'s text; nonsense asks for everything."""
-    return phrasing.parse_string(text)
+    return list_query.parse_string(text)
 
 
 def canonical(query: Query) -> str:
     """Return the filters and the order of a query as one text, always the same for the same."""
-    return phrasing.phrase(query)
+    return list_query.query_string(query)
 
 
 def address(base: str, query: Query, **changes: Any) -> str:
@@ -56,7 +56,7 @@ def address(base: str, query: Query, **changes: Any) -> str:
     """
     everything = changes.pop("everything", False)
     changed = replace(query, **({"after": None, "before": None} | changes))
-    pairs = phrasing.pairs(changed) + ([("sel", "all")] if everything else [])
+    pairs = list_query.query_pairs(changed) + ([("sel", "all")] if everything else [])
     return f"{base}?{urlencode(pairs)}" if pairs else base
 
 

@@ -11,7 +11,7 @@ from flask import Blueprint, flash, redirect, render_template, request, session,
 from werkzeug.wrappers import Response
 
 from webapp.language import gettext as _
-from webapp.services.maintenance import doctor, portal, premises, probe
+from webapp.services.maintenance import doctor, machine_checks, tiktok_checks
 from webapp.services.maintenance.check import Check
 from webapp.views.http.guards import at_most, operator, operator_or_first
 from webapp.views.http.house import house
@@ -34,7 +34,7 @@ def show() -> str:
     present = visitor()
     values = present is not None and present.operator
     settings = house().settings
-    at, answers = _asked() if values else (None, probe.UNASKED)
+    at, answers = _asked() if values else (None, tiktok_checks.NOT_ASKED)
     found = [*doctor.checks(os.environ, house(), asked=answers), _visit()]
     return render_template(
         "operators/setup.html",
@@ -42,10 +42,10 @@ def show() -> str:
         sections=checklist.sections(found, values=values),
         counts=checklist.counts(found) if values else None,
         asked_at=at,
-        paste=portal.to_paste(settings) if values else [],
+        paste=tiktok_checks.values_to_paste(settings) if values else [],
         webhook_reachable=settings.https,
-        decoder=portal.DECODER,
-        set_now=portal.set_now(settings) if values else {},
+        decoder=tiktok_checks.GLOSSARY,
+        set_now=tiktok_checks.current_values(settings) if values else {},
     )
 
 
@@ -54,10 +54,10 @@ def show() -> str:
 @at_most("6 per minute")
 def ask() -> Response:
     """Ask TikTok once, keep what it said, and show the page again."""
-    answered = probe.look(house())
+    answered = tiktok_checks.ask_tiktok(house())
     # What it said and not our words for it: they are in the language of whoever looks.
     session[_KEPT] = [int(house().clock().timestamp()), list(answered)]
-    if any(check.verdict != "ok" for check in probe.judge(answered)):
+    if any(check.verdict != "ok" for check in tiktok_checks.checks_from(answered)):
         flash(_("TikTok was asked: see below."), "warn")
     else:
         flash(_("TikTok was asked: all is well."), "ok")
@@ -68,14 +68,14 @@ def _asked() -> tuple[datetime | None, tuple[Check, ...]]:
     """Return when TikTok was asked from this browser and what it said, if that is news still."""
     kept = cast(list[Any] | None, session.get(_KEPT))
     if kept is None:
-        return None, probe.UNASKED
+        return None, tiktok_checks.NOT_ASKED
     at = datetime.fromtimestamp(kept[0], UTC)
     if (house().clock() - at).total_seconds() > _HOLDS:
-        return None, probe.UNASKED
-    return at, probe.judge(probe.Answered(*kept[1]))
+        return None, tiktok_checks.NOT_ASKED
+    return at, tiktok_checks.checks_from(tiktok_checks.TikTokAnswer(*kept[1]))
 
 
 def _visit() -> Check:
     origin = request.host_url.rstrip("/").lower()
     forwarded = "X-Forwarded-For" in request.headers or "X-Forwarded-Proto" in request.headers
-    return premises.visit(house().settings, origin, forwarded=forwarded)
+    return machine_checks.visit_check(house().settings, origin, forwarded=forwarded)

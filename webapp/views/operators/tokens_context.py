@@ -8,10 +8,9 @@ from flask import url_for
 
 from webapp.language import gettext as _
 from webapp.language import ngettext
-from webapp.services.operators.counting import Counts
-from webapp.services.operators.listing import Page
-from webapp.services.operators.phrasing import pairs
-from webapp.services.operators.wanted import Query
+from webapp.services.operators.counts import Counts
+from webapp.services.operators.list_pages import Page
+from webapp.services.operators.list_query import Query, query_pairs
 from webapp.views.operators import tokens_page
 from webapp.views.operators.query import Asked, address, canonical
 
@@ -57,7 +56,7 @@ def links(base: str, query: Query, page: Page) -> dict[str, Any]:
         "disconnect": f"{base}/disconnect",
         "one": lambda open_id: f"{base}/{quote(open_id, safe='')}",
         "query": canonical(query),
-        "sort": dict(pairs(query)).get("sort", ""),
+        "sort": dict(query_pairs(query)).get("sort", ""),
         "start": url_for("home.index"),
         "connect": url_for("connect.choose"),
         "setup": f"{base.removesuffix('tokens')}setup",

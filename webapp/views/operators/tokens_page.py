@@ -7,11 +7,9 @@ from datetime import datetime
 from webapp import language
 from webapp.language import N_, ngettext
 from webapp.language import gettext as _
-from webapp.services.operators.counting import Counts
-from webapp.services.operators.listing import Page
-from webapp.services.operators.phrasing import FAILING, WITHIN
-from webapp.services.operators.standing import State
-from webapp.services.operators.wanted import Query, Sort
+from webapp.services.operators.counts import Counts
+from webapp.services.operators.list_pages import Page
+from webapp.services.operators.list_query import FAILING_FOR, WITHIN, Query, Sort, State
 from webapp.views.http.present import Tag, state_word
 from webapp.views.operators.query import MORE, Asked, address
 
@@ -105,13 +103,15 @@ def tiles(base: str, query: Query, counts: Counts | None) -> list[Tile]:
 def filters(query: Query, scopes: Sequence[str]) -> list[Filter]:
     """Return the five filters with what is chosen in each."""
     known = {scope: scope for scope in [*scopes, *([query.scope] if query.scope else [])]}
-    failing = next((name for name, each in FAILING.items() if each == query.failing), "")
+    failing = next((name for name, each in FAILING_FOR.items() if each == query.failing), "")
     within = next((name for name, each in WITHIN.items() if each == query.within), "")
     return [
         _filter("status", _("Status"), query.state or "", {s: state_word(s).word for s in State}),
         _filter("scope", _("Has permission"), query.scope or "", known),
         _filter("reason", _("Reason"), query.reason or "", {r: _(REASONS[r]) for r in REASONS}),
-        _filter("failing", _("Failing for"), failing, {name: _at_least(name) for name in FAILING}),
+        _filter(
+            "failing", _("Failing for"), failing, {name: _at_least(name) for name in FAILING_FOR}
+        ),
         _filter("within", _("Reconnect within"), within, {name: _span(name) for name in WITHIN}),
     ]
 
