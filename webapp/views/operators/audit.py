@@ -1,87 +1,125 @@
-"""What operators see of who did what: a page, and the same as a file; never changes an event."""
+"""Reads what the audit page is asked for; what it cannot read it leaves out, and says so."""
 
-from collections.abc import Iterator
-from datetime import UTC
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from urllib.parse import urlencode
 
-from flask import Blueprint, Response, render_template, stream_with_context
+from flask import request
 
-from webapp.services import authority
-from webapp.services.operators import audit_search, export
-from webapp.services.operators.audit_search import AuditQuery, Page
-from webapp.services.records import audit
-from webapp.views.http.guards import at_most, cut_off, operator
+from webapp.services.operators import audit_search
+from webapp.services.operators.audit_search import AuditQuery, Key
+from webapp.services.records.audit import EVENTS
 from webapp.views.http.house import house
-from webapp.views.operators import audit_asking
-from webapp.views.operators.audit_asking import Asked, key_text
-from webapp.views.operators.audit_words import Shown, shown
 
-blueprint = Blueprint("audit", __name__, url_prefix="/operators")
+FILTERS = ("from", "to", "who", "what", "on", "ref")
+_LONGEST = 200
+_TICKET = re.compile(r"ct_[0-9A-Z]{4}-[0-9A-Z]{4}")
+_KEY = re.compile(r"([0-9]{1,17})-([0-9]{1,18})")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
-_HEAD = ("at", "actor_kind", "actor", "event", "ticket", "fields", "address", "reference")
+
+@dataclass
+class Asked:
+    """What a request asks for."""
+
+    #: What was typed, by filter, as far as it could be read.
+    typed: dict[str, str] = field(default_factory=dict)
+    before: Key | None = None
+    after: Key | None = None
+    #: Names of parameters that were left out.
+    ignored: list[str] = field(default_factory=list)
+    #: None: nobody can be meant by `on`.
+    wanted: AuditQuery | None = None
+
+    @property
+    def query(self) -> str:
+        """Return the filters for an audit event: by ticket, so that it outlives a person."""
+        wanted = self.wanted or AuditQuery()
+        told = {"who": wanted.who, "on": wanted.on}
+        return urlencode(self.typed | {name: value for name, value in told.items() if value})
 
 
-@blueprint.get("/audit")
-@operator
-def index() -> str:
-    """Show a page of events, newest first."""
-    asked = audit_asking.asked()
-    page = Page([], None, None)
-    if asked.wanted is not None:
-        page = audit_search.audit_page(asked.wanted, before=asked.before, after=asked.after)
-    return render_template(
-        "operators/audit.html",
-        rows=_rows(page),
-        older=key_text(page.older),
-        newer=key_text(page.newer),
-        looked_to=page.looked_to,
-        ignored=asked.ignored,
-        typed=dict.fromkeys(audit_asking.FILTERS, "") | asked.typed,
-        filters=asked.typed,
-        nobody=asked.wanted is None,
-        backwards=_is_backwards(asked.wanted),
-        events=sorted(audit.EVENTS),
-        days=house().settings.audit_days,
-        window=audit_search.WINDOW,
+def asked() -> Asked:
+    """Return what this request asks for."""
+    made = Asked()
+    for name in request.args:
+        text = request.args[name].strip()
+        if not _is_read(made, name, text):
+            made.ignored.append(_harmless(name))
+    made.wanted = _wanted(made.typed)
+    return made
+
+
+def key_text(key: Key | None) -> str | None:
+    """Return a key as it stands in an address."""
+    return f"{(key.at - _EPOCH) // _MICROSECOND}-{max(key.id, 0)}" if key is not None else None
+
+
+def _is_read(made: Asked, name: str, text: str) -> bool:
+    """Take one parameter; False if it is unknown or cannot be read."""
+    if name in FILTERS:
+        if text and not _is_fit(name, text):
+            return False
+        if text:
+            made.typed[name] = text
+        return True
+    key = _key(text) if name in ("before", "after") else None
+    if key is None:
+        return False
+    if name == "before":
+        made.before = key
+    else:
+        made.after = key
+    return True
+
+
+def _is_fit(name: str, text: str) -> bool:
+    if name in ("from", "to"):
+        return _day(text) is not None
+    if name == "what":
+        return text in EVENTS
+    return len(text) <= _LONGEST and text.isprintable()
+
+
+def _wanted(typed: dict[str, str]) -> AuditQuery | None:
+    since, last = _day(typed.get("from", "")), _day(typed.get("to", ""))
+    who, on = typed.get("who", ""), typed.get("on", "")
+    if on and not _TICKET.fullmatch(on):
+        found = audit_search.ticket_of(house(), on)
+        if found is None:
+            return None
+        on = found
+    if who:
+        who = audit_search.ticket_of(house(), who) or who
+    return AuditQuery(
+        since=since,
+        until=last + timedelta(days=1) if last else None,
+        who=who,
+        what=typed.get("what", ""),
+        on=on,
+        reference=typed.get("ref", ""),
     )
 
 
-@blueprint.get("/audit.csv", endpoint="csv")
-@operator
-@at_most("10 per minute")
-def as_csv() -> Response:
-    """Give all events that match as a file, written down before its first byte."""
-    asked = audit_asking.asked()
-    audit_search.record_export(house(), asked.query)
-    lines = cut_off(authority.while_allowed(_lines(asked)))
-    response = Response(stream_with_context(lines), mimetype="text/csv")
-    response.headers["Content-Disposition"] = 'attachment; filename="audit.csv"'
-    return response
+def _day(text: str) -> datetime | None:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    # Nothing was before, and one day more must still be a date.
+    if not 1970 <= day.year <= 9000:
+        return None
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
-def _rows(page: Page) -> list[Shown]:
-    tickets = {event.ticket for event in page.events if event.ticket}
-    tickets |= {e.actor for e in page.events if e.actor_kind in ("person", "operator")}
-    people = audit_search.people_of(house(), tickets)
-    return [shown(event, people) for event in page.events]
+def _key(text: str) -> Key | None:
+    found = _KEY.fullmatch(text)
+    if found is None or not text.isascii():
+        return None
+    return Key(_EPOCH + int(found[1]) * _MICROSECOND, int(found[2]))
 
 
-def _is_backwards(wanted: AuditQuery | None) -> bool:
-    if wanted is None or wanted.since is None or wanted.until is None:
-        return False
-    return wanted.since >= wanted.until
-
-
-def _lines(asked: Asked) -> Iterator[str]:
-    yield export.csv_line(_HEAD)
-    if asked.wanted is None:
-        return
-    for batch in audit_search.all_events(asked.wanted):
-        yield "".join(
-            export.csv_line(
-                (
-                    event.at.astimezone(UTC).isoformat(timespec="seconds"),
-                    *(getattr(event, name) for name in _HEAD[1:]),
-                )
-            )
-            for event in batch
-        )
+def _harmless(name: str) -> str:
+    return "".join(c for c in name if c.isprintable())[:40] or "?"

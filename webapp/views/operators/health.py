@@ -1,76 +1,95 @@
-"""How the keeping goes, for operators, and their button to probe; decides nothing itself."""
+"""Lays out bars for the macro that draws them: positions and words; reads no table."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from flask import Blueprint, flash, redirect, render_template, url_for
-from werkzeug.wrappers import Response
-
+from webapp import language
 from webapp.language import N_
 from webapp.language import gettext as _
-from webapp.services.maintenance import health
-from webapp.services.maintenance.health import ProbeResult, health_facts
-from webapp.services.notifications import outbox
-from webapp.services.operators import counts
-from webapp.services.records import figures
 from webapp.services.records.figures import Bar
-from webapp.views.http.guards import at_most, operator
-from webapp.views.http.house import house
-from webapp.views.operators import banner
-from webapp.views.operators.charts import Chart, chart
+from webapp.views.http.times import day, exact
 
-blueprint = Blueprint("health", __name__, url_prefix="/operators/health")
+#: The drawing's inner measures; CSS stretches it to the page.
+WIDTH, HEIGHT = 360, 100
 
-_TOLD = {
-    ProbeResult.CLOSED: ("ok", N_("TikTok answered, so refreshes go out again.")),
-    ProbeResult.OPEN: (
-        "warn",
-        N_("It was tried, and refreshes are still held back. The cause is below."),
-    ),
-    ProbeResult.NOT_OPEN: ("info", N_("There was nothing to probe: refreshes are not held back.")),
-    ProbeResult.NOBODY: (
-        "warn",
-        N_("There is no connection to try it with. Connect an account first."),
-    ),
-    ProbeResult.NOT_OURS: (
-        "bad",
-        N_("Nothing was sent: this database does not belong to this installation."),
-    ),
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One place on the chart: two bars side by side, or one."""
+
+    label: str
+    #: Written below the bars; only under some, so that they do not run into each other.
+    tick: str
+    x: float
+    width: float
+    good: int
+    failed: int
+    good_height: float
+    failed_height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """All that the macro needs of one chart."""
+
+    name: str
+    title: str
+    #: What one column stands for: Hour, Day, Week.
+    unit: str
+    good_word: str
+    #: Empty: there is one kind of bar only.
+    failed_word: str
+    columns: tuple[Column, ...]
+    most: int
+    #: None: not counted yet.
+    total: int | None
+
+    @property
+    def total_failed(self) -> int:
+        """Return the sum of the second kind."""
+        return sum(column.failed for column in self.columns)
+
+
+_Words = Callable[[datetime], str]
+_HOUR: tuple[str, _Words, _Words] = (N_("Hour from"), exact, lambda at: f"{at:%H:%M}")
+_DAY: tuple[str, _Words, _Words] = (N_("Day"), day, lambda at: language.short_day(at))
+_WEEK: tuple[str, _Words, _Words] = (N_("Week from"), day, lambda at: language.short_day(at))
+#: Name → title, what a column stands for, words of the two kinds, every how many one is marked.
+_KINDS = {
+    "hours": (N_("Refreshes, last 24 hours"), _HOUR, N_("Refreshed"), N_("Failed"), 6),
+    "days": (N_("Refreshes, last 30 days"), _DAY, N_("Refreshed"), N_("Failed"), 7),
+    "expiries": (N_("Accesses that end, next 24 hours"), _HOUR, N_("Accesses that end"), "", 6),
+    "reconnects": (N_("Reconnects ahead, next 12 weeks"), _WEEK, N_("People to reconnect"), "", 3),
 }
 
 
-@blueprint.get("")
-@operator
-def show() -> str:
-    """Show how the keeping goes, as it is now."""
-    ours = house()
-    now = ours.clock()
-    found = health_facts(ours, now)
-    banner.keep(found.troubles)
-    counted = counts.current_counts(ours, now)
-    return render_template(
-        "operators/health.html",
-        facts=found,
-        charts=[
-            chart("hours", figures.by_hour(ours, now)),
-            chart("days", figures.by_day(ours, now)),
-            _ahead("expiries", counted.expiries if counted else None),
-            _ahead("reconnects", counted.reconnects if counted else None),
-        ],
-        counted_at=counted.counted_at if counted else None,
-        notices=outbox.recent_notifications(ours),
+def chart(name: str, bars: Sequence[Bar] | None) -> Chart:
+    """Return a chart of these bars; None: they are not counted yet.
+
+    Raises KeyError if there is no chart of this name.
+    """
+    title, (unit, long, short), good, failed, every = _KINDS[name]
+    found = bars or ()
+    most = max((max(bar.refreshed, bar.failed) for bar in found), default=0)
+    slot = WIDTH / max(len(found), 1)
+    columns = tuple(
+        Column(
+            label=long(bar.start),
+            tick=short(bar.start) if number % every == 0 else "",
+            x=round(number * slot, 1),
+            width=round(slot * (0.4 if failed else 0.8), 1),
+            good=bar.refreshed,
+            failed=bar.failed,
+            good_height=_height(bar.refreshed, most),
+            failed_height=_height(bar.failed, most),
+        )
+        for number, bar in enumerate(found)
     )
+    total = None if bars is None else sum(bar.refreshed + bar.failed for bar in found)
+    return Chart(name, _(title), _(unit), _(good), _(failed), columns, most, total)
 
 
-@blueprint.post("/probe")
-@operator
-@at_most("12 per minute")
-def probe() -> Response:
-    """Try one refresh now while the breaker is open, and say what came of it."""
-    kind, told = _TOLD[health.send_probe(house())]
-    flash(_(told), kind)
-    return redirect(url_for("health.show", _anchor="breaker"), 303)
-
-
-def _ahead(name: str, bars: Sequence[tuple[datetime, int]] | None) -> Chart:
-    return chart(name, None if bars is None else [Bar(start, n, 0) for start, n in bars])
+def _height(count: int, most: int) -> float:
+    """Return how high a bar is; one that is there at all can be seen."""
+    return max(1.5, round(HEIGHT * count / most, 1)) if count else 0

@@ -1,81 +1,111 @@
-"""The setup page: what `flask doctor` says, what to paste at TikTok, what its error page means.
+"""The doctor's checks as a task list for people to read; checks nothing itself.
 
-Opening it never calls TikTok: only the button does.
+Before the first operator exists anybody may read it: names, words and fixes that hold no value.
 """
 
-import os
-from datetime import UTC, datetime
-from typing import Any, cast
+from collections.abc import Iterable
+from typing import NamedTuple
 
-from flask import Blueprint, flash, redirect, render_template, request, session, url_for
-from werkzeug.wrappers import Response
-
+from webapp import language
+from webapp.language import N_
 from webapp.language import gettext as _
-from webapp.services.maintenance import doctor, machine_checks, tiktok_checks
 from webapp.services.maintenance.check import Check
-from webapp.views.http.guards import at_most, operator, operator_or_first
-from webapp.views.http.house import house
-from webapp.views.http.visitor import visitor
-from webapp.views.operators import checklist
+from webapp.settings import NAMES
+from webapp.views.http.present import Tag, sentence
 
-blueprint = Blueprint("setup", __name__, url_prefix="/operators")
-
-#: TikTok's last answer, kept in the browser that asked: every process then shows the same.
-_KEPT = "setup_answered"
-#: Seconds after which it says nothing any more; a restart may have changed what it was about.
-_HOLDS = 600
-
-
-@blueprint.get("/setup")
-@operator_or_first
-@at_most("60 per minute")
-def show() -> str:
-    """Show the checks; to those who are no operators without any value."""
-    present = visitor()
-    values = present is not None and present.operator
-    settings = house().settings
-    at, answers = _asked() if values else (None, tiktok_checks.NOT_ASKED)
-    found = [*doctor.checks(os.environ, house(), asked=answers), _visit()]
-    return render_template(
-        "operators/setup.html",
-        values=values,
-        sections=checklist.sections(found, values=values),
-        counts=checklist.counts(found) if values else None,
-        asked_at=at,
-        paste=tiktok_checks.values_to_paste(settings) if values else [],
-        webhook_reachable=settings.https,
-        decoder=tiktok_checks.GLOSSARY,
-        set_now=tiktok_checks.current_values(settings) if values else {},
-    )
-
-
-@blueprint.post("/setup")
-@operator
-@at_most("6 per minute")
-def ask() -> Response:
-    """Ask TikTok once, keep what it said, and show the page again."""
-    answered = tiktok_checks.ask_tiktok(house())
-    # What it said and not our words for it: they are in the language of whoever looks.
-    session[_KEPT] = [int(house().clock().timestamp()), list(answered)]
-    if any(check.verdict != "ok" for check in tiktok_checks.checks_from(answered)):
-        flash(_("TikTok was asked: see below."), "warn")
-    else:
-        flash(_("TikTok was asked: all is well."), "ok")
-    return redirect(url_for("setup.show"), 303)
+GROUPS = {"configuration": N_("Configuration"), "tiktok": N_("TikTok"), "running": N_("Running")}
+#: Name of a check → what it looks at; those of settings stand for themselves.
+TITLES = {
+    "app": N_("Production or Sandbox keys"),
+    "breaker": N_("Refreshes go out"),
+    "clock": N_("The clock is right"),
+    "cookies": N_("Cookies are protected"),
+    "credentials": N_("TikTok accepts key and secret"),
+    "database": N_("The database is at the newest migration"),
+    "disk": N_("There is room on the disk"),
+    "endpoint": N_("TikTok can be reached"),
+    "files": N_("Files with secrets are private"),
+    "installation": N_("The database belongs to this installation"),
+    "journal": N_("The database is in WAL mode"),
+    "keys": N_("Stored tokens can be opened"),
+    "people": N_("Everybody connected under this client key"),
+    "person": N_("A real person has connected"),
+    "proxy": N_("The address and the proxy fit"),
+    "redirect": N_("The redirect address can be registered"),
+    "rescue": N_("No answers wait in the rescue file"),
+    "rows": N_("Every stored token can be opened"),
+    "webhook": N_("TikTok's webhook has come"),
+    "worker": N_("The worker keeps up"),
+}
+#: Fixes that hold no value, as the checks word them in English; any other is for operators alone.
+FOR_ANYBODY = frozenset(
+    {
+        "flask db upgrade",
+        "flask doctor",
+        "flask tokens rescue",
+        "start a worker: flask tokens run",
+        "unset FLASK_DEBUG",
+        "remove it in production",
+        "use one port in both, unless a proxy maps it",
+        "put the key that sealed it back into TOKEN_KEYS, after the new one",
+        "PROXY_HOPS=1, or as many as there are",
+        "connect your own account on the start page",
+        "enter the webhook address at TikTok, then remove the app in the TikTok app",
+        "timedatectl set-ntp true",
+    }
+)
 
 
-def _asked() -> tuple[datetime | None, tuple[Check, ...]]:
-    """Return when TikTok was asked from this browser and what it said, if that is news still."""
-    kept = cast(list[Any] | None, session.get(_KEPT))
-    if kept is None:
-        return None, tiktok_checks.NOT_ASKED
-    at = datetime.fromtimestamp(kept[0], UTC)
-    if (house().clock() - at).total_seconds() > _HOLDS:
-        return None, tiktok_checks.NOT_ASKED
-    return at, tiktok_checks.checks_from(tiktok_checks.TikTokAnswer(*kept[1]))
+class Task(NamedTuple):
+    """One row: what is looked at, what was found, in which state, and the line that mends it."""
+
+    name: str
+    #: The name is a setting's, the same in every language.
+    is_setting: bool
+    hint: str
+    state: Tag
+    fix: str
 
 
-def _visit() -> Check:
-    origin = request.host_url.rstrip("/").lower()
-    forwarded = "X-Forwarded-For" in request.headers or "X-Forwarded-Proto" in request.headers
-    return machine_checks.visit_check(house().settings, origin, forwarded=forwarded)
+class Section(NamedTuple):
+    """One heading with its rows; `folded` are settings that need nobody's attention."""
+
+    title: str
+    tasks: list[Task]
+    folded: list[Task]
+
+
+def state(check: Check) -> Tag:
+    """Return the word that GOV.UK's task list has for a verdict."""
+    if check.verdict == "FAIL":
+        return Tag("bad", _("There is a problem"))
+    if check.verdict == "warn":
+        return Tag("warn", _("Check"))
+    return Tag("ok", _("Done")) if check.known else Tag("off", _("Cannot tell yet"))
+
+
+def sections(checks: Iterable[Check], *, values: bool) -> list[Section]:
+    """Return the checks in their groups; without `values`, no cause and only fixes without one."""
+    made = {group: Section(_(title), [], []) for group, title in GROUPS.items()}
+    for check in checks:
+        section = made[check.group]
+        plain = check.name in NAMES and check.verdict == "ok"
+        (section.folded if plain else section.tasks).append(_task(check, values=values))
+    return list(made.values())
+
+
+def counts(checks: Iterable[Check]) -> tuple[int, int]:
+    """Return how many checks pass, and how many there are; what cannot be told is neither."""
+    known = [check for check in checks if check.known]
+    return sum(check.verdict == "ok" for check in known), len(known)
+
+
+def _task(check: Check, *, values: bool) -> Task:
+    is_setting = check.name not in TITLES
+    name = check.name if is_setting else _(TITLES[check.name])
+    if values:
+        return Task(
+            name, is_setting, sentence(check.cause), state(check), language.spoken(check.mend)
+        )
+    fix = language.spoken(check.mend) if check.mend in FOR_ANYBODY else ""
+    return Task(name, is_setting, "", state(check), fix)
