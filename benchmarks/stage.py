@@ -17,7 +17,7 @@ from webapp.app import create_app
 from webapp.database import db
 from webapp.services.house import House
 from webapp.settings import load
-from webapp.views.http.house import KEY
+from webapp.views.http.runtime import KEY
 
 #: As in production: commits wait for the disk.
 _SERVER = ("max_connections=300",)

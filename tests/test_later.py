@@ -16,7 +16,7 @@ from webapp.database import writing
 from webapp.later import gettext, ngettext
 from webapp.services.maintenance import troubles
 from webapp.services.refresh import breaker
-from webapp.views.http.present import sentence
+from webapp.views.http.template_filters import sentence
 
 PO = r"""
 msgid ""

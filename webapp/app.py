@@ -20,36 +20,20 @@ from webapp.services.maintenance.database_checks import MIGRATIONS
 from webapp.services.vault import Vault
 from webapp.settings import Settings
 from webapp.tiktok import provider
-from webapp.views.api import api, metrics, status, webhook
+from webapp.views.api import metrics, status, tiktok_webhook, tokens
 from webapp.views.http import (
-    actors,
-    assets,
     errors,
     guards,
     headers,
-    intake,
-    languages,
-    limits,
-    metering,
     preferences,
-    present,
-    visitor,
+    request_checks,
+    session,
+    template_filters,
 )
-from webapp.views.http.cookies import PeopleOnly
-from webapp.views.http.house import KEY
+from webapp.views.http.headers import BrowserSessions
 from webapp.views.http.preferences import chosen_theme
-from webapp.views.operators import (
-    audit,
-    banner,
-    bulk,
-    connection,
-    export,
-    health,
-    keys,
-    notices,
-    operators,
-    setup,
-)
+from webapp.views.http.runtime import KEY
+from webapp.views.operators import audit, bulk, connection, connection_list, health, keys, setup
 from webapp.views.people import account, connect, home
 from webapp.views.people.connect import callback
 
@@ -66,9 +50,9 @@ OPERATOR_PAGES = (
 BLUEPRINTS = tuple(
     each.blueprint
     for each in (
-        *(home, preferences, connect, account, api, status, webhook),
-        *(operators, export, connection, bulk, health),
-        *(audit, keys, setup, notices, metrics),
+        *(home, preferences, connect, account, tokens, status, tiktok_webhook),
+        *(connection_list, connection, bulk, health),
+        *(audit, keys, setup, metrics),
     )
 )
 
@@ -81,7 +65,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     app = Flask(
         "webapp", static_folder=str(ROOT / "static"), template_folder=str(ROOT / "templates")
     )
-    app.session_interface = PeopleOnly()
+    app.session_interface = BrowserSessions()
     app.config.from_mapping(_config(settings))
     _open_database(app)
     app.extensions[KEY] = House(
@@ -92,19 +76,19 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
         _own_folder(app),
     )
     _number_requests(app)
-    languages.register(app)
-    metering.register(app)
-    actors.register(app)
-    intake.register(app)
+    preferences.register_language(app)
+    request_checks.register_metrics(app)
+    guards.register_actors(app)
+    request_checks.register(app)
     guards.register(app)
     csrf = CSRFProtect(app)
     headers.register(app, settings)
-    visitor.register(app)
-    banner.register(app)
+    session.register(app)
+    health.register_banner(app)
     _add_pages(app, settings, clock)
     guards.exempt_from_csrf(app, csrf)
-    limits.register(app)
-    assets.register(app)
+    guards.register_limits(app)
+    headers.register_assets(app)
     cli.register(app)
     guards.require_access_everywhere(app)
     return app
@@ -120,8 +104,8 @@ def _config(settings: Settings) -> dict[str, Any]:
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_REFRESH_EACH_REQUEST": False,
         "PERMANENT_SESSION_LIFETIME": timedelta(days=settings.session_days),
-        "MAX_CONTENT_LENGTH": intake.LARGEST_BODY,
-        "MAX_FORM_MEMORY_SIZE": intake.LARGEST_BODY,
+        "MAX_CONTENT_LENGTH": request_checks.MAX_BODY,
+        "MAX_FORM_MEMORY_SIZE": request_checks.MAX_BODY,
         "TRUSTED_HOSTS": settings.hosts,
         "PREFERRED_URL_SCHEME": "https" if settings.https else "http",
         # Nobody meets an expired form; the token is bound to the session anyhow.
@@ -161,7 +145,7 @@ def _number_requests(app: Flask) -> None:
 
 def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
     app.jinja_env.undefined = StrictUndefined
-    present.register(app, clock)
+    template_filters.register(app, clock)
     errors.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
@@ -187,7 +171,7 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
     def _facts() -> dict[str, Any]:
         return {
             "now": clock(),
-            "visitor": visitor.visitor(),
+            "visitor": session.visitor(),
             "reference": g.get("request_id", "-"),
             "theme": chosen_theme(),
         }

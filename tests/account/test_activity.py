@@ -22,8 +22,8 @@ from webapp.services.operators import roles
 from webapp.services.records import audit, history
 from webapp.services.records.audit import Field
 from webapp.services.records.history import TimelineEvent
-from webapp.views.operators import timeline
-from webapp.views.people.activity import KNOWN
+from webapp.views.operators import connection_texts
+from webapp.views.people.activity_texts import KNOWN
 
 #: The account is gone with it, so nobody reads of it.
 UNTOLD = {"connection.deleted"}
@@ -57,7 +57,9 @@ def test_every_event_of_a_connection_has_words_of_its_own() -> None:
     known = {history.WORD_OF_EVENT.get(event, event) for event in with_ticket - UNTOLD}
     assert {"refreshed", "account.exported"} <= known == set(KNOWN)
     assert {word for word, _who, _fields in HAPPENED} >= known, "give it a scene"
-    lines = timeline.lines([TimelineEvent(NOW, word, "person", fields=FIELDS) for word in known], 2)
+    lines = connection_texts.timeline_lines(
+        [TimelineEvent(NOW, word, "person", fields=FIELDS) for word in known], 2
+    )
     assert not [line.text for line in lines if re.search(r"\w[._]\w", line.text)], "for operators"
 
 

@@ -10,7 +10,7 @@ from tests.forms import the_form
 from tests.movable import MovableClock
 from tests.servers import Sandbox
 from tests.walk import connect
-from webapp.views.http.times import exact
+from webapp.views.http.template_filters import exact
 
 REFRESH = "/account/refresh"
 CALL = "token.refresh_token"

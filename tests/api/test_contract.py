@@ -12,7 +12,7 @@ from referencing.jsonschema import DRAFT202012
 
 from tests.walk import BrowserLikeClient
 from webapp.models import Reason
-from webapp.views.http import api_document, api_problems
+from webapp.views.http import api_contract
 
 ORIGIN = "https://tickets.example"
 MEDIA = ("application/json", "application/problem+json")
@@ -20,7 +20,7 @@ MEDIA = ("application/json", "application/problem+json")
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    return api_document.document(ORIGIN)
+    return api_contract.document(ORIGIN)
 
 
 def check(document: dict[str, Any], schema: dict[str, Any], value: Any) -> None:
@@ -48,7 +48,7 @@ def test_every_route_is_described_and_every_description_is_a_route(
     routes = {
         (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
         for rule in app.url_map.iter_rules()
-        if rule.rule.startswith(api_document.API)
+        if rule.rule.startswith(api_contract.API)
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
     described = {(path, method) for path, calls in document["paths"].items() for method in calls}
@@ -89,7 +89,7 @@ def test_every_problem_links_to_the_row_that_explains_it(
     client: BrowserLikeClient, document: dict[str, Any]
 ) -> None:
     page = client.get("/api/docs").text
-    kinds = api_document.kinds(ORIGIN)
+    kinds = api_contract.kinds(ORIGIN)
     assert len(kinds) >= 11
     for code, kind in kinds.items():
         assert kind.example["code"] == code
@@ -101,12 +101,15 @@ def test_every_problem_links_to_the_row_that_explains_it(
 
 
 def test_every_problem_that_is_answered_is_in_the_contract() -> None:
-    said = set(api_problems._BY_STATUS.values()) | {"our_fault", "bad_request"}
-    assert said <= api_document.kinds(ORIGIN).keys()
+    said = set(api_contract._BY_STATUS.values()) | {"our_fault", "bad_request"}
+    assert said <= api_contract.kinds(ORIGIN).keys()
 
 
 def test_every_reason_has_its_words() -> None:
-    assert api_document.words("Reason").keys() == {*(each.value for each in Reason), "disconnected"}
+    assert api_contract.descriptions("Reason").keys() == {
+        *(each.value for each in Reason),
+        "disconnected",
+    }
 
 
 def test_the_document_names_this_installation(client: BrowserLikeClient, app: Flask) -> None:

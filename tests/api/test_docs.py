@@ -10,7 +10,7 @@ from flask import Flask
 
 from tests.views.reading import Reading
 from tests.walk import BrowserLikeClient
-from webapp.views.http import api_document
+from webapp.views.http import api_contract
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_the_page_is_public_and_in_the_footer_of_every_page(client: BrowserLikeC
 
 def test_every_call_is_shown_with_this_sites_address(app: Flask, page: Reading) -> None:
     origin = app.extensions["coatcheck"].settings.public_origin
-    for call in api_document.calls(origin):
+    for call in api_contract.calls(origin):
         assert f"{call.method} {call.path}" in page.text
         for sample in call.samples:
             assert origin in sample["source"]
@@ -37,7 +37,7 @@ def test_every_call_is_shown_with_this_sites_address(app: Flask, page: Reading) 
 
 def test_the_examples_can_be_run_and_take_the_key_from_the_environment(app: Flask) -> None:
     origin = app.extensions["coatcheck"].settings.public_origin
-    for call in api_document.calls(origin):
+    for call in api_contract.calls(origin):
         samples = {each["lang"]: each["source"] for each in call.samples}
         words = shlex.split(samples["curl"].replace("\\\n", " "))
         assert words[0] == "curl"
@@ -53,7 +53,7 @@ def test_the_examples_can_be_run_and_take_the_key_from_the_environment(app: Flas
     ("open_id", "asked"), [("-0001_mine", "-0001_mine"), ("x; reboot", "-000Kx9vQ2mJ7c1")]
 )
 def test_whoever_is_signed_in_can_run_the_examples_as_they_stand(open_id: str, asked: str) -> None:
-    for call in api_document.calls("https://tickets.example", open_id)[:2]:
+    for call in api_contract.calls("https://tickets.example", open_id)[:2]:
         for sample in call.samples:
             assert f"https://tickets.example/api/v1/tokens/{asked}" in sample["source"]
             assert "reboot" not in sample["source"]
@@ -66,11 +66,11 @@ def test_no_real_key_is_shown(page: Reading) -> None:
 def test_every_error_says_what_to_do(app: Flask, page: Reading) -> None:
     origin = app.extensions["coatcheck"].settings.public_origin
     (table,) = page.all("table")
-    for kind in api_document.kinds(origin).values():
+    for kind in api_contract.kinds(origin).values():
         assert kind.meaning in table.text
         assert kind.do in table.text
-    met = {answer.code for call in api_document.calls(origin) for answer in call.answers}
+    met = {answer.code for call in api_contract.calls(origin) for answer in call.answers}
     # Whoever calls as shown never takes the wrong method.
-    assert met == {"", *api_document.kinds(origin)} - {"wrong_method"}
+    assert met == {"", *api_contract.kinds(origin)} - {"wrong_method"}
     for code in met - {""}:
         assert f'"code": "{code}"' in page.text

@@ -24,7 +24,7 @@ from webapp.services.connect import disconnect
 from webapp.services.handout import handout, service_keys, uses
 from webapp.services.operators import connection
 from webapp.services.refresh import on_demand
-from webapp.views.http.house import KEY
+from webapp.views.http.runtime import KEY
 
 pytestmark = pytest.mark.usefixtures("each_database")
 

@@ -18,7 +18,7 @@ from webapp.database import writing
 from webapp.models import Reason, User
 from webapp.services.connect import disconnect
 from webapp.services.handout import service_keys
-from webapp.views.http import api_document
+from webapp.views.http import api_contract
 
 MALFORMED = (
     *("min_ttl=", "min_ttl=-1", "min_ttl=86401", "min_ttl=5.0", "min_ttl=%2B5", "min_ttl=1e3"),
@@ -160,7 +160,7 @@ def test_every_reason_comes_in_words_and_with_its_moment(
         session.execute(update(User).values(**ended))
     said = problem(service.get(mara), 409, "reconnect_required")
     assert said["reason"] == reason.value
-    assert said["detail"] == api_document.words("Reason")[reason.value]
+    assert said["detail"] == api_contract.descriptions("Reason")[reason.value]
     assert said["since"] == f"{clock():%Y-%m-%dT%H:%M:%SZ}"
 
 

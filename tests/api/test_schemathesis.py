@@ -8,12 +8,12 @@ from schemathesis import Case, GenerationMode
 from schemathesis.checks import CHECKS
 
 from tests.api.asking import Service
-from webapp.views.http import api_document
+from webapp.views.http import api_contract
 
 #: What may be called, and whether anything can be wrong with the call.
 CALLS = [
     (f"{method.upper()} {path}", mode)
-    for path, calls in api_document.document("https://tickets.example")["paths"].items()
+    for path, calls in api_contract.document("https://tickets.example")["paths"].items()
     for method, call in calls.items()
     for mode in GenerationMode
     if "parameters" in call or mode is GenerationMode.POSITIVE

@@ -18,7 +18,7 @@ from webapp.database import reading
 from webapp.models import User
 from webapp.services.house import House
 from webapp.services.vault import HeldTokens
-from webapp.views.http.house import KEY
+from webapp.views.http.runtime import KEY
 
 
 def question(location: str) -> dict[str, str]:

@@ -21,7 +21,7 @@ from webapp.database import reading
 from webapp.models import AuditEvent
 from webapp.services.connect import sign_ins
 from webapp.services.operators import roles
-from webapp.views.http.cause_page import CAUSES
+from webapp.views.http.errors import CAUSES
 
 EVENT = "connection.not_made"
 

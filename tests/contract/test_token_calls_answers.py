@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from tests.servers import Sandbox
 from tests.services.holding import rows
 from tests.walk import connect
-from webapp.views.http.causes import CONNECT_CAUSES
+from webapp.views.http.error_texts import CONNECT_CAUSES
 
 UNCLEAR, DOWN = ("tiktok_unclear", 502), ("tiktok_down", 503)
 REFUSED, OURS = ("code_refused", 400), ("site_not_ready", 503)

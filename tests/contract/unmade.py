@@ -19,7 +19,7 @@ from webapp.services.authority import HalfDone
 from webapp.services.connect import disconnect
 from webapp.tiktok.provider import Profile
 from webapp.views.http.guards import public
-from webapp.views.http.house import KEY
+from webapp.views.http.runtime import KEY
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from tests.keep.world import World
 from webapp.database import db
 from webapp.services.refresh.on_demand import fresh_access
 from webapp.services.refresh.store import GROUP
-from webapp.services.worker import committer
 from webapp.services.worker.committer import Committer, CounterLog, Counters
 
 on_sqlite = pytest.mark.parametrize("each_database", ["sqlite"], indirect=True)
@@ -69,7 +68,7 @@ def test_a_worker_writes_one_line_a_minute_and_none_of_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     at = 1_000.0
-    monkeypatch.setattr(committer.time, "monotonic", lambda: at)
+    monkeypatch.setattr("webapp.services.worker.committer.time.monotonic", lambda: at)
     done = Counters()
     diary = CounterLog(done)
     with structlog.testing.capture_logs() as lines:

@@ -85,8 +85,8 @@ def test_an_open_breaker_is_not_looked_at_a_hundred_times_a_second(
     world.make_due()
     world.sandbox.faults("token", "error200", grant_type="refresh_token", error="invalid_client")
     world.work(most=1)
+    monkeypatch.setattr("webapp.services.worker.worker.POLL_SECONDS", 0.2)
     worker = Worker(world.house, world.app.app_context)
-    monkeypatch.setattr(worker, "POLL_SECONDS", 0.2)
     looks: list[float] = []
     look = worker._look
     monkeypatch.setattr(worker, "_look", lambda pool: (looks.append(monotonic()), look(pool))[1])

@@ -16,9 +16,9 @@ from tests.views.scenes import (
 )
 from webapp.services.operators.list_query import Query
 from webapp.services.records.history import TimelineEvent
-from webapp.views.operators.audit_words import Named, Shown
-from webapp.views.operators.query import Asked
-from webapp.views.people.activity import lines
+from webapp.views.operators.audit_texts import NamedActor, ShownEvent
+from webapp.views.operators.list_address import ListRequest
+from webapp.views.people.activity_texts import lines
 
 #: Days ago, what happened, who did it, what is told of it.
 _LIFE = (
@@ -43,9 +43,9 @@ LIFE = [
     for ago, what, who, fields in _LIFE
 ]
 LINES = lines(LIFE, own_scenes.TICKET)
-MARA = Named("Mara Lindqvist", "-000Jq74ETHj4fhvb6QG", "operator ")
-WORKER = Named("the worker")
-AIKO = Named("Aiko Tanaka", "-000Kx81LbTq2wZr9Pd")
+MARA = NamedActor("Mara Lindqvist", "-000Jq74ETHj4fhvb6QG", "operator ")
+WORKER = NamedActor("the worker")
+AIKO = NamedActor("Aiko Tanaka", "-000Kx81LbTq2wZr9Pd")
 _EVENTS = (
     (2, MARA, "connection.tested", AIKO, "works yes · ms 180"),
     (25, WORKER, "connection.reconnect_required", AIKO, "reason refused · code invalid_grant"),
@@ -53,7 +53,9 @@ _EVENTS = (
     (1500, MARA, "tokens.exported", None, "format csv · rows 31"),
 )
 EVENTS = [
-    Shown(NOW - timedelta(minutes=ago), who, what, on, more, "192.0.2.7" if who is MARA else "", "")
+    ShownEvent(
+        NOW - timedelta(minutes=ago), who, what, on, more, "192.0.2.7" if who is MARA else "", ""
+    )
     for ago, who, what, on, more in _EVENTS
 ]
 #: As in the tests, but with letters that every machine can draw.
@@ -85,7 +87,7 @@ EVERYDAY: dict[str, Scene] = {
     ),
     "tokens-none": Scene(
         "operators/tokens.html",
-        _tokens(Page([], None, None), Asked(Query(search="Nobody"))),
+        _tokens(Page([], None, None), ListRequest(Query(search="Nobody"))),
         OPERATOR,
     ),
 }

@@ -84,6 +84,6 @@ def html() -> Iterator[tuple[str, str]]:
     for picture in (*PEOPLE, *OPERATORS):
         scene = EVERYDAY.get(picture.name) or SCENES[picture.scene or picture.name]
         yield picture.name, play(app, scene)
-    with patch("webapp.views.http.cause_page.utc_now", return_value=NOW):
+    with patch("webapp.views.http.errors.utc_now", return_value=NOW):
         for code in CAUSES:
             yield f"error-{code}", error_page(app, code)

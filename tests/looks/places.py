@@ -134,7 +134,7 @@ PLACES = (
 #: What is no page for people: files, answers for programs, and what only leads on.
 NO_PAGES = {
     *("static", "connect.callback", "account.export", "api.document", "api.token"),
-    *("audit.csv", "export.tokens_csv", "export.tokens_json"),
+    *("audit.csv", "operators.tokens_csv", "operators.tokens_json"),
     *("metrics.show", "status.healthz", "status.readyz"),
 }
 

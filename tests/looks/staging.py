@@ -15,7 +15,7 @@ from playwright.sync_api import Page, Route
 from tests.servers import Gunicorn
 from tests.views import scenes
 from tests.views.scenes import acting
-from webapp.views.http import cause_page
+from webapp.views.http import errors
 
 #: Where no page of ours is.
 PREFIX = "/scene/"
@@ -25,9 +25,9 @@ def error_page(app: Flask, code: str) -> str:
     """Return the page of a cause as HTML, with all that it can tell."""
     with acting(app, headers={"Accept": "text/html"}):
         if code in ("our_fault", "other_host"):
-            made = cause_page.plain(cause_page.CAUSES[code])
+            made = errors.plain_response(errors.CAUSES[code])
         else:
-            made = cause_page.page(code, log_id="20261122140530ABC")
+            made = errors.page(code, log_id="20261122140530ABC")
         return made.get_data(as_text=True)
 
 
@@ -36,7 +36,7 @@ def every_page(these: ModuleType = scenes) -> Iterator[tuple[str, str]]:
     app = these.stage()
     for name, scene in these.SCENES.items():
         yield name, these.play(app, scene)
-    for code in cause_page.CAUSES:
+    for code in errors.CAUSES:
         yield f"error-{code}", error_page(app, code)
 
 

@@ -14,7 +14,7 @@ from tests.movable import MovableClock
 from tests.servers import Sandbox
 from tests.services.holding import house_of
 from webapp.services.house import House
-from webapp.views.http.house import KEY
+from webapp.views.http.runtime import KEY
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from tests.movable import MovableClock
 from tests.operators.one import Desk, desk, notice
 from tests.servers import Sandbox
 from tests.views.reading import Reading
-from webapp.views.http.times import exact
+from webapp.views.http.template_filters import exact
 
 CALL = "token.refresh_token"
 ASK = "user_info"

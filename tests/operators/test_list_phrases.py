@@ -7,9 +7,9 @@ from werkzeug.datastructures import MultiDict
 
 from webapp.models import Reason
 from webapp.services.operators.list_query import Place, Query, Sort, State
-from webapp.views.operators import query
-from webapp.views.operators.query import Asked
-from webapp.views.operators.tokens_page import REASONS
+from webapp.views.operators import list_address
+from webapp.views.operators.list_address import ListRequest
+from webapp.views.operators.list_page import REASONS
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
 QUERIES = [
@@ -23,26 +23,28 @@ QUERIES = [
 ]
 
 
-def asked(address: str) -> Asked:
+def asked(address: str) -> ListRequest:
     """Return what the view makes of an address."""
     from urllib.parse import parse_qsl
 
-    return query.parse(MultiDict(parse_qsl(address.partition("?")[2], keep_blank_values=True)))
+    return list_address.parse(
+        MultiDict(parse_qsl(address.partition("?")[2], keep_blank_values=True))
+    )
 
 
 @pytest.mark.parametrize("wanted", QUERIES, ids=repr)
 def test_an_address_says_the_whole_query_and_is_read_back(wanted: Query) -> None:
-    address = query.address("/list", wanted, after=wanted.after, before=wanted.before)
-    assert asked(address) == Asked(wanted)
-    text = query.canonical(wanted)
-    assert query.parse_string(text) == asked(query.address("/list", wanted)).query
-    assert query.canonical(query.parse_string(text)) == text
+    address = list_address.address("/list", wanted, after=wanted.after, before=wanted.before)
+    assert asked(address) == ListRequest(wanted)
+    text = list_address.canonical(wanted)
+    assert list_address.parse_string(text) == asked(list_address.address("/list", wanted)).query
+    assert list_address.canonical(list_address.parse_string(text)) == text
 
 
 def test_selecting_everything_is_in_the_address_too() -> None:
-    address = query.address("/list", Query(state=State.FAILING), everything=True)
+    address = list_address.address("/list", Query(state=State.FAILING), everything=True)
     assert address == "/list?status=failing&sel=all"
-    assert asked(address) == Asked(Query(state=State.FAILING), everything=True)
+    assert asked(address) == ListRequest(Query(state=State.FAILING), everything=True)
 
 
 @pytest.mark.parametrize(
@@ -74,12 +76,12 @@ def test_what_means_nothing_is_dropped_aloud(address: str, told: tuple[str, ...]
 
 
 def test_fields_that_were_left_empty_are_no_fault() -> None:
-    assert asked("?q=&status=&scope=%20&sort=") == Asked(Query())
+    assert asked("?q=&status=&scope=%20&sort=") == ListRequest(Query())
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "status=paused&q=%00", "&" * 200, "after=-~1"])
 def test_a_kept_text_that_means_nothing_asks_for_everything(text: str) -> None:
-    assert query.parse_string(text) == Query()
+    assert list_address.parse_string(text) == Query()
 
 
 def test_every_reason_can_be_chosen() -> None:

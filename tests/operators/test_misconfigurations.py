@@ -19,8 +19,8 @@ from webapp.cli.asking import words
 from webapp.services.maintenance import doctor, tiktok_checks
 from webapp.services.operators import roles
 from webapp.settings import Problem
-from webapp.views.http.present import sentence
-from webapp.views.operators import checklist
+from webapp.views.http.template_filters import sentence
+from webapp.views.operators import setup
 
 PATH = "/operators/setup"
 
@@ -107,8 +107,8 @@ def page_of(pages: Flask, env: Mapping[str, str]) -> str:
     checks = list(doctor.checks(env, None, asked=()))
     context = {
         "values": True,
-        "sections": checklist.sections(checks, values=True),
-        "counts": checklist.counts(checks),
+        "sections": setup.sections(checks, values=True),
+        "counts": setup.counts(checks),
         "asked_at": None,
         "paste": [],
         "webhook_reachable": True,

@@ -24,7 +24,7 @@ from webapp.services.maintenance import doctor, tiktok_checks
 from webapp.services.maintenance.check import Check
 from webapp.services.records import audit
 from webapp.tiktok.provider import Look, Provider
-from webapp.views.operators import checklist
+from webapp.views.operators import setup
 
 each_database = pytest.mark.usefixtures("each_database")
 PATH = "/operators/setup"
@@ -82,9 +82,9 @@ def test_the_page_has_every_check_of_the_doctor_in_the_same_words(
     for check in json.loads(run.stdout):
         if check["name"] == "endpoint":
             continue  # it tells how long the call took
-        assert checklist.TITLES.get(check["name"], check["name"]) in text
+        assert setup.TITLES.get(check["name"], check["name"]) in text
         if "would have to be read" not in text or check["name"] not in ("rows", "people"):
-            assert checklist.sentence(check["cause"]) in text, check["name"]
+            assert setup.sentence(check["cause"]) in text, check["name"]
 
 
 def test_opening_the_page_calls_nobody(operator: FlaskClient, sandbox: Sandbox) -> None:

@@ -19,8 +19,8 @@ from tests.views.reading import Reading
 from webapp.database import db
 from webapp.services.operators import roles
 from webapp.settings import Settings
-from webapp.views.http.first_operator import LOOK_EVERY
-from webapp.views.operators import checklist
+from webapp.views.http.guards import CHECK_EVERY
+from webapp.views.operators import setup
 
 each_database = pytest.mark.usefixtures("each_database")
 PATH = "/operators/setup"
@@ -131,7 +131,7 @@ def test_every_fix_that_anybody_may_read_is_one_that_a_check_gives() -> None:
     """A changed wording must not silently leave the list."""
     places = [ROOT / "webapp" / room for room in ("services", "settings")]
     text = "".join(p.read_text(encoding="utf-8") for room in places for p in room.rglob("*.py"))
-    assert not [fix for fix in checklist.FOR_ANYBODY if f'"{fix}"' not in text]
+    assert not [fix for fix in setup.FOR_ANYBODY if f'"{fix}"' not in text]
 
 
 @each_database
@@ -142,7 +142,7 @@ def test_the_page_closes_with_the_first_operator(
     assert stranger.get(PATH).status_code == 200
     operator = caller(app, sandbox, "operator")
     assert "checks pass" in operator.get(PATH).text, "an operator need not wait"
-    clock.advance(LOOK_EVERY)
+    clock.advance(CHECK_EVERY)
     assert stranger.get(PATH).status_code == 404
     assert caller(app, sandbox, "person").get(PATH).status_code in (200, 404)
 
@@ -173,7 +173,7 @@ def test_whether_there_is_an_operator_is_looked_up_at_most_every_ten_seconds(
     for _ in range(5):
         assert app.test_client().get(PATH).status_code == 200
     assert len(looks) == 1
-    clock.advance(LOOK_EVERY)
+    clock.advance(CHECK_EVERY)
     app.test_client().get(PATH)
     assert len(looks) == 2
 

@@ -11,7 +11,7 @@ from flask import Flask
 from tests.processes import ROOT
 from tests.views.reading import JARGON, Reading, long_sentences
 from tests.views.scenes import HEALTHS, PEOPLE, SCENES, play, stage
-from webapp.views.http.endings import ENDINGS
+from webapp.views.http.ending_texts import ENDINGS
 
 TEMPLATES = ROOT / "templates"
 STATIC = ROOT / "static"

@@ -83,9 +83,9 @@ def test_404_and_405_stay_what_they_are(client: FlaskClient, method: str) -> Non
 def test_nothing_is_exempt_but_what_brings_credentials_of_its_own(app: Flask) -> None:
     csrf = app.extensions["csrf"]
     assert csrf._exempt_views == {
-        "webapp.views.api.api.token",
-        "webapp.views.api.api.refresh",
-        "webapp.views.api.webhook.receive",
+        "webapp.views.api.tokens.token",
+        "webapp.views.api.tokens.refresh",
+        "webapp.views.api.tiktok_webhook.receive",
     }
     assert not csrf._exempt_blueprints
 

@@ -35,7 +35,7 @@ from webapp.services.worker import worker
 from webapp.tiktok.errors import TryLater
 from webapp.tiktok.provider import Provider
 from webapp.tokens import TokenSet
-from webapp.views.http.house import KEY
+from webapp.views.http.runtime import KEY
 
 pytestmark = pytest.mark.usefixtures("each_database")
 

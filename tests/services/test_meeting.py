@@ -12,7 +12,7 @@ from webapp.models import PersonRef
 from webapp.services.connect import disconnect
 from webapp.services.connect.disconnect import Outcome, delete_person
 from webapp.services.house import House
-from webapp.views.people import connect as door
+from webapp.views.people import connect
 
 
 @pytest.mark.usefixtures("each_database")
@@ -42,7 +42,7 @@ def test_an_account_that_goes_before_the_sign_in_ends_ends_signed_out_with_a_pag
     def deleted_meanwhile(house: House, person: PersonRef) -> None:
         delete_person(house_of(app), person)
 
-    monkeypatch.setattr(door, "update_profile", deleted_meanwhile)
+    monkeypatch.setattr(connect, "update_profile", deleted_meanwhile)
     answer = come_back(client, consent(begin(client), "mara"))
     assert answer.status_code == 409
     assert "This account has just been deleted" in answer.text

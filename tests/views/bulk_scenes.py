@@ -8,8 +8,8 @@ from typing import Any
 
 from webapp.language import gettext as _
 from webapp.services.operators.bulk import ItemProblem, Job, Obstacle
-from webapp.views.operators import bulk_words
-from webapp.views.operators.bulk_wishes import Wish
+from webapp.views.operators import bulk_texts
+from webapp.views.operators.bulk import BulkRequest
 
 _NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 _LIST = "/operators/tokens?status=failing"
@@ -42,13 +42,13 @@ _WRONGS = [
 def _job(job: Job, wrongs: list[ItemProblem] | None = None, **more: Any) -> dict[str, Any]:
     usual = {
         "job": job,
-        "title": bulk_words.title(job),
-        "standing": bulk_words.standing(job),
-        "progress": bulk_words.progress(job),
-        "left": bulk_words.lasting(130),
+        "title": bulk_texts.title(job),
+        "standing": bulk_texts.state_tag(job),
+        "progress": bulk_texts.progress(job),
+        "left": bulk_texts.duration_text(130),
         "hindrance": None,
         "wrongs": [
-            (each, bulk_words.because(job.act, each), each.open_id and "/operators/tokens/-0")
+            (each, bulk_texts.problem_text(job.act, each), each.open_id and "/operators/tokens/-0")
             for each in wrongs or []
         ],
         "later": False,
@@ -62,12 +62,12 @@ def _job(job: Job, wrongs: list[ItemProblem] | None = None, **more: Any) -> dict
 def _confirm(act: str, count: int, *, everything: bool = False, **more: Any) -> dict[str, Any]:
     picked = () if everything else tuple(f"-000{number}" for number in range(count))
     usual = {
-        "wish": Wish(act, "status=failing", everything, picked),
+        "wish": BulkRequest(act, "status=failing", everything, picked),
         "count": count,
         "skipped": 0,
         "job_id": "made-up-job",
-        "takes": bulk_words.lasting(count / 8),
-        "budget": bulk_words.budget(8),
+        "takes": bulk_texts.duration_text(count / 8),
+        "budget": bulk_texts.rate_text(8),
         "to_type": act == "disconnect" and count > 1,
         "typed": "",
         "problem": None,
@@ -77,8 +77,8 @@ def _confirm(act: str, count: int, *, everything: bool = False, **more: Any) -> 
 
 
 def _jobs(jobs: list[Job], **more: Any) -> dict[str, Any]:
-    rows = [(job, bulk_words.title(job), bulk_words.standing(job)) for job in jobs]
-    return {"rows": rows, "progress": bulk_words.progress, "next_key": None, "later": False} | more
+    rows = [(job, bulk_texts.title(job), bulk_texts.state_tag(job)) for job in jobs]
+    return {"rows": rows, "progress": bulk_texts.progress, "next_key": None, "later": False} | more
 
 
 _CONFIRM, _SHOW = "operators/bulk_confirm.html", "operators/bulk_job.html"

@@ -8,7 +8,7 @@ from webapp.services.maintenance.database_checks import Fault, StoredDatabase
 from webapp.services.maintenance.health import Breaker, HealthFacts, Keys, Work
 from webapp.services.notifications.outbox import DeliveryStatus
 from webapp.services.records.figures import AnswerTimes, Bar
-from webapp.views.operators.charts import chart
+from webapp.views.operators.health import chart
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -13,7 +13,7 @@ from webapp.services.installation.binding import Mismatch
 from webapp.services.operators.connection import ConnectionDetails, NextStep
 from webapp.services.operators.list_query import State
 from webapp.services.records.history import TimelineEvent
-from webapp.views.operators import explaining, timeline
+from webapp.views.operators import connection_texts
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 OPERATOR = "operator:ct_2222-0001"
@@ -152,11 +152,11 @@ def _page(one: ConnectionDetails) -> dict[str, Any]:
     return {
         "one": one,
         "person": user,
-        "why_next": explaining.why_next(one),
-        "hindrances": explaining.hindrances(one),
+        "why_next": connection_texts.why_next(one),
+        "hindrances": connection_texts.obstacles(one),
         "granted": sorted(user.granted),
         "missing": sorted(user.asked - user.granted),
-        "lines": timeline.lines(one.happenings, len(user.asked)),
+        "lines": connection_texts.timeline_lines(one.happenings, len(user.asked)),
         "life": {"left": 60, "whole": 120} if one.alive else None,
         "reconnect_url": "https://tickets.example/connect",
         "own": user.operator_since is not None,
@@ -169,7 +169,7 @@ def _question(one: ConnectionDetails, **more: Any) -> dict[str, Any]:
 
 
 def _hindered() -> dict[str, Any]:
-    return _question(WELL, hindrance=explaining.hindrances(STATES["foreign"])["disconnect"])
+    return _question(WELL, hindrance=connection_texts.obstacles(STATES["foreign"])["disconnect"])
 
 
 #: Name → template, and what makes its context, in the language that is spoken then.

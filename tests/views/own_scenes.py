@@ -5,9 +5,9 @@ from typing import Any
 
 from webapp.services.handout.uses import Use
 from webapp.services.records.history import TimelineEvent
-from webapp.views.http.browsers import named
-from webapp.views.people.activity import lines
-from webapp.views.people.signed_in import Row
+from webapp.views.http.session import browser_name
+from webapp.views.people.account import DeviceRow
+from webapp.views.people.activity_texts import lines
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 TICKET = "ct_8f2k91qd"
@@ -60,10 +60,10 @@ def happening(number: int, word: str, who: str, fields: dict[str, Any]) -> Timel
 LINES = lines([happening(n, *each) for n, each in enumerate(HAPPENED)], TICKET)
 _SINCE = NOW - timedelta(days=4)
 BROWSERS = [
-    Row("a" * 16, named("Firefox", "Linux"), _SINCE, NOW, True),
-    Row("b" * 16, named("Safari", "iPhone"), _SINCE, NOW - timedelta(hours=3), False),
-    Row("c" * 16, named(None, None), _SINCE, NOW - timedelta(days=2), False),
-    Row("d" * 16, named(None, "Android"), _SINCE, NOW - timedelta(days=2), False),
+    DeviceRow("a" * 16, browser_name("Firefox", "Linux"), _SINCE, NOW, True),
+    DeviceRow("b" * 16, browser_name("Safari", "iPhone"), _SINCE, NOW - timedelta(hours=3), False),
+    DeviceRow("c" * 16, browser_name(None, None), _SINCE, NOW - timedelta(days=2), False),
+    DeviceRow("d" * 16, browser_name(None, "Android"), _SINCE, NOW - timedelta(days=2), False),
 ]
 #: What the account page gets beside the row.
 BESIDE: dict[str, Any] = {

@@ -8,25 +8,25 @@ from webapp.language import gettext as _
 from webapp.services.handout.service_keys import KeyRow
 from webapp.services.records.audit import EVENTS
 from webapp.views.operators import keys
-from webapp.views.operators.audit_asking import FILTERS
-from webapp.views.operators.audit_words import Named, Shown
+from webapp.views.operators.audit import FILTERS
+from webapp.views.operators.audit_texts import NamedActor, ShownEvent
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 EVENTS_SHOWN = [
-    Shown(
+    ShownEvent(
         NOW,
-        Named("Mara <b>Lindqvist</b>", "-000mara", is_operator=True),
+        NamedActor("Mara <b>Lindqvist</b>", "-000mara", is_operator=True),
         "key.issued",
         None,
         "key 0123456789ab · name studio-prod",
         "192.0.2.7",
         "0a1b2c3d4e5f",
     ),
-    Shown(
+    ShownEvent(
         NOW - timedelta(days=1),
-        Named("the worker"),
+        NamedActor("the worker"),
         "connection.reconnect_required",
-        Named("Deleted person ct_GGNE-GGNE"),
+        NamedActor("Deleted person ct_GGNE-GGNE"),
         "code  · reason grant_over",
         "",
         "",
@@ -38,7 +38,7 @@ KEYS = [
 ]
 
 
-def _audit(rows: list[Shown], **facts: Any) -> dict[str, Any]:
+def _audit(rows: list[ShownEvent], **facts: Any) -> dict[str, Any]:
     filters = facts.pop("filters", {})
     return {
         "rows": rows,

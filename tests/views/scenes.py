@@ -23,11 +23,11 @@ from webapp.services.operators.counts import Counts, Kind
 from webapp.services.operators.list_pages import Page, Row
 from webapp.services.operators.list_query import Place, Query, Sort, State
 from webapp.settings import load
-from webapp.views.http import api_document, errors, languages, present
-from webapp.views.http.endings import ENDINGS
-from webapp.views.http.way_back import WayBack
-from webapp.views.operators import checklist, tokens_context, tokens_page
-from webapp.views.operators.query import Asked
+from webapp.views.http import api_contract, errors, preferences, template_filters
+from webapp.views.http.ending_texts import ENDINGS
+from webapp.views.http.return_link import ReturnLink
+from webapp.views.operators import list_page, setup
+from webapp.views.operators.list_address import ListRequest
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 ENDPOINTS = {
@@ -57,7 +57,7 @@ ENDPOINTS = {
     "operators.tokens": "/operators/tokens",
     "health.show": "/operators/health",
     "health.probe": "/operators/health/probe",
-    "notices.retry": "/operators/notices/retry",
+    "health.retry_notifications": "/operators/notices/retry",
     "audit.index": "/operators/audit",
     "audit.csv": "/operators/audit.csv",
     "keys.index": "/operators/keys",
@@ -71,8 +71,8 @@ ENDPOINTS = {
     "connection.test": "/operators/tokens/<open_id>/test",
     "connection.confirm_disconnect": "/operators/tokens/<open_id>/disconnect",
     "connection.disconnect": "/operators/tokens/<open_id>/disconnect/now",
-    "export.tokens_csv": "/operators/tokens.csv",
-    "export.tokens_json": "/operators/tokens.json",
+    "operators.tokens_csv": "/operators/tokens.csv",
+    "operators.tokens_json": "/operators/tokens.json",
     "bulk.index": "/operators/bulk",
     "bulk.show": "/operators/bulk/<job_id>",
     "bulk.stop": "/operators/bulk/<job_id>/stop",
@@ -217,14 +217,17 @@ def _account(health: str, **more: Any) -> dict[str, Any]:
 
 
 def _tokens(
-    page: Page, asked: Asked | None = None, counts: Counts | None = COUNTS, total: int | None = None
+    page: Page,
+    asked: ListRequest | None = None,
+    counts: Counts | None = COUNTS,
+    total: int | None = None,
 ) -> Callable[[], dict[str, Any]]:
     """Return how the view makes its context, which needs a request."""
-    asked = asked or Asked(Query())
+    asked = asked or ListRequest(Query())
 
     def context() -> dict[str, Any]:
-        made = tokens_context.context(asked, page, counts, total, NOW)
-        return made | {"filters": tokens_page.filters(asked.query, ["video.list"])}
+        made = list_page.context(asked, page, counts, total, NOW)
+        return made | {"filters": list_page.filters(asked.query, ["video.list"])}
 
     return context
 
@@ -236,7 +239,7 @@ HOME |= {"back": None, "unfinished": False}
 PRIVACY = HOME | {"audit_days": 400}
 CONNECTED = {"person": MARA, "granted": [BASIC], "missing": [], "kind": "new"}
 CONNECTED |= {"added": [], "back": None}
-STUDIO = WayBack("Example Studio", "https://studio.example/done?a=1&b=2")
+STUDIO = ReturnLink("Example Studio", "https://studio.example/done?a=1&b=2")
 
 #: Pages of the people who connect.
 PEOPLE: dict[str, Scene] = {
@@ -353,7 +356,9 @@ NOBODY = Counts([], None, [], [])
 OPERATORS: dict[str, Scene] = {
     "tokens": Scene(
         "operators/tokens.html",
-        _tokens(Page(ROWS, Place(NOW, 12), Place(None, 3)), Asked(Query(after=Place(NOW, 1)))),
+        _tokens(
+            Page(ROWS, Place(NOW, 12), Place(None, 3)), ListRequest(Query(after=Place(NOW, 1)))
+        ),
         OPERATOR,
     ),
     "tokens-one": Scene(
@@ -361,23 +366,25 @@ OPERATORS: dict[str, Scene] = {
     ),
     "tokens-all": Scene(
         "operators/tokens.html",
-        _tokens(Page(ROWS, Place(5, 1), None), Asked(BY_REFRESHES, True, ("foo", "sort")), OLD, 9),
+        _tokens(
+            Page(ROWS, Place(5, 1), None), ListRequest(BY_REFRESHES, True, ("foo", "sort")), OLD, 9
+        ),
         OPERATOR,
     ),
     "tokens-forced": Scene(
         "operators/tokens.html",
-        _tokens(Page(ROWS, None, None, cut=True), Asked(FORCED), None),
+        _tokens(Page(ROWS, None, None, cut=True), ListRequest(FORCED), None),
         OPERATOR,
     ),
     "tokens-empty": Scene(
         "operators/tokens.html", _tokens(Page([], None, None), None, NOBODY, 0), OPERATOR
     ),
     "tokens-none": Scene(
-        "operators/tokens.html", _tokens(Page([], None, None), Asked(FORCED)), OPERATOR
+        "operators/tokens.html", _tokens(Page([], None, None), ListRequest(FORCED)), OPERATOR
     ),
     "tokens-beyond": Scene(
         "operators/tokens.html",
-        _tokens(Page([], None, Place(NOW, 8)), Asked(Query(after=Place(NOW, 8)))),
+        _tokens(Page([], None, Place(NOW, 8)), ListRequest(Query(after=Place(NOW, 8)))),
         OPERATOR,
     ),
     **{name: Scene(template, facts, OPERATOR) for name, (template, facts) in records.ALL.items()},
@@ -424,8 +431,8 @@ def _setup(*, values: bool, asked_at: datetime | None = None) -> dict[str, Any]:
     settings = load(complete("sqlite:///app.db", 8000))
     return {
         "values": values,
-        "sections": checklist.sections(CHECKS, values=values),
-        "counts": checklist.counts(CHECKS) if values else None,
+        "sections": setup.sections(CHECKS, values=values),
+        "counts": setup.counts(CHECKS) if values else None,
         "asked_at": asked_at,
         "paste": tiktok_checks.values_to_paste(settings) if values else [],
         "webhook_reachable": values and asked_at is not None,
@@ -448,10 +455,10 @@ PROGRAMMERS: dict[str, Scene] = {
         "api/docs.html",
         {
             "summary": "Ask for a working TikTok access token.",
-            "calls": api_document.calls(ORIGIN),
-            "kinds": list(api_document.kinds(ORIGIN).values()),
-            "reasons": api_document.words("Reason"),
-            "warnings": api_document.words("Warning"),
+            "calls": api_contract.calls(ORIGIN),
+            "kinds": list(api_contract.kinds(ORIGIN).values()),
+            "reasons": api_contract.descriptions("Reason"),
+            "warnings": api_contract.descriptions("Warning"),
         },
     )
 }
@@ -463,8 +470,8 @@ def stage() -> Flask:
     app = Flask("scenes", root_path=str(ROOT))
     app.secret_key = "made-up"
     app.jinja_env.undefined = StrictUndefined
-    languages.register(app)
-    present.register(app, clock=lambda: NOW)
+    preferences.register_language(app)
+    template_filters.register(app, clock=lambda: NOW)
     errors.register(app)
     for endpoint, path in ENDPOINTS.items():
         app.add_url_rule(path, endpoint, _empty)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from webapp.views.http.browsers import named, recognised
+from webapp.views.http.session import browser_name, recognize
 
 _MOZ = "Mozilla/5.0"
 _KIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
@@ -70,4 +70,4 @@ _APPLE = "AppleWebKit/605.1.15 (KHTML, like Gecko)"
     ],
 )
 def test_a_header_becomes_two_words(header: str, words: str) -> None:
-    assert named(*recognised(header)) == words
+    assert browser_name(*recognize(header)) == words

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from tests.views.reading import JARGON, Reading, long_sentences
 from tests.views.scenes import NOW, STUDIO, acting, stage
-from webapp.views.http import cause_page, errors, plain_page
+from webapp.views.http import errors
 
 STATUSES = {
     "denied": 200,
@@ -305,9 +305,9 @@ def test_our_fault_says_so_in_test_mode_too(
     app: Flask, silent: list[structlog.types.EventDict]
 ) -> None:
     app.add_url_rule("/break", view_func=_break)
-    assert plain_page.TEST_MODE not in app.test_client().get("/break").text
+    assert errors.TEST_MODE not in app.test_client().get("/break").text
     app.jinja_env.globals["sandbox"] = True
-    assert plain_page.TEST_MODE in app.test_client().get("/break").text
+    assert errors.TEST_MODE in app.test_client().get("/break").text
 
 
 def test_the_plain_page_keeps_theme_and_language(
@@ -329,10 +329,10 @@ def test_the_plain_page_needs_neither_catalogue_nor_cookies(
         raise FileNotFoundError
 
     for name in ("gettext", "current"):
-        monkeypatch.setattr(plain_page.language, name, broken)
-    monkeypatch.setattr(plain_page, "_", broken)
-    monkeypatch.setattr(cause_page, "_", broken)
-    monkeypatch.setattr(plain_page.preferences, "chosen_theme", broken)
+        monkeypatch.setattr(errors.language, name, broken)
+    monkeypatch.setattr(errors, "_", broken)
+    monkeypatch.setattr(errors, "_", broken)
+    monkeypatch.setattr(errors.preferences, "chosen_theme", broken)
     app.after_request_funcs.clear()
     app.add_url_rule("/break", view_func=_break)
     answer = app.test_client().get("/break")

@@ -11,8 +11,8 @@ from webapp.services.operators.counts import Counts
 from webapp.services.operators.list_pages import Page
 from webapp.services.operators.list_query import Query
 from webapp.services.records.history import TimelineEvent
-from webapp.views.operators import bulk_words, timeline, tokens_page
-from webapp.views.operators.query import Asked
+from webapp.views.operators import bulk_texts, connection_texts, list_page
+from webapp.views.operators.list_address import ListRequest
 
 NOW = datetime(2026, 11, 22, 14, 5, tzinfo=UTC)
 
@@ -32,14 +32,14 @@ NOW = datetime(2026, 11, 22, 14, 5, tzinfo=UTC)
 )
 def test_a_job_says_what_it_does_to_how_many(act: str, total: int, over: bool, said: str) -> None:
     job = replace(RUNNING, act=act, total=total, ended_at=NOW if over else None)
-    assert bulk_words.title(job) == said
+    assert bulk_texts.title(job) == said
 
 
 def test_a_job_that_was_stopped_says_how_many_were_not_sent() -> None:
     counts = "370 of 1,204 done, 2 failed, 1 skipped"
-    assert bulk_words.progress(RUNNING) == counts
+    assert bulk_texts.progress(RUNNING) == counts
     stopped = replace(RUNNING, stopped=True, ended_at=NOW)
-    assert bulk_words.progress(stopped) == f"{counts}, 831 not sent"
+    assert bulk_texts.progress(stopped) == f"{counts}, 831 not sent"
 
 
 @pytest.mark.parametrize(
@@ -53,17 +53,17 @@ def test_a_job_that_was_stopped_says_how_many_were_not_sent() -> None:
     ],
 )
 def test_how_long_a_job_takes_is_said_roughly(seconds: float, said: str) -> None:
-    assert bulk_words.lasting(seconds) == said
+    assert bulk_texts.duration_text(seconds) == said
 
 
 @pytest.mark.parametrize(("rate", "said"), [(8, "8"), (8.0, "8"), (0.5, "0.5"), (2.04, "2")])
 def test_a_pace_has_as_few_digits_as_it_needs(rate: float, said: str) -> None:
-    assert bulk_words.budget(rate) == said
+    assert bulk_texts.rate_text(rate) == said
 
 
 def test_a_connection_that_was_skipped_without_a_known_reason_had_nothing_to_do() -> None:
     wrong = ItemProblem(False, "something_new", "ct_2222-0001", None, None)
-    assert bulk_words.because("refresh", wrong) == "There was nothing to do."
+    assert bulk_texts.problem_text("refresh", wrong) == "There was nothing to do."
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_connection_that_was_skipped_without_a_known_reason_had_nothing_to_do(
 def test_a_way_in_says_what_it_brought(kind: str, scopes: str, asked: int, said: str) -> None:
     fields = {"kind": kind, "scopes": scopes}
     happening = TimelineEvent(NOW, "connection.connected", "person", fields=fields)
-    (line,) = timeline.lines([happening], asked)
+    (line,) = connection_texts.timeline_lines([happening], asked)
     assert line.text == said
 
 
@@ -89,16 +89,16 @@ def test_a_way_in_says_what_it_brought(kind: str, scopes: str, asked: int, said:
     [("operator:ct_2222-0001", "operator ct_2222-0001"), ("service:", "a service")],
 )
 def test_an_actor_is_named_as_far_as_known(word: str, said: str) -> None:
-    assert timeline.who(word) == said
+    assert connection_texts.actor_text(word) == said
 
 
 def test_a_list_says_how_many_it_shows_of_how_many() -> None:
     order = "expiring soonest first"
-    assert tokens_page.caption(Query(), 1, None) == f"1 token, {order}"
-    assert tokens_page.caption(Query(), 50, None) == f"50 tokens, {order}"
-    assert tokens_page.caption(Query(), 50, 1204) == f"50 of 1,204 tokens, {order}"
+    assert list_page.caption(Query(), 1, None) == f"1 token, {order}"
+    assert list_page.caption(Query(), 50, None) == f"50 tokens, {order}"
+    assert list_page.caption(Query(), 50, 1204) == f"50 of 1,204 tokens, {order}"
     # The rows are newer than the count.
-    assert tokens_page.caption(Query(), 50, 49) == f"50 of 50 tokens, {order}"
+    assert list_page.caption(Query(), 50, 49) == f"50 of 50 tokens, {order}"
 
 
 @pytest.mark.parametrize(
@@ -111,4 +111,4 @@ def test_a_list_says_how_many_it_shows_of_how_many() -> None:
 )
 def test_a_list_says_how_old_its_count_is(seconds: int, said: str) -> None:
     counts = Counts([], NOW - timedelta(seconds=seconds), [], [])
-    assert tokens_page.remarks(Asked(Query()), Page([], None, None), counts, NOW) == [said]
+    assert list_page.remarks(ListRequest(Query()), Page([], None, None), counts, NOW) == [said]

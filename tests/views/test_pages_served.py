@@ -19,8 +19,7 @@ from tests.views.connections import connection, house_of, sign_in
 from tests.views.reading import Reading
 from webapp.database import writing
 from webapp.models import Health, User
-from webapp.views.http.present import STATES
-from webapp.views.http.times import day
+from webapp.views.http.template_filters import STATES, day
 
 PUBLIC = ("/", "/connect", "/privacy", "/terms", "/cookies")
 PRIVATE = (

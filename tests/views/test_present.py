@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tests.views.scenes import HEALTHS, NOW
-from webapp.views.http import present, times
+from webapp.views.http import template_filters
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
@@ -29,27 +29,27 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
     ],
 )
 def test_a_time_is_told_in_whole_units_both_ways(distance: timedelta, words: str) -> None:
-    assert times.relative(NOW + distance, NOW) == words
+    assert template_filters.relative(NOW + distance, NOW) == words
 
 
 def test_exact_times_are_utc_and_say_so() -> None:
-    assert times.exact(NOW) == "22 November 2026, 14:05 UTC"
-    assert times.day(NOW.replace(day=3)) == "3 November 2026"
-    assert times.clock_time(NOW.replace(hour=4)) == "04:05 UTC"
-    assert times.iso(NOW) == "2026-11-22T14:05:30Z"
+    assert template_filters.exact(NOW) == "22 November 2026, 14:05 UTC"
+    assert template_filters.day(NOW.replace(day=3)) == "3 November 2026"
+    assert template_filters.clock_time(NOW.replace(hour=4)) == "04:05 UTC"
+    assert template_filters.iso(NOW) == "2026-11-22T14:05:30Z"
 
 
 def test_lists_are_said_as_people_say_them() -> None:
-    assert present.in_words([]) == ""
-    assert present.in_words(["a"]) == "a"
-    assert present.in_words(["a", "b"]) == "a and b"
-    assert present.in_words(["a", "b", "c"]) == "a, b and c"
+    assert template_filters.in_words([]) == ""
+    assert template_filters.in_words(["a"]) == "a"
+    assert template_filters.in_words(["a", "b"]) == "a and b"
+    assert template_filters.in_words(["a", "b", "c"]) == "a, b and c"
 
 
 def test_fragments_become_sentences_once() -> None:
-    assert present.sentence("public numbers only") == "Public numbers only."
-    assert present.sentence("It is so.") == "It is so."
-    assert present.quoted("a") == "“a”"
+    assert template_filters.sentence("public numbers only") == "Public numbers only."
+    assert template_filters.sentence("It is so.") == "It is so."
+    assert template_filters.quoted("a") == "“a”"
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_fragments_become_sentences_once() -> None:
 def test_a_name_is_one_short_line_without_control_or_bidi_characters(
     raw: str | None, shown: str
 ) -> None:
-    assert present.display_name(raw) == shown
+    assert template_filters.display_name(raw) == shown
 
 
 @pytest.mark.parametrize(
@@ -90,19 +90,19 @@ def test_a_name_is_one_short_line_without_control_or_bidi_characters(
     ],
 )
 def test_initials_are_one_or_two_capitals(raw: str | None, letters: str) -> None:
-    assert present.initials(raw) == letters
+    assert template_filters.initials(raw) == letters
 
 
 def test_every_health_has_words_for_people_and_for_operators() -> None:
-    assert set(present.FOR_PEOPLE) == set(present.FOR_OPERATORS) == set(HEALTHS)
+    assert set(template_filters.FOR_PEOPLE) == set(template_filters.FOR_OPERATORS) == set(HEALTHS)
     for health in ("fresh", "due", "refreshing"):
-        assert present.health_word(health) == ("ok", "Connected")
-    assert present.health_word("failing") == ("warn", "Connected, being retried")
-    assert present.health_word("reconnect") == ("bad", "Needs you")
-    assert present.health_word("revoking") == present.health_word("revoked")
-    assert present.operator_word("failing").word == "Refresh failing"
+        assert template_filters.health_tag(health) == ("ok", "Connected")
+    assert template_filters.health_tag("failing") == ("warn", "Connected, being retried")
+    assert template_filters.health_tag("reconnect") == ("bad", "Needs you")
+    assert template_filters.health_tag("revoking") == template_filters.health_tag("revoked")
+    assert template_filters.operator_tag("failing").word == "Refresh failing"
 
 
 def test_an_unknown_health_is_a_mistake_of_ours() -> None:
     with pytest.raises(KeyError):
-        present.health_word("sleepy")
+        template_filters.health_tag("sleepy")

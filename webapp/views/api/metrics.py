@@ -1,7 +1,16 @@
-"""Puts the fleet's numbers into Prometheus' words; no label ever names a person."""
+"""Puts the fleet's numbers into Prometheus' words; no label ever names a person.
 
+/metrics, for a scraper that shows METRICS_TOKEN; names no connection and no person.
+"""
+
+import hmac
+import re
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
+from flask import Blueprint, Response, abort
+from prometheus_client import CONTENT_TYPE_LATEST
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -10,8 +19,12 @@ from prometheus_client.core import (
     Metric,
 )
 
-from webapp.services.maintenance.health import Fleet
+from webapp import metrics as counters
+from webapp.services.maintenance.health import Fleet, fleet_figures
 from webapp.services.records import figures
+from webapp.views.http import api_request
+from webapp.views.http.guards import scraper
+from webapp.views.http.runtime import house
 
 #: What becomes of a refresh, so that each is a series from the start (services.verdicts).
 OUTCOMES = (
@@ -33,7 +46,7 @@ def families(fleet: Fleet, version: str) -> Iterator[Metric]:
     yield doubts
     if fleet.up:
         yield from _refreshes(fleet)
-        yield from _standing(fleet)
+        yield from _state_gauges(fleet)
 
 
 def _refreshes(fleet: Fleet) -> Iterator[Metric]:
@@ -70,7 +83,7 @@ def _answer_times(fleet: Fleet) -> Metric:
     )
 
 
-def _standing(fleet: Fleet) -> Iterator[Metric]:
+def _state_gauges(fleet: Fleet) -> Iterator[Metric]:
     if fleet.connections is not None:
         connections = GaugeMetricFamily(
             "coatcheck_connections", "Connections, by how they stand.", labels=["status"]
@@ -93,3 +106,29 @@ def _standing(fleet: Fleet) -> Iterator[Metric]:
 
 def _gauge(name: str, help_text: str, value: float) -> Metric:
     return GaugeMetricFamily(f"coatcheck_{name}", help_text, value)
+
+
+blueprint = Blueprint("metrics", __name__)
+
+_CHANGES = Path(__file__).resolve().parents[3] / "CHANGELOG.md"
+
+
+@blueprint.get("/metrics")
+@scraper
+def show() -> Response:
+    """Answer with all numbers: 404 without METRICS_TOKEN, 401 for whoever does not show it."""
+    ours = house()
+    token = ours.settings.metrics_token.get_secret_value()
+    if not token:
+        return abort(404)
+    if not hmac.compare_digest(api_request.bearer().encode(), token.encode()):
+        return Response("", 401, {"WWW-Authenticate": "Bearer"}, mimetype="text/plain")
+    found = families(fleet_figures(ours, ours.clock()), release())
+    return Response(counters.exposition(found), content_type=CONTENT_TYPE_LATEST)
+
+
+@cache
+def release() -> str:
+    """Return the newest release that CHANGELOG.md names."""
+    found = re.search(r"^# (\S+)", _CHANGES.read_text(encoding="utf-8"), re.MULTILINE)
+    return found.group(1) if found else "unknown"

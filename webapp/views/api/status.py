@@ -4,7 +4,7 @@ from flask import Blueprint, Response, jsonify
 
 from webapp.services.maintenance import database_checks, troubles
 from webapp.views.http.guards import public
-from webapp.views.http.house import house
+from webapp.views.http.runtime import house
 
 blueprint = Blueprint("status", __name__)
 

@@ -4,7 +4,7 @@ from flask import Blueprint, Response, request
 
 from webapp.services.connect import tiktok_webhook
 from webapp.views.http.guards import tiktok
-from webapp.views.http.house import house
+from webapp.views.http.runtime import house
 
 blueprint = Blueprint("webhook", __name__)
 

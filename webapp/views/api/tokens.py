@@ -9,12 +9,12 @@ from werkzeug.datastructures import Headers
 from webapp.services.authority import NoLongerAllowed
 from webapp.services.handout import handout
 from webapp.services.refresh.on_demand import Access, NotConnected, Pending, ReconnectRequired
-from webapp.views.http import api_asking, api_document
-from webapp.views.http.api_asking import BadRequest
-from webapp.views.http.api_problems import problem
+from webapp.views.http import api_contract, api_request
+from webapp.views.http.api_contract import problem
+from webapp.views.http.api_request import BadRequest
 from webapp.views.http.guards import at_most_a_key, public, service
-from webapp.views.http.house import house
-from webapp.views.http.visitor import visitor
+from webapp.views.http.runtime import house
+from webapp.views.http.session import visitor
 
 blueprint = Blueprint("api", __name__)
 
@@ -35,7 +35,7 @@ def token(open_id: str) -> Response:
 def refresh(open_id: str) -> Response:
     """Hand out a newer token than the one that TikTok rejected."""
     try:
-        return _answer(api_asking.rejected_version())
+        return _answer(api_request.rejected_version())
     except BadRequest as error:
         return problem("bad_request", detail=str(error))
 
@@ -44,7 +44,7 @@ def refresh(open_id: str) -> Response:
 @public
 def document() -> Response:
     """Give the contract to programs."""
-    return jsonify(api_document.document(house().settings.public_origin))
+    return jsonify(api_contract.document(house().settings.public_origin))
 
 
 @blueprint.get("/api/docs")
@@ -54,11 +54,11 @@ def docs() -> str:
     origin, reader = house().settings.public_origin, visitor()
     return render_template(
         "api/docs.html",
-        summary=api_document.document(origin)["info"]["description"],
-        calls=api_document.calls(origin, reader.open_id if reader else ""),
-        kinds=list(api_document.kinds(origin).values()),
-        reasons=api_document.words("Reason"),
-        warnings=api_document.words("Warning"),
+        summary=api_contract.document(origin)["info"]["description"],
+        calls=api_contract.calls(origin, reader.open_id if reader else ""),
+        kinds=list(api_contract.kinds(origin).values()),
+        reasons=api_contract.descriptions("Reason"),
+        warnings=api_contract.descriptions("Warning"),
     )
 
 
@@ -66,7 +66,7 @@ def _answer(rejected: int | None) -> Response:
     """Answer with the token or with the one problem that is in the way."""
     ours = house()
     try:
-        wish = api_asking.wish()
+        wish = api_request.token_request()
         access = handout.hand_out(
             ours, g.arrival, min_ttl=wish.min_ttl, scopes=wish.scopes, rejected_version=rejected
         )
@@ -84,7 +84,7 @@ def _answer(rejected: int | None) -> Response:
     except Pending as error:
         wait = error.retry_after.total_seconds()
         return problem("refresh_pending", retry_after=wait, cause=error.cause)
-    if rejected is None and api_asking.has(access.version):
+    if rejected is None and api_request.is_known_version(access.version):
         return Response(status=304, headers=_head(access))
     return Response(_body(access, ours.clock()), headers=_head(access, _JSON))
 
@@ -115,7 +115,7 @@ def _body(access: Access, now: datetime) -> str:
 def _reconnect(error: ReconnectRequired) -> Response:
     return problem(
         "reconnect_required",
-        detail=api_document.words("Reason").get(error.reason, ""),
+        detail=api_contract.descriptions("Reason").get(error.reason, ""),
         reason=error.reason,
         since=_text(error.since),
         reconnect_url=f"{house().settings.public_origin}/connect",

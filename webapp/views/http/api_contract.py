@@ -1,6 +1,9 @@
 """The API's contract, written by hand in openapi.json: what is served, shown and answered by.
 
 Problems speak as the document's examples do, so that the contract and the answers cannot differ.
+
+
+Answers of the API that are not what was asked for, as RFC 9457 problem details; never a page.
 """
 
 import json
@@ -10,6 +13,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from flask import Response, current_app, g, request
+from werkzeug.exceptions import HTTPException
+
+from webapp.views.http.runtime import house
+
 #: Where every path of the contract begins.
 API = "/api/v1/"
 DOCS = "/api/docs"
@@ -17,7 +25,7 @@ _FILE = Path(__file__).with_name("openapi.json")
 #: Stands in the file for the public origin of the installation.
 _ORIGIN = "https://coatcheck.example"
 #: Stands in the file for somebody who has connected.
-_SOMEBODY = "-000Kx9vQ2mJ7c1"
+_EXAMPLE_OPEN_ID = "-000Kx9vQ2mJ7c1"
 #: What can stand in a shell's line and a string of Python as it is.
 _PLAIN = re.compile(r"[A-Za-z0-9._-]+")
 _JSON = ("application/json", "application/problem+json")
@@ -83,7 +91,7 @@ def kinds(origin: str) -> dict[str, Kind]:
 
 
 @cache
-def words(schema: str) -> dict[str, str]:
+def descriptions(schema: str) -> dict[str, str]:
     """Return value → what it means, for a schema that lists its values one by one."""
     values = document(_ORIGIN)["components"]["schemas"][schema]["oneOf"]
     return {each["const"]: each["description"] for each in values}
@@ -92,7 +100,7 @@ def words(schema: str) -> dict[str, str]:
 def calls(origin: str, open_id: str = "") -> list[Call]:
     """Return the operations with everything the page shows; the examples ask for `open_id`."""
     whole = document(origin)
-    whose = open_id if _PLAIN.fullmatch(open_id) else _SOMEBODY
+    whose = open_id if _PLAIN.fullmatch(open_id) else _EXAMPLE_OPEN_ID
     return [
         Call(
             method=method.upper(),
@@ -101,7 +109,7 @@ def calls(origin: str, open_id: str = "") -> list[Call]:
             purpose=operation["description"],
             parameters=[_resolved(whole, each) for each in operation.get("parameters", [])],
             samples=[
-                {**each, "source": each["source"].replace(_SOMEBODY, whose)}
+                {**each, "source": each["source"].replace(_EXAMPLE_OPEN_ID, whose)}
                 for each in operation["x-codeSamples"]
             ],
             answers=_answers(whole, operation["responses"]),
@@ -135,3 +143,60 @@ def _resolved(whole: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
     for name in part["$ref"].removeprefix("#/").split("/"):
         found = found[name]
     return found
+
+
+#: Nobody is sent away for longer than this, in seconds.
+LONGEST_WAIT = 3600
+_BY_STATUS = {
+    404: "not_found",
+    405: "wrong_method",
+    408: "too_slow",
+    413: "too_large",
+    414: "too_long",
+    429: "rate_limited",
+}
+
+
+def problem(
+    code: str, *, detail: str = "", retry_after: float | None = None, **more: Any
+) -> Response:
+    """Return the problem of this code; `retry_after` is in seconds. Raises KeyError if unknown."""
+    kind = kinds(house().settings.public_origin)[code]
+    said = {
+        "type": kind.example["type"],
+        "title": kind.example["title"],
+        "status": kind.status,
+        "detail": detail or kind.example["detail"],
+        "code": code,
+        "retryable": kind.example["retryable"],
+        "reference": str(g.get("request_id", "-")),
+        **more,
+    }
+    response = Response(status=kind.status, mimetype="application/problem+json")
+    if retry_after is not None:
+        said["retry_after"] = min(max(int(retry_after + 0.999), 1), LONGEST_WAIT)
+        response.headers["Retry-After"] = str(said["retry_after"])
+    if kind.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Vary"] = "Authorization"
+    response.set_data(json.dumps(said))
+    return response
+
+
+def is_api() -> bool:
+    """Tell whether a program asks here: below /api/, where people have two addresses only."""
+    if request.path.startswith(API):
+        return True
+    people = (DOCS, current_app.jinja_env.globals["callback_path"])
+    return request.path.startswith("/api/") and request.path not in people
+
+
+def problem_of(error: HTTPException) -> Response:
+    """Return the problem that stands for an HTTP error which no view explained."""
+    status = error.code or 500
+    response = problem("our_fault" if status >= 500 else _BY_STATUS.get(status, "bad_request"))
+    for name, value in error.get_headers(request.environ):
+        if name == "Allow":
+            response.headers[name] = value
+    return response

@@ -21,7 +21,7 @@ class BadRequest(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class TokenRequest:
     """What the token must be good for."""
 
     min_ttl: timedelta
@@ -34,17 +34,17 @@ def bearer() -> str:
     return key.strip() if scheme.lower() == "bearer" else ""
 
 
-def wish() -> Wish:
+def token_request() -> TokenRequest:
     """Return what the query asks for. Raises BadRequest."""
     if not request.query_string:
         return _USUAL
     args = request.args
     if not args.keys() <= _KNOWN:
         raise BadRequest("The query takes min_ttl and scope, and nothing else.")
-    return Wish(_min_ttl(args.getlist("min_ttl")), _scopes(args.getlist("scope")))
+    return TokenRequest(_min_ttl(args.getlist("min_ttl")), _scopes(args.getlist("scope")))
 
 
-def has(version: int) -> bool:
+def is_known_version(version: int) -> bool:
     """Tell whether the service says that it has this version of the token (RFC 9110 §13.1.2)."""
     return "If-None-Match" in request.headers and request.if_none_match.contains_weak(str(version))
 
@@ -83,4 +83,4 @@ def _scopes(texts: list[str]) -> frozenset[str]:
     return frozenset(name for text in texts for name in text.split(","))
 
 
-_USUAL = Wish(timedelta(seconds=_DEFAULT_TTL), frozenset())
+_USUAL = TokenRequest(timedelta(seconds=_DEFAULT_TTL), frozenset())

@@ -89,7 +89,7 @@ def ending(reason: str) -> Ending:
     return found._replace(because=_(found.because), more=_(found.more))
 
 
-def happened(reason: str) -> str:
+def event_text(reason: str) -> str:
     """Return that access stopped, as one sentence; without the cause where `reason` is none."""
     found = ENDINGS.get(reason)
     return _(found.happened) if found else _("Access stopped working.")

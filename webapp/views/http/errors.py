@@ -1,21 +1,116 @@
-"""Turns a cause into its page, or problem+json, in the reader's words; decides no cause."""
+"""The page for when something is broken: no template engine, database or session; cannot fail.
+
+Turns a cause into its page, or problem+json, in the reader's words; decides no cause.
+
+Finds the cause of errors that no view explained; its page never repeats what was sent.
+"""
 
 import json
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from html import escape
+from http import HTTPStatus
+from pathlib import Path
+from string import Template
+from time import time
 
 import structlog
-from flask import Response, g, make_response, render_template, request
+from flask import Flask, Response, current_app, g, make_response, render_template, request
+from flask_limiter import RateLimitExceeded
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException, NotFound, SecurityError
+from werkzeug.wrappers import Response as Answer
 
+from webapp import language
 from webapp.clock import utc_now
+from webapp.language import N_
 from webapp.language import gettext as _
-from webapp.views.http import plain_page
-from webapp.views.http.cause import ANOTHER, Cause
-from webapp.views.http.causes import CONNECT_CAUSES
-from webapp.views.http.http_causes import HTTP_CAUSES
-from webapp.views.http.present import display_name
-from webapp.views.http.way_back import WayBack
+from webapp.services.authority import HalfDone, NoLongerAllowed
+from webapp.services.people import PersonGone
+from webapp.views.http import api_contract, preferences, return_link, template_filters
+from webapp.views.http.error_texts import ANOTHER, BY_STATUS, CONNECT_CAUSES, HTTP_CAUSES, Cause
+from webapp.views.http.guards import access_of, signed_out
+from webapp.views.http.return_link import ReturnLink
+from webapp.views.http.template_filters import display_name
+
+_PLAIN_PAGE = "coatcheck.plain_page"
+#: What stands on the page beside the cause itself.
+_WORDS = {
+    "skip": N_("Skip to content"),
+    "test_mode": N_("Test mode"),
+    "what_to_do": N_("What you can do"),
+    "details": N_("Details for support"),
+    "reference_word": N_("Reference"),
+    "cause_word": N_("Cause"),
+    "time_word": N_("Time"),
+    "account": N_("Your account"),
+    "footer": N_("Footer"),
+    "privacy": N_("Privacy"),
+    "terms": N_("Terms"),
+    "cookies": N_("Cookies"),
+    "affiliation": N_("Not affiliated with TikTok."),
+}
+TEST_MODE = N_("Test mode: connected to a pretend TikTok, not the real one.")
+
+
+def _load_plain_page(app: Flask) -> None:
+    """Read the page while nothing is broken yet."""
+    file = Path(app.root_path, str(app.template_folder), "errors", "plain.html")
+    app.extensions[_PLAIN_PAGE] = Template(file.read_text(encoding="utf-8"))
+
+
+def fill_plain_page(cause: Cause, reference: str, now: datetime) -> str:
+    """Return the HTML of a cause that is in the reader's words already.
+
+    Whatever cannot be had is left out: the theme, then the language.
+    """
+    site = current_app.jinja_env.globals
+    # The public address, because the one that was asked for may not be ours.
+    home = f"{site.get('public_origin', '')}/"
+    told = {
+        **_WORDS,
+        **_in_language(bool(site.get("sandbox")), now),
+        **_theme(),
+        "app_name": site.get("app_name", "Coatcheck"),
+        "privacy_url": site.get("privacy_url", "/privacy"),
+        "terms_url": site.get("terms_url", "/terms"),
+        "title": cause.title,
+        "what": cause.what,
+        "stored": cause.stored,
+        "todo": " ".join(cause.todo),
+        "action": cause.action,
+        "home": home,
+        "account_url": f"{home}account",
+        "code": cause.code,
+        "reference": reference,
+        "iso": now.isoformat(timespec="seconds"),
+    }
+    page: Template = current_app.extensions[_PLAIN_PAGE]
+    return page.substitute({name: escape(str(word)) for name, word in told.items()})
+
+
+def _in_language(sandbox: bool, now: datetime) -> dict[str, str]:
+    """Return what depends on the language; in English if its catalogue cannot be read."""
+    with suppress(Exception):
+        spoken = language.current()
+        return {
+            "lang": spoken.code,
+            "dir": spoken.direction,
+            "banner": _(TEST_MODE) if sandbox else "",
+            "time": template_filters.exact(now),
+            **{name: _(text) for name, text in _WORDS.items()},
+        }
+    banner = TEST_MODE if sandbox else ""
+    return {"lang": "en", "dir": "ltr", "banner": banner, "time": now.isoformat(sep=" ")}
+
+
+def _theme() -> dict[str, str]:
+    with suppress(Exception):
+        chosen = preferences.chosen_theme()
+        return {"theme": chosen, "scheme": chosen or "light dark"}
+    return {"theme": "", "scheme": "light dark"}
+
 
 log = structlog.get_logger(__name__)
 #: Code → what its page says.
@@ -31,7 +126,7 @@ def page(
     retry_after: int | None = None,
     signed_in_as: str = "",
     belongs_to: str = "",
-    back: WayBack | None = None,
+    back: ReturnLink | None = None,
     now: datetime | None = None,
 ) -> Response:
     """Return the page of a cause, or problem+json to a client that prefers JSON.
@@ -45,7 +140,9 @@ def page(
         cause = _with_names(cause, signed_in_as, belongs_to)
     if back is not None and cause.href.startswith("/connect"):
         cause = replace(cause, href=back.after(cause.href))
-    return answer(cause, log_id=log_id, retry_after=retry_after, back=back, now=now or utc_now())
+    return cause_response(
+        cause, log_id=log_id, retry_after=retry_after, back=back, now=now or utc_now()
+    )
 
 
 def in_words(cause: Cause) -> Cause:
@@ -61,17 +158,17 @@ def in_words(cause: Cause) -> Cause:
     )
 
 
-def answer(
+def cause_response(
     cause: Cause,
     *,
     log_id: str = "",
     retry_after: int | None = None,
-    back: WayBack | None = None,
+    back: ReturnLink | None = None,
     now: datetime,
 ) -> Response:
     """Render a cause in the layout of the site, with Retry-After where waiting helps."""
     wait = cause.retry_after if retry_after is None else min(max(retry_after, 1), LONGEST_WAIT)
-    note(cause)
+    log_cause(cause)
     if _prefers_json():
         response = _problem(cause, log_id=log_id, retry_after=wait)
     else:
@@ -89,20 +186,20 @@ def answer(
         )
     if wait:
         response.headers["Retry-After"] = str(wait)
-    return _unstored(response)
+    return _no_store(response)
 
 
-def plain(cause: Cause) -> Response:
+def plain_response(cause: Cause) -> Response:
     """Return a cause without template engine, database, session or address; it cannot fail."""
     with suppress(Exception):  # a catalogue that cannot be read must not cost the page as well
         cause = in_words(cause)
     if _prefers_json():
-        return _unstored(_problem(cause))
-    filled = plain_page.fill(cause, _reference(), utc_now())
-    return _unstored(Response(filled, cause.status, mimetype="text/html"))
+        return _no_store(_problem(cause))
+    filled = fill_plain_page(cause, _reference(), utc_now())
+    return _no_store(Response(filled, cause.status, mimetype="text/html"))
 
 
-def note(cause: Cause) -> None:
+def log_cause(cause: Cause) -> None:
     """Leave a line in the log under the reference of the page."""
     with suppress(Exception):  # a full disk under the log must not cost the page as well
         log.info("cause_told", cause=cause.code, status=cause.status)
@@ -146,7 +243,7 @@ def _problem(cause: Cause, *, log_id: str = "", retry_after: int | None = None) 
     return Response(json.dumps(problem), cause.status, mimetype="application/problem+json")
 
 
-def _unstored(response: Response) -> Response:
+def _no_store(response: Response) -> Response:
     """Keep an error out of every cache: its reference belongs to one request."""
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -162,3 +259,74 @@ def _prefers_json() -> bool:
     accepts = request.accept_mimetypes
     wants = max(accepts["application/json"], accepts["application/problem+json"])
     return bool(wants > accepts["text/html"])
+
+
+__all__ = ["CAUSES", "page", "register"]
+
+
+def register(app: Flask) -> None:
+    """Answer every HTTP error and every exception of `app` with a page of ours."""
+    _load_plain_page(app)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _internal_error)
+    for lost in (NoLongerAllowed, PersonGone):
+        app.register_error_handler(lost, _no_longer_allowed)
+
+
+def _http_error(error: HTTPException) -> Response:
+    """Return the page for an HTTP error that no view explained, with the headers it prescribes."""
+    if isinstance(error.response, Response):
+        return error.response
+    if api_contract.is_api():
+        return api_contract.problem_of(error)
+    status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        cause = replace(CAUSES["our_fault"], status=status)
+        log_cause(cause)
+        return plain_response(cause)
+    if isinstance(error, SecurityError):
+        # The host is not ours, so no address can be made for the links of the full page.
+        log_cause(CAUSES["other_host"])
+        return plain_response(CAUSES["other_host"])
+    if isinstance(error, CSRFError):
+        return page(_code_of(error), back=return_link.requested())
+    cause = in_words(replace(CAUSES[_code_of(error)], status=status))
+    response = cause_response(cause, retry_after=_wait_of(error), now=utc_now())
+    for name, value in error.get_headers(request.environ):
+        if name == "Allow":
+            response.headers[name] = value
+    return response
+
+
+def _no_longer_allowed(lost: Exception) -> Answer:
+    """Answer whoever lost the right to an act while it was under way like one who never had it."""
+    if access_of(current_app, request.endpoint or "") == "person":
+        return signed_out()
+    if isinstance(lost, HalfDone):
+        return page("stopped_halfway")
+    return _http_error(NotFound())
+
+
+def _internal_error(error: Exception) -> Response:
+    """Log an exception nobody expected, and return the page that cannot break itself."""
+    with suppress(Exception):  # a full disk under the log must not cost the page as well
+        structlog.get_logger().exception("request.broken", path=request.path, exc_info=error)
+    if api_contract.is_api():
+        return api_contract.problem("our_fault")
+    return plain_response(CAUSES["our_fault"])
+
+
+def _code_of(error: HTTPException) -> str:
+    """Return the code of the cause that stands for an HTTP error below 500."""
+    if isinstance(error, CSRFError):
+        cookie = current_app.config["SESSION_COOKIE_NAME"]
+        return "form_expired" if request.cookies.get(cookie) else "cookies_blocked"
+    return BY_STATUS.get(error.code or 0, "unreadable")
+
+
+def _wait_of(error: HTTPException) -> int | None:
+    """Return the seconds until the limit that was hit opens again; None if no limit was hit."""
+    if not isinstance(error, RateLimitExceeded):
+        return None
+    hit = [limiter.current_limit for limiter in current_app.extensions["limiter"]]
+    return max((int(limit.reset_at - time()) + 1 for limit in hit if limit), default=None)

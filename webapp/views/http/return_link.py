@@ -7,14 +7,14 @@ import structlog
 from flask import request
 
 from webapp.settings.return_to import covers
-from webapp.views.http.house import house
+from webapp.views.http.runtime import house
 
 log = structlog.get_logger(__name__)
 NEXT = "next"
 
 
 @dataclass(frozen=True)
-class WayBack:
+class ReturnLink:
     """A link to a service: its name as the settings give it, and exactly the address asked for."""
 
     name: str
@@ -25,21 +25,21 @@ class WayBack:
         return f"{path}{'&' if '?' in path else '?'}{urlencode({NEXT: self.url})}"
 
 
-def judge(url: str) -> WayBack | None:
+def parse(url: str) -> ReturnLink | None:
     """Return the way to `url` under the narrowest address of RETURN_TO; None if under none."""
     there = [each for each in house().settings.return_to if covers(each.address, url)]
     if not there:
         return None
-    return WayBack(max(there, key=lambda each: len(each.address)).name, url)
+    return ReturnLink(max(there, key=lambda each: len(each.address)).name, url)
 
 
-def asked() -> WayBack | None:
+def requested() -> ReturnLink | None:
     """Return the way that this request asks for, in its address or its form; None if none."""
     given = request.values.getlist(NEXT)
     if not given:
         return None
     # Of two, nobody can say which one was meant.
-    found = judge(given[0]) if len(given) == 1 else None
+    found = parse(given[0]) if len(given) == 1 else None
     if found is None:
         log.info("way_back_refused", host=_host(given[0]))
     return found

@@ -1,18 +1,96 @@
-"""Turns numbers, names and states of health into words for pages; never reads a row."""
+"""Turns moments and lengths of time into words for pages; asks no clock.
+
+Says how big something is; measures nothing itself.
+
+Turns numbers, names and states of health into words for pages; never reads a row.
+"""
 
 import unicodedata
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from flask import Flask
 
 from webapp import language
 from webapp.clock import Clock, utc_now
-from webapp.language import N_
+from webapp.language import N_, ngettext
 from webapp.language import gettext as _
-from webapp.views.http.endings import ending, is_closed
-from webapp.views.http.sizes import size
-from webapp.views.http.times import clock_time, day, duration, exact, iso, relative
+from webapp.views.http.ending_texts import ending, is_closed
+
+UNITS = (("year", 365 * 86400), ("day", 86400), ("hour", 3600), ("minute", 60))
+
+
+def relative(moment: datetime, now: datetime) -> str:
+    """Return how far away an aware `moment` is, in whole units: "3 hours ago", "in 5 days"."""
+    seconds = (moment - now).total_seconds()
+    for unit, size in UNITS:
+        if abs(seconds) >= size:
+            amount = int(abs(seconds) // size)
+            return _ahead(unit, amount) if seconds > 0 else _ago(unit, amount)
+    return _("in a moment") if seconds > 0 else _("just now")
+
+
+def _ago(unit: str, amount: int) -> str:
+    match unit:
+        case "year":
+            return ngettext("%(num)s year ago", "%(num)s years ago", amount)
+        case "day":
+            return ngettext("%(num)s day ago", "%(num)s days ago", amount)
+        case "hour":
+            return ngettext("%(num)s hour ago", "%(num)s hours ago", amount)
+    return ngettext("%(num)s minute ago", "%(num)s minutes ago", amount)
+
+
+def _ahead(unit: str, amount: int) -> str:
+    match unit:
+        case "year":
+            return ngettext("in %(num)s year", "in %(num)s years", amount)
+        case "day":
+            return ngettext("in %(num)s day", "in %(num)s days", amount)
+        case "hour":
+            return ngettext("in %(num)s hour", "in %(num)s hours", amount)
+    return ngettext("in %(num)s minute", "in %(num)s minutes", amount)
+
+
+def duration(seconds: float) -> str:
+    """Return how long something takes, in whole units: "3 minutes", "12 seconds"."""
+    for unit, size in (*UNITS, ("second", 1)):
+        if seconds >= size:
+            return language.span(int(seconds // size), unit)
+    return _("less than a second")
+
+
+def exact(moment: datetime) -> str:
+    """Return an aware UTC `moment` for reading: "22 November 2026, 14:06 UTC"."""
+    return _("%(day)s, %(time)s", day=day(moment), time=clock_time(moment))
+
+
+def day(moment: datetime) -> str:
+    """Return the date of an aware UTC `moment`: "22 November 2026"."""
+    return language.day(moment)
+
+
+def clock_time(moment: datetime) -> str:
+    """Return the time of day of an aware UTC `moment`: "14:06 UTC"."""
+    return f"{moment:%H:%M} UTC"
+
+
+def iso(moment: datetime) -> str:
+    """Return an aware UTC `moment` for machines (RFC 3339, whole seconds)."""
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def file_size(count: int) -> str:
+    """Return a number of bytes for reading: "512 bytes", "3.2 MiB"."""
+    if count < 2**10:
+        return ngettext("%(num)s byte", "%(num)s bytes", count)
+    if count < 2**20:
+        return _("%(amount)s KiB", amount=language.decimal(count / 2**10))
+    if count < 2**30:
+        return _("%(amount)s MiB", amount=language.decimal(count / 2**20))
+    return _("%(amount)s GiB", amount=language.decimal(count / 2**30))
+
 
 #: Longer names are cut, so that a name cannot push the rest of a page away.
 LONGEST_NAME = 50
@@ -66,7 +144,7 @@ STATES = {
 }
 
 
-def health_word(health: str) -> Tag:
+def health_tag(health: str) -> Tag:
     """Return what the person is told about the health of their connection.
 
     Raises KeyError if `health` is not a state of health.
@@ -79,7 +157,7 @@ def is_connected(health: str) -> bool:
     return FOR_PEOPLE[health] in (CONNECTED, RETRIED)
 
 
-def operator_word(health: str) -> Tag:
+def operator_tag(health: str) -> Tag:
     """Return what an operator is told about the health of a connection.
 
     Raises KeyError if `health` is not a state of health.
@@ -87,7 +165,7 @@ def operator_word(health: str) -> Tag:
     return FOR_OPERATORS[health].translated()
 
 
-def state_word(state: str) -> Tag:
+def state_tag(state: str) -> Tag:
     """Return what the operators' list calls a state. Raises KeyError if it is none of `State`."""
     return STATES[state].translated()
 
@@ -147,17 +225,17 @@ def register(app: Flask, clock: Clock = utc_now) -> None:
         duration=duration,
         ending=ending,
         exact=exact,
-        health_word=health_word,
+        health_word=health_tag,
         in_words=in_words,
         initials=initials,
         is_closed=is_closed,
         number=language.number,
         iso=iso,
-        operator_word=operator_word,
+        operator_word=operator_tag,
         quoted=quoted,
         sentence=sentence,
-        state_word=state_word,
-        size=size,
+        state_word=state_tag,
+        size=file_size,
         decimal=language.decimal,
         relative=lambda moment: relative(moment, clock()),
     )

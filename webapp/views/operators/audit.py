@@ -1,16 +1,24 @@
-"""Reads what the audit page is asked for; what it cannot read it leaves out, and says so."""
+"""Reads what the audit page is asked for; what it cannot read it leaves out, and says so.
+
+What operators see of who did what: a page, and the same as a file; never changes an event.
+"""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from urllib.parse import urlencode
 
-from flask import request
+from flask import Blueprint, Response, render_template, request, stream_with_context
 
-from webapp.services.operators import audit_search
-from webapp.services.operators.audit_search import AuditQuery, Key
+from webapp.services import authority
+from webapp.services.operators import audit_search, export
+from webapp.services.operators.audit_search import AuditQuery, Key, Page
+from webapp.services.records import audit
 from webapp.services.records.audit import EVENTS
-from webapp.views.http.house import house
+from webapp.views.http.guards import at_most, cut_off, operator
+from webapp.views.http.runtime import house
+from webapp.views.operators.audit_texts import ShownEvent, shown_event
 
 FILTERS = ("from", "to", "who", "what", "on", "ref")
 _LONGEST = 200
@@ -21,7 +29,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass
-class Asked:
+class AuditRequest:
     """What a request asks for."""
 
     #: What was typed, by filter, as far as it could be read.
@@ -41,14 +49,14 @@ class Asked:
         return urlencode(self.typed | {name: value for name, value in told.items() if value})
 
 
-def asked() -> Asked:
+def audit_request() -> AuditRequest:
     """Return what this request asks for."""
-    made = Asked()
+    made = AuditRequest()
     for name in request.args:
         text = request.args[name].strip()
-        if not _is_read(made, name, text):
+        if not _read_filter(made, name, text):
             made.ignored.append(_harmless(name))
-    made.wanted = _wanted(made.typed)
+    made.wanted = _query_of(made.typed)
     return made
 
 
@@ -57,7 +65,7 @@ def key_text(key: Key | None) -> str | None:
     return f"{(key.at - _EPOCH) // _MICROSECOND}-{max(key.id, 0)}" if key is not None else None
 
 
-def _is_read(made: Asked, name: str, text: str) -> bool:
+def _read_filter(made: AuditRequest, name: str, text: str) -> bool:
     """Take one parameter; False if it is unknown or cannot be read."""
     if name in FILTERS:
         if text and not _is_fit(name, text):
@@ -83,7 +91,7 @@ def _is_fit(name: str, text: str) -> bool:
     return len(text) <= _LONGEST and text.isprintable()
 
 
-def _wanted(typed: dict[str, str]) -> AuditQuery | None:
+def _query_of(typed: dict[str, str]) -> AuditQuery | None:
     since, last = _day(typed.get("from", "")), _day(typed.get("to", ""))
     who, on = typed.get("who", ""), typed.get("on", "")
     if on and not _TICKET.fullmatch(on):
@@ -123,3 +131,75 @@ def _key(text: str) -> Key | None:
 
 def _harmless(name: str) -> str:
     return "".join(c for c in name if c.isprintable())[:40] or "?"
+
+
+blueprint = Blueprint("audit", __name__, url_prefix="/operators")
+
+_HEAD = ("at", "actor_kind", "actor", "event", "ticket", "fields", "address", "reference")
+
+
+@blueprint.get("/audit")
+@operator
+def index() -> str:
+    """Show a page of events, newest first."""
+    asked = audit_request()
+    page = Page([], None, None)
+    if asked.wanted is not None:
+        page = audit_search.audit_page(asked.wanted, before=asked.before, after=asked.after)
+    return render_template(
+        "operators/audit.html",
+        rows=_rows(page),
+        older=key_text(page.older),
+        newer=key_text(page.newer),
+        looked_to=page.looked_to,
+        ignored=asked.ignored,
+        typed=dict.fromkeys(FILTERS, "") | asked.typed,
+        filters=asked.typed,
+        nobody=asked.wanted is None,
+        backwards=_is_backwards(asked.wanted),
+        events=sorted(audit.EVENTS),
+        days=house().settings.audit_days,
+        window=audit_search.WINDOW,
+    )
+
+
+@blueprint.get("/audit.csv", endpoint="csv")
+@operator
+@at_most("10 per minute")
+def as_csv() -> Response:
+    """Give all events that match as a file, written down before its first byte."""
+    asked = audit_request()
+    audit_search.record_export(house(), asked.query)
+    lines = cut_off(authority.while_allowed(_lines(asked)))
+    response = Response(stream_with_context(lines), mimetype="text/csv")
+    response.headers["Content-Disposition"] = 'attachment; filename="audit.csv"'
+    return response
+
+
+def _rows(page: Page) -> list[ShownEvent]:
+    tickets = {event.ticket for event in page.events if event.ticket}
+    tickets |= {e.actor for e in page.events if e.actor_kind in ("person", "operator")}
+    people = audit_search.people_of(house(), tickets)
+    return [shown_event(event, people) for event in page.events]
+
+
+def _is_backwards(wanted: AuditQuery | None) -> bool:
+    if wanted is None or wanted.since is None or wanted.until is None:
+        return False
+    return wanted.since >= wanted.until
+
+
+def _lines(asked: AuditRequest) -> Iterator[str]:
+    yield export.csv_line(_HEAD)
+    if asked.wanted is None:
+        return
+    for batch in audit_search.all_events(asked.wanted):
+        yield "".join(
+            export.csv_line(
+                (
+                    event.at.astimezone(UTC).isoformat(timespec="seconds"),
+                    *(getattr(event, name) for name in _HEAD[1:]),
+                )
+            )
+            for event in batch
+        )

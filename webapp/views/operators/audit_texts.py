@@ -9,7 +9,7 @@ from typing import Protocol
 from webapp.language import N_
 from webapp.language import gettext as _
 from webapp.services.operators.audit_search import Person
-from webapp.views.http.present import display_name
+from webapp.views.http.template_filters import display_name
 
 #: What is said of those who need no name.
 _WHO = {"worker": N_("the worker"), "tiktok": N_("TikTok"), "system": N_("the app")}
@@ -29,7 +29,7 @@ class Event(Protocol):
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedActor:
     """Somebody or something, and how to get to their page."""
 
     word: str
@@ -40,21 +40,21 @@ class Named:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownEvent:
     """One event as the page shows it."""
 
     at: datetime
-    who: Named
+    who: NamedActor
     event: str
-    on: Named | None
+    on: NamedActor | None
     details: str
     address: str
     reference: str
 
 
-def shown(event: Event, people: Mapping[str, Person]) -> Shown:
+def shown_event(event: Event, people: Mapping[str, Person]) -> ShownEvent:
     """Return an event in words; `people` by their tickets, deleted ones left out."""
-    return Shown(
+    return ShownEvent(
         event.at,
         _who(event.actor_kind, event.actor, people),
         event.event,
@@ -65,23 +65,23 @@ def shown(event: Event, people: Mapping[str, Person]) -> Shown:
     )
 
 
-def _who(kind: str, name: str, people: Mapping[str, Person]) -> Named:
+def _who(kind: str, name: str, people: Mapping[str, Person]) -> NamedActor:
     if kind in _WHO:
-        return Named(_(_WHO[kind]))
+        return NamedActor(_(_WHO[kind]))
     if kind == "service":
-        return Named(_("key %(name)s", name=name))
+        return NamedActor(_("key %(name)s", name=name))
     if kind == "command":
-        return Named(_("command %(name)s", name=name))
+        return NamedActor(_("command %(name)s", name=name))
     if not name:
-        return Named(_("somebody not signed in"))
+        return NamedActor(_("somebody not signed in"))
     return _person(name, people, is_operator=kind == "operator")
 
 
-def _person(ticket: str, people: Mapping[str, Person], *, is_operator: bool = False) -> Named:
+def _person(ticket: str, people: Mapping[str, Person], *, is_operator: bool = False) -> NamedActor:
     person = people.get(ticket)
     if person is None:
-        return Named(_("Deleted person %(ticket)s", ticket=ticket))
-    return Named(display_name(person.name), person.open_id, is_operator)
+        return NamedActor(_("Deleted person %(ticket)s", ticket=ticket))
+    return NamedActor(display_name(person.name), person.open_id, is_operator)
 
 
 def _details(fields: str) -> str:

@@ -1,7 +1,12 @@
-"""Work on many connections, for operators: confirmed first, then watched; the worker does it."""
+"""What an operator asks for many connections, read from a form or an address; orders nothing.
+
+Work on many connections, for operators: confirmed first, then watched; the worker does it.
+"""
 
 import re
 import secrets
+from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from flask import (
     Blueprint,
@@ -13,15 +18,75 @@ from flask import (
     request,
     url_for,
 )
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from webapp.language import gettext as _
+from webapp.services.house import House
 from webapp.services.operators import bulk
 from webapp.services.operators.bulk import JobSize
 from webapp.views.http.guards import operator
-from webapp.views.http.house import house
-from webapp.views.operators import bulk_wishes, bulk_words
-from webapp.views.operators.bulk_wishes import Wish, list_page
+from webapp.views.http.request_checks import MAX_URL
+from webapp.views.http.runtime import house
+from webapp.views.operators import bulk_texts, list_address
+
+#: The list shows fifty on a page.
+MAX_PICKED = 100
+_LONGEST_QUERY = 1000
+
+
+@dataclass(frozen=True)
+class BulkRequest:
+    """An act on the connections that were picked, or on all that the list's filters match."""
+
+    act: str
+    #: The filters of the list, as they stand in its address.
+    query: str
+    everything: bool
+    open_ids: tuple[str, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether nothing was picked."""
+        return not self.everything and not self.open_ids
+
+    @property
+    def page(self) -> str:
+        """Return the address of its confirmation page; empty if that would be too long."""
+        asked: list[tuple[str, str]] = [("id", each) for each in self.open_ids]
+        asked += [("all", "1")] if self.everything else []
+        asked += [("query", self.query)] if self.query else []
+        address = f"{url_for(f'bulk.{self.act}')}?{urlencode(asked)}"
+        return address if len(address) <= MAX_URL else ""
+
+    def scale(self, house: House) -> JobSize:
+        """Return how many connections it is about."""
+        if self.everything:
+            return bulk.size_of_all(house, self.act, self.query, house.clock())
+        return bulk.size_of_picked(house, self.act, self.open_ids)
+
+
+def parse_request(act: str, sent: "MultiDict[str, str]") -> BulkRequest:
+    """Return what was sent."""
+    everything = sent.get("all") == "1"
+    picked = () if everything else tuple(dict.fromkeys(sent.getlist("id")))[:MAX_PICKED]
+    return BulkRequest(act, clean_query(sent.get("query", "")), everything, picked)
+
+
+def clean_query(text: str) -> str:
+    """Return the filters of the list as it writes them itself; what it does not know is dropped."""
+    return (
+        list_address.canonical(list_address.parse_string(text))
+        if len(text) <= _LONGEST_QUERY
+        else ""
+    )
+
+
+def list_page(filters: str) -> str:
+    """Return the address of the list under these filters, as `clean` returns them."""
+    address = url_for("operators.tokens")
+    return f"{address}?{filters}" if filters else address
+
 
 blueprint = Blueprint("bulk", __name__, url_prefix="/operators")
 
@@ -35,14 +100,14 @@ _NUMBER = re.compile(r"\d{1,18}", re.ASCII)
 @operator
 def refresh() -> Response:
     """Ask before refreshing many, then order it."""
-    return _asked("refresh")
+    return _requested("refresh")
 
 
 @blueprint.route("/tokens/disconnect", methods=["GET", "POST"])
 @operator
 def disconnect() -> Response:
     """Ask before disconnecting many, then order it."""
-    return _asked("disconnect")
+    return _requested("disconnect")
 
 
 @blueprint.get("/bulk")
@@ -51,9 +116,9 @@ def index() -> str:
     """List what was ordered, newest first."""
     after = request.args.get("after")
     found, next_key = bulk.jobs_page(house(), after)
-    rows = [(job, bulk_words.title(job), bulk_words.standing(job)) for job in found]
+    rows = [(job, bulk_texts.title(job), bulk_texts.state_tag(job)) for job in found]
     facts = {"rows": rows, "next_key": next_key, "later": after is not None}
-    return render_template("operators/bulk_jobs.html", progress=bulk_words.progress, **facts)
+    return render_template("operators/bulk_jobs.html", progress=bulk_texts.progress, **facts)
 
 
 @blueprint.get("/bulk/<job_id>")
@@ -71,16 +136,16 @@ def show(job_id: str) -> Response:
     page = render_template(
         "operators/bulk_job.html",
         job=job,
-        title=bulk_words.title(job),
-        standing=bulk_words.standing(job),
-        progress=bulk_words.progress(job),
-        left=bulk_words.lasting(job.left / bulk.current_rate(ours)),
+        title=bulk_texts.title(job),
+        standing=bulk_texts.state_tag(job),
+        progress=bulk_texts.progress(job),
+        left=bulk_texts.duration_text(job.left / bulk.current_rate(ours)),
         hindrance=bulk.obstacle(ours, job),
-        wrongs=[(each, bulk_words.because(job.act, each), _page_of(each)) for each in wrongs],
+        wrongs=[(each, bulk_texts.problem_text(job.act, each), _page_of(each)) for each in wrongs],
         later=after > 0,
         next_key=next_key,
         still=still,
-        back=list_page(bulk_wishes.clean(job.query)),
+        back=list_page(clean_query(job.query)),
     )
     answer = make_response(page)
     if job.ended_at is None and not still:
@@ -98,8 +163,8 @@ def stop(job_id: str) -> Response:
     return redirect(url_for("bulk.show", job_id=job_id), 303)
 
 
-def _asked(act: str) -> Response:
-    wish = bulk_wishes.read(act, request.values)
+def _requested(act: str) -> Response:
+    wish = parse_request(act, request.values)
     if wish.is_empty:
         return _back(wish, _("Select at least one connection first."))
     if request.method == "POST" and request.form.get("confirm") != "1":
@@ -108,10 +173,10 @@ def _asked(act: str) -> Response:
     scale = wish.scale(house())
     if not scale.count:
         return _back(wish, _("None of these connections is there any more."))
-    return _confirm(wish, scale) if request.method == "GET" else _order(wish, scale)
+    return _confirm(wish, scale) if request.method == "GET" else _create(wish, scale)
 
 
-def _order(wish: Wish, scale: JobSize) -> Response:
+def _create(wish: BulkRequest, scale: JobSize) -> Response:
     """Order it, if what had to be typed was typed; a second press leads to the same job."""
     shown, job_id = request.form.get("count", ""), request.form.get("job", "")
     count = int(shown) if _NUMBER.fullmatch(shown) else scale.count
@@ -128,7 +193,9 @@ def _order(wish: Wish, scale: JobSize) -> Response:
     return redirect(url_for("bulk.show", job_id=job_id), 303)
 
 
-def _confirm(wish: Wish, scale: JobSize, *, typed: str = "", is_wrong: bool = False) -> Response:
+def _confirm(
+    wish: BulkRequest, scale: JobSize, *, typed: str = "", is_wrong: bool = False
+) -> Response:
     rate = bulk.current_rate(house())
     page = render_template(
         "operators/bulk_confirm.html",
@@ -136,8 +203,8 @@ def _confirm(wish: Wish, scale: JobSize, *, typed: str = "", is_wrong: bool = Fa
         count=scale.count,
         skipped=scale.skipped,
         job_id=secrets.token_urlsafe(12),
-        takes=bulk_words.lasting((scale.count - scale.skipped) / rate),
-        budget=bulk_words.budget(rate),
+        takes=bulk_texts.duration_text((scale.count - scale.skipped) / rate),
+        budget=bulk_texts.rate_text(rate),
         to_type=wish.act == "disconnect" and scale.count > 1,
         typed=typed,
         problem=_problem(scale.count) if is_wrong else None,
@@ -151,7 +218,7 @@ def _problem(count: int) -> str:
     return _("Type %(count)s, the number of connections.", count=str(count))
 
 
-def _back(wish: Wish, words: str) -> Response:
+def _back(wish: BulkRequest, words: str) -> Response:
     flash(words, "warn")
     return redirect(list_page(wish.query), 303)
 

@@ -6,8 +6,8 @@ from webapp import language
 from webapp.language import N_, ngettext
 from webapp.language import gettext as _
 from webapp.services.operators.bulk import ItemProblem, Job
-from webapp.views.http.endings import ENDINGS, ending
-from webapp.views.http.present import Tag
+from webapp.views.http.ending_texts import ENDINGS, ending
+from webapp.views.http.template_filters import Tag
 
 _SKIPPED: Mapping[str | None, str] = {
     "gone": N_("The person has deleted the account."),
@@ -54,7 +54,7 @@ def _disconnect(job: Job) -> str:
     return ngettext("Disconnecting %(num)s connection", "Disconnecting %(num)s connections", number)
 
 
-def standing(job: Job) -> Tag:
+def state_tag(job: Job) -> Tag:
     """Return how a job stands, in a word."""
     if job.ended_at is None:
         return Tag("warn", _("Stopping")) if job.stopped else Tag("ok", _("Running"))
@@ -75,7 +75,7 @@ def progress(job: Job) -> str:
     return _("%(done)s of %(total)s done, %(failed)s failed, %(skipped)s skipped", **counts)
 
 
-def because(act: str, wrong: ItemProblem) -> str:
+def problem_text(act: str, wrong: ItemProblem) -> str:
     """Return in one sentence why a connection failed or was skipped."""
     if not wrong.failed:
         return _(_SKIPPED.get(wrong.code, _NOTHING))
@@ -87,7 +87,7 @@ def because(act: str, wrong: ItemProblem) -> str:
     return _(_FAILED.get(wrong.code, _AGAIN))
 
 
-def lasting(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """Return a span of time in words: "about 3 minutes"."""
     if seconds < 60:
         return _("less than a minute")
@@ -98,6 +98,6 @@ def lasting(seconds: float) -> str:
     return ngettext("about %(num)s day", "about %(num)s days", round(seconds / 86400))
 
 
-def budget(rate: float) -> str:
+def rate_text(rate: float) -> str:
     """Return how many a second that is: "8", "0.5"."""
     return language.number(rate if rate >= 1 and rate == int(rate) else float(f"{rate:.2g}"))

@@ -12,9 +12,9 @@ from webapp.services.operators.connection import ConnectionDetails
 from webapp.services.refresh.on_demand import NotConnected, Pending, ReconnectRequired, fresh_access
 from webapp.services.vault import CannotOpen
 from webapp.views.http.guards import at_most, operator
-from webapp.views.http.house import house
-from webapp.views.http.visitor import visitor
-from webapp.views.operators import explaining, timeline
+from webapp.views.http.runtime import house
+from webapp.views.http.session import visitor
+from webapp.views.operators import connection_texts
 
 blueprint = Blueprint("connection", __name__, url_prefix="/operators")
 
@@ -33,11 +33,11 @@ def show(open_id: str) -> str:
         "operators/connection.html",
         one=found,
         person=user,
-        why_next=explaining.why_next(found),
-        hindrances=explaining.hindrances(found),
+        why_next=connection_texts.why_next(found),
+        hindrances=connection_texts.obstacles(found),
         granted=sorted(user.granted),
         missing=sorted(user.asked - user.granted),
-        lines=timeline.lines(found.happenings, len(user.asked)),
+        lines=connection_texts.timeline_lines(found.happenings, len(user.asked)),
         life=_life(found),
         reconnect_url=f"{house().settings.public_origin}{url_for('connect.choose')}",
         own=_is_own(open_id),
@@ -57,7 +57,7 @@ def refresh(open_id: str) -> Response:
     except (ReconnectRequired, Pending, CannotOpen) as error:
         flash(*_not_refreshed(open_id, error))
     else:
-        flash(*explaining.refreshed(access.expires_at))
+        flash(*connection_texts.refreshed_text(access.expires_at))
     return _back(open_id)
 
 
@@ -66,12 +66,12 @@ def refresh(open_id: str) -> Response:
 @at_most(PRESSES)
 def test(open_id: str) -> Response:
     """Ask TikTok whom the stored access belongs to, and tell its answer."""
-    hindered = explaining.hindrances(_found(open_id))["test"]
+    hindered = connection_texts.obstacles(_found(open_id))["test"]
     try:
         told = (
             (hindered, "warn")
             if hindered
-            else explaining.tested(user_info.test_access(house(), open_id))
+            else connection_texts.test_text(user_info.test_access(house(), open_id))
         )
     except NotConnected:
         abort(404)
@@ -89,7 +89,7 @@ def confirm_disconnect(open_id: str) -> str:
     return render_template(
         "operators/connection_disconnect.html",
         person=found.user,
-        hindrance=explaining.hindrances(found)["disconnect"],
+        hindrance=connection_texts.obstacles(found)["disconnect"],
         held=found.user.access_token is not None,
         services=[use.name for use in found.uses if not use.revoked],
         own=_is_own(open_id),
@@ -102,11 +102,11 @@ def confirm_disconnect(open_id: str) -> str:
 def disconnect(open_id: str) -> Response:
     """Revoke and forget, then tell which half worked."""
     found = _found(open_id)
-    hindered = explaining.hindrances(found)["disconnect"]
+    hindered = connection_texts.obstacles(found)["disconnect"]
     if hindered is not None:
         flash(hindered, "warn")
     else:
-        flash(*explaining.disconnected(disconnect_person(house(), found.user.ref)))
+        flash(*connection_texts.disconnected_text(disconnect_person(house(), found.user.ref)))
     return _back(open_id)
 
 
@@ -135,7 +135,7 @@ def _is_own(open_id: str) -> bool:
 
 def _not_refreshed(open_id: str, error: Exception) -> tuple[str, str]:
     if isinstance(error, ReconnectRequired):
-        return explaining.person_needed(), "warn"
+        return connection_texts.person_needed(), "warn"
     if isinstance(error, Pending):
-        return explaining.not_refreshed(_found(open_id), error.cause)
-    return explaining.cannot_open(), "warn"
+        return connection_texts.not_refreshed_text(_found(open_id), error.cause)
+    return connection_texts.cannot_open(), "warn"

@@ -1,17 +1,30 @@
-"""The operators' list of connections; never a token."""
+"""The operators' list of connections; never a token.
+
+The operators' list as a file, in the filters of its address; decides nothing.
+"""
 
 from datetime import datetime
+from urllib.parse import urlencode
 
-from flask import Blueprint, render_template, request
+from flask import (
+    Blueprint,
+    Response,
+    redirect,
+    render_template,
+    request,
+    stream_with_context,
+    url_for,
+)
+from werkzeug.wrappers import Response as Answer
 
 from webapp.services.house import House
-from webapp.services.operators import counts, list_pages
+from webapp.services.operators import counts, export, list_pages
 from webapp.services.operators.counts import Counts
 from webapp.services.operators.list_pages import Page
-from webapp.views.http.guards import operator
-from webapp.views.http.house import house
-from webapp.views.operators import query, tokens_context, tokens_page
-from webapp.views.operators.query import Asked
+from webapp.views.http.guards import cut_off, operator
+from webapp.views.http.runtime import house
+from webapp.views.operators import list_address, list_page
+from webapp.views.operators.list_address import ListRequest
 
 blueprint = Blueprint("operators", __name__, url_prefix="/operators")
 
@@ -20,23 +33,56 @@ blueprint = Blueprint("operators", __name__, url_prefix="/operators")
 @operator
 def tokens() -> str:
     """List the connections that the address asks for, a page at a time."""
-    ours, asked = house(), query.parse(request.args)
+    ours, asked = house(), list_address.parse(request.args)
     now = ours.clock()
     page = list_pages.list_page(ours, asked.query, now)
     counted = counts.current_counts(ours, now)
     total = _total(ours, asked, page, counted, now)
     scopes = counted.scopes if counted else sorted(ours.settings.tiktok_scopes)
-    context = tokens_context.context(asked, page, counted, total, now)
-    filters = tokens_page.filters(asked.query, scopes)
+    context = list_page.context(asked, page, counted, total, now)
+    filters = list_page.filters(asked.query, scopes)
     return render_template("operators/tokens.html", filters=filters, **context)
 
 
 def _total(
-    ours: House, asked: Asked, page: Page, counts: Counts | None, now: datetime
+    ours: House, asked: ListRequest, page: Page, counted: Counts | None, now: datetime
 ) -> int | None:
     """Return how many rows match, as far as it can be told without looking at them all."""
     if asked.query.search:
         return list_pages.count_matching(ours, asked.query, now, most=list_pages.MAX_FOUND)
     if page.next is None and page.previous is None:
         return len(page.rows)
-    return counts.matching(asked.query) if counts else None
+    return counted.matching(asked.query) if counted else None
+
+
+_KINDS = {"csv": "text/csv", "json": "application/json"}
+
+
+@blueprint.get("/tokens.csv")
+@operator
+def tokens_csv() -> Answer:
+    """Give the rows as CSV."""
+    return _file("csv")
+
+
+@blueprint.get("/tokens.json")
+@operator
+def tokens_json() -> Answer:
+    """Give the rows as one JSON array."""
+    return _file("json")
+
+
+def _file(kind: export.Format) -> Answer:
+    asked = list_address.parse(request.args)
+    if asked.ignored:
+        # A file cannot say that it holds more than was asked for; the page can, by the names alone.
+        same = [list_address.canonical(asked.query), urlencode(dict.fromkeys(asked.ignored, "?"))]
+        return redirect(f"{url_for('operators.tokens')}?{'&'.join(filter(None, same))}", 303)
+    ours = house()
+    now = ours.clock()
+    export.record_export(ours, asked.query, kind, now)
+    pieces = export.pieces(ours, asked.query, kind, now)
+    response = Response(stream_with_context(cut_off(pieces)), mimetype=_KINDS[kind])
+    name = f"connections-{now:%Y-%m-%d}.{kind}"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

@@ -1,8 +1,13 @@
 """Tells operators why a connection is as it is, and what came of what they pressed; does nothing.
 
 Every sentence says who can do something about it, and what.
+
+
+Puts what happened to a connection into words, a line each; reads no row and decides nothing.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from webapp.language import N_, ngettext
@@ -10,9 +15,9 @@ from webapp.language import gettext as _
 from webapp.services.connect.disconnect import CONNECTED_AGAIN, NOTHING_HELD, Outcome
 from webapp.services.connect.user_info import REFUSED, AccessTest
 from webapp.services.operators.connection import ConnectionDetails
-from webapp.views.http.present import display_name
-from webapp.views.http.times import clock_time, exact
-from webapp.views.operators.timeline import said
+from webapp.services.records.history import TimelineEvent
+from webapp.views.http.ending_texts import ending
+from webapp.views.http.template_filters import clock_time, display_name, exact
 
 _PERSON = N_("Only the person can mend this: send them the reconnect link.")
 _OVER = N_("It is disconnected. Only the person can connect again: send them the reconnect link.")
@@ -28,7 +33,7 @@ _HELD = {
     "transient": N_("most refreshes failed lately"),
     "key": N_("most stored tokens could not be opened"),
 }
-_WHY = {
+_NEXT = {
     "scheduled": N_("at a random moment between 50 and 75 %% of the life of the access"),
     "idle": N_("nobody uses it, so it is only kept alive"),
     "due": N_("its time has come: the worker takes it next"),
@@ -59,10 +64,10 @@ def why_next(dossier: ConnectionDetails) -> str:
         )
     if dossier.next.why == "breaker":
         return _held(dossier)
-    return _(_WHY.get(dossier.next.why, "")) or _foreign(dossier) or ""
+    return _(_NEXT.get(dossier.next.why, "")) or _foreign(dossier) or ""
 
 
-def hindrances(dossier: ConnectionDetails) -> dict[str, str | None]:
+def obstacles(dossier: ConnectionDetails) -> dict[str, str | None]:
     """Return why each button cannot be used; None where it can."""
     ended = _ended(dossier)
     held = _held(dossier) if dossier.held_until else None
@@ -74,25 +79,27 @@ def hindrances(dossier: ConnectionDetails) -> dict[str, str | None]:
     }
 
 
-def refreshed(until: datetime) -> tuple[str, str]:
+def refreshed_text(until: datetime) -> tuple[str, str]:
     """Return what to say after a refresh, and in which tone."""
     return _("Access is refreshed. It works until %(when)s.", when=exact(until)), "ok"
 
 
-def not_refreshed(dossier: ConnectionDetails, cause: str) -> tuple[str, str]:
+def not_refreshed_text(dossier: ConnectionDetails, cause: str) -> tuple[str, str]:
     """Return why a refresh did not work, from the row as it is since, and when it is tried again.
 
     `cause`: `access.Pending`'s.
     """
     if cause == "cannot_open":
         return cannot_open(), "warn"
-    user, hindered = dossier.user, hindrances(dossier)["refresh"]
+    user, hindered = dossier.user, obstacles(dossier)["refresh"]
     if hindered is not None:
         why = hindered
     elif cause == "refreshing":
         why = _("It is being refreshed elsewhere at this moment. Look again in a minute.")
     else:
-        why = _("It was not refreshed: %(cause)s.", cause=_logged(said(cause), user.last_log_id))
+        why = _(
+            "It was not refreshed: %(cause)s.", cause=_logged(code_text(cause), user.last_log_id)
+        )
         if dossier.next.at:
             why += " " + _("It is tried again at %(time)s.", time=clock_time(dossier.next.at))
     if dossier.access_over or user.access_expires_at is None:
@@ -101,12 +108,12 @@ def not_refreshed(dossier: ConnectionDetails, cause: str) -> tuple[str, str]:
     return f"{why} {works}", "warn"
 
 
-def tested(found: AccessTest) -> tuple[str, str]:
+def test_text(found: AccessTest) -> tuple[str, str]:
     """Return what TikTok said to the access we hold, and in which tone."""
     if not found.works:
         told = _(
             "Access could not be shown to work: %(cause)s after %(ms)s ms.",
-            cause=_logged(said(found.code), found.log_id),
+            cause=_logged(code_text(found.code), found.log_id),
             ms=found.ms,
         )
         return f"{told} {_next_step(found)}", "warn"
@@ -121,7 +128,7 @@ def tested(found: AccessTest) -> tuple[str, str]:
     return answer, "ok"
 
 
-def disconnected(outcome: Outcome) -> tuple[str, str]:
+def disconnected_text(outcome: Outcome) -> tuple[str, str]:
     """Return which half of a disconnect worked, and in which tone."""
     if outcome.code == NOTHING_HELD:
         told = _("Disconnected. There was no token left to revoke, so TikTok was not asked.")
@@ -131,7 +138,7 @@ def disconnected(outcome: Outcome) -> tuple[str, str]:
         return told, "warn"
     if outcome.confirmed:
         return _("Disconnected. TikTok confirmed it."), "ok"
-    why = _logged(said(outcome.code), outcome.log_id)
+    why = _logged(code_text(outcome.code), outcome.log_id)
     if outcome.forgotten:
         told = _(
             "Disconnected here: the access we held is deleted. TikTok did not confirm its half:"
@@ -186,3 +193,166 @@ def _held(dossier: ConnectionDetails) -> str:
         return _("TikTok is held back: %(why)s.", why=why)
     until = clock_time(dossier.held_until)
     return _("TikTok is held back until %(until)s: %(why)s.", until=until, why=why)
+
+
+_ACTORS = {
+    "operator": N_("an operator"),
+    "service": N_("a service"),
+    "worker": N_("the worker"),
+    "person": N_("the person"),
+    "command": N_("a command"),
+    "tiktok": N_("TikTok"),
+    "system": N_("the app"),
+}
+#: Those of whom the history knows the name.
+_NAMED = {"operator": N_("operator %(name)s"), "service": N_("service %(name)s")}
+#: Codes of ours, where nothing that TikTok said could be read.
+_NO_ANSWER = {
+    "timeout": N_("TikTok did not answer in time"),
+    "no_connection": N_("TikTok could not be reached"),
+    "connection_lost": N_("the connection to TikTok was lost"),
+    "answer_cut_short": N_("TikTok's answer broke off"),
+    "answer_unusable": N_("TikTok's answer could not be read"),
+    "answer_too_big": N_("TikTok's answer was too big"),
+    "config": N_("TikTok does not accept this app"),
+    "cannot_open": N_("the stored tokens cannot be opened with the TOKEN_KEYS of this server"),
+}
+
+#: By the word of a happening: whether it is bad, and its words. Those that need more are below.
+_EVENTS = {
+    "refreshed": (False, N_("Refreshed by %(by)s")),
+    "failed": (True, N_("Refresh by %(by)s failed: %(cause)s")),
+    "needs_user": (True, N_("Only the person can mend it: %(cause)s")),
+    "handed_out": (False, N_("Handed to %(service)s")),
+    "connection.deauthorized": (True, N_("Ended at TikTok because %(cause)s (reason %(reason)s)")),
+    "connection.disconnect_ordered": (False, N_("Disconnect ordered by %(by)s")),
+    "connection.tested": (False, N_("Tested by %(by)s: access works")),
+    "account.exported": (False, N_("Data downloaded by %(by)s")),
+    "account.signed_out_one": (False, N_("One browser signed out by %(by)s")),
+    "account.signed_out_others": (False, N_("All other browsers signed out by %(by)s")),
+    "account.signed_out_everywhere": (False, N_("All browsers signed out by %(by)s")),
+    "operator.added": (False, N_("Made an operator by %(by)s")),
+    "operator.removed": (False, N_("No operator any more, by %(by)s")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineLine:
+    """One thing that happened, ready for the page."""
+
+    #: Something that an operator should look at.
+    bad: bool
+    text: str
+    at: datetime
+    ms: int | None
+    log_id: str
+
+
+def timeline_lines(happenings: Sequence[TimelineEvent], asked: int) -> list[TimelineLine]:
+    """Return the lines of these happenings; `asked`: the permissions last asked for."""
+    latest = next((each for each in happenings if each.word == "connection.connected"), None)
+    return [_timeline_line(each, asked if each is latest else 0) for each in happenings]
+
+
+def code_text(code: str) -> str:
+    """Return what came instead of a yes: TikTok's code, or what was in the way of its answer."""
+    if code in _NO_ANSWER:
+        return _(_NO_ANSWER[code])
+    return _("TikTok answered %(code)s", code=code) if code else _("TikTok said no")
+
+
+def actor_text(word: str) -> str:
+    """Return an actor of the history in words: "the worker", "operator ct_2222-2222"."""
+    kind, _colon, name = word.partition(":")
+    return _(_NAMED[kind], name=name) if name else _(_ACTORS[kind])
+
+
+def _timeline_line(happening: TimelineEvent, asked: int) -> TimelineLine:
+    bad, text = _words(happening, asked)
+    return TimelineLine(bad, text, happening.at, happening.ms, happening.log_id)
+
+
+def _words(it: TimelineEvent, asked: int) -> tuple[bool, str]:
+    if it.word == "connection.connected":
+        return False, _connected(str(it.fields["kind"]), str(it.fields["scopes"]), asked)
+    if it.word == "connection.revoked":
+        return False, _revoked(it)
+    by = actor_text(it.who)
+    if it.word == "connection.tested" and not it.fields["works"]:
+        return True, _("Tested by %(by)s: %(cause)s", by=by, cause=code_text(it.code))
+    if it.word == "connection.not_made":
+        return False, _("Left for TikTok, connected nothing: %(cause)s", cause=it.fields["cause"])
+    if it.word not in _EVENTS:
+        return False, _("%(event)s by %(by)s", event=it.word, by=by)
+    bad, words = _EVENTS[it.word]
+    reason = str(it.fields.get("reason") or "")
+    service = it.who.removeprefix("service:")
+    number = reason.removeprefix("removed_")
+    return bad, _(words, by=by, service=service, cause=_cause(it, reason), reason=number)
+
+
+def _cause(it: TimelineEvent, reason: str) -> str:
+    if it.word == "connection.deauthorized" and reason == "removed_1":
+        return _("the person removed the app in TikTok")
+    return code_text(it.code) if it.code or not reason else ending(reason).because
+
+
+def _connected(kind: str, scopes: str, asked: int) -> str:
+    granted = len([scope for scope in scopes.split(",") if scope])
+    if kind == "again":
+        return _connected_again(granted, asked)
+    if kind == "returned":
+        return _signed_in(granted, asked)
+    if not asked:
+        return ngettext(
+            "Connected with %(num)s permission", "Connected with %(num)s permissions", granted
+        )
+    return ngettext(
+        "Connected with %(granted)s of %(num)s permission",
+        "Connected with %(granted)s of %(num)s permissions",
+        asked,
+        granted=granted,
+    )
+
+
+def _connected_again(granted: int, asked: int) -> str:
+    if not asked:
+        return ngettext(
+            "Connected again with %(num)s permission",
+            "Connected again with %(num)s permissions",
+            granted,
+        )
+    return ngettext(
+        "Connected again with %(granted)s of %(num)s permission",
+        "Connected again with %(granted)s of %(num)s permissions",
+        asked,
+        granted=granted,
+    )
+
+
+def _signed_in(granted: int, asked: int) -> str:
+    if not asked:
+        return ngettext(
+            "Signed in again with %(num)s permission",
+            "Signed in again with %(num)s permissions",
+            granted,
+        )
+    return ngettext(
+        "Signed in again with %(granted)s of %(num)s permission",
+        "Signed in again with %(granted)s of %(num)s permissions",
+        asked,
+        granted=granted,
+    )
+
+
+def _revoked(it: TimelineEvent) -> str:
+    by = actor_text(it.who)
+    if it.code == NOTHING_HELD:
+        return _("Disconnected by %(by)s; TikTok was not asked, for no token was left", by=by)
+    if it.fields.get("confirmed"):
+        return _("Disconnected by %(by)s, TikTok confirmed", by=by)
+    if not it.code:
+        return _("Disconnected by %(by)s, TikTok did not confirm", by=by)
+    return _(
+        "Disconnected by %(by)s, TikTok did not confirm: %(cause)s", by=by, cause=code_text(it.code)
+    )

@@ -8,8 +8,8 @@ from webapp.language import gettext as _
 from webapp.services.handout import service_keys
 from webapp.services.handout.service_keys import MAX_NAME_LENGTH, BadName, KeyRow, NameTaken
 from webapp.views.http.guards import at_most, operator
-from webapp.views.http.house import house
-from webapp.views.http.present import quoted
+from webapp.views.http.runtime import house
+from webapp.views.http.template_filters import quoted
 
 blueprint = Blueprint("keys", __name__, url_prefix="/operators/keys")
 

@@ -11,14 +11,14 @@ from webapp.services.operators import list_query
 from webapp.services.operators.list_query import Query
 
 #: So many names of what was ignored are told, and so many letters of each.
-_TOLD = 5
-_LETTERS = 30
+_MAX_NAMED = 5
+_MAX_LETTERS = 30
 #: Stands for those that are not told.
 MORE = N_("more")
 
 
 @dataclass(frozen=True)
-class Asked:
+class ListRequest:
     """A query and what else stood in the address."""
 
     query: Query
@@ -28,14 +28,14 @@ class Asked:
     ignored: tuple[str, ...] = ()
 
 
-def parse(args: "MultiDict[str, str]") -> Asked:
+def parse(args: "MultiDict[str, str]") -> ListRequest:
     """Return what the parameters of a request ask for; what cannot be read is named, not kept."""
     pairs = list(args.items(multi=True))
     everything = ("sel", "all") in pairs
     found = list_query.parse_pairs(pair for pair in pairs if pair != ("sel", "all"))
-    told = tuple(_printable(name) for name in found.ignored[:_TOLD])
-    more = (MORE,) if len(found.ignored) > _TOLD else ()
-    return Asked(found.query, everything, told + more)
+    told = tuple(_printable(name) for name in found.ignored[:_MAX_NAMED])
+    more = (MORE,) if len(found.ignored) > _MAX_NAMED else ()
+    return ListRequest(found.query, everything, told + more)
 
 
 def parse_string(text: str) -> Query:
@@ -62,4 +62,4 @@ def address(base: str, query: Query, **changes: Any) -> str:
 
 def _printable(name: str) -> str:
     shown = "".join(char if char.isprintable() else " " for char in name)
-    return shown[:_LETTERS] + ("…" if len(shown) > _LETTERS else "")
+    return shown[:_MAX_LETTERS] + ("…" if len(shown) > _MAX_LETTERS else "")

@@ -1,17 +1,31 @@
-"""Tiles, filters, headers and remarks of the page of tokens, from what is asked; never looks."""
+"""Tiles, filters, headers and remarks of the page of tokens, from what is asked; never looks.
+
+All that the page of tokens shows, with the addresses it leads to; reads no row itself.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from flask import url_for
 
 from webapp import language
 from webapp.language import N_, ngettext
 from webapp.language import gettext as _
 from webapp.services.operators.counts import Counts
 from webapp.services.operators.list_pages import Page
-from webapp.services.operators.list_query import FAILING_FOR, WITHIN, Query, Sort, State
-from webapp.views.http.present import Tag, state_word
-from webapp.views.operators.query import MORE, Asked, address
+from webapp.services.operators.list_query import (
+    FAILING_FOR,
+    WITHIN,
+    Query,
+    Sort,
+    State,
+    query_pairs,
+)
+from webapp.views.http.template_filters import Tag, state_tag
+from webapp.views.operators.list_address import MORE, ListRequest, address, canonical
 
 #: Column → its order, its words for the caption upwards and downwards.
 ORDERS: Mapping[Sort, tuple[str, str, str]] = {
@@ -91,7 +105,7 @@ def tiles(base: str, query: Query, counts: Counts | None) -> list[Tile]:
     numbers: Mapping[State, int] = counts.by_state if counts else {}
     return [
         Tile(
-            state_word(state),
+            state_tag(state),
             numbers.get(state),
             address(base, Query(sort=query.sort, down=query.down), state=state),
             query.state is state,
@@ -106,7 +120,7 @@ def filters(query: Query, scopes: Sequence[str]) -> list[Filter]:
     failing = next((name for name, each in FAILING_FOR.items() if each == query.failing), "")
     within = next((name for name, each in WITHIN.items() if each == query.within), "")
     return [
-        _filter("status", _("Status"), query.state or "", {s: state_word(s).word for s in State}),
+        _filter("status", _("Status"), query.state or "", {s: state_tag(s).word for s in State}),
         _filter("scope", _("Has permission"), query.scope or "", known),
         _filter("reason", _("Reason"), query.reason or "", {r: _(REASONS[r]) for r in REASONS}),
         _filter(
@@ -140,7 +154,7 @@ def caption(query: Query, shown: int, total: int | None) -> str:
     )
 
 
-def remarks(asked: Asked, page: Page, counts: Counts | None, now: datetime) -> list[str]:
+def remarks(asked: ListRequest, page: Page, counts: Counts | None, now: datetime) -> list[str]:
     """Return what must be said about this page in whole sentences."""
     said = []
     if asked.ignored:
@@ -197,3 +211,85 @@ def _span(name: str) -> str:
 
 def _at_least(name: str) -> str:
     return _("%(span)s or more", span=_span(name))
+
+
+def context(
+    asked: ListRequest, page: Page, counts: Counts | None, total: int | None, now: datetime
+) -> dict[str, Any]:
+    """Return all that the page shows but the filters. Needs a request, for its addresses.
+
+    `total` is how many rows match; None: not known.
+    """
+    query, base = asked.query, url_for("operators.tokens")
+    everything = asked.everything and bool(page.rows) and not page.cut
+    return {
+        "query": query,
+        "rows": page.rows,
+        "everything": everything,
+        "picked": _matching_texts(total) if everything else _ticked_texts(),
+        "select_all": _all_that_match(base, query, page),
+        "select_words": _select_all_text(total),
+        "nobody": not (page.rows or query.is_filtered or query.after or query.before)
+        and not (counts and counts.total),
+        "tiles": tiles(base, query, counts),
+        "headers": headers(base, query),
+        "caption": caption(query, len(page.rows), total),
+        "remarks": remarks(asked, page, counts, now),
+        "links": links(base, query, page),
+    }
+
+
+def links(base: str, query: Query, page: Page) -> dict[str, Any]:
+    """Return the addresses of the neighbours and of what can be done; empty: there is none."""
+    files = address("", query)
+    return {
+        "previous": address(base, query, before=page.previous) if page.previous else "",
+        "next": address(base, query, after=page.next) if page.next else "",
+        "first": address(base, query) if query.after or query.before else "",
+        "here": address(base, query, after=query.after, before=query.before),
+        "unfiltered": base,
+        "csv": f"{base}.csv{files}",
+        "json": f"{base}.json{files}",
+        "refresh": f"{base}/refresh",
+        "disconnect": f"{base}/disconnect",
+        "one": lambda open_id: f"{base}/{quote(open_id, safe='')}",
+        "query": canonical(query),
+        "sort": dict(query_pairs(query)).get("sort", ""),
+        "start": url_for("home.index"),
+        "connect": url_for("connect.choose"),
+        "setup": f"{base.removesuffix('tokens')}setup",
+    }
+
+
+def _all_that_match(base: str, query: Query, page: Page) -> str:
+    """Return the address of selecting all that match; empty if that is the page."""
+    if page.cut or not page.rows or not (page.next or page.previous):
+        return ""
+    return address(base, query, everything=True)
+
+
+def _select_all_text(total: int | None) -> str:
+    if total is None:
+        return _("Select all that match")
+    return ngettext("Select all %(num)s that match", "Select all %(num)s that match", total)
+
+
+def _ticked_texts() -> dict[str, str]:
+    return {"refresh": _("Refresh selected"), "disconnect": _("Disconnect selected…")}
+
+
+def _matching_texts(total: int | None) -> dict[str, str]:
+    """Return what the buttons say where all that match are selected."""
+    if total is None:
+        return {
+            "refresh": _("Refresh all that match"),
+            "disconnect": _("Disconnect all that match…"),
+        }
+    return {
+        "refresh": ngettext(
+            "Refresh all %(num)s that match", "Refresh all %(num)s that match", total
+        ),
+        "disconnect": ngettext(
+            "Disconnect all %(num)s that match…", "Disconnect all %(num)s that match…", total
+        ),
+    }

@@ -1,17 +1,31 @@
 """The doctor's checks as a task list for people to read; checks nothing itself.
 
 Before the first operator exists anybody may read it: names, words and fixes that hold no value.
+
+
+The setup page: what `flask doctor` says, what to paste at TikTok, what its error page means.
+
+Opening it never calls TikTok: only the button does.
 """
 
+import os
 from collections.abc import Iterable
-from typing import NamedTuple
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, cast
+
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from werkzeug.wrappers import Response
 
 from webapp import language
 from webapp.language import N_
 from webapp.language import gettext as _
+from webapp.services.maintenance import doctor, machine_checks, tiktok_checks
 from webapp.services.maintenance.check import Check
 from webapp.settings import NAMES
-from webapp.views.http.present import Tag, sentence
+from webapp.views.http.guards import at_most, operator, operator_or_first
+from webapp.views.http.runtime import house
+from webapp.views.http.session import visitor
+from webapp.views.http.template_filters import Tag, sentence
 
 GROUPS = {"configuration": N_("Configuration"), "tiktok": N_("TikTok"), "running": N_("Running")}
 #: Name of a check → what it looks at; those of settings stand for themselves.
@@ -75,7 +89,7 @@ class Section(NamedTuple):
     folded: list[Task]
 
 
-def state(check: Check) -> Tag:
+def check_tag(check: Check) -> Tag:
     """Return the word that GOV.UK's task list has for a verdict."""
     if check.verdict == "FAIL":
         return Tag("bad", _("There is a problem"))
@@ -105,7 +119,70 @@ def _task(check: Check, *, values: bool) -> Task:
     name = check.name if is_setting else _(TITLES[check.name])
     if values:
         return Task(
-            name, is_setting, sentence(check.cause), state(check), language.spoken(check.mend)
+            name, is_setting, sentence(check.cause), check_tag(check), language.spoken(check.mend)
         )
     fix = language.spoken(check.mend) if check.mend in FOR_ANYBODY else ""
-    return Task(name, is_setting, "", state(check), fix)
+    return Task(name, is_setting, "", check_tag(check), fix)
+
+
+blueprint = Blueprint("setup", __name__, url_prefix="/operators")
+
+#: TikTok's last answer, kept in the browser that asked: every process then shows the same.
+_KEPT = "setup_answered"
+#: Seconds after which it says nothing any more; a restart may have changed what it was about.
+_HOLDS = 600
+
+
+@blueprint.get("/setup")
+@operator_or_first
+@at_most("60 per minute")
+def show() -> str:
+    """Show the checks; to those who are no operators without any value."""
+    present = visitor()
+    values = present is not None and present.operator
+    settings = house().settings
+    at, answers = _asked() if values else (None, tiktok_checks.NOT_ASKED)
+    found = [*doctor.checks(os.environ, house(), asked=answers), _visit()]
+    return render_template(
+        "operators/setup.html",
+        values=values,
+        sections=sections(found, values=values),
+        counts=counts(found) if values else None,
+        asked_at=at,
+        paste=tiktok_checks.values_to_paste(settings) if values else [],
+        webhook_reachable=settings.https,
+        decoder=tiktok_checks.GLOSSARY,
+        set_now=tiktok_checks.current_values(settings) if values else {},
+    )
+
+
+@blueprint.post("/setup")
+@operator
+@at_most("6 per minute")
+def ask() -> Response:
+    """Ask TikTok once, keep what it said, and show the page again."""
+    answered = tiktok_checks.ask_tiktok(house())
+    # What it said and not our words for it: they are in the language of whoever looks.
+    session[_KEPT] = [int(house().clock().timestamp()), list(answered)]
+    if any(check.verdict != "ok" for check in tiktok_checks.checks_from(answered)):
+        flash(_("TikTok was asked: see below."), "warn")
+    else:
+        flash(_("TikTok was asked: all is well."), "ok")
+    return redirect(url_for("setup.show"), 303)
+
+
+def _asked() -> tuple[datetime | None, tuple[Check, ...]]:
+    """Return when TikTok was asked from this browser and what it said, if that is news still."""
+    kept = cast(list[Any] | None, session.get(_KEPT))
+    if kept is None:
+        return None, tiktok_checks.NOT_ASKED
+    at = datetime.fromtimestamp(kept[0], UTC)
+    if (house().clock() - at).total_seconds() > _HOLDS:
+        return None, tiktok_checks.NOT_ASKED
+    return at, tiktok_checks.checks_from(tiktok_checks.TikTokAnswer(*kept[1]))
+
+
+def _visit() -> Check:
+    origin = request.host_url.rstrip("/").lower()
+    forwarded = "X-Forwarded-For" in request.headers or "X-Forwarded-Proto" in request.headers
+    return machine_checks.visit_check(house().settings, origin, forwarded=forwarded)

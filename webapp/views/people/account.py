@@ -1,16 +1,33 @@
-"""A person's own pages: what they allowed, how it stands, taking it back; never another's."""
+"""Refreshes a person's access when they press, and says what came of it; shows no page itself.
+
+Where people are signed in, and signing out here, there or everywhere; `account` serves it.
+
+A person's own pages: what they allowed, how it stands, taking it back; never another's.
+"""
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
-from werkzeug.wrappers import Response as Answer
+from flask import (
+    Blueprint,
+    abort,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from werkzeug.wrappers import Response
 
 from webapp.language import N_
 from webapp.language import gettext as _
 from webapp.services import people
 from webapp.services.account import overview
 from webapp.services.account.export import export_data
-from webapp.services.connect import scopes
+from webapp.services.connect import scopes, sessions
 from webapp.services.connect.disconnect import (
     CONNECTED_AGAIN,
     NotErased,
@@ -18,13 +35,15 @@ from webapp.services.connect.disconnect import (
     delete_person,
     disconnect_person,
 )
+from webapp.services.connect.sessions import Browser, Visitor
+from webapp.services.people import PersonGone
+from webapp.services.refresh.on_demand import NotConnected, Pending, ReconnectRequired, fresh_access
+from webapp.services.vault import CannotOpen
 from webapp.views.http.guards import at_most, person
-from webapp.views.http.house import house
-from webapp.views.http.visitor import me, secret
-from webapp.views.http.visitor import sign_out as end_session
-from webapp.views.people import activity as words
-from webapp.views.people import signed_in
-from webapp.views.people.refreshing import refreshed
+from webapp.views.http.runtime import house
+from webapp.views.http.session import browser_name, me, secret, sign_out
+from webapp.views.http.template_filters import exact
+from webapp.views.people import activity_texts
 
 blueprint = Blueprint("account", __name__)
 
@@ -52,6 +71,26 @@ _NOT_ERASED_CONNECTED = N_(
 )
 _CONNECTED_AGAIN = N_("You connected again in the meantime, so you are still connected.")
 
+_OUR_FAULT = N_(
+    "We could not refresh access: something is wrong on our side. You need not do anything."
+)
+_NOT_NOW = N_(
+    "TikTok did not refresh access just now. It still works until %(when)s. "
+    "You need not do anything: we keep trying."
+)
+_NOT_NOW_OURS = N_(
+    "We could not refresh access just now. It still works until %(when)s. "
+    "You need not do anything: we keep trying."
+)
+_NOT_NOW_OVER = N_(
+    "TikTok did not refresh access just now. It has run out for now. "
+    "You need not do anything: we keep trying."
+)
+_NOT_NOW_OVER_OURS = N_(
+    "We could not refresh access just now. It has run out for now. "
+    "You need not do anything: we keep trying."
+)
+
 
 @blueprint.get("/account")
 @person
@@ -74,8 +113,8 @@ def show() -> str:
         since=since,
         held=user.access_token is not None,
         last_use=mine.last_use,
-        recent=words.lines(mine.recent, user.ticket),
-        browsers=signed_in.rows(mine.browsers),
+        recent=activity_texts.lines(mine.recent, user.ticket),
+        browsers=device_rows(mine.browsers),
     )
 
 
@@ -94,7 +133,7 @@ def activity() -> str:
     }
     return render_template(
         "account/activity.html",
-        lines=words.lines(page.happenings, me().ticket),
+        lines=activity_texts.lines(page.happenings, me().ticket),
         links=links,
         days=overview.shown_period(house()).days,
     )
@@ -103,9 +142,9 @@ def activity() -> str:
 @blueprint.post("/account/refresh")
 @person
 @at_most(PRESSES)
-def refresh() -> Answer:
+def refresh() -> Response:
     """Refresh now, whenever the next time was to be, and tell what came of it."""
-    flash(*refreshed(me()))
+    flash(*refresh_message(me()))
     return redirect(url_for("account.show"), 303)
 
 
@@ -118,9 +157,9 @@ def confirm_disconnect() -> str:
 
 @blueprint.post("/account/disconnect")
 @person
-def disconnect() -> Answer:
+def disconnect() -> Response:
     """Revoke and forget, then tell which half worked."""
-    _tell(disconnect_person(house(), me().ref))
+    _flash_outcome(disconnect_person(house(), me().ref))
     return redirect(url_for("account.show"), 303)
 
 
@@ -133,7 +172,7 @@ def confirm_delete() -> str:
 
 @blueprint.post("/account/delete")
 @person
-def delete() -> str | Answer | tuple[str, int]:
+def delete() -> str | Response | tuple[str, int]:
     """Erase everything, if the ticket number was typed."""
     typed = request.form.get("ticket", "").strip()[:40]
     if typed.casefold() != me().ticket.casefold():
@@ -142,10 +181,10 @@ def delete() -> str | Answer | tuple[str, int]:
     try:
         outcome = delete_person(house(), me().ref)
     except NotErased as stopped:
-        end_session()
+        sign_out()
         flash(_(_NOT_ERASED_CONNECTED if stopped.connected else _NOT_ERASED), "warn")
         return redirect(url_for("home.index"), 303)
-    end_session()
+    sign_out()
     flash(_("Your account is deleted. Your name and your TikTok ID are gone from here."), "ok")
     if not outcome.confirmed:
         flash(_("TikTok did not confirm its half. You can remove us in the TikTok app."), "warn")
@@ -157,22 +196,10 @@ def delete() -> str | Answer | tuple[str, int]:
 def export() -> Response:
     """Give people their own data as a file."""
     text = json.dumps(export_data(house(), me().ref), indent=2, ensure_ascii=False)
-    response = Response(text + "\n", mimetype="application/json")
+    response = make_response(text + "\n")
+    response.mimetype = "application/json"
     response.headers["Content-Disposition"] = 'attachment; filename="my-data.json"'
     return response
-
-
-blueprint.add_url_rule("/account/sessions", "sessions", signed_in.show)
-blueprint.add_url_rule(
-    "/account/sessions/<key>/sign-out", "sign_out_one", signed_in.end, methods=["POST"]
-)
-blueprint.add_url_rule("/sign-out", "sign_out", signed_in.end_this, methods=["POST"])
-blueprint.add_url_rule(
-    "/sign-out/others", "sign_out_others", signed_in.end_others, methods=["POST"]
-)
-blueprint.add_url_rule(
-    "/sign-out/everywhere", "sign_out_everywhere", signed_in.end_everywhere, methods=["POST"]
-)
 
 
 def _delete_page(problem: str = "", typed: str = "") -> str:
@@ -185,10 +212,114 @@ def _delete_page(problem: str = "", typed: str = "") -> str:
     )
 
 
-def _tell(outcome: Outcome) -> None:
+def _flash_outcome(outcome: Outcome) -> None:
     if outcome.code == CONNECTED_AGAIN:
         flash(_(_CONNECTED_AGAIN), "warn")
     elif outcome.confirmed:
         flash(_(_CONFIRMED), "ok")
     else:
         flash(_(_NOT_CONFIRMED if outcome.forgotten else _NO_ANSWER), "warn")
+
+
+def refresh_message(visitor: Visitor) -> tuple[str, str]:
+    """Refresh, and return what to say about it and in which tone.
+
+    Raises PersonGone, NoLongerAllowed.
+    """
+    try:
+        access = fresh_access(house(), visitor.open_id, person=visitor.ref, pressed=True)
+    except NotConnected:
+        raise PersonGone from None
+    except ReconnectRequired:
+        return _("There is nothing to refresh. Please connect again first."), "warn"
+    except CannotOpen:
+        return _(_OUR_FAULT), "warn"
+    except Pending as pending:
+        return _not_refreshed_text(visitor, pending.cause), "warn"
+    return _("Access is refreshed. It works until %(when)s.", when=exact(access.expires_at)), "ok"
+
+
+def _not_refreshed_text(visitor: Visitor, cause: str) -> str:
+    """Return who could not, until when access works all the same, and what happens next."""
+    if cause == "cannot_open":
+        return _(_OUR_FAULT)
+    ends = people.get(visitor.ref).access_expires_at
+    # "refreshing": nobody asked TikTok just now, so it is not to blame.
+    ours = cause == "refreshing"
+    if ends is not None and ends > house().clock():
+        return _(_NOT_NOW_OURS if ours else _NOT_NOW, when=exact(ends))
+    return _(_NOT_NOW_OVER_OURS if ours else _NOT_NOW_OVER)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRow:
+    """One signed-in browser as its person sees it."""
+
+    key: str
+    name: str
+    since: datetime
+    seen_at: datetime
+    this_one: bool
+
+
+def device_rows(browsers: Sequence[Browser]) -> list[DeviceRow]:
+    """Return the browsers with their names in words."""
+    return [
+        DeviceRow(
+            each.key,
+            browser_name(each.browser, each.system),
+            each.since,
+            each.seen_at,
+            each.this_one,
+        )
+        for each in browsers
+    ]
+
+
+@blueprint.get("/account/sessions", endpoint="sessions")
+@person
+def devices() -> str:
+    """List every browser in which this person is signed in."""
+    browsers = overview.browsers(house(), me().ref, secret())
+    return render_template(
+        "account/sessions.html", browsers=device_rows(browsers), most=sessions.MOST
+    )
+
+
+@blueprint.post("/account/sessions/<key>/sign-out", endpoint="sign_out_one")
+@person
+def end_session(key: str) -> Response:
+    """Sign one of the person's own browsers out; anything else is not there."""
+    try:
+        this_one = sessions.end_one(house(), me(), key, secret())
+    except sessions.NoSuchSession:
+        return abort(404)
+    if this_one:
+        return end_this_session()
+    flash(_("That browser is signed out."), "ok")
+    return redirect(url_for("account.sessions"), 303)
+
+
+@blueprint.post("/sign-out/others", endpoint="sign_out_others")
+@person
+def end_other_sessions() -> Response:
+    """Sign out everywhere but here."""
+    sessions.end_others(me(), secret(), house().clock())
+    flash(_("All other browsers are signed out."), "ok")
+    return redirect(url_for("account.sessions"), 303)
+
+
+@blueprint.post("/sign-out", endpoint="sign_out")
+@person
+def end_this_session() -> Response:
+    """End this browser's session."""
+    sign_out()
+    return redirect(url_for("home.index"), 303)
+
+
+@blueprint.post("/sign-out/everywhere", endpoint="sign_out_everywhere")
+@person
+def end_all_sessions() -> Response:
+    """End every session of this person."""
+    sign_out(everywhere=True)
+    return redirect(url_for("home.index"), 303)

@@ -12,7 +12,7 @@ from webapp.language import gettext as _
 from webapp.services.connect import scopes
 from webapp.services.connect.disconnect import NOTHING_HELD
 from webapp.services.records.history import TimelineEvent
-from webapp.views.http.endings import happened
+from webapp.views.http.ending_texts import event_text
 
 #: By the word of a happening, then by who did it; "" is anybody else.
 _WORDS: dict[str, dict[str, str]] = {
@@ -87,7 +87,7 @@ def lines(happenings: Sequence[TimelineEvent], ticket: str) -> list[Line]:
 
 def _text(it: TimelineEvent, ticket: str) -> str:
     if it.word in ENDED:
-        return happened(str(it.fields.get("reason") or ""))
+        return event_text(str(it.fields.get("reason") or ""))
     if it.word not in _WORDS:
         return _("Something else happened to your connection.")
     words = _WORDS[it.word]

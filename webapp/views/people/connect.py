@@ -1,13 +1,18 @@
-"""The dance with TikTok, at the door because it reads and writes the browser's session."""
+"""The dance with TikTok, at the door because it reads and writes the browser's session.
+
+Step 3: what was connected, what was left off, and the way back; connects nobody.
+"""
 
 import structlog
-from flask import Blueprint, render_template, request
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response
 
+from webapp.language import gettext as _
 from webapp.services import people
 from webapp.services.account import export
 from webapp.services.connect import connect, scopes
+from webapp.services.connect.connect import Connected
 from webapp.services.connect.user_info import update_profile
 from webapp.tiktok import callback as answers
 from webapp.tiktok.errors import (
@@ -18,15 +23,17 @@ from webapp.tiktok.errors import (
     TikTokError,
     TryLater,
 )
-from webapp.views.http import attempts, way_back
-from webapp.views.http.guards import at_most, public
-from webapp.views.http.house import house
-from webapp.views.http.visitor import device, visitor
-from webapp.views.people import connected, refusals
+from webapp.views.http import return_link, sign_in_attempts
+from webapp.views.http.errors import page
+from webapp.views.http.guards import at_most, person, public
+from webapp.views.http.runtime import house
+from webapp.views.http.session import device, sign_in, visitor
+from webapp.views.http.sign_in_attempts import Attempt
+from webapp.views.http.template_filters import is_connected
+from webapp.views.people import refusals
 
 log = structlog.get_logger(__name__)
 blueprint = Blueprint("connect", __name__)
-blueprint.add_url_rule("/connected", "connected", connected.show)
 
 #: Enough for a class-room behind one address, too few to try states out.
 SIGN_INS = "60 per minute; 600 per hour"
@@ -47,8 +54,8 @@ def choose() -> str:
         ticked=set(request.args.getlist("add")),
         already=user.granted if user else frozenset(),
         another=request.args.get("another") == "1",
-        unfinished=attempts.unfinished(ours.clock()),
-        back=way_back.asked(),
+        unfinished=sign_in_attempts.unfinished(ours.clock()),
+        back=return_link.requested(),
     )
 
 
@@ -62,8 +69,8 @@ def start() -> Response:
     asked = scopes.chosen(ours.settings, request.form.getlist("scopes"))
     present = visitor()
     viewer = present.open_id if present else None
-    back = way_back.asked()
-    attempt = attempts.begin(asked, viewer, another, back.url if back else "", ours.clock())
+    back = return_link.requested()
+    attempt = sign_in_attempts.begin(asked, viewer, another, back.url if back else "", ours.clock())
     url = ours.provider.authorization_url(
         state=attempt.state, scopes=asked, another_account=another
     )
@@ -86,14 +93,14 @@ def callback() -> Response:
         return refused.answer
     except answers.BadCallback as bad:
         log.info("callback_unreadable", reason=bad.reason)
-        return refusals.tell("incomplete", attempt)
+        return refusals.refusal_page("incomplete", attempt)
     except TikTokError as error:
-        return _tell(error, attempt)
+        return _refuse(error, attempt)
     except connect.NeededScopeMissing:
-        return refusals.tell("basic_missing", attempt)
+        return refusals.refusal_page("basic_missing", attempt)
     except connect.DifferentAccount as other:
         return _other_account(other.open_id, attempt)
-    return connected.welcome(done, attempt)
+    return welcome(done, attempt)
 
 
 def _code() -> str:
@@ -103,7 +110,7 @@ def _code() -> str:
     return answer.code or ""
 
 
-def _connect(attempt: attempts.Attempt, code: str) -> connect.Connected:
+def _connect(attempt: sign_in_attempts.Attempt, code: str) -> connect.Connected:
     ours = house()
     expected = refusals.expected_account(attempt)
     tokens = ours.provider.exchange(code=code, state=attempt.state)
@@ -112,10 +119,10 @@ def _connect(attempt: attempts.Attempt, code: str) -> connect.Connected:
     return done
 
 
-def _other_account(open_id: str, attempt: attempts.Attempt | None) -> Response:
+def _other_account(open_id: str, attempt: sign_in_attempts.Attempt | None) -> Response:
     """Return the page that names both accounts, as far as this browser may know them."""
     present = visitor()
-    return refusals.tell(
+    return refusals.refusal_page(
         "other_account",
         attempt,
         signed_in_as=export.name_of(house(), open_id) or "",
@@ -123,10 +130,10 @@ def _other_account(open_id: str, attempt: attempts.Attempt | None) -> Response:
     )
 
 
-def _tell(error: TikTokError, attempt: attempts.Attempt | None) -> Response:
+def _refuse(error: TikTokError, attempt: sign_in_attempts.Attempt | None) -> Response:
     """Return the page of what went wrong at TikTok, and note it under the request's reference."""
     log.warning("connect_failed", kind=type(error).__name__, code=error.code, log_id=error.log_id)
-    return refusals.tell(
+    return refusals.refusal_page(
         _cause_of(error),
         attempt,
         tiktok_code=error.code,
@@ -153,3 +160,62 @@ def _cause_of(error: TikTokError) -> str:
 def _is_nonsense(error: TryLater) -> bool:
     """Tell an answer that is none from a TikTok that says, or shows, that it is down."""
     return error.code.startswith("answer_") and (error.status or 0) < 500
+
+
+#: again: it had ended and works again · added: something more is allowed · other: another account
+#: than the one that was signed in · returned: nothing is new. Without one: here for the first time.
+KINDS = ("again", "added", "other", "returned")
+
+
+@blueprint.get("/connected")
+@person
+def connected() -> str | Response:
+    """Tell what was connected; to whoever is not connected any more, where it stands."""
+    present = visitor()
+    user = people.find(present.ref) if present else None
+    if user is None:
+        return redirect(url_for("home.index"), 303)
+    back = return_link.requested()
+    if not is_connected(user.health(house().clock()).value):
+        # A bookmark outlives the connection that it was made for; a service wants it to be made.
+        target = url_for("account.show")
+        return redirect(back.after(url_for("connect.choose")) if back else target, 303)
+    granted = scopes.granted(user)
+    added = [scope for scope in granted if scope.id in request.args.getlist("added")]
+    kind = request.args.get("kind", "")
+    return render_template(
+        "connect/connected.html",
+        person=user,
+        granted=granted,
+        missing=scopes.missing(user),
+        kind=kind if kind in KINDS and (added or kind != "added") else "new",
+        added=added,
+        back=back,
+    )
+
+
+def welcome(done: Connected, attempt: Attempt) -> Response:
+    """Sign in whoever connected and lead them to what there is to tell them (interface.md).
+
+    Who returns and has nothing new to read goes to their account; if a service sent them, to the
+    page with the way back, which the account does not have.
+    """
+    back = return_link.parse(attempt.back)
+    if not sign_in(done.secret):
+        if people.find(done.person) is None:
+            return page("account_deleted", back=back)
+        flash(_("You were signed out in another browser meanwhile. Sign in again."), "warn")
+        return redirect(url_for("home.index"), 303)
+    kind = _welcome_kind(done, attempt)
+    if kind == "returned" and back is None:
+        return redirect(url_for("account.show"), 303)
+    target = url_for("connect.connected", kind=kind, added=done.added or None)
+    return redirect(back.after(target) if back else target, 303)
+
+
+def _welcome_kind(done: Connected, attempt: Attempt) -> str | None:
+    if done.kind == "returned":
+        return "added" if done.added else "returned"
+    if attempt.another and attempt.viewer not in (None, done.open_id):
+        return "other"
+    return "again" if done.kind == "again" else None

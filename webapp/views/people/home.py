@@ -4,10 +4,10 @@ from flask import Blueprint, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from webapp.services.connect import scopes
-from webapp.views.http import attempts, way_back
+from webapp.views.http import return_link, sign_in_attempts
 from webapp.views.http.guards import public
-from webapp.views.http.house import house
-from webapp.views.http.visitor import visitor
+from webapp.views.http.runtime import house
+from webapp.views.http.session import visitor
 
 blueprint = Blueprint("home", __name__)
 
@@ -19,7 +19,7 @@ def index() -> str | Response:
 
     If a service sent them, to the page with the way back (interface.md knows no `next`).
     """
-    back = way_back.asked()
+    back = return_link.requested()
     if visitor():
         there = url_for("connect.connected", kind="returned")
         return redirect(back.after(there) if back else url_for("account.show"), 303)
@@ -29,7 +29,7 @@ def index() -> str | Response:
         required=offer.required,
         optional=offer.optional,
         back=back,
-        unfinished=attempts.unfinished(house().clock()),
+        unfinished=sign_in_attempts.unfinished(house().clock()),
     )
 
 

@@ -6,10 +6,10 @@ from flask import current_app, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from webapp.services.connect import sign_ins
-from webapp.views.http import actors, attempts, way_back
-from webapp.views.http.cause_page import page
-from webapp.views.http.house import house
-from webapp.views.http.visitor import visitor
+from webapp.views.http import guards, return_link, sign_in_attempts
+from webapp.views.http.errors import page
+from webapp.views.http.runtime import house
+from webapp.views.http.session import visitor
 
 
 class Refused(Exception):
@@ -20,8 +20,8 @@ class Refused(Exception):
         self.answer = answer
 
 
-def tell(
-    cause: str, attempt: attempts.Attempt | None, *, tiktok_code: str = "", **facts: Any
+def refusal_page(
+    cause: str, attempt: sign_in_attempts.Attempt | None, *, tiktok_code: str = "", **facts: Any
 ) -> Response:
     """Write down that nobody was connected, and return the page that says why.
 
@@ -30,7 +30,7 @@ def tell(
     """
     present = visitor()
     if present is not None:
-        actors.name("person", present.ticket, present.session)
+        guards.set_actor("person", present.ticket, present.session)
     sign_ins.record_failed(
         house(),
         cause,
@@ -38,26 +38,26 @@ def tell(
         on=present.ticket if present else None,
         from_here=attempt is not None,
     )
-    back = way_back.judge(attempt.back) if attempt is not None else None
+    back = return_link.parse(attempt.back) if attempt is not None else None
     return page(cause, back=back, **facts)
 
 
-def attempt_of(state: str | None) -> attempts.Attempt:
+def attempt_of(state: str | None) -> sign_in_attempts.Attempt:
     """Return the attempt that this state began, used up in the same breath (rules 9, 12, 17).
 
     Raises Refused if the state is missing, unknown, another browser's, used or too old.
     """
-    attempt = attempts.take(state) if state else None
+    attempt = sign_in_attempts.take(state) if state else None
     if attempt is None:
         raise Refused(_stranger(state))
     if not sign_ins.spend_state(attempt.state, house().clock()):
-        raise Refused(tell("already_done", None))
+        raise Refused(refusal_page("already_done", None))
     if attempt.is_over(house().clock()):
-        raise Refused(tell("expired", attempt))
+        raise Refused(refusal_page("expired", attempt))
     return attempt
 
 
-def expected_account(attempt: attempts.Attempt) -> str | None:
+def expected_account(attempt: sign_in_attempts.Attempt) -> str | None:
     """Return the open_id that this attempt must end in; None: anybody's will do.
 
     Raises Refused if one person was signed in when it began and another one is now.
@@ -68,15 +68,15 @@ def expected_account(attempt: attempts.Attempt) -> str | None:
     if present is None:
         return attempt.viewer
     if attempt.viewer not in (None, present.open_id):
-        raise Refused(tell("other_account", attempt))
+        raise Refused(refusal_page("other_account", attempt))
     return present.open_id
 
 
 def _stranger(state: str | None) -> Response:
     if current_app.config["SESSION_COOKIE_NAME"] not in request.cookies:
-        return tell("cookie_missing", None)
+        return refusal_page("cookie_missing", None)
     if state is None or not sign_ins.is_state_spent(state):
-        return tell("older_attempt", None)
+        return refusal_page("older_attempt", None)
     if visitor():
         return redirect(url_for("account.show"), 303)
-    return tell("already_done", None)
+    return refusal_page("already_done", None)
