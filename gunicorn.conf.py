@@ -20,7 +20,7 @@ from gunicorn.http.errors import NoMoreData
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from webapp import logs
-from webapp.cli.asking import words
+from webapp.cli.console import problem_text
 from webapp.services.maintenance import doctor
 from webapp.views.http import headers
 from webapp.views.http.guards import KEY_ID
@@ -159,7 +159,7 @@ def on_starting(server: Any) -> None:
     """Refuse the start, in the master and before any worker, with all problems at once."""
     settings, problems = doctor.start_problems(os.environ)
     if problems:
-        click.echo(words(problems), err=True)
+        click.echo(problem_text(problems), err=True)
         sys.exit(_REFUSED)
     logs.configure(settings)
     _headers.update(headers.always(settings))

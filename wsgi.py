@@ -13,10 +13,11 @@ from flask import Flask
 from gunicorn.errors import AppImportError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from demo import start
+from demo.commands import demo
 from webapp import cli
 from webapp.app import create_app
-from webapp.cli import tryout
-from webapp.cli.asking import words
+from webapp.cli.console import problem_text
 from webapp.services.maintenance import doctor
 from webapp.settings import serving_problems
 
@@ -38,15 +39,18 @@ def make() -> Flask:
         if "gunicorn.arbiter" in sys.modules:
             # A worker under a configuration that is not ours: gunicorn would start it over and
             # over after any exit code but the one it gives for this error.
-            raise AppImportError(words(problems))
-        click.echo(words(problems), err=True)
+            raise AppImportError(problem_text(problems))
+        click.echo(problem_text(problems), err=True)
         sys.exit(EX_CONFIG)
     if problems and command is not None and command.parent is not None:
         # `flask run`, `flask db …` and the like ask for the app itself; ours say it themselves.
-        raise click.ClickException(words(problems))
+        raise click.ClickException(problem_text(problems))
     if problems:
-        return cli.waiting(problems)
+        app = cli.waiting(problems)
+        app.cli.add_command(demo)
+        return app
     app = create_app(settings)
+    app.cli.add_command(demo)
     # Never the host: it would let a header choose it. Only as many proxies as there are.
     if hops := settings.proxy_hops:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0, x_port=0)  # type: ignore[method-assign]  # how Flask documents it
@@ -55,5 +59,5 @@ def make() -> Flask:
 
 load_dotenv(Path(__file__).with_name(".env"))
 if __name__ == "__main__":
-    sys.exit(tryout.run(create_app))
+    sys.exit(start.run(create_app))
 app = make()

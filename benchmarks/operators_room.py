@@ -14,12 +14,12 @@ from sqlalchemy import Table, func, insert, select, text, update
 
 from benchmarks.stage import Stage, stage
 from benchmarks.telling import progress
+from demo import crowd
 from tests.databases import Postgres
 from tests.servers import gunicorn
 from tests.workers import children
 from webapp.database import reading, writing
 from webapp.models import AuditEvent, User
-from webapp.services import crowd, made_up
 from webapp.services.connect import sessions
 from webapp.services.operators import counts, list_query
 from webapp.services.operators.list_query import COLUMNS, Place, Query, Sort
@@ -133,7 +133,7 @@ def _cookie(here: Stage) -> str:
     with writing() as session:
         user = session.scalars(
             update(User)
-            .where(User.open_id == made_up.open_id(0))
+            .where(User.open_id == crowd.open_id(0))
             .values(operator_since=here.house.clock())
             .returning(User)
         ).one()

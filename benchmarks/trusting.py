@@ -7,8 +7,8 @@ import os
 
 from flask.cli import main
 
-from webapp.wire import tls
+from webapp.http_client import connection
 
 if __name__ == "__main__":
-    tls.tls_context().load_verify_locations(os.environ["BENCHMARK_CERTIFICATE"])
+    connection.tls_context().load_verify_locations(os.environ["BENCHMARK_CERTIFICATE"])
     main()

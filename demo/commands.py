@@ -3,19 +3,18 @@
 import click
 from flask.cli import AppGroup
 
-from webapp.cli.asking import migrated_house, not_done, show_json, unfit
-from webapp.cli.progress import Progress
-from webapp.services import crowd
+from demo import crowd
+from webapp.cli.console import Progress, fail, fail_with, migrated_house, show_json
 from webapp.services.house import House
 
 demo = AppGroup("demo", help="Made-up people for a demo or a load test; only beside a sandbox.")
 
-_json = click.option("--json", "as_json", is_flag=True, help="For scripts.")
+_json_option = click.option("--json", "as_json", is_flag=True, help="For scripts.")
 
 
 @demo.command()
 @click.option("--people", type=click.IntRange(1, 99_999_999), required=True, help="How many.")
-@_json
+@_json_option
 def seed(people: int, as_json: bool) -> None:
     """Add made-up people in every state until there are so many; can be ended and begun again."""
     at = _demo_house()
@@ -24,8 +23,8 @@ def seed(people: int, as_json: bool) -> None:
         with Progress("Made up", people) as shown:
             for there in crowd.seed(at, people):
                 shown.at(there)
-    except crowd.Meeting:
-        not_done("Another run adds people at this moment. When it has ended, run this again.")
+    except crowd.AlreadyRunning:
+        fail("Another run adds people at this moment. When it has ended, run this again.")
     if as_json:
         show_json({"added": there - before, "people": there})
     else:
@@ -33,7 +32,7 @@ def seed(people: int, as_json: bool) -> None:
 
 
 @demo.command()
-@_json
+@_json_option
 def clear(as_json: bool) -> None:
     """Delete the people whom `flask demo seed` added, and nobody else."""
     at = _demo_house()
@@ -51,5 +50,5 @@ def _demo_house() -> House:
     at = migrated_house()
     refused = crowd.refusal(at)
     if refused is not None:
-        unfit("Made-up people belong beside a pretend TikTok only.", refused)
+        fail_with("Made-up people belong beside a pretend TikTok only.", refused)
     return at

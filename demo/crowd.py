@@ -1,14 +1,84 @@
-"""A made-up person as a function of their number: name, state, times; stores and seals nothing."""
+"""Words of which made-up names are put together, in several scripts; nobody real is meant.
 
-from collections.abc import Sequence
+A made-up person as a function of their number: name, state, times; stores and seals nothing.
+
+Fills a database of a demo with made-up people and takes them out again; never a real one's.
+
+They are no people of the sandbox, so nothing here may ever be refreshed: see `made_up.FAR_OFF`.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
-from typing import Any
+from typing import Any, cast
 
-from webapp.models import Reason, Status
+from sqlalchemy import ColumnElement, Table, delete, func, insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from webapp.database import reading, writing
+from webapp.models import NameWord, Reason, Status, User
 from webapp.services.connect.connect import TICKET_LETTERS
-from webapp.services.made_up_names import SCRIPTS
+from webapp.services.house import House
+from webapp.services.operators import list_pages
+from webapp.settings import Problem
+from webapp.tokens import TokenSet
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+#: Given names, middle words (or none) and family names, one triple a script.
+SCRIPTS: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = (
+    (
+        _words(
+            "Mara Tomas Ines Jonas Freya Luca Nora Emil Clara Hugo Alma Oscar Vera Anton Ida Felix"
+            " Greta Paul Lena Otto Maja Theo Elsa Bruno Tilda Arvid Sanna Milan Rosa Viktor"
+        ),
+        ("", "", "van", "de", "Maria", "Lou", "Jean", "Sol"),
+        _words(
+            "Lindqvist Weber Novák Moreau Silva Jansen Costa Berg Fischer Dubois Nowak Rossi Horvat"
+            " Keller Santos Lund Marek Bauer Øster Peeters Garnier Hallström Vidal Krüger"
+        ),
+    ),
+    (
+        _words("Adaeze Oluwaseun Chidi Amina Kwame Zola Thabo Nia Sefu Imani Abena Tunde"),
+        ("", "Ada", "Kofi"),
+        _words("Okafor Mensah Adeyemi Dlamini Mwangi Ndiaye Diallo Banda Eze Abara"),
+    ),
+    (
+        _words("Анна Иван Олена Дмитро Софія Петър Мила Юрий Ксения Богдан"),
+        ("", "Марія", "Леся"),
+        _words("Ковальчук Петрова Шевченко Иванов Бондар Георгиев Мельник Орлов"),
+    ),
+    (
+        _words("Ελένη Νίκος Μαρία Γιώργος Σοφία Δημήτρης Άννα Πέτρος"),
+        ("", "Ρόζα"),
+        _words("Παπαδάκη Νικολάου Γεωργίου Ιωάννου Κωνσταντίνου Δήμου"),
+    ),
+    (
+        _words("愛子 健太 さくら 蓮 美咲 大輔 ひなた 悠斗"),
+        ("", "ルイ"),
+        _words("佐藤 鈴木 高橋 田中 伊藤 渡辺 山本 中村"),
+    ),
+    (
+        _words("민준 서연 지우 하은 도윤 수아 예준 지민"),
+        ("",),
+        _words("김 이 박 최 정 강 조 윤"),
+    ),
+    (
+        _words("ليلى يوسف مريم عمر سارة خالد نور حسن"),
+        ("", "بن", "أبو"),
+        _words("الحداد منصور النجار سليم حمدان الشامي"),
+    ),
+    (
+        _words("आरव दीया रोहन अनन्या कबीर मीरा अर्जुन ईशा"),
+        ("", "कुमार", "देवी"),
+        _words("शर्मा वर्मा पटेल गुप्ता सिंह नायर"),
+    ),
+)
 
 #: How the open_id of everybody made up begins; TikTok's are random after `-000`.
 PREFIX = "-000demo-"
@@ -177,3 +247,131 @@ def _ticket(number: int) -> str:
         left, at = divmod(left, len(TICKET_LETTERS))
         letters.append(TICKET_LETTERS[at])
     return f"ct_{''.join(letters[:4])}-{''.join(letters[4:])}"
+
+
+#: Rows of one transaction: few enough that others write in between.
+AT_ONCE = 5_000
+#: Each row lands in a page of its own in each index; with SQLite's 2 MB these are written thrice.
+_CACHE = "PRAGMA cache_size=-262144"
+
+
+class AlreadyRunning(Exception):
+    """Somebody else is filling the same database at this moment."""
+
+
+def refusal(house: House) -> Problem | None:
+    """Return why this is no place for made-up people; None if a pretend TikTok is set."""
+    if house.settings.allow_sandbox and house.settings.sandbox:
+        return None
+    return Problem(
+        "ALLOW_SANDBOX",
+        "the settings name TikTok itself, so this database is for real people",
+        "ALLOW_SANDBOX=1 with TIKTOK_AUTHORIZE_URL and TIKTOK_API_URL of a sandbox, and a"
+        " DATABASE_URL of its own",
+    )
+
+
+def count(house: House) -> int:
+    """Return how many made-up people there are; looks at every row."""
+    with reading() as session:
+        return session.scalar(select(func.count()).select_from(User).where(_theirs(house))) or 0
+
+
+def seed(house: House, people: int) -> Iterator[int]:
+    """Add made-up people up to so many, and yield how many there are after each transaction.
+
+    Raises Meeting if another run does the same.
+    """
+    there, highest = _found(house)
+    while there < people:
+        numbers = range(highest + 1, highest + 1 + min(AT_ONCE, people - there))
+        rows = list(_rows(house, numbers, house.clock()))
+        try:
+            with writing() as session:
+                _insert(session, rows)
+        except IntegrityError:
+            raise AlreadyRunning from None
+        there, highest = there + len(numbers), numbers[-1]
+        yield there
+
+
+def clear(house: House) -> Iterator[int]:
+    """Delete the made-up people, and yield how many are gone after each transaction."""
+    gone = last = 0
+    while ids := _after(house, last):
+        last = ids[-1]
+        with writing() as session:
+            session.execute(
+                delete(User)
+                .where(User.id.in_(ids), _theirs(house))
+                .execution_options(synchronize_session=False)
+            )
+        gone += len(ids)
+        yield gone
+
+
+def _insert(session: Session, rows: list[dict[str, Any]]) -> None:
+    """Insert people, and the words by which their names are found."""
+    if session.connection().dialect.name == "sqlite":
+        session.connection().exec_driver_sql(_CACHE)
+    session.execute(insert(cast(Table, User.__table__)), rows)
+    given = select(User.open_id, User.id).where(
+        User.client_key == rows[0]["client_key"],
+        User.open_id >= rows[0]["open_id"],
+        User.open_id <= rows[-1]["open_id"],
+    )
+    ids = {open_id: user_id for open_id, user_id in session.execute(given)}
+    words = [
+        {"word": word, "user_id": ids[row["open_id"]]}
+        for row in rows
+        for word in list_pages.search_words(row["display_name"])
+    ]
+    session.execute(insert(cast(Table, NameWord.__table__)), words)
+
+
+def _found(house: House) -> tuple[int, int]:
+    """Return how many there are, and the highest number; -1 if there is none."""
+    query = select(func.count(), func.max(User.open_id)).where(_theirs(house))
+    with reading() as session:
+        number, highest = session.execute(query).one()
+    return number, number_of(highest) if highest else -1
+
+
+def _theirs(house: House) -> ColumnElement[bool]:
+    ours = User.client_key == house.settings.tiktok_client_key
+    # No range: in PostgreSQL's order for a language, dashes may not count.
+    return ours & User.open_id.startswith(PREFIX, autoescape=True)
+
+
+def _after(house: House, last: int) -> list[int]:
+    query = select(User.id).where(_theirs(house), User.id > last).order_by(User.id).limit(AT_ONCE)
+    with reading() as session:
+        return list(session.scalars(query))
+
+
+def _rows(house: House, numbers: range, now: datetime) -> Iterator[dict[str, Any]]:
+    settings = house.settings
+    asked = (*settings.tiktok_scopes, *settings.tiktok_optional_scopes)
+    for number in numbers:
+        dice = Dice.of(number)
+        row = columns(number, dice, asked, now)
+        yield {
+            "client_key": settings.tiktok_client_key,
+            "interrupted": False,
+            **_sealed(house, row, dice, now),
+            **row,
+        }
+
+
+def _sealed(house: House, row: dict[str, Any], dice: Dice, now: datetime) -> dict[str, Any]:
+    if row["access_expires_at"] is None:
+        return {"access_token": None, "refresh_token": None}
+    tokens = TokenSet(
+        access_token=dice.token("act"),
+        refresh_token=dice.token("rft"),
+        open_id=row["open_id"],
+        scopes=None,
+        access_expires_at=row["access_expires_at"],
+        refresh_expires_at=None,
+    )
+    return house.vault.columns(row["open_id"], tokens, now)

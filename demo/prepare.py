@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 import flask_migrate
 from flask import Flask
 
-from webapp.cli.children import Children
-from webapp.services import demo as seeding
+from demo import people
+from demo.processes import Processes
 from webapp.services.house import House
 from webapp.settings import NAMES, Settings, load
 from webapp.tokens import TokenSet
@@ -41,12 +41,12 @@ To use a real TikTok app: copy .env.example to .env, fill it in, and start again
 _READY = re.compile(r"sandbox ready on (http://127\.0\.0\.1:[0-9]+)")
 
 
-class CannotPretend(Exception):
+class CannotPrepare(Exception):
     """The demo cannot be made, for a reason that one line tells."""
 
 
 def prepare(
-    children: Children,
+    children: Processes,
     make_app: Callable[[Settings], Flask],
     environ: Mapping[str, str],
     port: int,
@@ -63,8 +63,8 @@ def prepare(
     settings["TIKTOK_API_URL"] = f"{url}/v2/"
     settings |= {name: environ[name] for name in ("LOG_LEVEL", "LOG_FORMAT") if environ.get(name)}
     _fill(make_app(load(settings)), url)
-    people = _people(_control(url, "GET", "people")["people"])
-    return plain | settings, _STORY.format(sandbox=url, people=people)
+    listed = _list_of_people(_control(url, "GET", "people")["people"])
+    return plain | settings, _STORY.format(sandbox=url, people=listed)
 
 
 def _fresh_folder(folder: Path) -> Path:
@@ -75,7 +75,7 @@ def _fresh_folder(folder: Path) -> Path:
             each.mkdir(mode=0o700, exist_ok=True)
         folder.chmod(0o700)
     except OSError as failure:
-        raise CannotPretend(f"{folder} cannot be made: {failure.strerror}") from None
+        raise CannotPrepare(f"{folder} cannot be made: {failure.strerror}") from None
     return folder
 
 
@@ -105,7 +105,7 @@ def _without_settings(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _start_sandbox(
-    children: Children, settings: dict[str, str], plain: dict[str, str], folder: Path
+    children: Processes, settings: dict[str, str], plain: dict[str, str], folder: Path
 ) -> str:
     log = os.open(folder / "sandbox.log", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
     with os.fdopen(log, "a") as sink:
@@ -128,7 +128,7 @@ def _start_sandbox(
     except queue.Empty:
         url = ""
     if not url:
-        raise CannotPretend(
+        raise CannotPrepare(
             f"The sandbox did not start; its last words are in {folder}/sandbox.log"
         )
     return url
@@ -152,8 +152,8 @@ def _fill(app: Flask, url: str) -> None:
         flask_migrate.upgrade()
         house: House = app.extensions["coatcheck"]
         now = house.clock()
-        grants = {name: _grant(url, name, now) for name in seeding.PEOPLE}
-        seeding.seed(house, grants, now)
+        grants = {name: _grant(url, name, now) for name in people.PEOPLE}
+        people.seed(house, grants, now)
 
 
 def _grant(url: str, person: str, now: datetime) -> TokenSet:
@@ -177,17 +177,17 @@ def _control(url: str, method: str, what: str, wish: Mapping[str, Any] | None = 
         answer = connection.getresponse()
         text = answer.read()
         if answer.status != http.HTTPStatus.OK:
-            raise CannotPretend(f"The sandbox refused /control/{what} ({answer.status}).")
+            raise CannotPrepare(f"The sandbox refused /control/{what} ({answer.status}).")
         return json.loads(text)
     finally:
         connection.close()
 
 
-def _people(people: Iterable[Mapping[str, Any]]) -> str:
+def _list_of_people(listed: Iterable[Mapping[str, Any]]) -> str:
     lines = []
-    for person in people:
-        state = seeding.story(person["name"])
-        if person["name"] == seeding.OPERATOR:
+    for person in listed:
+        state = people.story(person["name"])
+        if person["name"] == people.OPERATOR:
             state += ", an operator: sees /operators/tokens"
         name = "".join(c for c in person["display_name"] if c.isprintable())
         lines.append(f"  {name} ({state})")

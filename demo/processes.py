@@ -12,22 +12,22 @@ ENDS_WITHIN = 35
 
 
 @dataclass(frozen=True)
-class Child:
+class Process:
     """One running process and what people call it."""
 
     name: str
     process: subprocess.Popen[str]
 
 
-class Children:
+class Processes:
     """All processes of one trial; leaving the block ends every one of them."""
 
     def __init__(self, folder: Path) -> None:
         """Run them in `folder`."""
         self._folder = folder
-        self._running: list[Child] = []
+        self._running: list[Process] = []
 
-    def __enter__(self) -> "Children":
+    def __enter__(self) -> "Processes":
         return self
 
     def __exit__(self, *_failure: object) -> None:
@@ -66,14 +66,14 @@ class Children:
             stderr=stderr,
             process_group=0,
         )
-        self._running.append(Child(name, process))
+        self._running.append(Process(name, process))
         return process
 
-    def first_dead(self) -> Child | None:
+    def first_dead(self) -> Process | None:
         """Return a child that has ended, if one has."""
         return next((each for each in self._running if each.process.poll() is not None), None)
 
-    def watch(self) -> Child:
+    def watch(self) -> Process:
         """Wait until a child ends and return it."""
         while (dead := self.first_dead()) is None:
             time.sleep(0.2)

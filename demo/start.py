@@ -18,8 +18,8 @@ from typing import NoReturn
 import click
 from flask import Flask
 
-from webapp.cli import demo
-from webapp.cli.children import Children
+from demo import prepare
+from demo.processes import Processes
 from webapp.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -29,7 +29,7 @@ ANSWERS_WITHIN = 40
 MakeApp = Callable[[Settings], Flask]
 
 
-class CannotTry(Exception):
+class CannotStart(Exception):
     """The trial cannot begin or go on, for a reason that one line tells."""
 
     def __init__(self, reason: str, code: int = 1) -> None:
@@ -42,12 +42,12 @@ def run(make_app: MakeApp, environ: Mapping[str, str] = os.environ) -> int:
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     try:
-        with Children(ROOT) as children:
+        with Processes(ROOT) as children:
             _try(children, make_app, environ)
     except KeyboardInterrupt:
         click.echo("\nEnded.")
         return 0
-    except (CannotTry, demo.CannotPretend) as failure:
+    except (CannotStart, prepare.CannotPrepare) as failure:
         if str(failure):
             click.echo(failure, err=True)
         return getattr(failure, "code", 1)
@@ -60,13 +60,13 @@ def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _try(children: Children, make_app: MakeApp, environ: Mapping[str, str]) -> NoReturn:
+def _try(children: Processes, make_app: MakeApp, environ: Mapping[str, str]) -> NoReturn:
     port = _free_port(environ.get("PORT", ""))
-    own = any(environ.get(name, "").strip() for name in demo.OWN_APP)
+    own = any(environ.get(name, "").strip() for name in prepare.OWN_APP)
     if own:
-        served, story = {**environ, "PORT": str(port)}, demo.REAL
+        served, story = {**environ, "PORT": str(port)}, prepare.REAL
     else:
-        served, story = demo.prepare(children, make_app, environ, port, ROOT)
+        served, story = prepare.prepare(children, make_app, environ, port, ROOT)
     # It could hold another address to listen on.
     served.pop("GUNICORN_CMD_ARGS", None)
     children.start("gunicorn", [sys.executable, "-m", "gunicorn", "wsgi:app"], served)
@@ -81,7 +81,7 @@ def _try(children: Children, make_app: MakeApp, environ: Mapping[str, str]) -> N
 def _free_port(text: str) -> int:
     text = text.strip() or "8000"
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
-        raise CannotTry("PORT is not a number from 1 to 65535: PORT=8080 python wsgi.py")
+        raise CannotStart("PORT is not a number from 1 to 65535: PORT=8080 python wsgi.py")
     with socket.socket() as probe:
         # As gunicorn binds: a port that a server left a moment ago is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -90,11 +90,11 @@ def _free_port(text: str) -> int:
         except OSError as failure:
             reason = f"Port {text} cannot be used ({failure.strerror})."
             another = f"PORT={int(text) % 65535 + 1} python wsgi.py"
-            raise CannotTry(f"{reason} End what uses it, or take another: {another}") from None
+            raise CannotStart(f"{reason} End what uses it, or take another: {another}") from None
     return int(text)
 
 
-def _wait_for_answer(children: Children, port: int) -> None:
+def _wait_for_answer(children: Processes, port: int) -> None:
     end = time.monotonic() + ANSWERS_WITHIN
     while time.monotonic() < end:
         if children.first_dead():
@@ -109,15 +109,15 @@ def _wait_for_answer(children: Children, port: int) -> None:
         finally:
             connection.close()
         time.sleep(0.1)
-    raise CannotTry(
+    raise CannotStart(
         f"gunicorn did not answer within {ANSWERS_WITHIN} seconds; see its lines above."
     )
 
 
-def _tell_death(children: Children) -> NoReturn:
+def _tell_death(children: Processes) -> NoReturn:
     dead = children.watch()
     code = dead.process.returncode
-    if code == demo.REFUSED:
+    if code == prepare.REFUSED:
         # gunicorn has listed the problems already.
-        raise CannotTry("", code)
-    raise CannotTry(f"{dead.name} ended by itself (exit code {code}), so everything was ended.")
+        raise CannotStart("", code)
+    raise CannotStart(f"{dead.name} ended by itself (exit code {code}), so everything was ended.")

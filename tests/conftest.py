@@ -18,7 +18,7 @@ pytest_plugins = (
 @pytest.fixture(autouse=True)
 def nobody_acts() -> None:
     """Begin every test as nobody: a worker that ran in this thread leaves its name behind."""
-    if (acting := sys.modules.get("webapp.acting")) is not None:
+    if (acting := sys.modules.get("webapp.actor")) is not None:
         acting.end()
 
 

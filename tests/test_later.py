@@ -13,7 +13,7 @@ from tests.security.callers import caller
 from tests.servers import Sandbox
 from webapp import language
 from webapp.database import writing
-from webapp.later import gettext, ngettext
+from webapp.language import deferred_gettext, deferred_ngettext
 from webapp.services.maintenance import troubles
 from webapp.services.refresh import breaker
 from webapp.views.http.template_filters import sentence
@@ -59,7 +59,9 @@ def german(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_a_text_is_english_until_it_is_shown() -> None:
-    text = gettext("%(count)s of <%(what)s>, 5 %%", count=1204, what=gettext("a book"))
+    text = deferred_gettext(
+        "%(count)s of <%(what)s>, 5 %%", count=1204, what=deferred_gettext("a book")
+    )
     language.use("de")
     assert text == "1,204 of <a book>, 5 %"
     assert (f"{text}", json.dumps(text)) == (text, f'"{text}"')
@@ -77,14 +79,16 @@ def test_a_text_is_english_until_it_is_shown() -> None:
     ],
 )
 def test_a_text_has_a_form_for_its_number(num: int, english: str, spoken: str) -> None:
-    book = gettext("a book")
-    text = ngettext("%(num)s page of %(book)s", "%(num)s pages of %(book)s", num, book=book)
+    book = deferred_gettext("a book")
+    text = deferred_ngettext(
+        "%(num)s page of %(book)s", "%(num)s pages of %(book)s", num, book=book
+    )
     language.use("de")
     assert (text, language.spoken(text)) == (english, spoken)
 
 
 def test_a_copy_of_a_text_can_say_itself_as_well() -> None:
-    copied = deepcopy(gettext("a book"))
+    copied = deepcopy(deferred_gettext("a book"))
     language.use("de")
     assert (copied, language.spoken(copied)) == ("a book", "einem Buch")
 

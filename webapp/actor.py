@@ -37,23 +37,23 @@ _NOBODY = Actor("system")
 _actor: ContextVar[Actor] = ContextVar("actor", default=_NOBODY)
 
 
-def now() -> Actor:
+def current_actor() -> Actor:
     """Return who acts in this thread."""
     return _actor.get()
 
 
-def begin(actor: Actor) -> None:
+def act_as(actor: Actor) -> None:
     """Let this thread act for `actor` until somebody else begins in it."""
     _actor.set(actor)
 
 
-def end() -> None:
+def act_as_nobody() -> None:
     """Let this thread act for nobody."""
     _actor.set(_NOBODY)
 
 
 @contextmanager
-def as_(actor: Actor) -> Iterator[None]:
+def acting_as(actor: Actor) -> Iterator[None]:
     """Let this thread act for `actor` while the block runs."""
     token = _actor.set(actor)
     try:

@@ -2,6 +2,12 @@
 
 The English text is its own key (gettext). Catalogues are `translations/<code>/LC_MESSAGES/
 messages.po`, read as they are, so there is no compiled copy that could be out of date.
+
+
+Texts that are made in one place and shown in several: each reader gets their own language.
+
+To commands, logs and JSON such a text is the English it was written in; a page translates it when
+it prints it. So what is kept, logged or shared between requests is never in a visitor's language.
 """
 
 import gettext as catalogues
@@ -11,10 +17,12 @@ from datetime import date
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
+from typing import cast
 
 from babel import Locale, dates, lists, numbers, units
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from markupsafe import escape
 
 #: Tests point it at catalogues of their own.
 FOLDER = Path(__file__).parent / "translations"
@@ -118,7 +126,7 @@ def _filling(value: object) -> object:
 
 
 class Spoken(str):
-    """A text that can say itself in the current language (`webapp.later`)."""
+    """A text that can say itself in the current language (`webapp.language`)."""
 
     def spoken(self) -> str:
         """Return the text as it is said now: as it is written, unless a kind of it knows better."""
@@ -168,3 +176,49 @@ def listed(items: list[str]) -> str:
 def span(amount: int, unit: str) -> str:
     """Return a length of time: "3 minutes"; units are CLDR's: second, minute, hour, day, year."""
     return str(units.format_unit(amount, f"duration-{unit}", locale=current().locale))
+
+
+__all__ = ["Text", "gettext", "ngettext"]
+
+
+class Text(Spoken):
+    """An English text that knows its message and what fills the gaps."""
+
+    message: str
+    #: The message of many, where a number chooses between two.
+    many: str | None
+    values: dict[str, object]
+
+    def spoken(self) -> str:
+        """Return the text in the current language."""
+        if self.many is None:
+            return gettext(self.message, **self.values)
+        values = dict(self.values)
+        num = cast(int, values.pop("num"))
+        return ngettext(self.message, self.many, num, **values)
+
+    def __html__(self) -> str:
+        """Return the text for a page; templates ask for it by this name."""
+        return str(escape(self.spoken()))
+
+
+def deferred_gettext(message: str, /, **values: object) -> Text:
+    """Return a message with its gaps filled; what fills them may be such a text itself."""
+    return _deferred(message, message, None, values)
+
+
+def deferred_ngettext(one: str, many: str, num: int, /, **values: object) -> Text:
+    """Return the form of a message that goes with `num`, which fills %(num)s."""
+    return _deferred(one if num == 1 else many, one, many, {"num": num, **values})
+
+
+def _deferred(english: str, message: str, many: str | None, values: dict[str, object]) -> Text:
+    text = Text(english % {name: _in_english(value) for name, value in values.items()})
+    text.message, text.many, text.values = message, many, values
+    return text
+
+
+def _in_english(value: object) -> object:
+    if type(value) is int:
+        return numbers.format_decimal(value, locale=language(SOURCE).locale)
+    return value

@@ -1,9 +1,12 @@
-"""Sends one signed notice to NOTIFY_URL and says what came of it; never tries twice by itself.
+"""What came of a notice, in words that are kept in English and shown in every language.
+
+Sends one signed notice to NOTIFY_URL and says what came of it; never tries twice by itself.
 
 No redirect is followed and no proxy is asked: a notice names people, so it goes where the setting
 says and nowhere else.
 """
 
+import re
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,10 +18,33 @@ from urllib.parse import SplitResult, urlsplit
 from standardwebhooks import Webhook
 
 from webapp.clock import Clock
-from webapp.notify import words
-from webapp.wire.connection import Connection, Deadline, Origin
-from webapp.wire.tls import tls_context
-from webapp.wire.waits import retry_after
+from webapp.http_client.connection import Connection, Deadline, Origin, tls_context
+from webapp.http_client.retry_after import retry_after
+from webapp.language import Text
+from webapp.language import deferred_gettext as _
+
+CERTIFICATE = _("certificate not trusted")
+CONNECTION_LOST = _("connection lost")
+NO_CONNECTION = _("no connection")
+NO_HTTP = _("answer that is no HTTP")
+_WORDS: dict[str, Text] = {
+    word: word for word in (CERTIFICATE, CONNECTION_LOST, NO_CONNECTION, NO_HTTP)
+}
+_SILENT = re.compile(r"no answer within ([0-9.e+-]+) s")
+
+
+def no_answer_within(seconds: float) -> Text:
+    """Return that no answer came within this time."""
+    return _("no answer within %(seconds)s s", seconds=f"{seconds:g}")
+
+
+def stored_word(kept: str | None) -> str | None:
+    """Return what was kept as it can be shown: a status or an error's name as it is."""
+    found = _SILENT.fullmatch(kept or "")
+    if found:
+        return no_answer_within(float(found[1]))
+    return _WORDS.get(kept, kept) if kept else None
+
 
 #: Wall clock for one whole call: look-up, connect, handshake, request and answer.
 CALL_SECONDS = 10.0
@@ -29,7 +55,7 @@ GONE = 410
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ReceiverAnswer:
     """What a receiver said to one notice."""
 
     #: None: no answer came.
@@ -51,7 +77,7 @@ class Answer:
 
 
 #: Sends the body under the message id, and never raises.
-Send = Callable[[str, str], Answer]
+Send = Callable[[str, str], ReceiverAnswer]
 
 
 class Sender:
@@ -73,24 +99,24 @@ class Sender:
         self._seconds = seconds
         self._tls = tls or tls_context()
 
-    def __call__(self, message_id: str, body: str) -> Answer:
+    def __call__(self, message_id: str, body: str) -> ReceiverAnswer:
         """Send the body, signed now, and return what came of it. Raises nothing of the network."""
         connection = Connection(_origin(self._url), self._tls)
         try:
             connection.ready(Deadline(self._seconds))
             return self._exchange(connection, message_id, body)
         except ssl.SSLCertVerificationError:
-            return Answer(None, words.CERTIFICATE)
+            return ReceiverAnswer(None, CERTIFICATE)
         except TimeoutError:
-            return Answer(None, words.silent(self._seconds))
+            return ReceiverAnswer(None, no_answer_within(self._seconds))
         except OSError:
-            return Answer(None, words.LOST if connection.sent else words.NONE)
+            return ReceiverAnswer(None, CONNECTION_LOST if connection.sent else NO_CONNECTION)
         except (HTTPException, ValueError):
-            return Answer(None, words.NO_HTTP)
+            return ReceiverAnswer(None, NO_HTTP)
         finally:
             connection.close()
 
-    def _exchange(self, connection: Connection, message_id: str, body: str) -> Answer:
+    def _exchange(self, connection: Connection, message_id: str, body: str) -> ReceiverAnswer:
         now = self._clock()
         target = self._url.path or "/"
         if self._url.query:
@@ -102,7 +128,9 @@ class Sender:
             # Its status has come: whatever happens to the rest, that is the answer.
             with suppress(OSError, HTTPException):
                 head.read(ANSWER_BYTES)
-            return Answer(head.status, str(head.status), wait if head.status in (429, 503) else 0)
+            return ReceiverAnswer(
+                head.status, str(head.status), wait if head.status in (429, 503) else 0
+            )
 
     def _headers(self, message_id: str, body: str, now: datetime) -> dict[str, str]:
         return {

@@ -14,8 +14,7 @@ from tests.services.holding import house_of
 from tests.views.own_scenes import HAPPENED, NOW
 from tests.views.reading import Reading
 from tests.walk import connect
-from webapp import acting
-from webapp.acting import Actor
+from webapp.actor import Actor, acting_as
 from webapp.database import writing
 from webapp.models import AuditEvent
 from webapp.services.operators import roles
@@ -92,7 +91,7 @@ def test_no_operator_is_named_and_ones_own_acts_as_one_are_ones_own(
         roles.add_operator(house, sandbox.open_id("mara"), house.clock())
         with writing() as session:
             for name in ("ct_7777-7777", ticket):
-                with acting.as_(Actor("operator", name, "192.0.2.9")):
+                with acting_as(Actor("operator", name, "192.0.2.9")):
                     audit.record(
                         session, house.clock(), "connection.refreshed", on=ticket, version=2
                     )

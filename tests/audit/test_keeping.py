@@ -12,8 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from tests.audit.telling import told
 from tests.movable import MovableClock
 from tests.services.grants import join, made_up
-from webapp import acting
-from webapp.acting import Actor
+from webapp.actor import Actor, act_as, current_actor
 from webapp.database import reading, writing
 from webapp.models import AuditEvent, User
 from webapp.services.handout import service_keys
@@ -139,11 +138,11 @@ def test_no_request_inherits_the_actor_of_the_one_before(
     app: Flask, operator: FlaskClient, mara: User
 ) -> None:
     assert operator.get("/operators/audit").status_code == 200
-    assert acting.now() == Actor("system")
-    acting.begin(Actor("operator", mara.ticket, "192.0.2.1", "0a1b2c3d4e5f"))
+    assert current_actor() == Actor("system")
+    act_as(Actor("operator", mara.ticket, "192.0.2.1", "0a1b2c3d4e5f"))
     seen = []
     app.view_functions["status.healthz"], served = (
-        lambda: seen.append(acting.now()) or served(),
+        lambda: seen.append(current_actor()) or served(),
         app.view_functions["status.healthz"],
     )
     app.view_functions["status.healthz"].access = "public"
@@ -151,5 +150,5 @@ def test_no_request_inherits_the_actor_of_the_one_before(
     assert [(actor.kind, actor.name, actor.address) for actor in seen] == [
         ("person", "", "127.0.0.1")
     ]
-    assert acting.now() == Actor("system")
+    assert current_actor() == Actor("system")
     assert [each.who for each in told(app, "connection.connected")] == [mara.ticket]

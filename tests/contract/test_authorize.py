@@ -14,7 +14,7 @@ from tests.forms import the_form
 from tests.servers import ANSWER_WITHIN, Sandbox, plain_session
 from tests.walk import BrowserLikeClient, begin, come_back, connect, connect_form, consent
 from webapp.settings import Settings
-from webapp.tiktok import pkce
+from webapp.tiktok import provider
 
 MakeApp = Callable[..., Flask]
 
@@ -115,8 +115,10 @@ def test_every_attempt_has_a_hex_challenge_of_its_own_and_keeps_its_verifier_bac
     challenges = [question(each)["code_challenge"] for each in locations]
     assert all(re.fullmatch("[0-9a-f]{64}", each) for each in challenges)
     assert len(set(challenges)) == 3
-    verifiers = [pkce.verifier(settings.secret_key, question(u)["state"]) for u in locations]
-    assert [pkce.challenge(each) for each in verifiers] == challenges
+    verifiers = [
+        provider.code_verifier(settings.secret_key, question(u)["state"]) for u in locations
+    ]
+    assert [provider.code_challenge(each) for each in verifiers] == challenges
     with client.session_transaction() as kept:
         seen = f"{dict(kept)} {locations}"
     assert not [each for each in verifiers if each in seen]

@@ -16,7 +16,7 @@ from tests.servers import Sandbox
 from tests.tiktok.peer import Behaviour, Peer, Request, answering
 from tests.walk import begin, come_back, consent
 from webapp.settings import Settings
-from webapp.tiktok import pkce
+from webapp.tiktok import provider
 
 #: What is told before any masking: the records themselves, as other handlers would see them.
 TOKEN = re.compile(r"\b(act|rft|clt)\.[A-Za-z0-9_-]{8}")
@@ -29,7 +29,7 @@ def secrets_of(settings: Settings, callback: str) -> list[str]:
         state,
         code,
         quote(code, safe=""),
-        pkce.verifier(settings.secret_key, state),
+        provider.code_verifier(settings.secret_key, state),
         settings.tiktok_client_secret.get_secret_value(),
         settings.secret_key.get_secret_value(),
         *[key.get_secret_value() for key in settings.token_keys],

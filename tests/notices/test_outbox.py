@@ -24,7 +24,7 @@ from tests.notices.told import (
 from webapp.database import writing
 from webapp.models import Notification
 from webapp.models.notification import NEVER
-from webapp.notify.sender import Answer
+from webapp.notify import ReceiverAnswer
 from webapp.services.house import House
 from webapp.services.notifications import delivery, outbox
 
@@ -94,7 +94,7 @@ def test_a_receiver_that_was_away_is_told_when_it_is_back(world: World) -> None:
 def test_a_receiver_that_asks_for_a_pause_gets_it(
     tries: int, wait: int, least: float, most: float, now: datetime
 ) -> None:
-    again = outbox.next_try_at(tries, Answer(429, "429", wait), now)
+    again = outbox.next_try_at(tries, ReceiverAnswer(429, "429", wait), now)
     assert least <= seconds(again, now) <= most
 
 
@@ -160,7 +160,7 @@ def test_one_that_cannot_be_sent_costs_the_others_nothing(world: World) -> None:
     tell(world.house, 1)
 
     class Breaking(Receiver):
-        def __call__(self, message_id: str, body: str) -> Answer:
+        def __call__(self, message_id: str, body: str) -> ReceiverAnswer:
             if message_id == bad:
                 raise UnicodeError("made up")
             return super().__call__(message_id, body)

@@ -12,7 +12,7 @@ from standardwebhooks import WebhookVerificationError
 from tests.processes import ROOT
 from tests.tiktok.peer import Peer
 from webapp.clock import utc_now
-from webapp.notify.sender import Sender
+from webapp.notify import Sender
 from webapp.services.notifications import outbox
 
 SECTION = (ROOT / "README.md").read_text(encoding="utf-8").split("## Be told")[1].split("\n## ")[0]

@@ -17,7 +17,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from benchmarks import certificates
 from tests.tiktok.peer import Peer, Request, answering
 from webapp.clock import utc_now
-from webapp.notify.sender import ANSWER_BYTES, CALL_SECONDS, Answer, Sender
+from webapp.notify import ANSWER_BYTES, CALL_SECONDS, ReceiverAnswer, Sender
 
 BODY = '{"type":"connection.revoked","data":{"ticket":"ct_zażółć"}}'
 ID = "msg_made_up"
@@ -46,7 +46,7 @@ def send(peer: Peer, secret: str) -> Sender:
 def test_a_receiver_can_check_the_signature_with_the_standard_library(
     peer: Peer, send: Sender, secret: str
 ) -> None:
-    assert send(ID, BODY) == Answer(204, "204")
+    assert send(ID, BODY) == ReceiverAnswer(204, "204")
     (request,) = peer.requests
     headers = dict(request.headers)
     assert Webhook(secret).verify(request.body, headers) == json.loads(BODY)
@@ -116,7 +116,7 @@ def test_a_byte_at_a_time_ends_at_the_deadline(peer: Peer, send: Sender) -> None
 
     peer.will(dribble)
     began = time.monotonic()
-    assert send(ID, BODY) == Answer(None, "no answer within 1 s")
+    assert send(ID, BODY) == ReceiverAnswer(None, "no answer within 1 s")
     assert 0.9 < time.monotonic() - began < 1.6
 
 
@@ -127,7 +127,7 @@ def test_a_yes_counts_whatever_comes_after_it(peer: Peer, send: Sender) -> None:
         return False
 
     peer.will(endless)
-    assert send(ID, BODY) == Answer(200, "200")
+    assert send(ID, BODY) == ReceiverAnswer(200, "200")
 
 
 def test_an_answer_that_is_no_http_is_told_without_a_word_of_it(peer: Peer, send: Sender) -> None:
@@ -136,13 +136,13 @@ def test_an_answer_that_is_no_http_is_told_without_a_word_of_it(peer: Peer, send
         return False
 
     peer.will(babble)
-    assert send(ID, BODY) == Answer(None, "answer that is no HTTP")
+    assert send(ID, BODY) == ReceiverAnswer(None, "answer that is no HTTP")
 
 
 def test_nobody_there_is_told(secret: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    assert Sender(f"http://127.0.0.1:{port}", secret, utc_now)(ID, BODY) == Answer(
+    assert Sender(f"http://127.0.0.1:{port}", secret, utc_now)(ID, BODY) == ReceiverAnswer(
         None, "no connection"
     )
 
@@ -154,7 +154,7 @@ def test_tls_is_verified_and_nothing_is_sent_to_a_stranger(secret: str, tmp_path
     with Peer(served) as peer:
         peer.will(answering(b"", 204))
         answer = Sender(peer.url, secret, utc_now)(ID, BODY)
-        assert answer == Answer(None, "certificate not trusted")
+        assert answer == ReceiverAnswer(None, "certificate not trusted")
         assert peer.requests == []
         trusting = ssl.create_default_context(cafile=files.certificate)
         assert Sender(peer.url, secret, utc_now, tls=trusting)(ID, BODY).taken

@@ -10,27 +10,27 @@ from sqlalchemy import select
 
 from webapp.database import reading, writing
 from webapp.models import Notification
-from webapp.notify.sender import Answer
+from webapp.notify import ReceiverAnswer
 from webapp.services.house import House
 from webapp.services.notifications import delivery, outbox
 
-TAKEN = Answer(204, "204")
-BROKEN = Answer(500, "500")
-GONE = Answer(410, "410")
-SILENT = Answer(None, "no connection")
+TAKEN = ReceiverAnswer(204, "204")
+BROKEN = ReceiverAnswer(500, "500")
+GONE = ReceiverAnswer(410, "410")
+SILENT = ReceiverAnswer(None, "no connection")
 
 
 class Receiver:
     """Answers each notice with the next answer; the last one stays. Safe for threads."""
 
-    def __init__(self, *answers: Answer) -> None:
+    def __init__(self, *answers: ReceiverAnswer) -> None:
         """Take the answers in their order."""
         self._answers = list(answers)
         self._lock = Lock()
         #: Message ids and bodies, as they came.
         self.came: list[tuple[str, str]] = []
 
-    def __call__(self, message_id: str, body: str) -> Answer:
+    def __call__(self, message_id: str, body: str) -> ReceiverAnswer:
         """Take one notice."""
         with self._lock:
             self.came.append((message_id, body))

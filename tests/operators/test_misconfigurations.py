@@ -15,7 +15,7 @@ from tests.fixtures.app import MakeApp
 from tests.views.connections import connection, sign_in
 from tests.views.scenes import OPERATOR, Scene, play, stage
 from webapp import cli
-from webapp.cli.asking import words
+from webapp.cli.console import problem_text
 from webapp.services.maintenance import doctor, tiktok_checks
 from webapp.services.operators import roles
 from webapp.settings import Problem
@@ -126,7 +126,9 @@ def test_what_forbids_the_start_is_told_by_all_three_alike(pages: Flask, name: s
     problems = doctor.start_problems(env)[1]
     (problem,) = [p for p in problems if p.name == planted.name and planted.cause in p.cause]
     assert planted.mend in problem.mend
-    assert f"  {problem.name} – {problem.cause}\n      mend: {problem.mend}" in words(problems)
+    assert f"  {problem.name} – {problem.cause}\n      mend: {problem.mend}" in problem_text(
+        problems
+    )
     said = {"name": problem.name, "cause": problem.cause, "mend": problem.mend}
     (line,) = [each for each in told_by_the_doctor(env) if said.items() <= each.items()]
     assert line["verdict"] == "FAIL"

@@ -59,7 +59,7 @@ def test_every_room_imports_only_what_it_may() -> None:
         ),
         (
             "webapp/services/maintenance/status.py",
-            "import webapp.wire.connection",
+            "import webapp.http_client.connection",
             "Services and models know no web framework and make no calls",
         ),
         (

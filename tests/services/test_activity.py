@@ -8,7 +8,7 @@ from sqlalchemy import insert, update
 
 from tests.movable import MovableClock
 from tests.services.grants import join, made_up
-from webapp.acting import Actor
+from webapp.actor import Actor
 from webapp.database import writing
 from webapp.models import AuditEvent, User
 from webapp.services import people

@@ -11,8 +11,7 @@ from flask import Flask
 from tests.services.grants import join, made_up, sign_in
 from tests.services.holding import house_of
 from tests.services.test_disconnect_waits import PATIENCE, somebody_waits_for_a_lock, until
-from webapp import acting
-from webapp.acting import Actor
+from webapp.actor import Actor, acting_as
 from webapp.database import writing
 from webapp.models import PersonRef
 from webapp.services import authority, people
@@ -75,13 +74,13 @@ def test_a_right_cannot_be_lost_while_an_act_is_being_written(
     with app.app_context():
         disconnect.disconnect_person(house, mara)
     with app.app_context(), ThreadPoolExecutor(1) as pool:
-        with writing() as session, acting.as_(actor):
+        with writing() as session, acting_as(actor):
             authority.require(session)
             losing = pool.submit(in_app, app, lose, house, mara)
             until(somebody_waits_for_a_lock)
             assert not losing.done()
         losing.result(PATIENCE)
-        with writing() as session, acting.as_(actor), pytest.raises(NoLongerAllowed):
+        with writing() as session, acting_as(actor), pytest.raises(NoLongerAllowed):
             authority.require(session)
 
 
@@ -89,12 +88,12 @@ def test_a_key_cannot_be_revoked_while_its_use_is_being_written(
     app: Flask, house: House, service: Actor
 ) -> None:
     with app.app_context(), ThreadPoolExecutor(1) as pool:
-        with writing() as session, acting.as_(service):
+        with writing() as session, acting_as(service):
             authority.require(session)
             losing = pool.submit(in_app, app, service_keys.revoke, "reports", house.clock())
             until(somebody_waits_for_a_lock)
         assert losing.result(PATIENCE)
-        with writing() as session, acting.as_(service), pytest.raises(NoLongerAllowed):
+        with writing() as session, acting_as(service), pytest.raises(NoLongerAllowed):
             authority.require(session)
 
 
@@ -110,7 +109,7 @@ def test_an_act_that_waits_for_a_removal_finds_the_right_gone(
 
 
 def require_as(actor: Actor) -> None:
-    with writing() as session, acting.as_(actor):
+    with writing() as session, acting_as(actor):
         authority.require(session)
 
 

@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 
-from webapp.acting import Actor
+from webapp.actor import Actor
 from webapp.models import AuditEvent
 from webapp.services.records import history
 from webapp.services.records.history import Entry

@@ -9,8 +9,7 @@ from sqlalchemy import update
 
 from tests.services.grants import BASIC, join, made_up, sign_in
 from tests.services.holding import opened, the_row
-from webapp import acting
-from webapp.acting import Actor
+from webapp.actor import Actor, acting_as
 from webapp.database import writing
 from webapp.models import User
 from webapp.services.account import export
@@ -52,7 +51,7 @@ def test_ones_own_data_tells_what_happened_and_names_no_operator(house: House, a
     with writing() as session:
         session.execute(update(User).values(history=line))
         for actor in (mine, theirs, Actor("service", "studio-prod", "10.0.0.9")):
-            with acting.as_(actor):
+            with acting_as(actor):
                 audit.record(session, house.clock(), "connection.refreshed", on=ticket, version=2)
     data = export.personal_data(done.person)
     told = [each for each in data["activity"] if each["what"] == "connection.refreshed"]

@@ -7,8 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from webapp.settings import Settings
-from webapp.tiktok import pkce
-from webapp.tiktok.provider import Provider
+from webapp.tiktok.provider import Provider, code_challenge, code_verifier
 
 from .conftest import MakeSettings
 
@@ -61,7 +60,7 @@ def test_another_account_turns_tiktoks_automatic_answer_off(provider: Provider) 
 def test_the_challenge_is_tiktoks_hex_one() -> None:
     verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
     expected = "13d31e961a1ad8ec2f16b10c4c982e0876a878ad6df144566ee1894acb70f9c3"
-    assert pkce.challenge(verifier) == expected
+    assert code_challenge(verifier) == expected
 
 
 @pytest.mark.rule(11)
@@ -72,9 +71,9 @@ def test_every_attempt_has_its_own_challenge_and_the_verifier_stays_here(
     first, second = (query_of(url) for url in urls)
     assert first["code_challenge_method"] == ["S256"]
     assert first["code_challenge"] != second["code_challenge"]
-    verifier = pkce.verifier(settings.secret_key, "one")
+    verifier = code_verifier(settings.secret_key, "one")
     assert re.fullmatch(r"[A-Za-z0-9._~-]{43,128}", verifier)
-    assert first["code_challenge"] == [pkce.challenge(verifier)]
+    assert first["code_challenge"] == [code_challenge(verifier)]
     assert re.fullmatch(r"[0-9a-f]{64}", first["code_challenge"][0])
     assert verifier not in urls[0]
 

@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 
 from webapp.settings import Settings
-from webapp.tiktok import pkce
 from webapp.tiktok.errors import (
     ConnectAgain,
     Declined,
@@ -13,7 +12,7 @@ from webapp.tiktok.errors import (
     TikTokError,
     TryLater,
 )
-from webapp.tiktok.provider import Provider
+from webapp.tiktok.provider import Provider, code_verifier
 
 from .conftest import NOW, OPEN_ID
 from .peer import Peer
@@ -45,7 +44,7 @@ def test_the_form_is_tiktoks_and_nothing_else(
             "grant_type": "authorization_code",
             "code": CODE,
             "redirect_uri": settings.tiktok_redirect_uri,
-            "code_verifier": pkce.verifier(settings.secret_key, "state"),
+            "code_verifier": code_verifier(settings.secret_key, "state"),
         }.items()
     )
 

@@ -8,9 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from webapp.settings import Settings
-from webapp.tiktok import pkce
 from webapp.tiktok.errors import TikTokError
-from webapp.tiktok.provider import Provider
+from webapp.tiktok.provider import Provider, code_verifier
 
 from .conftest import OPEN_ID
 from .peer import Behaviour, Peer, Request, answering
@@ -25,7 +24,7 @@ def secrets_of(settings: Settings, success: dict[str, object]) -> list[str]:
         CODE,
         settings.tiktok_client_secret.get_secret_value(),
         settings.secret_key.get_secret_value(),
-        pkce.verifier(settings.secret_key, STATE),
+        code_verifier(settings.secret_key, STATE),
         str(success["access_token"]),
         str(success["refresh_token"]),
         # As it stands in a form.

@@ -14,11 +14,11 @@ import pytest
 import requests
 
 from benchmarks import certificates
+from webapp.http_client.connection import tls_context
 from webapp.settings import Settings
 from webapp.tiktok.errors import TryLater
 from webapp.tiktok.provider import Provider
 from webapp.tiktok.transport import CALL_SECONDS, Transport
-from webapp.wire.tls import tls_context
 
 from .conftest import OPEN_ID, MakeSettings
 from .peer import Peer, Request, answering, hang_up

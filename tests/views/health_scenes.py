@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from webapp import later
+from webapp import language
 from webapp.services.maintenance.database_checks import Fault, StoredDatabase
 from webapp.services.maintenance.health import Breaker, HealthFacts, Keys, Work
 from webapp.services.notifications.outbox import DeliveryStatus
@@ -30,18 +30,18 @@ ILL = HealthFacts(
     troubles=[
         Fault(
             "worker",
-            later.ngettext(
+            language.deferred_ngettext(
                 "the longest overdue refresh has waited for %(num)s minute",
                 "the longest overdue refresh has waited for %(num)s minutes",
                 30,
             ),
-            later.gettext("start a worker: flask tokens run"),
+            language.deferred_gettext("start a worker: flask tokens run"),
         )
     ],
     work=Work(lag=1830, is_late=True, pace=0, allowed=2, part=0.25),
     breaker=Breaker(
-        later.gettext("TikTok does not answer"),
-        later.gettext("nothing: it is tried every 30 seconds"),
+        language.deferred_gettext("TikTok does not answer"),
+        language.deferred_gettext("nothing: it is tried every 30 seconds"),
         NOW - HOUR,
         NOW + timedelta(seconds=20),
     ),

@@ -13,7 +13,7 @@ from tests.environment import complete
 from tests.processes import ROOT
 from tests.views import health_scenes, one, own_scenes, records
 from tests.views.bulk_scenes import BULK
-from webapp import later
+from webapp import language
 from webapp.app import OPERATOR_PAGES
 from webapp.language import gettext as _
 from webapp.models import Reason
@@ -400,28 +400,35 @@ OPERATORS |= {
 OPERATORS |= {name: Scene(template, facts, OPERATOR) for name, (template, facts) in BULK.items()}
 ORIGIN = "https://tickets.example"
 CHECKS = [
-    Check("ok", "SECRET_KEY", later.gettext("is set")),
-    Check("FAIL", "TIKTOK_CLIENT_SECRET", later.gettext("is blank"), "TIKTOK_CLIENT_SECRET=…"),
+    Check("ok", "SECRET_KEY", language.deferred_gettext("is set")),
+    Check(
+        "FAIL",
+        "TIKTOK_CLIENT_SECRET",
+        language.deferred_gettext("is blank"),
+        "TIKTOK_CLIENT_SECRET=…",
+    ),
     Check(
         "warn",
         "files",
-        later.gettext("%(path)s can be read by others", path="/srv/.env"),
+        language.deferred_gettext("%(path)s can be read by others", path="/srv/.env"),
         "chmod 600 /srv/.env",
     ),
-    Check("ok", "endpoint", later.gettext("answered in %(ms)s ms", ms=214), group="tiktok"),
+    Check(
+        "ok", "endpoint", language.deferred_gettext("answered in %(ms)s ms", ms=214), group="tiktok"
+    ),
     Check(
         "ok",
         "person",
-        later.gettext("nobody has"),
-        later.gettext("connect your own account on the start page"),
+        language.deferred_gettext("nobody has"),
+        language.deferred_gettext("connect your own account on the start page"),
         "tiktok",
         known=False,
     ),
     Check(
         "warn",
         "worker",
-        later.gettext("nothing is overdue, nothing is held back"),
-        later.gettext("start a worker: flask tokens run"),
+        language.deferred_gettext("nothing is overdue, nothing is held back"),
+        language.deferred_gettext("start a worker: flask tokens run"),
         "running",
     ),
 ]

@@ -10,10 +10,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
+from demo import crowd
 from tests.views.connections import connection, house_of, sign_in
 from webapp.database import db, reading, writing
 from webapp.models import AuditEvent, Health, User
-from webapp.services import crowd
 from webapp.services.operators import export
 from webapp.services.operators.export import COLUMNS
 from webapp.services.operators.list_query import Query

@@ -8,19 +8,8 @@ from collections.abc import Iterable
 import click
 from flask import Flask
 
-from webapp.cli import (
-    asking,
-    checking,
-    crowd,
-    doctor,
-    keys,
-    notices,
-    operators,
-    tokens,
-    upkeep,
-    worker,
-)
-from webapp.cli.asking import WAITING
+from webapp.cli import console, doctor, keys, notifications, operators, tokens, worker
+from webapp.cli.console import WAITING
 from webapp.settings import Problem
 
 __all__ = ["register", "waiting"]
@@ -28,18 +17,17 @@ __all__ = ["register", "waiting"]
 
 def register(app: Flask) -> None:
     """Give the app its commands."""
-    app.cli.add_command(crowd.demo)
     app.cli.add_command(doctor.doctor)
     app.cli.add_command(keys.keys)
-    app.cli.add_command(notices.notices)
+    app.cli.add_command(notifications.notices)
     app.cli.add_command(operators.operators)
     for each in (
         worker.run,
-        checking.check,
-        upkeep.reseal,
-        upkeep.rescue,
-        upkeep.adopt,
-        upkeep.copy_all,
+        doctor.check_keeping,
+        tokens.reseal,
+        tokens.rescue,
+        tokens.adopt,
+        tokens.copy_all,
     ):
         tokens.tokens.add_command(each)
     app.cli.add_command(tokens.tokens)
@@ -60,4 +48,4 @@ def waiting(problems: Iterable[Problem]) -> Flask:
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 def _database_waits(words: tuple[str, ...]) -> None:
     """Migrate the database, once the settings allow it."""
-    asking.house()
+    console.house()

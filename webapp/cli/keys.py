@@ -7,7 +7,7 @@ from datetime import datetime
 import click
 from flask.cli import with_appcontext
 
-from webapp.cli.asking import migrated_house, not_done, show_json
+from webapp.cli.console import fail, migrated_house, show_json
 from webapp.services.handout import service_keys
 
 
@@ -31,7 +31,7 @@ def issue(name: str) -> None:
     try:
         click.echo(service_keys.issue(name, at.clock()))
     except (service_keys.BadName, service_keys.NameTaken) as error:
-        not_done(str(error))
+        fail(str(error))
 
 
 @keys.command()
@@ -43,7 +43,7 @@ def revoke(name: str) -> None:
     try:
         now_only = service_keys.revoke(name, at.clock())
     except service_keys.NoSuchKey as error:
-        not_done(str(error))
+        fail(str(error))
     click.echo(f"{name} is {'revoked' if now_only else 'revoked already'}")
 
 

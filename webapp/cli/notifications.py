@@ -6,7 +6,7 @@ from datetime import datetime
 import click
 from flask.cli import with_appcontext
 
-from webapp.cli.asking import migrated_house, not_done, show_json
+from webapp.cli.console import fail, migrated_house, show_json
 from webapp.services.house import House
 from webapp.services.notifications import delivery, outbox
 
@@ -42,7 +42,7 @@ def test() -> None:
     at = _house()
     answer = delivery.send_test(at)
     if not answer.taken:
-        not_done(f"The receiver did not take it: {answer.word}")
+        fail(f"The receiver did not take it: {answer.word}")
     click.echo(f"The receiver took it: {answer.word}")
 
 
@@ -59,7 +59,7 @@ def _house() -> House:
     """Return the house, or end the command where nobody is to be told."""
     at = migrated_house()
     if not at.settings.notify_url:
-        not_done("Nobody is told of anything: NOTIFY_URL is not set")
+        fail("Nobody is told of anything: NOTIFY_URL is not set")
     return at
 
 

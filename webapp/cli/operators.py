@@ -6,7 +6,7 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
-from webapp.cli.asking import migrated_house, not_done, show_json
+from webapp.cli.console import fail, migrated_house, show_json
 from webapp.services.operators import roles
 
 #: TikTok's open_ids begin with a dash, so a word that is no option of ours is taken as it is.
@@ -61,7 +61,7 @@ def _change(open_id: str, *, operator: bool, as_json: bool) -> None:
         else:
             roles.remove_operator(at, open_id)
     except roles.NoSuchPerson as error:
-        not_done(str(error))
+        fail(str(error))
     if as_json:
         show_json({"open_id": open_id, "operator": operator})
     else:

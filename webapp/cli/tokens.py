@@ -1,19 +1,24 @@
-"""`flask tokens`: looks after the connections, one or all; prints no token, decides nothing."""
+"""`flask tokens`: looks after the connections, one or all; prints no token, decides nothing.
 
+`flask tokens reseal|rescue|adopt|copy`: rare work on all rows; decides nothing itself.
+"""
+
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 import click
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 
-from webapp.cli.asking import migrated_house, not_done, show_json, unfit
+from webapp.cli.console import Progress, fail, fail_with, migrated_house, show_json
 from webapp.services.connect.disconnect import CONNECTED_AGAIN, disconnect_person
 from webapp.services.house import House
 from webapp.services.installation import binding
-from webapp.services.maintenance import troubles
+from webapp.services.maintenance import copy_database, database_checks, doctor, troubles
+from webapp.services.maintenance import reseal as sealing
 from webapp.services.operators import connection
 from webapp.services.people import PersonGone
-from webapp.services.refresh import on_demand
+from webapp.services.refresh import on_demand, rescue_file
 from webapp.services.vault import CannotOpen
 
 tokens = AppGroup("tokens", help="Connections and their tokens: keep, look, end, seal anew.")
@@ -52,7 +57,7 @@ def show(open_id: str, as_json: bool) -> None:
     at = migrated_house()
     found = connection.facts_of(at, open_id, at.clock())
     if found is None:
-        not_done(_nobody(open_id))
+        fail(_nobody(open_id))
     if as_json:
         show_json(found)
         return
@@ -70,16 +75,16 @@ def refresh(open_id: str, as_json: bool) -> None:
     try:
         access = on_demand.fresh_access(at, open_id, pressed=True)
     except on_demand.NotConnected:
-        not_done(_nobody(open_id))
+        fail(_nobody(open_id))
     except on_demand.ReconnectRequired as end:
-        not_done(f"{open_id} must connect again: {end.reason}{_since(end.since)}")
+        fail(f"{open_id} must connect again: {end.reason}{_since(end.since)}")
     except on_demand.Pending as wait:
         held = troubles.open_brakes(at)
         cause = held[0] if held else wait.cause
         seconds = int(wait.retry_after.total_seconds())
-        not_done(f"{open_id} was not refreshed: {cause}; try again in {seconds} s")
+        fail(f"{open_id} was not refreshed: {cause}; try again in {seconds} s")
     except CannotOpen as error:
-        not_done(f"what is stored of {open_id} cannot be opened: {error}")
+        fail(f"what is stored of {open_id} cannot be opened: {error}")
     if as_json:
         expires = access.expires_at.isoformat()
         show_json({"open_id": open_id, "version": access.version, "access_expires_at": expires})
@@ -95,12 +100,12 @@ def disconnect(open_id: str, as_json: bool) -> None:
     at = _own_house()
     user = connection.find(at, open_id)
     if user is None:
-        not_done(_nobody(open_id))
+        fail(_nobody(open_id))
     was_connected = user.access_token is not None
     try:
         outcome = disconnect_person(at, user.ref)
     except PersonGone:
-        not_done(_nobody(open_id))
+        fail(_nobody(open_id))
     if as_json:
         show_json(
             {
@@ -116,9 +121,9 @@ def disconnect(open_id: str, as_json: bool) -> None:
         told = "TikTok confirmed" if outcome.confirmed else f"TikTok did not: {outcome.code}"
         click.echo(f"{open_id} is disconnected and forgotten here; {told}")
     if outcome.code == CONNECTED_AGAIN:
-        not_done(f"{open_id} has connected again in the meantime and is still connected")
+        fail(f"{open_id} has connected again in the meantime and is still connected")
     if not outcome.forgotten:
-        not_done(
+        fail(
             f"TikTok did not answer ({outcome.code}). {open_id} is not used any more, and the"
             " worker tells TikTok again for 24 hours, then forgets"
         )
@@ -129,7 +134,7 @@ def _own_house() -> House:
     at = migrated_house()
     mismatch = binding.mismatch(at)
     if mismatch is not None:
-        unfit("This database is not for acting on.", mismatch)
+        fail_with("This database is not for acting on.", mismatch)
     return at
 
 
@@ -149,3 +154,99 @@ def _word(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(value) or "-"
     return "".join(c for c in str(value) if c.isprintable())
+
+
+_json_too = click.option("--json", "as_json", is_flag=True, help="For scripts.")
+
+
+@click.command()
+@_json_too
+@with_appcontext
+def reseal(as_json: bool) -> None:
+    """Seal every stored token under the first of TOKEN_KEYS; can be ended and begun again."""
+    at = migrated_house()
+    rescue_file.replay(at)
+    outcome = None
+    with Progress("Sealed anew", sealing.remaining(at)) as shown:
+        for outcome in sealing.reseal(at):
+            shown.at(outcome.done)
+    done, closed = (outcome.done, outcome.closed) if outcome else (0, 0)
+    left = sealing.remaining(at)
+    if as_json:
+        show_json({"resealed": done, "closed": closed, "left": left})
+    else:
+        click.echo(f"{done} rows sealed anew")
+    if closed:
+        fail(
+            f"{closed} rows were left as they are: no key in TOKEN_KEYS opens them. Put the key"
+            " that sealed them back, after the new one, and run it again"
+        )
+    if left:
+        fail(
+            f"{left} rows were sealed under a former key meanwhile: start gunicorn and the worker"
+            " anew with the present TOKEN_KEYS, then run it again"
+        )
+
+
+@click.command()
+@_json_too
+@with_appcontext
+def rescue(as_json: bool) -> None:
+    """Store answers of TikTok that the database did not take when they came."""
+    replayed = rescue_file.replay(migrated_house())
+    if as_json:
+        show_json(asdict(replayed))
+    else:
+        click.echo(f"{replayed.stored} stored, {replayed.outdated} no longer needed")
+    if replayed.unreadable:
+        fail(f"{replayed.unreadable} lines could not be read, most likely of a full disk")
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@with_appcontext
+def adopt(yes: bool) -> None:
+    """Bind the database to this installation, after it was moved here on purpose."""
+    at = migrated_house()
+    closed = database_checks.keys_fault(at)
+    if closed is not None:
+        fail_with("It cannot be adopted under these keys.", closed)
+    found = binding.mismatch(at)
+    if found is None:
+        click.echo("The database belongs to this installation already.")
+        return
+    if not yes:
+        click.echo(f"{found.name} – {found.cause}", err=True)
+        click.confirm(
+            "No other installation may refresh from a copy of it. Go on?", abort=True, err=True
+        )
+    try:
+        binding.adopt(at)
+    except OSError as error:
+        fail(f"{at.folder} takes no file ({error.strerror}): mend that, or set INSTANCE_ID")
+    click.echo("The database belongs to this installation now. Start the worker: flask tokens run")
+
+
+@click.command("copy")
+@click.argument("database_url")
+@with_appcontext
+def copy_all(database_url: str) -> None:
+    """Copy everything into the empty, migrated database at DATABASE_URL.
+
+    Stop gunicorn and the worker before. Leave a password out of the address and put it into
+    PGPASSWORD or ~/.pgpass: what is typed here stands in the list of processes.
+    """
+    at = migrated_house()
+    rows = 0
+    try:
+        with Progress("Copied", copy_database.total()) as shown:
+            for step in copy_database.copy_database(at, database_url, doctor.ROOT):
+                rows = step.rows
+                shown.at(rows)
+    except copy_database.CannotCopy as refused:
+        fail(f"nothing was copied: {refused}")
+    click.echo(
+        f"{rows} rows copied and counted. Set DATABASE_URL to the new database, then start"
+        " gunicorn and the worker. Never start the old one again: it is marked as moved and"
+        " refreshes nothing"
+    )

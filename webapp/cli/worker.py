@@ -17,8 +17,7 @@ import structlog
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from webapp.cli.asking import migrated_house, not_done, unfit
-from webapp.cli.progress import Progress
+from webapp.cli.console import Progress, fail, fail_with, migrated_house
 from webapp.services.house import House
 from webapp.services.maintenance import troubles
 from webapp.services.notifications.delivery import Delivery
@@ -130,7 +129,7 @@ def _refuse_unfit(at: House) -> None:
     """End with 1, and what to do, where no worker may run."""
     found = troubles.refusal(at)
     if found is not None:
-        unfit("No worker may run here.", found)
+        fail_with("No worker may run here.", found)
 
 
 def _tell_left(at: House, left: int, *, stopped: bool) -> None:
@@ -138,6 +137,6 @@ def _tell_left(at: House, left: int, *, stopped: bool) -> None:
     _refuse_unfit(at)
     held = troubles.open_brakes(at)
     if left and held is not None:
-        not_done(f"{left} connections are still due: {held[0]}; {held[1]}")
+        fail(f"{left} connections are still due: {held[0]}; {held[1]}")
     if left and stopped:
-        not_done(f"{left} connections are still due: it was stopped")
+        fail(f"{left} connections are still due: it was stopped")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webapp import acting
+from webapp.actor import acting_as, current_actor
 from webapp.database import reading
 from webapp.models import BrowserSession, ServiceKey, User
 
@@ -31,12 +31,12 @@ def require(session: Session) -> None:
     people, then sessions, then keys, then all else. Call it between people and all else.
     """
     if not holds(session):
-        raise NoLongerAllowed(acting.now().kind)
+        raise NoLongerAllowed(current_actor().kind)
 
 
 def holds(session: Session) -> bool:
     """Return True if the caller of this request may act in this transaction (see `require`)."""
-    actor = acting.now()
+    actor = current_actor()
     if not actor.credential:
         return True
     if actor.kind == "service":
@@ -52,7 +52,7 @@ def holds(session: Session) -> bool:
 
 def check() -> None:
     """Do the same for an act that only asks something of TikTok. Raises NoLongerAllowed."""
-    if acting.now().credential:
+    if current_actor().credential:
         with reading() as session:
             require(session)
 
@@ -62,11 +62,11 @@ def while_allowed(pieces: Iterator[str]) -> Iterator[str]:
 
     A reader may take hours over it. Raises NoLongerAllowed between two pieces.
     """
-    actor = acting.now()
+    actor = current_actor()
 
     def checked() -> Iterator[str]:
         while True:
-            with acting.as_(actor):
+            with acting_as(actor):
                 check()
             piece = next(pieces, None)
             if piece is None:

@@ -1,19 +1,67 @@
-"""Reads the settings from an environment and tells every problem at once; never shows a value."""
+"""What is wrong between settings that are right by themselves; reads no environment.
+
+Reads the settings from an environment and tells every problem at once; never shows a value.
+"""
 
 import os
 import secrets
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from webapp.later import gettext as _
-from webapp.settings.misfits import misfits
-from webapp.settings.problem import Problem, SettingsRefused
-from webapp.settings.secret_values import HOW_TO_SEAL, HOW_TO_SIGN
+from webapp.language import deferred_gettext as _
+from webapp.problems import Problem, listed
+from webapp.settings.fields import API_URL, AUTHORIZE_URL
+from webapp.settings.secret_fields import HOW_TO_NOTIFY, HOW_TO_SEAL, HOW_TO_SIGN
 from webapp.settings.values import Settings
+
+
+class SettingsRefused(Exception):
+    """The settings do not allow a start; `problems` holds every reason.
+
+    `rest` are the settings with stand-ins for what is wrong: for finding more, never for starting.
+    """
+
+    def __init__(self, problems: Iterable[Problem], rest: Settings) -> None:
+        self.problems = tuple(problems)
+        self.rest = rest
+        super().__init__(listed(self.problems))
+
+
+def cross_check(settings: Settings) -> Iterator[Problem]:
+    """Yield what is wrong between settings that are right by themselves."""
+    if settings.loopback and not settings.tiktok_pkce:
+        cause = _("is 0 while TIKTOK_REDIRECT_URI is on this machine, where TikTok requires PKCE")
+        yield Problem("TIKTOK_PKCE", cause, "TIKTOK_PKCE=1")
+    for name, default in (("tiktok_authorize_url", AUTHORIZE_URL), ("tiktok_api_url", API_URL)):
+        url = urlsplit(getattr(settings, name))
+        if url.netloc.lower() != urlsplit(default).netloc and not settings.allow_sandbox:
+            yield Problem(
+                name.upper(),
+                _("names another host than TikTok's"),
+                _(
+                    "remove it for the default, %(default)s – or ALLOW_SANDBOX=1 for tests and"
+                    " demos",
+                    default=default,
+                ),
+            )
+    if settings.notify_url and not settings.notify_secret.get_secret_value():
+        cause = _(
+            "is not set while NOTIFY_URL is: receivers could not tell our notices from others"
+        )
+        yield Problem("NOTIFY_SECRET", cause, HOW_TO_NOTIFY)
+    current = settings.secret_key.get_secret_value()
+    if current in {each.get_secret_value() for each in settings.secret_key_fallbacks}:
+        yield Problem(
+            "SECRET_KEY_FALLBACKS",
+            _("holds the current SECRET_KEY"),
+            _("list former keys only"),
+        )
+
 
 NAMES = tuple(name.upper() for name in Settings.model_fields)
 #: What to do about a required variable that is not there.
@@ -57,12 +105,12 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     unreadable = {problem.name.removesuffix("_FILE") for problem in problems}
     problems += [_missing(name, environ) for name in missing if name not in unreadable]
     values = _stand_ins(missing) | {name.lower(): text for name, text in given.items()}
-    settings, wrong = _judge(values)
+    settings, wrong = _validate(values)
     problems += wrong
-    problems += misfits(settings)
-    problems += _beside(environ, settings)
+    problems += cross_check(settings)
+    problems += _further_problems(environ, settings)
     if problems:
-        raise SettingsRefused(sorted(problems, key=_place), rest=settings)
+        raise SettingsRefused(sorted(problems, key=_order_of), rest=settings)
     return settings
 
 
@@ -111,7 +159,7 @@ def _stand_ins(names: list[str]) -> dict[str, str]:
     return {name.lower(): sound[name] for name in names}
 
 
-def _judge(values: dict[str, str]) -> tuple[Settings, list[Problem]]:
+def _validate(values: dict[str, str]) -> tuple[Settings, list[Problem]]:
     """Return the settings and what is wrong, with stand-ins or defaults where it is wrong."""
     try:
         return Settings.model_validate(values), []
@@ -124,7 +172,7 @@ def _judge(values: dict[str, str]) -> tuple[Settings, list[Problem]]:
     return Settings.model_validate(sound | _stand_ins(required)), problems
 
 
-def _beside(environ: Mapping[str, str], settings: Settings) -> Iterator[Problem]:
+def _further_problems(environ: Mapping[str, str], settings: Settings) -> Iterator[Problem]:
     """Yield what others' variables would do to us."""
     private = settings.sandbox or settings.loopback
     if environ.get("AUTHLIB_INSECURE_TRANSPORT", "").strip() and not private:
@@ -170,6 +218,6 @@ def _doubtful(settings: Settings) -> Iterator[Problem]:
         yield Problem("TIKTOK_REDIRECT_URI", cause, mend)
 
 
-def _place(problem: Problem) -> int:
+def _order_of(problem: Problem) -> int:
     name = problem.name.removesuffix("_FILE")
     return NAMES.index(name) if name in NAMES else len(NAMES)

@@ -9,9 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, SecretStr
 
-from webapp.later import gettext as _
-from webapp.settings.problem import refuse
-from webapp.settings.readings import parts
+from webapp.language import deferred_gettext as _
+from webapp.settings.fields import parts, refuse
 
 #: Where the commands are when nobody has activated the environment of the README.
 _BIN = ".venv/bin/" if Path(sys.prefix).name == ".venv" else ""

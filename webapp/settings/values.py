@@ -6,40 +6,38 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from webapp.settings.addresses import (
+from webapp.settings.fields import (
     API_URL,
     AUTHORIZE_URL,
+    BASIC_SCOPE,
     LOOPBACK,
     TIKTOK_HOSTS,
     ApiUrl,
+    AuditDays,
     AuthorizeUrl,
     DatabaseUrl,
-    Hosts,
-    NotifyUrl,
-    PageUrl,
-    RedirectUri,
-    StorageUri,
-)
-from webapp.settings.readings import (
-    BASIC_SCOPE,
-    AuditDays,
     Days,
     Email,
     Flag,
     Hops,
+    Hosts,
     Hours,
     IdleDays,
     InstanceId,
     LogLevel,
+    NotifyUrl,
+    PageUrl,
     Port,
     Rate,
+    RedirectUri,
     RequiredScopes,
+    ReturnTo,
     Scopes,
     ShortName,
+    StorageUri,
     lower_format,
 )
-from webapp.settings.return_to import ReturnTo
-from webapp.settings.secret_values import (
+from webapp.settings.secret_fields import (
     BearerToken,
     Credential,
     NotifySecret,

@@ -1,9 +1,14 @@
-"""TikTok as the rest of the app sees it: seven verbs, typed answers, our own errors.
+"""Proof Key for Code Exchange as TikTok wants it; keeps no verifier anywhere.
+
+TikTok as the rest of the app sees it: seven verbs, typed answers, our own errors.
 
 Never stores or logs anything. What TikTok says differently from RFC 6749 is behind this door:
 client (Authlib's seams), transport (the wire), answers, grants and profile (judging).
 """
 
+import hashlib
+import hmac
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,10 +18,11 @@ from time import monotonic
 import requests
 from authlib.common.errors import AuthlibBaseError
 from flask import Flask
+from pydantic import SecretStr
 
 from webapp.clock import Clock, utc_now
 from webapp.settings import Settings
-from webapp.tiktok import answers, client, grants, pkce, profile
+from webapp.tiktok import answers, client, profile
 from webapp.tiktok.answers import Answer
 from webapp.tiktok.callback import BadCallback, Callback
 from webapp.tiktok.errors import AccessRefused, TikTokError, TryLater
@@ -24,6 +30,23 @@ from webapp.tiktok.profile import Profile
 from webapp.tiktok.scopes import asked_for
 from webapp.tiktok.transport import Transport
 from webapp.tokens import TokenSet
+
+
+def code_verifier(secret_key: SecretStr, state: str) -> str:
+    """Return the code verifier that belongs to a state: 43 characters, new with every state.
+
+    It is derived, so that it need not be stored between the two halves of a sign-in: whoever
+    has the state, which is in the address bar, still lacks the key.
+    """
+    key = secret_key.get_secret_value().encode()
+    digest = hmac.digest(key, b"pkce\0" + state.encode(), "sha256")
+    return urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def code_challenge(code_verifier: str) -> str:
+    """Return the challenge: SHA-256 in hex, where RFC 7636 has base64url (rule 11)."""
+    return hashlib.sha256(code_verifier.encode("ascii")).hexdigest()
+
 
 __all__ = ["BadCallback", "Callback", "Look", "Profile", "Provider", "register"]
 
@@ -61,8 +84,8 @@ class Provider:
         """Return where to send the browser (rules 1 to 5, 7, 10, 11). Calls nobody."""
         more = {"disable_auto_auth": "1"} if another_account else {}
         if self._settings.tiktok_pkce:
-            verifier = pkce.verifier(self._settings.secret_key, state)
-            more["code_challenge"] = pkce.challenge(verifier)
+            verifier = code_verifier(self._settings.secret_key, state)
+            more["code_challenge"] = code_challenge(verifier)
             more["code_challenge_method"] = "S256"
         made = self._app.create_authorization_url(
             self._settings.tiktok_redirect_uri, state=state, scope=asked_for(scopes), **more
@@ -76,7 +99,7 @@ class Provider:
         """
         proof = {}
         if self._settings.tiktok_pkce:
-            proof["code_verifier"] = pkce.verifier(self._settings.secret_key, state)
+            proof["code_verifier"] = code_verifier(self._settings.secret_key, state)
         answer = self._ask(
             lambda: self._app.fetch_access_token(
                 self._settings.tiktok_redirect_uri,
@@ -85,7 +108,7 @@ class Provider:
                 **proof,
             )
         )
-        return grants.exchanged(answer, self._clock())
+        return answers.read_exchange(answer, self._clock())
 
     def refresh(self, refresh_token: str) -> TokenSet:
         """Return the tokens that replace a refresh token, which is dead from then on.
@@ -98,7 +121,7 @@ class Provider:
                 grant_type="refresh_token", refresh_token=refresh_token
             )
         )
-        return grants.refreshed(answer, self._clock())
+        return answers.read_refresh(answer, self._clock())
 
     def revoke(self, access_token: str) -> None:
         """End the whole connection at TikTok, by an access token that still works.
@@ -106,7 +129,7 @@ class Provider:
         Raises AccessRefused if that is not accepted any more.
         """
         url = f"{self._settings.tiktok_api_url}oauth/revoke/"
-        grants.revoked(self._ask(lambda: self._app.revoke_token(url, access_token)))
+        answers.read_revoke(self._ask(lambda: self._app.revoke_token(url, access_token)))
 
     def user_info(self, access_token: str, *, open_id: str, scopes: Collection[str]) -> Profile:
         """Return what the granted scopes tell about a person (rules 43 to 47).
@@ -127,7 +150,7 @@ class Provider:
 
         Raises OurConfiguration on `invalid_client`, the only proof of a wrong pair.
         """
-        return grants.credentials(self._client_credentials())
+        return answers.read_client_credentials(self._client_credentials())
 
     def look(self) -> Look:
         """Ask once whether TikTok accepts this app, and tell all that the answer shows."""
@@ -138,7 +161,7 @@ class Provider:
             return Look(error, monotonic() - began, None)
         seconds = monotonic() - began
         try:
-            grants.credentials(answer)
+            answers.read_client_credentials(answer)
         except TikTokError as error:
             return Look(error, seconds, answer.ahead)
         return Look(None, seconds, answer.ahead)

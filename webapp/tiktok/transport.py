@@ -15,9 +15,8 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import BaseAdapter
 
+from webapp.http_client.connection import Connection, Deadline, Origin, tls_context
 from webapp.tiktok.errors import TryLater
-from webapp.wire.connection import Connection, Deadline, Origin
-from webapp.wire.tls import tls_context
 
 #: Wall clock for one whole call: look-up, connect, handshake, request and answer (rule 28).
 CALL_SECONDS = 10.0

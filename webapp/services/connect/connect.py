@@ -11,7 +11,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from webapp import acting
+from webapp.actor import acting_as, current_actor
 from webapp.database import writing
 from webapp.models import PersonRef, Status, User
 from webapp.services.connect import sessions
@@ -121,7 +121,7 @@ def _store(
 def _record(
     session: Session, house: House, user: User, kind: Kind, now: datetime, *, was_lost: bool
 ) -> None:
-    with acting.as_(acting.now().known_as(user.ticket)):
+    with acting_as(current_actor().known_as(user.ticket)):
         audit.record(
             session, now, "connection.connected", on=user.ticket, kind=kind, scopes=user.scope
         )

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from webapp.language import gettext as _
 from webapp.models import User
 from webapp.settings import Settings
-from webapp.tiktok.scope import Scope
-from webapp.tiktok.scopes import CATALOGUE, asked_for
+from webapp.tiktok.scopes import CATALOGUE, Scope, asked_for
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from webapp import acting
+from webapp.actor import acting_as, current_actor
 from webapp.database import writing
 from webapp.models import ServiceKey, ServiceUse, User
 from webapp.services import authority
@@ -58,7 +58,7 @@ def record_use(row: HandedOut, now: datetime) -> bool:
             # Another thread was handed it in this very moment, and writes it down.
             return True
         told = row.handed_at is None or now - row.handed_at >= AUDIT_EVERY
-        service = replace(acting.now(), kind="service", name=row.key_name)
+        service = replace(current_actor(), kind="service", name=row.key_name)
         line = history.format_entry(now, "handed_out", service, None, "", "") if told else ""
         session.execute(
             update(User)
@@ -67,7 +67,7 @@ def record_use(row: HandedOut, now: datetime) -> bool:
             .execution_options(synchronize_session=False)
         )
         if told:
-            with acting.as_(service):
+            with acting_as(service):
                 audit.record(
                     session, now, "connection.handed_out", on=row.ticket, service=row.key_name
                 )

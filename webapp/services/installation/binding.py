@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
-from webapp.later import gettext as _
+from webapp.language import deferred_gettext as _
 from webapp.models import Installation, User
 from webapp.services.house import House
 from webapp.services.installation import instance_id

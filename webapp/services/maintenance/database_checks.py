@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from webapp.database import db, reading
 from webapp.files import sqlite_path
-from webapp.later import gettext as _
+from webapp.language import deferred_gettext as _
 from webapp.models import User
 from webapp.services.house import House
 from webapp.services.vault import CannotOpen

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from sqlalchemy import Engine, NullPool, create_engine
 
 from webapp.files import absolute_url, own_folder
-from webapp.later import gettext as _
-from webapp.later import ngettext
+from webapp.language import deferred_gettext as _
+from webapp.language import deferred_ngettext
 from webapp.services.house import House
 from webapp.services.installation import binding
 from webapp.services.maintenance import database_checks, machine_checks, tiktok_checks, troubles
@@ -175,7 +175,7 @@ def _rows(house: House) -> Iterator[Check]:
         yield Check(
             "warn",
             "people",
-            ngettext(
+            deferred_ngettext(
                 "%(num)s connected under another TIKTOK_CLIENT_KEY and cannot be refreshed",
                 "%(num)s connected under another TIKTOK_CLIENT_KEY and cannot be refreshed",
                 strangers,
@@ -187,7 +187,7 @@ def _rows(house: House) -> Iterator[Check]:
         yield Check(
             "warn",
             "rows",
-            ngettext(
+            deferred_ngettext(
                 "%(num)s are sealed under a key that is not in TOKEN_KEYS",
                 "%(num)s are sealed under a key that is not in TOKEN_KEYS",
                 closed,

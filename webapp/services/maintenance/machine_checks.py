@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.database import db
 from webapp.files import absolute_url, sqlite_path
-from webapp.later import gettext as _
+from webapp.language import deferred_gettext as _
 from webapp.services.house import House
 from webapp.services.maintenance import database_checks
 from webapp.services.maintenance.check import Check, not_asked

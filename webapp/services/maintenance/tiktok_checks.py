@@ -7,8 +7,8 @@ from typing import NamedTuple
 from sqlalchemy import select
 
 from webapp.database import reading
-from webapp.later import gettext as _
-from webapp.later import ngettext
+from webapp.language import deferred_gettext as _
+from webapp.language import deferred_ngettext
 from webapp.models import AuditEvent, User
 from webapp.services import authority
 from webapp.services.house import House
@@ -215,11 +215,11 @@ def _clock(ahead: int | None) -> Check:
         return not_asked("clock", _("TikTok did not say what time it is"), "", "running")
     if abs(ahead) <= SKEW:
         return Check("ok", "clock", _("agrees with TikTok's"), group="running")
-    cause = ngettext(
+    cause = deferred_ngettext(
         "is %(num)s second ahead of TikTok's", "is %(num)s seconds ahead of TikTok's", ahead
     )
     if ahead < 0:
-        cause = ngettext(
+        cause = deferred_ngettext(
             "is %(num)s second behind TikTok's", "is %(num)s seconds behind TikTok's", -ahead
         )
     return Check("warn", "clock", cause, "timedatectl set-ntp true", "running")

@@ -9,8 +9,8 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.database import db, reading
-from webapp.later import Text, ngettext
-from webapp.later import gettext as _
+from webapp.language import Text, deferred_ngettext
+from webapp.language import deferred_gettext as _
 from webapp.models import Brakes, User
 from webapp.services.house import House
 from webapp.services.installation import binding
@@ -131,7 +131,7 @@ def _lag_doubt(house: House) -> Fault | None:
     late = timedelta(seconds=lag(house, house.clock()))
     if late <= LATE_AFTER:
         return None
-    cause = ngettext(
+    cause = deferred_ngettext(
         "the longest overdue refresh has waited for %(num)s minute",
         "the longest overdue refresh has waited for %(num)s minutes",
         int(late.total_seconds() // 60),
@@ -153,7 +153,9 @@ def _notices_doubt(house: House) -> Fault | None:
     now = house.clock()
     stand = outbox.delivery_status(house, now)
     if stand.given_up:
-        cause = ngettext("one notice was given up", "%(num)s notices were given up", stand.given_up)
+        cause = deferred_ngettext(
+            "one notice was given up", "%(num)s notices were given up", stand.given_up
+        )
         mend = _("let the receiver take them, then: flask notices retry")
         return Fault("NOTIFY_URL", _answered(cause, stand.last_answer), mend)
     oldest = stand.oldest_waiting_since

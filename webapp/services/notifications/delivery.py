@@ -7,9 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import acting
-from webapp.acting import Actor
-from webapp.notify.sender import Answer, Send, Sender
+from webapp.actor import Actor, act_as
+from webapp.notify import ReceiverAnswer, Send, Sender
 from webapp.services.house import House
 from webapp.services.notifications import outbox
 from webapp.services.worker.committer import Context
@@ -31,11 +30,11 @@ def make_sender(house: House) -> Sender | None:
     return Sender(settings.notify_url, settings.notify_secret.get_secret_value(), house.clock)
 
 
-def send_test(house: House) -> Answer:
+def send_test(house: House) -> ReceiverAnswer:
     """Send one notice that tells of nothing, past the outbox; NOTIFY_URL must be set."""
     send = make_sender(house)
     if send is None:
-        return Answer(None, "NOTIFY_URL is not set")
+        return ReceiverAnswer(None, "NOTIFY_URL is not set")
     return send(outbox.new_id(), outbox.body_of("test.ping", house.clock(), {}))
 
 
@@ -50,12 +49,12 @@ def deliver_due(house: House, send: Send, senders: ThreadPoolExecutor) -> int:
     return len(claimed)
 
 
-def _sent(send: Send, due: outbox.DueNotification) -> Answer:
+def _sent(send: Send, due: outbox.DueNotification) -> ReceiverAnswer:
     try:
         return send(due.message_id, due.body)
     except Exception as error:  # noqa: BLE001  one that cannot be sent must not cost the others
         log.error("notice_broke", message=due.message_id, error=type(error).__name__)
-        return Answer(None, type(error).__name__)
+        return ReceiverAnswer(None, type(error).__name__)
 
 
 class Delivery:
@@ -89,7 +88,7 @@ class Delivery:
         self._thread.join()
 
     def _run(self) -> None:
-        acting.begin(Actor("worker"))
+        act_as(Actor("worker"))
         with self._context(), ThreadPoolExecutor(WIDTH, "notice") as senders:
             while not self._stop.is_set():
                 if self._look(senders):

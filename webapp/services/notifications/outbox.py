@@ -20,8 +20,7 @@ from sqlalchemy.orm import Session
 from webapp.database import reading, writing
 from webapp.models import Notification
 from webapp.models.notification import NEVER
-from webapp.notify.sender import Answer
-from webapp.notify.words import recalled
+from webapp.notify import ReceiverAnswer, stored_word
 from webapp.services import authority
 from webapp.services.house import House
 from webapp.services.records import audit
@@ -161,7 +160,7 @@ def delivery_status(house: House, now: datetime) -> DeliveryStatus:
             .limit(1)
         )
     receiver = urlsplit(house.settings.notify_url).netloc
-    return DeliveryStatus(receiver, waiting, oldest, given_up, delivered, recalled(answer))
+    return DeliveryStatus(receiver, waiting, oldest, given_up, delivered, stored_word(answer))
 
 
 def recent_notifications(house: House, limit: int = 20) -> list[NotificationRow]:
@@ -199,7 +198,7 @@ def _row(notice: Notification) -> NotificationRow:
         tries=notice.tries,
         next_at=None if given_up else notice.next_at,
         delivered_at=notice.delivered_at,
-        last_answer=recalled(notice.last_answer),
+        last_answer=stored_word(notice.last_answer),
     )
 
 
@@ -269,7 +268,7 @@ def claim(now: datetime, most: int) -> list[DueNotification]:
     return [DueNotification(*row, ends) for row in rows]
 
 
-def store_results(sent: Sequence[tuple[DueNotification, Answer]], now: datetime) -> None:
+def store_results(sent: Sequence[tuple[DueNotification, ReceiverAnswer]], now: datetime) -> None:
     """Write down what came of each, and when to try again."""
     with writing() as session:
         for due, answer in sorted(sent, key=lambda each: each[0].id):
@@ -281,7 +280,9 @@ def store_results(sent: Sequence[tuple[DueNotification, Answer]], now: datetime)
         _log_result(due, answer)
 
 
-def _delivered(session: Session, due: DueNotification, answer: Answer, now: datetime) -> None:
+def _delivered(
+    session: Session, due: DueNotification, answer: ReceiverAnswer, now: datetime
+) -> None:
     # Whoever holds the lease by now: it was taken, so nobody need send it again.
     session.execute(
         update(Notification)
@@ -295,7 +296,9 @@ def _delivered(session: Session, due: DueNotification, answer: Answer, now: date
     )
 
 
-def _not_delivered(session: Session, due: DueNotification, answer: Answer, now: datetime) -> None:
+def _not_delivered(
+    session: Session, due: DueNotification, answer: ReceiverAnswer, now: datetime
+) -> None:
     # Only under our own lease: another worker may be sending it, or have delivered it.
     session.execute(
         update(Notification)
@@ -305,7 +308,7 @@ def _not_delivered(session: Session, due: DueNotification, answer: Answer, now: 
     )
 
 
-def next_try_at(tries: int, answer: Answer, now: datetime) -> datetime:
+def next_try_at(tries: int, answer: ReceiverAnswer, now: datetime) -> datetime:
     """Return when to try again after so many tries; NEVER: it is given up."""
     if answer.gone or tries > len(PAUSES):
         return NEVER
@@ -320,7 +323,7 @@ def _without_person(body: str) -> str:
     return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
 
 
-def _log_result(due: DueNotification, answer: Answer) -> None:
+def _log_result(due: DueNotification, answer: ReceiverAnswer) -> None:
     facts = {"message": due.message_id, "notice": due.event, "answer": answer.word}
     if answer.taken:
         log.info("notice_delivered", tries=due.tries, **facts)

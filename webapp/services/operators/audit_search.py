@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, literal, select, tuple_
 from sqlalchemy.orm import aliased
 
-from webapp.acting import KINDS
+from webapp.actor import KINDS
 from webapp.database import reading, writing
 from webapp.models import AuditEvent, User
 from webapp.services import authority

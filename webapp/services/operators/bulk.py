@@ -13,9 +13,9 @@ from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from webapp import acting
+from webapp.actor import current_actor
 from webapp.database import reading, writing
-from webapp.later import gettext as _
+from webapp.language import deferred_gettext as _
 from webapp.models import Brakes, BulkItem, BulkJob, ItemState, Status, User
 from webapp.services import authority
 from webapp.services.house import House
@@ -119,7 +119,7 @@ def _create(
 ) -> None:
     if not _JOB_ID.fullmatch(job_id) or act not in ACTS:
         raise NotAJob
-    now, by = house.clock(), acting.now()
+    now, by = house.clock(), current_actor()
     job = BulkJob(
         id=job_id,
         client_key=house.settings.tiktok_client_key,

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
-from webapp import acting
+from webapp.actor import current_actor
 from webapp.database import writing
 from webapp.models import AuditEvent
 from webapp.services.house import House
@@ -82,7 +82,7 @@ def record(
     """
     if event not in EVENTS or EVENTS[event] != fields.keys():
         raise WrongEvent(f"{event} with {', '.join(sorted(fields)) or 'no field'}")
-    actor = acting.now()
+    actor = current_actor()
     session.execute(
         insert(AuditEvent).values(
             at=now,

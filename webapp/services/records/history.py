@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from webapp.acting import Actor
+from webapp.actor import Actor
 from webapp.models import AuditEvent, User
 from webapp.services.records.audit import Field
 

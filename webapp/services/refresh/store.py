@@ -24,7 +24,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.orm import Session
 
-from webapp import acting
+from webapp.actor import acting_as
 from webapp.database import reading, writing
 from webapp.models import Status, User
 from webapp.services import people
@@ -83,7 +83,7 @@ def record_results(session: Session, house: House, group: Sequence[Stored], now:
     figures.add_counts(session, house.settings.tiktok_client_key, now, counts)
     for each in group:
         if each.written:
-            with acting.as_(each.result.by):
+            with acting_as(each.result.by):
                 _record_result(session, house, each, now)
 
 

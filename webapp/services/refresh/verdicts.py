@@ -9,8 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func
 
-from webapp import acting
-from webapp.acting import Actor
+from webapp.actor import Actor, current_actor
 from webapp.models import Reason, Status, User
 from webapp.services.refresh import schedule
 from webapp.services.refresh.breaker import PROBE_EVERY, Outcome
@@ -44,7 +43,7 @@ class Result:
     received_at: datetime
     #: What TikTok took to answer, in milliseconds; None: it was not asked.
     ms: int | None = None
-    by: Actor = field(default_factory=acting.now)
+    by: Actor = field(default_factory=current_actor)
 
 
 @dataclass(frozen=True, slots=True)

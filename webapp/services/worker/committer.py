@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from webapp import acting
-from webapp.acting import Actor
+from webapp.actor import Actor, act_as
 from webapp.services.house import House
 from webapp.services.refresh.store import GROUP, store_answers
 from webapp.services.refresh.verdicts import NotSent, Result
@@ -109,7 +108,7 @@ class Committer:
         self._thread.join()
 
     def _commit(self) -> None:
-        acting.begin(Actor("worker"))
+        act_as(Actor("worker"))
         with self._context():
             ended = False
             while not ended:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import acting
+from webapp.actor import Actor, act_as
 from webapp.models import Status
 from webapp.services import people
 from webapp.services.connect import disconnect
@@ -102,13 +102,11 @@ class Worker:
         self.refused = binding.mismatch(self._house)
         if self.refused is not None:
             return
-        acting.begin(acting.Actor("worker"))
+        act_as(Actor("worker"))
         binding.record_generation(self._house)
         self._committer.start()
         try:
-            with ThreadPoolExecutor(
-                WIDTH, "call", acting.begin, (acting.Actor("worker"),)
-            ) as callers:
+            with ThreadPoolExecutor(WIDTH, "call", act_as, (Actor("worker"),)) as callers:
                 while not self._stop.is_set():
                     self._tidying.step()
                     claimed = self._look(callers)

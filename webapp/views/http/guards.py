@@ -28,8 +28,7 @@ from flask_wtf import CSRFProtect
 from limits import RateLimitItem, parse
 from werkzeug.wrappers import Response
 
-from webapp import acting
-from webapp.acting import Actor, Kind
+from webapp.actor import Actor, Kind, act_as, act_as_nobody
 from webapp.language import N_
 from webapp.language import gettext as _
 from webapp.services.authority import NoLongerAllowed
@@ -47,17 +46,17 @@ def register_actors(app: Flask) -> None:
 
     @app.before_request
     def _begin() -> None:
-        acting.begin(_actor("person"))
+        act_as(_actor("person"))
 
     @app.teardown_request
     def _end(_error: BaseException | None) -> None:
-        acting.end()
+        act_as_nobody()
 
 
 def begin_actor(who: str | None) -> None:
     """Let TikTok act on its own route; who else it is turns out further on."""
     if who == "tiktok":
-        acting.begin(_actor("tiktok"))
+        act_as(_actor("tiktok"))
 
 
 def set_actor(kind: Kind, name: str, credential: str) -> None:
@@ -65,7 +64,7 @@ def set_actor(kind: Kind, name: str, credential: str) -> None:
 
     `credential`: what their right rests on (see `acting.Actor`).
     """
-    acting.begin(_actor(kind, name, credential))
+    act_as(_actor(kind, name, credential))
 
 
 def _actor(kind: Kind, name: str = "", credential: str = "") -> Actor:

@@ -1,1 +1,0 @@
-"""Notices out over HTTP, signed by Standard Webhooks; knows no table and no schedule."""
