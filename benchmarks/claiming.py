@@ -48,7 +48,7 @@ def _measured(
         there = 0
         for count in asked.rows:
             progress(f"{name}: filling up to {count:,} rows")
-            people.add(here.house, range(there, count), due=True)
+            people.add(here.runtime, range(there, count), due=True)
             there = count
             _settle(here)
             times = [_claim(here, asked.most) for _ in range(asked.claims)]
@@ -63,7 +63,7 @@ def _measured(
 
 def _settle(here: Stage) -> None:
     """Let every row be due and unclaimed; let PostgreSQL know of them, as autovacuum does."""
-    now = here.house.clock()
+    now = here.runtime.clock()
     with writing() as session:
         session.execute(
             update(User)
@@ -78,7 +78,7 @@ def _settle(here: Stage) -> None:
 def _claim(here: Stage, most: int) -> float:
     """Return how long one claim took, in milliseconds."""
     start = perf_counter()
-    claims = claim_due(here.house, most, here.house.clock())
+    claims = claim_due(here.runtime, most, here.runtime.clock())
     passed = perf_counter() - start
     if len(claims) != most:
         raise RuntimeError(f"{len(claims)} rows were claimed, not {most}")

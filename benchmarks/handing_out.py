@@ -41,10 +41,10 @@ def main() -> None:
     asked = _asked()
     rates: dict[tuple[int, str], list[float]] = {}
     with stage() as here, _servers(here, asked.keys) as servers:
-        open_ids = people.add(here.house, range(asked.rows), due=False)
+        open_ids = people.add(here.runtime, range(asked.rows), due=False)
         random.shuffle(open_ids)
         # As on any day: who asks has asked within the hour, so nothing is written down.
-        people.use(here.house, open_ids, servers[0].keys)
+        people.use(here.runtime, open_ids, servers[0].keys)
         paths = [f"/api/v1/tokens/{open_id}" for open_id in open_ids]
         for server in servers:
             _rate(server, paths, max(asked.connections), min(_WARM_UP, asked.seconds))
@@ -70,7 +70,7 @@ def _asked() -> argparse.Namespace:
 @contextmanager
 def _servers(here: Stage, keys: int) -> Iterator[list[Server]]:
     """Serve the bare route, and the app without and with its limit."""
-    now = here.house.clock()
+    now = here.runtime.clock()
     issued = [service_keys.issue(f"made-up {number}", now) for number in range(keys)]
     kinds = (
         ("bare route", "benchmarks.bare:app", "0"),

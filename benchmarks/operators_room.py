@@ -86,14 +86,14 @@ def room(people: int, postgres: Postgres | None) -> Iterator[Room]:
     with stage(postgres) as here:
         progress(f"filling with {people:,} people")
         start = time.perf_counter()
-        for there in crowd.seed(here.house, people):
+        for there in crowd.seed(here.runtime, people):
             if there % 100_000 == 0:
                 progress(f"  {there:,} after {time.perf_counter() - start:.0f} s")
         filled = time.perf_counter() - start
         _add_events(here, people)
         _settle()
         start = time.perf_counter()
-        counts.recount(here.house)
+        counts.recount(here.runtime)
         counted = time.perf_counter() - start
         cookie = _cookie(here)
         with gunicorn(here.env, here.folder, workers=1) as server:
@@ -102,7 +102,7 @@ def room(people: int, postgres: Postgres | None) -> Iterator[Room]:
 
 
 def _add_events(here: Stage, number: int) -> None:
-    now = here.house.clock()
+    now = here.runtime.clock()
     for start in range(0, number, _AT_ONCE):
         rows: list[dict[str, Any]] = [
             {
@@ -134,10 +134,12 @@ def _cookie(here: Stage) -> str:
         user = session.scalars(
             update(User)
             .where(User.open_id == crowd.open_id(0))
-            .values(operator_since=here.house.clock())
+            .values(operator_since=here.runtime.clock())
             .returning(User)
         ).one()
-        secret = sessions.begin(session, here.house, user, sessions.Device(), here.house.clock())
+        secret = sessions.begin(
+            session, here.runtime, user, sessions.Device(), here.runtime.clock()
+        )
     signer = SecureCookieSessionInterface().get_signing_serializer(here.app)
     if signer is None:
         raise RuntimeError("the app has no SECRET_KEY")

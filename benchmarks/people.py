@@ -10,7 +10,7 @@ from sqlalchemy import Table, func, insert, select
 from benchmarks.provider import access_token, open_id, refresh_token
 from webapp.database import reading, writing
 from webapp.models import ServiceUse, Status, User
-from webapp.services.house import House
+from webapp.services.runtime import Runtime
 from webapp.tokens import TokenSet
 
 #: Rows of one statement; more gains nothing and costs memory.
@@ -18,21 +18,21 @@ _AT_ONCE = 5_000
 SCOPES = ("user.info.basic", "video.list")
 
 
-def add(house: House, numbers: range, *, due: bool) -> list[str]:
+def add(runtime: Runtime, numbers: range, *, due: bool) -> list[str]:
     """Insert the people of these numbers and return their open_ids; `due`: to be refreshed now."""
-    now = house.clock()
+    now = runtime.clock()
     for start in range(numbers.start, numbers.stop, _AT_ONCE):
         some = range(start, min(start + _AT_ONCE, numbers.stop))
         with writing() as session:
             session.execute(
-                insert(cast(Table, User.__table__)), list(_rows(house, some, now, due=due))
+                insert(cast(Table, User.__table__)), list(_rows(runtime, some, now, due=due))
             )
     return [open_id(number) for number in numbers]
 
 
-def use(house: House, open_ids: Sequence[str], keys: Sequence[str]) -> None:
+def use(runtime: Runtime, open_ids: Sequence[str], keys: Sequence[str]) -> None:
     """Note that each was handed to a service just now, the keys taken in turns as they ask."""
-    now = house.clock()
+    now = runtime.clock()
     with writing() as session:
         ids = dict(session.execute(select(User.open_id, User.id)).tuples().all())
         rows = [
@@ -48,7 +48,9 @@ def refreshes() -> int:
         return session.scalar(select(func.sum(User.version))) or 0
 
 
-def _rows(house: House, numbers: range, now: datetime, *, due: bool) -> Iterator[dict[str, Any]]:
+def _rows(
+    runtime: Runtime, numbers: range, now: datetime, *, due: bool
+) -> Iterator[dict[str, Any]]:
     for number in numbers:
         tokens = TokenSet(
             access_token=access_token(number, 0),
@@ -60,7 +62,7 @@ def _rows(house: House, numbers: range, now: datetime, *, due: bool) -> Iterator
         )
         wait = timedelta(milliseconds=-1 - number) if due else timedelta(hours=1)
         yield {
-            "client_key": house.settings.tiktok_client_key,
+            "client_key": runtime.settings.tiktok_client_key,
             "open_id": open_id(number),
             "ticket": f"ct_{number:08}",
             "created_at": now,
@@ -72,5 +74,5 @@ def _rows(house: House, numbers: range, now: datetime, *, due: bool) -> Iterator
             "failures": 0,
             "refreshes": 0,
             "next_at": now + wait,
-            **house.vault.columns(open_id(number), tokens, now),
+            **runtime.vault.columns(open_id(number), tokens, now),
         }

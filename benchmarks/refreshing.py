@@ -105,7 +105,7 @@ def _measure(way: Way, wire: str, latency: float, postgres: Postgres | None) -> 
         env = here.env | trust
         log = here.folder / "program.log"
         idle = _cpu_seconds(Process(way.args, log, env=env))
-        people.add(here.house, range(way.rows), due=True)
+        people.add(here.runtime, range(way.rows), due=True)
         busy = _cpu_seconds(Process(way.args, log, env=env))
         books = _books(url, trust)
         refreshed: int = books["refreshed"]

@@ -15,7 +15,7 @@ from tests.environment import NOBODY, complete
 from tests.processes import plain_environment, reserved_port
 from webapp.app import create_app
 from webapp.database import db
-from webapp.services.house import House
+from webapp.services.runtime import Runtime
 from webapp.settings import load
 from webapp.views.http.runtime import KEY
 
@@ -29,7 +29,7 @@ class NoServer(RuntimeError):
 
 @dataclass(frozen=True)
 class Stage:
-    """Where one measurement takes place. Use the house inside the app's context."""
+    """Where one measurement takes place. Use the runtime inside the app's context."""
 
     folder: Path
     #: Everything that a process of the app needs to run on this database.
@@ -38,10 +38,10 @@ class Stage:
     app: Flask
 
     @property
-    def house(self) -> House:
+    def runtime(self) -> Runtime:
         """The app's settings, vault and clock."""
-        house: House = self.app.extensions[KEY]
-        return house
+        runtime: Runtime = self.app.extensions[KEY]
+        return runtime
 
 
 @contextmanager

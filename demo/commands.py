@@ -4,8 +4,8 @@ import click
 from flask.cli import AppGroup
 
 from demo import crowd
-from webapp.cli.console import Progress, fail, fail_with, migrated_house, show_json
-from webapp.services.house import House
+from webapp.cli.console import Progress, fail, fail_with, migrated_runtime, show_json
+from webapp.services.runtime import Runtime
 
 demo = AppGroup("demo", help="Made-up people for a demo or a load test; only beside a sandbox.")
 
@@ -17,7 +17,7 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="For scripts
 @_json_option
 def seed(people: int, as_json: bool) -> None:
     """Add made-up people in every state until there are so many; can be ended and begun again."""
-    at = _demo_house()
+    at = _demo_runtime()
     before = there = crowd.count(at)
     try:
         with Progress("Made up", people) as shown:
@@ -35,7 +35,7 @@ def seed(people: int, as_json: bool) -> None:
 @_json_option
 def clear(as_json: bool) -> None:
     """Delete the people whom `flask demo seed` added, and nobody else."""
-    at = _demo_house()
+    at = _demo_runtime()
     gone = 0
     with Progress("Deleted", crowd.count(at)) as shown:
         for gone in crowd.clear(at):
@@ -46,8 +46,8 @@ def clear(as_json: bool) -> None:
         click.echo(f"{gone} made-up people deleted")
 
 
-def _demo_house() -> House:
-    at = migrated_house()
+def _demo_runtime() -> Runtime:
+    at = migrated_runtime()
     refused = crowd.refusal(at)
     if refused is not None:
         fail_with("Made-up people belong beside a pretend TikTok only.", refused)

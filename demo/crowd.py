@@ -20,8 +20,8 @@ from sqlalchemy.orm import Session
 from webapp.database import reading, writing
 from webapp.models import NameWord, Reason, Status, User
 from webapp.services.connect.connect import TICKET_LETTERS
-from webapp.services.house import House
 from webapp.services.operators import list_pages
+from webapp.services.runtime import Runtime
 from webapp.settings import Problem
 from webapp.tokens import TokenSet
 
@@ -259,9 +259,9 @@ class AlreadyRunning(Exception):
     """Somebody else is filling the same database at this moment."""
 
 
-def refusal(house: House) -> Problem | None:
+def refusal(runtime: Runtime) -> Problem | None:
     """Return why this is no place for made-up people; None if a pretend TikTok is set."""
-    if house.settings.allow_sandbox and house.settings.sandbox:
+    if runtime.settings.allow_sandbox and runtime.settings.sandbox:
         return None
     return Problem(
         "ALLOW_SANDBOX",
@@ -271,21 +271,21 @@ def refusal(house: House) -> Problem | None:
     )
 
 
-def count(house: House) -> int:
+def count(runtime: Runtime) -> int:
     """Return how many made-up people there are; looks at every row."""
     with reading() as session:
-        return session.scalar(select(func.count()).select_from(User).where(_theirs(house))) or 0
+        return session.scalar(select(func.count()).select_from(User).where(_theirs(runtime))) or 0
 
 
-def seed(house: House, people: int) -> Iterator[int]:
+def seed(runtime: Runtime, people: int) -> Iterator[int]:
     """Add made-up people up to so many, and yield how many there are after each transaction.
 
     Raises Meeting if another run does the same.
     """
-    there, highest = _found(house)
+    there, highest = _found(runtime)
     while there < people:
         numbers = range(highest + 1, highest + 1 + min(AT_ONCE, people - there))
-        rows = list(_rows(house, numbers, house.clock()))
+        rows = list(_rows(runtime, numbers, runtime.clock()))
         try:
             with writing() as session:
                 _insert(session, rows)
@@ -295,15 +295,15 @@ def seed(house: House, people: int) -> Iterator[int]:
         yield there
 
 
-def clear(house: House) -> Iterator[int]:
+def clear(runtime: Runtime) -> Iterator[int]:
     """Delete the made-up people, and yield how many are gone after each transaction."""
     gone = last = 0
-    while ids := _after(house, last):
+    while ids := _after(runtime, last):
         last = ids[-1]
         with writing() as session:
             session.execute(
                 delete(User)
-                .where(User.id.in_(ids), _theirs(house))
+                .where(User.id.in_(ids), _theirs(runtime))
                 .execution_options(synchronize_session=False)
             )
         gone += len(ids)
@@ -329,28 +329,28 @@ def _insert(session: Session, rows: list[dict[str, Any]]) -> None:
     session.execute(insert(cast(Table, NameWord.__table__)), words)
 
 
-def _found(house: House) -> tuple[int, int]:
+def _found(runtime: Runtime) -> tuple[int, int]:
     """Return how many there are, and the highest number; -1 if there is none."""
-    query = select(func.count(), func.max(User.open_id)).where(_theirs(house))
+    query = select(func.count(), func.max(User.open_id)).where(_theirs(runtime))
     with reading() as session:
         number, highest = session.execute(query).one()
     return number, number_of(highest) if highest else -1
 
 
-def _theirs(house: House) -> ColumnElement[bool]:
-    ours = User.client_key == house.settings.tiktok_client_key
+def _theirs(runtime: Runtime) -> ColumnElement[bool]:
+    ours = User.client_key == runtime.settings.tiktok_client_key
     # No range: in PostgreSQL's order for a language, dashes may not count.
     return ours & User.open_id.startswith(PREFIX, autoescape=True)
 
 
-def _after(house: House, last: int) -> list[int]:
-    query = select(User.id).where(_theirs(house), User.id > last).order_by(User.id).limit(AT_ONCE)
+def _after(runtime: Runtime, last: int) -> list[int]:
+    query = select(User.id).where(_theirs(runtime), User.id > last).order_by(User.id).limit(AT_ONCE)
     with reading() as session:
         return list(session.scalars(query))
 
 
-def _rows(house: House, numbers: range, now: datetime) -> Iterator[dict[str, Any]]:
-    settings = house.settings
+def _rows(runtime: Runtime, numbers: range, now: datetime) -> Iterator[dict[str, Any]]:
+    settings = runtime.settings
     asked = (*settings.tiktok_scopes, *settings.tiktok_optional_scopes)
     for number in numbers:
         dice = Dice.of(number)
@@ -358,12 +358,12 @@ def _rows(house: House, numbers: range, now: datetime) -> Iterator[dict[str, Any
         yield {
             "client_key": settings.tiktok_client_key,
             "interrupted": False,
-            **_sealed(house, row, dice, now),
+            **_sealed(runtime, row, dice, now),
             **row,
         }
 
 
-def _sealed(house: House, row: dict[str, Any], dice: Dice, now: datetime) -> dict[str, Any]:
+def _sealed(runtime: Runtime, row: dict[str, Any], dice: Dice, now: datetime) -> dict[str, Any]:
     if row["access_expires_at"] is None:
         return {"access_token": None, "refresh_token": None}
     tokens = TokenSet(
@@ -374,4 +374,4 @@ def _sealed(house: House, row: dict[str, Any], dice: Dice, now: datetime) -> dic
         access_expires_at=row["access_expires_at"],
         refresh_expires_at=None,
     )
-    return house.vault.columns(row["open_id"], tokens, now)
+    return runtime.vault.columns(row["open_id"], tokens, now)

@@ -10,8 +10,8 @@ from webapp.models import Health, PersonRef, Reason, Status, User
 from webapp.services import people
 from webapp.services.connect.connect import connect_person
 from webapp.services.connect.user_info import update_profile
-from webapp.services.house import House
 from webapp.services.records import figures
+from webapp.services.runtime import Runtime
 from webapp.tokens import TokenSet
 
 #: Who is seeded, and how their connection stands as the worker starts: it refreshes who is due or
@@ -44,23 +44,23 @@ def story(name: str) -> str:
     return _STORIES[PEOPLE[name]] if name in PEOPLE else "not connected yet"
 
 
-def seed(house: House, grants: Mapping[str, TokenSet], now: datetime) -> int:
+def seed(runtime: Runtime, grants: Mapping[str, TokenSet], now: datetime) -> int:
     """Connect these people with grants that the sandbox gave, and age them into their state.
 
     `grants` maps the short names of PEOPLE to their token answers. Returns how many there are.
     """
-    asked = house.settings.tiktok_scopes
+    asked = runtime.settings.tiktok_scopes
     for name, tokens in grants.items():
-        done = connect_person(house, tokens, asked, None, now - timedelta(days=40))
-        update_profile(house, done.person)
-        _age(house, done.person, PEOPLE[name], now)
+        done = connect_person(runtime, tokens, asked, None, now - timedelta(days=40))
+        update_profile(runtime, done.person)
+        _age(runtime, done.person, PEOPLE[name], now)
         if name == OPERATOR:
             _make_operator(done.person, now)
-    _draw(house, now)
+    _draw(runtime, now)
     return len(grants)
 
 
-def _draw(house: House, now: datetime) -> None:
+def _draw(runtime: Runtime, now: datetime) -> None:
     """Make up what the pictures show of the last days, the same in every demo."""
     with writing() as session:
         for hour in range(1, DAYS_DRAWN * 24):
@@ -69,10 +69,10 @@ def _draw(house: House, now: datetime) -> None:
             if hour % 17 == 0:
                 counts |= {"failed.transient": 3, "ms.5000": 3}
             at = now - timedelta(hours=hour)
-            figures.add_counts(session, house.settings.tiktok_client_key, at, counts)
+            figures.add_counts(session, runtime.settings.tiktok_client_key, at, counts)
 
 
-def _age(house: House, person: PersonRef, health: Health, now: datetime) -> None:
+def _age(runtime: Runtime, person: PersonRef, health: Health, now: datetime) -> None:
     with writing() as session:
         user = session.scalars(select(User).where(User.is_(person))).one()
         user.refreshes = 40
@@ -92,7 +92,7 @@ def _age(house: House, person: PersonRef, health: Health, now: datetime) -> None
             user.last_error, user.next_at = "invalid_grant", None
             user.ended_at = now - timedelta(days=1)
         elif health is Health.REVOKED:
-            house.vault.forget(user)
+            runtime.vault.forget(user)
             user.status, user.ended_at = Status.REVOKED, now - timedelta(days=1)
 
 

@@ -22,7 +22,7 @@ from flask import Flask
 
 from demo import people
 from demo.processes import Processes
-from webapp.services.house import House
+from webapp.services.runtime import Runtime
 from webapp.settings import NAMES, Settings, load
 from webapp.tokens import TokenSet
 
@@ -150,10 +150,10 @@ def _listen(lines: IO[str], told: "queue.Queue[str]") -> None:
 def _fill(app: Flask, url: str) -> None:
     with app.app_context():
         flask_migrate.upgrade()
-        house: House = app.extensions["coatcheck"]
-        now = house.clock()
+        runtime: Runtime = app.extensions["coatcheck"]
+        now = runtime.clock()
         grants = {name: _grant(url, name, now) for name in people.PEOPLE}
-        people.seed(house, grants, now)
+        people.seed(runtime, grants, now)
 
 
 def _grant(url: str, person: str, now: datetime) -> TokenSet:

@@ -101,13 +101,13 @@ def test_what_no_language_knows_is_said_as_it_is() -> None:
 def test_trouble_is_kept_in_english_and_told_to_each_in_their_language(
     app: Flask, sandbox: Sandbox
 ) -> None:
-    client, house = caller(app, sandbox, "operator"), app.extensions["coatcheck"]
+    client, runtime = caller(app, sandbox, "operator"), app.extensions["coatcheck"]
     with app.app_context():
-        breaker.current(house)
+        breaker.current(runtime)
         with writing() as session:
             refused = breaker.Outcome(config="invalid_client")
-            breaker.record_outcomes(session, house, [refused], house.clock())
-        (trouble,) = troubles.troubles(house)
+            breaker.record_outcomes(session, runtime, [refused], runtime.clock())
+        (trouble,) = troubles.troubles(runtime)
     english = "refreshes are held back: TikTok does not accept this app (invalid_client)"
     german = "Nichts wird aufgefrischt: TikTok nimmt diese App nicht an (invalid_client)."
     assert trouble.cause == english

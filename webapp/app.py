@@ -1,4 +1,4 @@
-"""Puts the house together: the one file that knows every room, and that no room imports."""
+"""Puts the runtime together: the one file that knows every room, and that no room imports."""
 
 import secrets
 from datetime import timedelta
@@ -15,8 +15,8 @@ from webapp import cli, database, files, logs
 from webapp.clock import Clock, utc_now
 from webapp.database import db
 from webapp.language import N_, gettext
-from webapp.services.house import House
 from webapp.services.maintenance.database_checks import MIGRATIONS
+from webapp.services.runtime import Runtime
 from webapp.services.vault import Vault
 from webapp.settings import Settings
 from webapp.tiktok import provider
@@ -68,7 +68,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     app.session_interface = BrowserSessions()
     app.config.from_mapping(_config(settings))
     _open_database(app)
-    app.extensions[KEY] = House(
+    app.extensions[KEY] = Runtime(
         settings,
         provider.register(app, settings, clock),
         Vault(settings.token_keys),

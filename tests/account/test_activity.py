@@ -10,7 +10,7 @@ from sqlalchemy import delete
 from tests.account.people import account, disconnect, press
 from tests.rules.test_audit import calls
 from tests.servers import Sandbox
-from tests.services.holding import house_of
+from tests.services.holding import runtime_of
 from tests.views.own_scenes import HAPPENED, NOW
 from tests.views.reading import Reading
 from tests.walk import connect
@@ -85,15 +85,15 @@ def test_the_journey_of_a_person_is_told_in_order(
 def test_no_operator_is_named_and_ones_own_acts_as_one_are_ones_own(
     app: Flask, mara: FlaskClient, sandbox: Sandbox
 ) -> None:
-    house = house_of(app)
+    runtime = runtime_of(app)
     ticket = mara.get("/account/export").get_json()["ticket"]
     with app.app_context():
-        roles.add_operator(house, sandbox.open_id("mara"), house.clock())
+        roles.add_operator(runtime, sandbox.open_id("mara"), runtime.clock())
         with writing() as session:
             for name in ("ct_7777-7777", ticket):
                 with acting_as(Actor("operator", name, "192.0.2.9")):
                     audit.record(
-                        session, house.clock(), "connection.refreshed", on=ticket, version=2
+                        session, runtime.clock(), "connection.refreshed", on=ticket, version=2
                     )
     page = activity(mara)
     assert told(page)[:3] == [

@@ -39,8 +39,8 @@ def connect(app: Flask, sandbox: Sandbox, clock: MovableClock) -> Connect:
             now + timedelta(seconds=said["refresh_expires_in"]),
         )
         with app.app_context():
-            house = app.extensions["coatcheck"]
-            return connect_person(house, tokens, scopes, None, now).open_id
+            runtime = app.extensions["coatcheck"]
+            return connect_person(runtime, tokens, scopes, None, now).open_id
 
     return connect_one
 

@@ -17,7 +17,7 @@ from tests.keep.standins import with_provider
 from tests.movable import MovableClock
 from tests.security.meanwhile import Arriving, Interrupted
 from tests.servers import Sandbox
-from tests.services.holding import house_of
+from tests.services.holding import runtime_of
 from webapp.database import writing
 from webapp.models import User
 from webapp.services.connect import disconnect
@@ -41,8 +41,8 @@ def revoke(app: Flask, clock: MovableClock) -> Callable[[], None]:
 
 
 def during(app: Flask, call: str, happens: Callable[[], object]) -> None:
-    house = house_of(app)
-    app.extensions[KEY] = with_provider(house, Interrupted(house.provider, call, happens))
+    runtime = runtime_of(app)
+    app.extensions[KEY] = with_provider(runtime, Interrupted(runtime.provider, call, happens))
 
 
 def test_while_its_refresh_is_at_tiktok(
@@ -149,14 +149,14 @@ def test_a_body_that_never_comes_is_a_408(app: Flask, service: Service, mara: st
 def test_a_connection_that_ends_meanwhile_gives_no_token(
     app: Flask, service: Service, mara: str, clock: MovableClock
 ) -> None:
-    true = house_of(app).provider
+    true = runtime_of(app).provider
 
     def end() -> None:
         with app.app_context():
-            house = with_provider(house_of(app), true)
-            found = connection.find(house, mara)
+            runtime = with_provider(runtime_of(app), true)
+            found = connection.find(runtime, mara)
             assert found is not None
-            disconnect.disconnect_person(house, found.ref)
+            disconnect.disconnect_person(runtime, found.ref)
 
     clock.advance(hours=3)
     during(app, "refresh", end)

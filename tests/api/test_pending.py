@@ -96,7 +96,7 @@ def test_a_copied_database_refreshes_nothing_and_says_when_to_ask_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     mismatch = Mismatch("INSTANCE_ID", "another one", "set it")
-    monkeypatch.setattr(binding, "mismatch", lambda house: mismatch)
+    monkeypatch.setattr(binding, "mismatch", lambda runtime: mismatch)
     assert service.get(mara).status_code == 200
     clock.advance(seconds=OVER)
     assert 1 <= pending(service.get(mara), "refreshing") <= 60

@@ -130,12 +130,12 @@ def test_somebody_who_disconnected_must_connect_again(
     app: Flask, service: Service, mara: str
 ) -> None:
     with app.app_context():
-        house = app.extensions["coatcheck"]
-        disconnect.disconnect_person(house, the_row(app).ref)
+        runtime = app.extensions["coatcheck"]
+        disconnect.disconnect_person(runtime, the_row(app).ref)
     said = problem(service.get(mara), 409, "reconnect_required")
     assert said["reason"] == "disconnected"
     assert said["detail"] == "The person disconnected here."
-    assert said["reconnect_url"] == f"{house.settings.public_origin}/connect"
+    assert said["reconnect_url"] == f"{runtime.settings.public_origin}/connect"
     assert not said["retryable"]
 
 

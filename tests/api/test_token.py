@@ -10,7 +10,7 @@ from tests.api.asking import Service, problem
 from tests.api.conftest import Connect
 from tests.movable import MovableClock
 from tests.servers import Sandbox
-from tests.services.holding import house_of, the_row
+from tests.services.holding import runtime_of, the_row
 from webapp.services.connect import disconnect
 
 REFRESH = "token.refresh_token"
@@ -123,7 +123,7 @@ def test_who_deletes_the_account_and_connects_again_never_repeats_a_version(
 ) -> None:
     before = service.get(mara)
     with app.app_context():
-        assert disconnect.delete_person(house_of(app), the_row(app).ref).confirmed
+        assert disconnect.delete_person(runtime_of(app), the_row(app).ref).confirmed
     connect("mara")
     after = service.get(mara, If_None_Match=before.headers["ETag"])
     assert after.status_code == 200

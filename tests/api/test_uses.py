@@ -112,12 +112,12 @@ def test_a_deleted_person_leaves_no_use(
     for open_id in (mara, other):
         assert service.get(open_id).status_code == 200
     with app.app_context():
-        house = app.extensions["coatcheck"]
+        runtime = app.extensions["coatcheck"]
         with reading() as session:
             gone, kept = (
                 session.scalars(select(User).where(User.open_id == open_id)).one().ref
                 for open_id in (mara, other)
             )
-        disconnect.delete_person(house, gone)
+        disconnect.delete_person(runtime, gone)
     assert [use.user_id for use in uses(app)] == [kept.id]
     assert len(told(app)) == 2

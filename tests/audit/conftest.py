@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 
 from tests.movable import MovableClock
 from tests.servers import Sandbox
-from tests.services.holding import house_of
+from tests.services.holding import runtime_of
 from tests.walk import connect
 from tests.webhooks.notices import TikTok, row_of
 from webapp.models import User
@@ -24,8 +24,8 @@ def mara(app: Flask, client: FlaskClient, sandbox: Sandbox) -> User:
 def operator(app: Flask, client: FlaskClient, mara: User) -> FlaskClient:
     """Mara's browser, now that she is an operator."""
     with app.app_context():
-        house = house_of(app)
-        roles.add_operator(house, mara.open_id, house.clock())
+        runtime = runtime_of(app)
+        roles.add_operator(runtime, mara.open_id, runtime.clock())
     return client
 
 

@@ -16,18 +16,18 @@ from webapp.actor import Actor, act_as, current_actor
 from webapp.database import reading, writing
 from webapp.models import AuditEvent, User
 from webapp.services.handout import service_keys
-from webapp.services.house import House
 from webapp.services.operators import roles
 from webapp.services.records import audit
 from webapp.services.records.audit import WrongEvent
+from webapp.services.runtime import Runtime
 from webapp.services.worker.chores import Chores
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
 
 @pytest.fixture
-def house(app: Flask) -> object:
-    """The app's house, with its context open."""
+def runtime(app: Flask) -> object:
+    """The app's runtime, with its context open."""
     with app.app_context():
         yield app.extensions["coatcheck"]
 
@@ -37,14 +37,14 @@ def count() -> int:
         return session.scalar(select(func.count()).select_from(AuditEvent)) or 0
 
 
-def aged(house: House, *days: float) -> None:
+def aged(runtime: Runtime, *days: float) -> None:
     """Write events of so many days ago."""
     base = {name: "" for name in ("actor", "address", "reference")}
     base |= {"actor_kind": "system", "event": "database.adopted", "fields": "{}"}
     with writing() as session:
         session.execute(
             insert(AuditEvent),
-            [base | {"at": house.clock() - timedelta(days=age)} for age in days],
+            [base | {"at": runtime.clock() - timedelta(days=age)} for age in days],
         )
 
 
@@ -57,14 +57,16 @@ def aged(house: House, *days: float) -> None:
         ("key.eaten", {"key": "k", "name": "n"}),
     ],
 )
-def test_a_wrong_event_is_refused(house: House, event: str, fields: dict[str, str]) -> None:
+def test_a_wrong_event_is_refused(runtime: Runtime, event: str, fields: dict[str, str]) -> None:
     with pytest.raises(WrongEvent), writing() as session:
-        audit.record(session, house.clock(), event, **fields)
+        audit.record(session, runtime.clock(), event, **fields)
     assert count() == 0
 
 
-def test_an_act_that_fails_leaves_no_event(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    open_id = join(house, made_up(house.clock())).open_id
+def test_an_act_that_fails_leaves_no_event(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_id = join(runtime, made_up(runtime.clock())).open_id
     before = count()
 
     def broken(*_args: object, **_options: object) -> None:
@@ -73,62 +75,62 @@ def test_an_act_that_fails_leaves_no_event(house: House, monkeypatch: pytest.Mon
     with monkeypatch.context() as patched:
         patched.setattr("webapp.database.Session.commit", broken)
         with pytest.raises(RuntimeError):
-            roles.add_operator(house, open_id, house.clock())
-    assert roles.list_operators(house) == []
+            roles.add_operator(runtime, open_id, runtime.clock())
+    assert roles.list_operators(runtime) == []
     assert count() == before
 
 
 def test_an_act_that_cannot_be_told_does_not_happen(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    open_id = join(house, made_up(house.clock())).open_id
+    open_id = join(runtime, made_up(runtime.clock())).open_id
     acts: list[Callable[[], object]] = [
-        lambda: roles.add_operator(house, open_id, house.clock()),
-        lambda: service_keys.issue("reports", house.clock()),
+        lambda: roles.add_operator(runtime, open_id, runtime.clock()),
+        lambda: service_keys.issue("reports", runtime.clock()),
     ]
     monkeypatch.setattr("webapp.services.records.audit.EVENTS", {})
     for act in acts:
         with pytest.raises(WrongEvent):
             act()
-    assert roles.list_operators(house) == []
+    assert roles.list_operators(runtime) == []
     assert service_keys.list_all() == []
 
 
-def test_the_database_refuses_to_change_an_event(house: House) -> None:
-    aged(house, 1)
+def test_the_database_refuses_to_change_an_event(runtime: Runtime) -> None:
+    aged(runtime, 1)
     with pytest.raises(DBAPIError, match="audit events are never changed"), writing() as session:
         session.execute(text("UPDATE audit_events SET actor = 'somebody else'"))
     with reading() as session:
         assert session.scalars(select(AuditEvent.actor)).all() == [""]
 
 
-def test_events_go_when_their_time_is_over(house: House) -> None:
-    days = house.settings.audit_days
-    aged(house, days + 1, days + 0.01, days - 0.01, 1)
-    assert audit.remove_old(house, house.clock()) == 2
+def test_events_go_when_their_time_is_over(runtime: Runtime) -> None:
+    days = runtime.settings.audit_days
+    aged(runtime, days + 1, days + 0.01, days - 0.01, 1)
+    assert audit.remove_old(runtime, runtime.clock()) == 2
     assert count() == 2
-    assert audit.remove_old(house, house.clock()) == 0
+    assert audit.remove_old(runtime, runtime.clock()) == 0
 
 
 def test_a_worker_takes_batch_by_batch_and_then_rests(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit, "REMOVED_AT_ONCE", 2)
-    old = house.settings.audit_days + 1
-    aged(house, old, old, old, 1)
-    tidying = Chores(house)
+    old = runtime.settings.audit_days + 1
+    aged(runtime, old, old, old, 1)
+    tidying = Chores(runtime)
     left = []
     for _ in range(3):
         tidying.step()
         left.append(count())
-    aged(house, old)
+    aged(runtime, old)
     tidying.step()
     assert left == [2, 1, 1]
     assert count() == 2
 
 
-def test_a_deletion_takes_no_event_along(house: House, clock: MovableClock) -> None:
-    person = join(house, made_up(clock()))
+def test_a_deletion_takes_no_event_along(runtime: Runtime, clock: MovableClock) -> None:
+    person = join(runtime, made_up(clock()))
     with writing() as session:
         session.execute(delete(User).where(User.is_(person.person)))
     assert count() == 1

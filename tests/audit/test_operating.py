@@ -16,22 +16,22 @@ from tests.forms import the_form
 from tests.keep.standins import Answering, with_provider
 from tests.keep.trouble import out_of_reach
 from tests.servers import Sandbox
-from tests.services.holding import house_of
+from tests.services.holding import runtime_of
 from webapp.models import User
 from webapp.services.handout import service_keys
-from webapp.services.house import House
 from webapp.services.installation import binding
 from webapp.services.refresh import claims
 from webapp.services.refresh.attempt import attempt
 from webapp.services.refresh.store import store_answers
+from webapp.services.runtime import Runtime
 from webapp.tiktok.errors import OurConfiguration
 
 
 @pytest.fixture
-def house(app: Flask) -> Iterator[House]:
-    """The app's house, with its context open."""
+def runtime(app: Flask) -> Iterator[Runtime]:
+    """The app's runtime, with its context open."""
     with app.app_context():
-        yield house_of(app)
+        yield runtime_of(app)
 
 
 @pytest.mark.audit("operator.added")
@@ -72,9 +72,9 @@ def test_the_export_of_the_audit_is_told_by_ticket(
 
 @pytest.mark.audit("breaker.opened")
 @pytest.mark.audit("breaker.closed")
-def test_the_breaker_is_told_with_its_reason(app: Flask, house: House, mara: User) -> None:
+def test_the_breaker_is_told_with_its_reason(app: Flask, runtime: Runtime, mara: User) -> None:
     for provider in (Answering(OurConfiguration("invalid_client")), None):
-        at = with_provider(house, provider) if provider else house
+        at = with_provider(runtime, provider) if provider else runtime
         claim = claims.claim_one(at, mara.ref, at.clock(), back_off=False)
         assert claim is not None
         store_answers(at, [attempt(at, claim)])
@@ -97,20 +97,20 @@ def test_sealing_anew_is_told_with_its_outcome(
 @pytest.mark.audit("tokens.rescued")
 @pytest.mark.usefixtures("sandbox")
 def test_what_was_rescued_is_told_when_it_is_stored(
-    app: Flask, house: House, mara: User, monkeypatch: pytest.MonkeyPatch
+    app: Flask, runtime: Runtime, mara: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claim = claims.claim_one(house, mara.ref, house.clock())
+    claim = claims.claim_one(runtime, mara.ref, runtime.clock())
     assert claim is not None
-    result = attempt(house, claim)
-    with monkeypatch.context() as patched, out_of_reach(house, patched):
-        assert store_answers(house, [result], patience=0) == [True]
+    result = attempt(runtime, claim)
+    with monkeypatch.context() as patched, out_of_reach(runtime, patched):
+        assert store_answers(runtime, [result], patience=0) == [True]
     assert command(app, "tokens", "rescue").exit_code == 0
     assert told(app, "tokens.rescued") == [by_command("tokens rescue", stored=1, outdated=0)]
 
 
 @pytest.mark.audit("database.adopted")
-def test_adopting_is_told(make_app: MakeApp, house: House) -> None:
-    assert binding.mismatch(house) is None
+def test_adopting_is_told(make_app: MakeApp, runtime: Runtime) -> None:
+    assert binding.mismatch(runtime) is None
     copy = make_app(INSTANCE_ID="another-instance")
     assert command(copy, "tokens", "adopt", "--yes").exit_code == 0
     assert told(copy, "database.adopted") == [by_command("tokens adopt")]
@@ -136,7 +136,7 @@ def test_a_service_is_known_by_the_name_of_its_key(
     app: Flask, mara: User, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with app.app_context():
-        key = service_keys.issue("reports", house_of(app).clock())
+        key = service_keys.issue("reports", runtime_of(app).clock())
     app.test_client().post(
         f"/api/v1/tokens/{mara.open_id}/refresh",
         json={"rejected_version": 1},

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import delete, insert
 
 from tests.movable import MovableClock
-from tests.services.holding import house_of
+from tests.services.holding import runtime_of
 from tests.views.reading import Reading
 from webapp.database import writing
 from webapp.models import AuditEvent, User
@@ -23,7 +23,7 @@ def written(app: Flask, *events: dict[str, Any]) -> None:
     """Write events as they would lie there, a second apart, the first one the oldest."""
     base = {name: "" for name in ("actor", "address", "reference")}
     base |= {"actor_kind": "worker", "event": "database.adopted", "fields": "{}"}
-    now = house_of(app).clock()
+    now = runtime_of(app).clock()
     with app.app_context(), writing() as session:
         moments = [now + timedelta(seconds=number) for number in range(len(events))]
         rows = [
@@ -72,7 +72,7 @@ def test_every_kind_of_actor_has_its_words(app: Flask, operator: FlaskClient, ma
     assert [row[3] for row in rows][6] == "Deleted person ct_GGNE-GGNE"
     assert rows[1][4] == "192.0.2.7"
     assert rows[5][2] == "database.adopted a none · b yes"
-    assert rows[0][0] == f"{house_of(app).clock():%Y-%m-%d %H:%M:%S}"
+    assert rows[0][0] == f"{runtime_of(app).clock():%Y-%m-%d %H:%M:%S}"
 
 
 def test_each_filter_finds_its_own(app: Flask, operator: FlaskClient, mara: User) -> None:
@@ -83,7 +83,7 @@ def test_each_filter_finds_its_own(app: Flask, operator: FlaskClient, mara: User
         {"event": "tokens.resealed", "reference": "0a1b2c3d4e5f", "address": "192.0.2.7"},
         {"event": "tokens.rescued", "ticket": mara.ticket, "fields": '{"stored": 7}'},
     )
-    day = f"{house_of(app).clock():%Y-%m-%d}"
+    day = f"{runtime_of(app).clock():%Y-%m-%d}"
     for filters, events in (
         ({"what": "key.issued"}, ["key.issued"]),
         ({"who": "command"}, ["key.issued"]),
@@ -123,9 +123,9 @@ def test_empty_pages_say_why(app: Flask, operator: FlaskClient) -> None:
 
 @pytest.mark.usefixtures("each_database")
 def test_pages_follow_each_other_without_a_gap_both_ways(app: Flask, operator: FlaskClient) -> None:
-    house = house_of(app)
+    runtime = runtime_of(app)
     # Many in the same moment, so that the time alone is no order.
-    same = {"at": house.clock() + timedelta(hours=1)}
+    same = {"at": runtime.clock() + timedelta(hours=1)}
     written(app, *({"fields": f'{{"n": {n}}}', **same} for n in range(120)))
     seen, addresses = [], ["/operators/audit?what=database.adopted"]
     while addresses[-1]:

@@ -141,9 +141,9 @@ def test_what_the_worker_does_by_itself_is_counted_and_not_told(
     app: Flask, sandbox: Sandbox
 ) -> None:
     with app.app_context():
-        house = app.extensions["coatcheck"]
-        mark(app, next_at=house.clock())
-        Worker(house, app.app_context).run(once=True)
-        assert claims.claim_due(house, 1, house.clock()) == []
+        runtime = app.extensions["coatcheck"]
+        mark(app, next_at=runtime.clock())
+        Worker(runtime, app.app_context).run(once=True)
+        assert claims.claim_due(runtime, 1, runtime.clock()) == []
     assert sandbox.calls("token.refresh_token") == 1
     assert told(app, "connection.refreshed") == []

@@ -1,4 +1,4 @@
-"""Fixtures: the house of the test's app."""
+"""Fixtures: the runtime of the test's app."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from webapp.clock import utc_now
-from webapp.services.house import House
+from webapp.services.runtime import Runtime
 
 
 @pytest.fixture
@@ -16,8 +16,8 @@ def clock() -> object:
 
 
 @pytest.fixture
-def house(app: Flask) -> Iterator[House]:
-    """The house of `app`, with its context open."""
+def runtime(app: Flask) -> Iterator[Runtime]:
+    """The runtime of `app`, with its context open."""
     with app.app_context():
-        house: House = app.extensions["coatcheck"]
-        yield house
+        runtime: Runtime = app.extensions["coatcheck"]
+        yield runtime

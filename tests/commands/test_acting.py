@@ -10,30 +10,30 @@ from tests.commands.people import is_what_tiktok_holds, join, row
 from tests.commands.terminal import command
 from tests.fixtures.app import MakeApp
 from tests.servers import Sandbox
-from webapp.services.house import House
 from webapp.services.installation import binding
+from webapp.services.runtime import Runtime
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
 
 @pytest.fixture
-def mara(house: House, sandbox: Sandbox) -> str:
+def mara(runtime: Runtime, sandbox: Sandbox) -> str:
     """Mara's open_id; she has connected."""
-    return join(house, sandbox, "mara")
+    return join(runtime, sandbox, "mara")
 
 
 def test_a_refresh_is_made_whatever_life_is_left(
-    app: Flask, house: House, sandbox: Sandbox, mara: str
+    app: Flask, runtime: Runtime, sandbox: Sandbox, mara: str
 ) -> None:
     run = command(app, "tokens", "refresh", mara)
     assert (run.exit_code, run.stderr.count("Traceback")) == (0, 0)
     assert run.stdout.startswith(f"{mara} is fresh until 20")
     assert json.loads(command(app, "tokens", "refresh", "--json", mara).stdout)["version"] == 3
-    assert is_what_tiktok_holds(house, sandbox, mara)
+    assert is_what_tiktok_holds(runtime, sandbox, mara)
 
 
 def test_a_refresh_that_tiktok_does_not_answer_ends_with_1(
-    app: Flask, house: House, sandbox: Sandbox, mara: str
+    app: Flask, runtime: Runtime, sandbox: Sandbox, mara: str
 ) -> None:
     sandbox.faults("token", "http500")
     run = command(app, "tokens", "refresh", mara)
@@ -43,23 +43,23 @@ def test_a_refresh_that_tiktok_does_not_answer_ends_with_1(
 
 
 def test_a_refresh_that_only_the_person_can_make_ends_with_1(
-    app: Flask, house: House, sandbox: Sandbox
+    app: Flask, runtime: Runtime, sandbox: Sandbox
 ) -> None:
-    ended = house.clock() - timedelta(days=1)
-    jo = join(house, sandbox, "jo", status="reconnect", reason="refused", ended_at=ended)
+    ended = runtime.clock() - timedelta(days=1)
+    jo = join(runtime, sandbox, "jo", status="reconnect", reason="refused", ended_at=ended)
     run = command(app, "tokens", "refresh", jo)
     assert run.exit_code == 1
     assert f"{jo} must connect again: refused, since {ended:%Y-%m-%d}" in run.stderr
 
 
 def test_a_disconnect_tells_tiktok_and_forgets(
-    app: Flask, house: House, sandbox: Sandbox, mara: str
+    app: Flask, runtime: Runtime, sandbox: Sandbox, mara: str
 ) -> None:
     run = command(app, "tokens", "disconnect", mara)
     assert run.exit_code == 0
     assert run.stdout == f"{mara} is disconnected and forgotten here; TikTok confirmed\n"
     assert sandbox.books()[mara]["revoked"]
-    assert row(house, mara).access_token is None
+    assert row(runtime, mara).access_token is None
 
 
 def test_a_second_disconnect_says_that_there_was_nothing_to_end(app: Flask, mara: str) -> None:
@@ -71,54 +71,54 @@ def test_a_second_disconnect_says_that_there_was_nothing_to_end(app: Flask, mara
 
 @pytest.mark.rule(40)
 def test_a_disconnect_that_tiktok_refuses_forgets_and_says_so(
-    app: Flask, house: House, sandbox: Sandbox, mara: str
+    app: Flask, runtime: Runtime, sandbox: Sandbox, mara: str
 ) -> None:
     sandbox.faults("revoke", "error200", error="invalid_request")
     run = command(app, "tokens", "disconnect", mara)
     assert run.exit_code == 0
     assert "TikTok did not: invalid_request" in run.stdout
-    assert row(house, mara).access_token is None
+    assert row(runtime, mara).access_token is None
 
 
 def test_a_disconnect_that_tiktok_does_not_answer_is_not_done_yet(
-    app: Flask, house: House, sandbox: Sandbox, mara: str
+    app: Flask, runtime: Runtime, sandbox: Sandbox, mara: str
 ) -> None:
     sandbox.faults("revoke", "http500")
     run = command(app, "tokens", "disconnect", "--json", mara)
     assert run.exit_code == 1
     assert json.loads(run.stdout)["forgotten"] is False
     assert "tells TikTok again for 24 hours" in run.stderr
-    assert row(house, mara).status == "revoking"
+    assert row(runtime, mara).status == "revoking"
 
 
 @pytest.mark.parametrize("act", ["refresh", "disconnect"])
 def test_in_a_copy_nothing_is_done_to_the_originals_grants(
-    make_app: MakeApp, house: House, sandbox: Sandbox, mara: str, act: str
+    make_app: MakeApp, runtime: Runtime, sandbox: Sandbox, mara: str, act: str
 ) -> None:
-    assert binding.mismatch(house) is None
+    assert binding.mismatch(runtime) is None
     copy = make_app(INSTANCE_ID="another-instance")
     run = command(copy, "tokens", act, mara)
     assert run.exit_code == 1
     assert "belonged to another installation" in run.stderr
     assert sandbox.calls("token.refresh_token") == sandbox.calls("revoke") == 0
-    assert row(house, mara).version == 1
+    assert row(runtime, mara).version == 1
 
 
-def test_adopting_asks_and_a_no_changes_nothing(make_app: MakeApp, house: House) -> None:
-    assert binding.mismatch(house) is None
+def test_adopting_asks_and_a_no_changes_nothing(make_app: MakeApp, runtime: Runtime) -> None:
+    assert binding.mismatch(runtime) is None
     copy = make_app(INSTANCE_ID="another-instance")
     for given in ("n\n", ""):
         run = command(copy, "tokens", "adopt", given=given)
         assert run.exit_code == 1
         assert "Go on? [y/N]" in run.stderr
-    assert binding.mismatch(house) is None
+    assert binding.mismatch(runtime) is None
     run = command(copy, "tokens", "adopt", given="y\n")
     assert run.exit_code == 0
     assert "belongs to this installation now" in run.stdout
-    assert binding.mismatch(house) is not None
+    assert binding.mismatch(runtime) is not None
 
 
-def test_adopting_what_is_ours_already_changes_nothing(app: Flask, house: House) -> None:
+def test_adopting_what_is_ours_already_changes_nothing(app: Flask, runtime: Runtime) -> None:
     run = command(app, "tokens", "adopt", "--yes")
     assert (run.exit_code, run.stdout) == (
         0,
@@ -126,11 +126,13 @@ def test_adopting_what_is_ours_already_changes_nothing(app: Flask, house: House)
     )
 
 
-def test_after_adopting_the_worker_runs(make_app: MakeApp, house: House, sandbox: Sandbox) -> None:
-    assert binding.mismatch(house) is None
-    tomas = join(house, sandbox, "tomas", next_at=house.clock())
+def test_after_adopting_the_worker_runs(
+    make_app: MakeApp, runtime: Runtime, sandbox: Sandbox
+) -> None:
+    assert binding.mismatch(runtime) is None
+    tomas = join(runtime, sandbox, "tomas", next_at=runtime.clock())
     copy = make_app(INSTANCE_ID="another-instance")
     assert command(copy, "tokens", "run", "--once").exit_code == 1
     assert command(copy, "tokens", "adopt", "--yes").exit_code == 0
     assert command(copy, "tokens", "run", "--once").stdout == "refreshed 1\n"
-    assert is_what_tiktok_holds(house, sandbox, tomas)
+    assert is_what_tiktok_holds(runtime, sandbox, tomas)

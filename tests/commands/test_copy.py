@@ -17,9 +17,9 @@ from tests.servers import Sandbox
 from tests.services.grants import sign_in
 from webapp.database import Base, db, writing
 from webapp.models import Installation, ServiceKey, User
-from webapp.services.house import House
 from webapp.services.installation import binding
 from webapp.services.refresh import claims
+from webapp.services.runtime import Runtime
 
 MakeDatabase = Callable[..., str]
 
@@ -54,15 +54,15 @@ def target(request: pytest.FixtureRequest, database: MakeDatabase) -> str:
 
 
 @pytest.fixture
-def filled(house: House, sandbox: Sandbox) -> House:
-    """A house with something in every table."""
-    mara, *_others = join_due(house, sandbox, "mara", "tomas", "aiko")
-    sign_in(house, row(house, mara).ref)
-    assert binding.mismatch(house) is None
+def filled(runtime: Runtime, sandbox: Sandbox) -> Runtime:
+    """A runtime with something in every table."""
+    mara, *_others = join_due(runtime, sandbox, "mara", "tomas", "aiko")
+    sign_in(runtime, row(runtime, mara).ref)
+    assert binding.mismatch(runtime) is None
     with writing() as session:
-        key = {"id": "k1", "name": "billing", "digest": "0" * 64, "created_at": house.clock()}
+        key = {"id": "k1", "name": "billing", "digest": "0" * 64, "created_at": runtime.clock()}
         session.execute(insert(ServiceKey), key)
-    return house
+    return runtime
 
 
 def contents(engine: Engine) -> dict[str, list[dict[str, Any]]]:
@@ -79,7 +79,7 @@ def contents(engine: Engine) -> dict[str, list[dict[str, Any]]]:
 
 
 @pytest.mark.usefixtures("each_database")
-def test_all_rows_arrive_as_they_were(app: Flask, filled: House, target: str) -> None:
+def test_all_rows_arrive_as_they_were(app: Flask, filled: Runtime, target: str) -> None:
     before = contents(db.engine)
     run = command(app, "tokens", "copy", target)
     assert (run.exit_code, run.stderr.splitlines()[-1][:7]) == (0, "Copied:")
@@ -96,7 +96,7 @@ def test_all_rows_arrive_as_they_were(app: Flask, filled: House, target: str) ->
 
 @pytest.mark.usefixtures("each_database")
 def test_the_new_one_refreshes_and_takes_people_and_the_old_one_refreshes_nothing(
-    app: Flask, filled: House, target: str, make_app: MakeApp, sandbox: Sandbox
+    app: Flask, filled: Runtime, target: str, make_app: MakeApp, sandbox: Sandbox
 ) -> None:
     assert command(app, "tokens", "copy", target).exit_code == 0
     there = make_app(DATABASE_URL=target)
@@ -113,7 +113,7 @@ def test_the_new_one_refreshes_and_takes_people_and_the_old_one_refreshes_nothin
 
 @pytest.mark.usefixtures("each_database")
 def test_the_new_one_gives_nobody_the_id_of_a_person_who_was_deleted_in_the_old_one(
-    app: Flask, filled: House, target: str, make_app: MakeApp, sandbox: Sandbox
+    app: Flask, filled: Runtime, target: str, make_app: MakeApp, sandbox: Sandbox
 ) -> None:
     with writing() as session:
         newest = session.scalars(select(User).order_by(User.id.desc()).limit(1)).one()
@@ -126,17 +126,17 @@ def test_the_new_one_gives_nobody_the_id_of_a_person_who_was_deleted_in_the_old_
 
 
 def test_more_rows_than_a_batch_all_arrive(
-    app: Flask, house: House, target: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    app: Flask, runtime: Runtime, target: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("webapp.services.maintenance.copy_database.BATCH", 2)
-    join_due(house, sandbox, "mara", "tomas", "aiko", "jo", "soren")
+    join_due(runtime, sandbox, "mara", "tomas", "aiko", "jo", "soren")
     told = "11 rows copied"  # five people, five connects, and the copy itself
     assert told in command(app, "tokens", "copy", target).stdout
 
 
 @pytest.mark.usefixtures("each_database")
 def test_a_target_with_rows_is_refused_and_left_as_it_was(
-    app: Flask, filled: House, target: str
+    app: Flask, filled: Runtime, target: str
 ) -> None:
     assert command(app, "tokens", "copy", target).exit_code == 0
     binding.adopt(filled)
@@ -147,7 +147,9 @@ def test_a_target_with_rows_is_refused_and_left_as_it_was(
 
 
 @pytest.mark.usefixtures("each_database")
-def test_while_a_refresh_is_under_way_it_is_refused(app: Flask, filled: House, target: str) -> None:
+def test_while_a_refresh_is_under_way_it_is_refused(
+    app: Flask, filled: Runtime, target: str
+) -> None:
     claims.claim_due(filled, 1, filled.clock())
     run = command(app, "tokens", "copy", target)
     assert run.exit_code == 1
@@ -158,7 +160,7 @@ def test_while_a_refresh_is_under_way_it_is_refused(app: Flask, filled: House, t
 
 
 def test_a_claim_that_nobody_gave_back_does_not_hold_it_up(
-    app: Flask, filled: House, target: str, sandbox: Sandbox
+    app: Flask, filled: Runtime, target: str, sandbox: Sandbox
 ) -> None:
     (due, *_rest) = join_due(filled, sandbox, "mara")
     long_ago = filled.clock() - claims.LEASE - timedelta(seconds=1)
@@ -166,7 +168,7 @@ def test_a_claim_that_nobody_gave_back_does_not_hold_it_up(
     assert command(app, "tokens", "copy", target).exit_code == 0
 
 
-def test_answers_in_the_rescue_file_come_first(app: Flask, filled: House, target: str) -> None:
+def test_answers_in_the_rescue_file_come_first(app: Flask, filled: Runtime, target: str) -> None:
     filled.rescue_file.write_text("", encoding="utf-8")
     run = command(app, "tokens", "copy", target)
     assert run.exit_code == 1
@@ -174,7 +176,7 @@ def test_answers_in_the_rescue_file_come_first(app: Flask, filled: House, target
 
 
 def test_what_is_no_migrated_database_is_refused(
-    app: Flask, house: House, tmp_path: Path, migrated: str
+    app: Flask, runtime: Runtime, tmp_path: Path, migrated: str
 ) -> None:
     for url, why in {
         f"sqlite:///{tmp_path}/none.db": "flask db upgrade",
@@ -188,4 +190,4 @@ def test_what_is_no_migrated_database_is_refused(
         assert why in run.stderr
         assert "made-up-pass" not in run.output
     assert not (tmp_path / "none.db").exists()
-    assert binding.mismatch(house) is None
+    assert binding.mismatch(runtime) is None

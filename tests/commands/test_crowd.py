@@ -14,8 +14,8 @@ from tests.fixtures.app import MakeApp
 from tests.servers import Sandbox
 from webapp.database import reading
 from webapp.models import Reason, Status, User
-from webapp.services.house import House
 from webapp.services.refresh import due
+from webapp.services.runtime import Runtime
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ def people() -> list[User]:
 
 @pytest.mark.usefixtures("each_database")
 def test_so_many_people_in_every_state_are_added_once(
-    app: Flask, house: House, monkeypatch: pytest.MonkeyPatch
+    app: Flask, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(crowd, "AT_ONCE", 400)
     run = command(app, "demo", "seed", "--people", "1000")
@@ -50,25 +50,25 @@ def test_so_many_people_in_every_state_are_added_once(
     assert json.loads(fewer.stdout) == {"added": 0, "people": 1200}
 
 
-def test_their_tokens_are_sealed_and_nothing_of_them_is_due(app: Flask, house: House) -> None:
+def test_their_tokens_are_sealed_and_nothing_of_them_is_due(app: Flask, runtime: Runtime) -> None:
     command(app, "demo", "seed", "--people", "500")
     for user in people():
-        held = house.vault.load(user)
+        held = runtime.vault.load(user)
         assert (held is None) == (user.status == Status.REVOKED)
         assert held is None or held.access_token.startswith("act.made-up.")
-    first = due.earliest_due(house)
+    first = due.earliest_due(runtime)
     assert first is not None
-    assert first >= house.clock() + crowd.FAR_OFF / 2
+    assert first >= runtime.clock() + crowd.FAR_OFF / 2
 
 
 @pytest.mark.usefixtures("each_database")
-def test_clear_deletes_them_and_nobody_else(app: Flask, house: House, sandbox: Sandbox) -> None:
-    mara = join(house, sandbox, "mara")
+def test_clear_deletes_them_and_nobody_else(app: Flask, runtime: Runtime, sandbox: Sandbox) -> None:
+    mara = join(runtime, sandbox, "mara")
     command(app, "demo", "seed", "--people", "300")
     run = command(app, "demo", "clear")
     assert (run.exit_code, run.stdout) == (0, "300 made-up people deleted\n")
     assert "Deleted: 300 of 300" in run.stderr
-    assert row(house, mara).access_token
+    assert row(runtime, mara).access_token
     with reading() as session:
         assert session.scalar(select(func.count()).select_from(User)) == 1
     assert json.loads(command(app, "demo", "clear", "--json").stdout) == {"deleted": 0}
@@ -93,10 +93,10 @@ def test_the_number_must_be_given_and_be_one(app: Flask) -> None:
 
 
 def test_two_runs_at_once_tell_each_other(
-    app: Flask, house: House, monkeypatch: pytest.MonkeyPatch
+    app: Flask, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command(app, "demo", "seed", "--people", "10")
-    monkeypatch.setattr(crowd, "_found", lambda house: (0, -1))
+    monkeypatch.setattr(crowd, "_found", lambda runtime: (0, -1))
     run = command(app, "demo", "seed", "--people", "20")
     assert run.exit_code == 1
     assert "Another run adds people at this moment" in run.stderr

@@ -10,14 +10,14 @@ from flask import Flask
 from tests.commands.people import join, row
 from tests.commands.terminal import command
 from tests.servers import Sandbox
-from webapp.services.house import House
 from webapp.services.operators.connection import HEALTHS
+from webapp.services.runtime import Runtime
 
 
 @pytest.fixture
-def people(house: House, sandbox: Sandbox) -> dict[str, str]:
+def people(runtime: Runtime, sandbox: Sandbox) -> dict[str, str]:
     """Name → open_id of one person in each of four states."""
-    now, names = house.clock(), ("mara", "tomas", "aiko", "jo")
+    now, names = runtime.clock(), ("mara", "tomas", "aiko", "jo")
     changes: tuple[dict[str, Any], ...] = (
         {},
         {"next_at": now - timedelta(minutes=1)},
@@ -25,7 +25,7 @@ def people(house: House, sandbox: Sandbox) -> dict[str, str]:
         {"status": "reconnect", "reason": "refused", "next_at": None},
     )
     return {
-        name: join(house, sandbox, name, display_name=f"{name}\x1b[31m", **change)
+        name: join(runtime, sandbox, name, display_name=f"{name}\x1b[31m", **change)
         for name, change in zip(names, changes, strict=True)
     }
 
@@ -55,15 +55,15 @@ def test_those_that_stand_so_can_be_picked(app: Flask, people: dict[str, str], h
 
 
 def test_more_than_a_page_is_listed_whole(
-    house: House, sandbox: Sandbox, app: Flask, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, sandbox: Sandbox, app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("webapp.services.operators.connection._PAGE", 2)
-    joined = [join(house, sandbox, name) for name in ("mara", "tomas", "aiko", "jo", "soren")]
+    joined = [join(runtime, sandbox, name) for name in ("mara", "tomas", "aiko", "jo", "soren")]
     listed = json.loads(command(app, "tokens", "list", "--json").stdout)
     assert [each["open_id"] for each in listed] == joined
 
 
-def test_nobody_is_an_empty_list(app: Flask, house: House) -> None:
+def test_nobody_is_an_empty_list(app: Flask, runtime: Runtime) -> None:
     assert json.loads(command(app, "tokens", "list", "--json").stdout) == []
     run = command(app, "tokens", "list")
     assert (run.exit_code, run.stdout, run.stderr) == (0, "", "There is none.\n")
@@ -72,7 +72,7 @@ def test_nobody_is_an_empty_list(app: Flask, house: House) -> None:
 @pytest.mark.usefixtures("each_database")
 @pytest.mark.parametrize("place", ["before", "after"])
 def test_one_is_shown_with_all_that_is_known(
-    house: House, app: Flask, people: dict[str, str], place: str
+    runtime: Runtime, app: Flask, people: dict[str, str], place: str
 ) -> None:
     open_id = people["aiko"]
     assert open_id.startswith("-")
@@ -80,7 +80,7 @@ def test_one_is_shown_with_all_that_is_known(
     shown = json.loads(command(app, "tokens", "show", *words).stdout)
     assert shown["open_id"] == open_id
     assert (shown["health"], shown["failures"], shown["version"]) == ("failing", 2, 1)
-    assert shown["fingerprint"] == house.vault.fingerprint(row(house, open_id))
+    assert shown["fingerprint"] == runtime.vault.fingerprint(row(runtime, open_id))
     assert shown["access_expires_at"].endswith("+00:00")
     in_words = command(app, "tokens", "show", open_id).stdout
     assert all(name in in_words for name in shown)
@@ -88,11 +88,11 @@ def test_one_is_shown_with_all_that_is_known(
 
 @pytest.mark.rule(55)
 @pytest.mark.usefixtures("each_database")
-def test_no_command_prints_a_token(house: House, app: Flask, people: dict[str, str]) -> None:
-    held = [house.vault.load(row(house, open_id)) for open_id in people.values()]
+def test_no_command_prints_a_token(runtime: Runtime, app: Flask, people: dict[str, str]) -> None:
+    held = [runtime.vault.load(row(runtime, open_id)) for open_id in people.values()]
     tokens = [each.access_token for each in held if each]
     tokens += [each.refresh_token or "" for each in held if each]
-    sealed = [row(house, open_id).access_token or "" for open_id in people.values()]
+    sealed = [row(runtime, open_id).access_token or "" for open_id in people.values()]
     said = [command(app, "tokens", "list", *words).output for words in ((), ("--json",))]
     for open_id in people.values():
         for words in ((), ("--json",)):
@@ -102,7 +102,7 @@ def test_no_command_prints_a_token(house: House, app: Flask, people: dict[str, s
 
 
 @pytest.mark.parametrize("act", ["show", "refresh", "disconnect"])
-def test_a_stranger_is_not_done_with_the_reason(app: Flask, house: House, act: str) -> None:
+def test_a_stranger_is_not_done_with_the_reason(app: Flask, runtime: Runtime, act: str) -> None:
     run = command(app, "tokens", act, "-000abc")
     assert (run.exit_code, run.stdout) == (1, "")
     assert "nobody with the open_id -000abc" in run.stderr
@@ -113,5 +113,5 @@ def test_a_stranger_is_not_done_with_the_reason(app: Flask, house: House, act: s
     [("show",), ("show", "-000a", "-000b"), ("list", "--status", "well"), ("run", "--twice")],
     ids=" ".join,
 )
-def test_wrong_words_end_with_2(app: Flask, house: House, words: tuple[str, ...]) -> None:
+def test_wrong_words_end_with_2(app: Flask, runtime: Runtime, words: tuple[str, ...]) -> None:
     assert command(app, "tokens", *words).exit_code == 2

@@ -10,8 +10,8 @@ from tests.commands.terminal import flask
 from tests.fixtures.served import Serve
 from tests.processes import ROOT
 from tests.servers import Sandbox
-from webapp.services.house import House
 from webapp.services.installation import binding
+from webapp.services.runtime import Runtime
 
 STEPS = ("flask db upgrade", "flask tokens copy", "flask doctor", "gunicorn wsgi:app")
 
@@ -27,11 +27,11 @@ def empty(postgres_server: databases.Postgres) -> Iterator[str]:
 @pytest.mark.long
 @pytest.mark.postgres
 def test_the_readmes_steps_move_an_installation(
-    house: House, sandbox: Sandbox, env: Mapping[str, str], empty: str, serve: Serve
+    runtime: Runtime, sandbox: Sandbox, env: Mapping[str, str], empty: str, serve: Serve
 ) -> None:
-    assert binding.mismatch(house) is None
-    join_due(house, sandbox, "mara", "tomas")
-    join(house, sandbox, "aiko")
+    assert binding.mismatch(runtime) is None
+    join_due(runtime, sandbox, "mara", "tomas")
+    join(runtime, sandbox, "aiko")
     new = env | {"DATABASE_URL": empty}
     assert flask(new, "db", "upgrade").returncode == 0
     copied = flask(env, "tokens", "copy", empty)

@@ -16,9 +16,9 @@ from tests.fixtures.app import MakeApp
 from tests.servers import Sandbox
 from webapp.database import reading, writing
 from webapp.models import User
-from webapp.services.house import House
 from webapp.services.maintenance import reseal as sealing
 from webapp.services.refresh import on_demand
+from webapp.services.runtime import Runtime
 from webapp.services.vault import HeldTokens
 
 
@@ -33,24 +33,24 @@ def keys(env: Mapping[str, str]) -> str:
 
 
 @pytest.fixture
-def rotated(make_app: MakeApp, keys: str) -> Iterator[House]:
-    """The house of an app with the new key in front, its context open."""
+def rotated(make_app: MakeApp, keys: str) -> Iterator[Runtime]:
+    """The runtime of an app with the new key in front, its context open."""
     app = make_app(TOKEN_KEYS=keys)
     with app.app_context():
         yield app.extensions["coatcheck"]
 
 
-def crowd(house: House, count: int) -> None:
+def crowd(runtime: Runtime, count: int) -> None:
     """Fill in many rows as they lie there, each with tokens of its own."""
     sealed = [
         {
             "open_id": (open_id := f"-000crowd{number}"),
-            "client_key": house.settings.tiktok_client_key,
+            "client_key": runtime.settings.tiktok_client_key,
             "ticket": f"ct_{number}",
-            "created_at": house.clock(),
-            "connected_at": house.clock(),
-            "access_token": house.vault._seal(open_id, "access_token", f"act.{number}"),
-            "refresh_token": house.vault._seal(open_id, "refresh_token", f"rft.{number}"),
+            "created_at": runtime.clock(),
+            "connected_at": runtime.clock(),
+            "access_token": runtime.vault._seal(open_id, "access_token", f"act.{number}"),
+            "refresh_token": runtime.vault._seal(open_id, "refresh_token", f"rft.{number}"),
             "interrupted": False,
             **dict.fromkeys(("scope", "asked_scope"), "user.info.basic"),
             **dict.fromkeys(("version", "failures", "refreshes"), 0),
@@ -62,26 +62,26 @@ def crowd(house: House, count: int) -> None:
         session.execute(insert(User), sealed)
 
 
-def held(house: House) -> dict[str, HeldTokens | None]:
+def held(runtime: Runtime) -> dict[str, HeldTokens | None]:
     """Return everybody's plain tokens."""
     with reading() as session:
-        return {user.open_id: house.vault.load(user) for user in session.scalars(select(User))}
+        return {user.open_id: runtime.vault.load(user) for user in session.scalars(select(User))}
 
 
 @pytest.mark.usefixtures("each_database")
 def test_every_row_is_sealed_anew_and_the_old_key_can_go(
-    house: House, rotated: House, make_app: MakeApp, sandbox: Sandbox, keys: str
+    runtime: Runtime, rotated: Runtime, make_app: MakeApp, sandbox: Sandbox, keys: str
 ) -> None:
-    crowd(house, 3)
-    revoked = join(house, sandbox, "soren", access_token=None, refresh_token=None)
-    half = join(house, sandbox, "jo", refresh_token=None)
-    before = held(house)
+    crowd(runtime, 3)
+    revoked = join(runtime, sandbox, "soren", access_token=None, refresh_token=None)
+    half = join(runtime, sandbox, "jo", refresh_token=None)
+    before = held(runtime)
     run = command(make_app(TOKEN_KEYS=keys), "tokens", "reseal")
     assert (run.exit_code, run.stdout) == (0, "4 rows sealed anew\n")
     alone = make_app(TOKEN_KEYS=keys.split(",")[0])
     with alone.app_context():
         assert held(alone.extensions["coatcheck"]) == before
-    assert (before[revoked], row(house, half).version) == (None, 1)
+    assert (before[revoked], row(runtime, half).version) == (None, 1)
     again = command(make_app(TOKEN_KEYS=keys), "tokens", "reseal")
     assert (again.exit_code, again.stdout) == (0, "0 rows sealed anew\n")
     told = json.loads(command(make_app(TOKEN_KEYS=keys), "tokens", "reseal", "--json").stdout)
@@ -90,59 +90,59 @@ def test_every_row_is_sealed_anew_and_the_old_key_can_go(
 
 @pytest.mark.usefixtures("each_database")
 def test_a_refresh_meanwhile_is_never_overwritten(
-    house: House, rotated: House, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, rotated: Runtime, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    crowd(house, 2)
-    mara = join(house, sandbox, "mara")
+    crowd(runtime, 2)
+    mara = join(runtime, sandbox, "mara")
     opened = sealing._sealed
 
-    def refreshed_meanwhile(at: House, rows: list[User]) -> list[tuple[User, dict[str, str]]]:
+    def refreshed_meanwhile(at: Runtime, rows: list[User]) -> list[tuple[User, dict[str, str]]]:
         found = opened(at, rows)
-        if row(house, mara).version == 1:
+        if row(runtime, mara).version == 1:
             # By a process that has the former keys alone, so that a second pass is needed.
-            on_demand.fresh_access(house, mara, pressed=True)
+            on_demand.fresh_access(runtime, mara, pressed=True)
         return found
 
     monkeypatch.setattr(sealing, "_sealed", refreshed_meanwhile)
     *_steps, last = sealing.reseal(rotated)
     assert (last.done, last.closed) == (3, 0)
-    assert row(house, mara).version == 2
+    assert row(runtime, mara).version == 2
     assert is_what_tiktok_holds(rotated, sandbox, mara)
     assert sealing.remaining(rotated) == 0
 
 
 @pytest.mark.usefixtures("each_database")
 def test_what_no_key_opens_is_counted_told_and_left_alone(
-    house: House, make_app: MakeApp, rotated: House, keys: str, sandbox: Sandbox
+    runtime: Runtime, make_app: MakeApp, rotated: Runtime, keys: str, sandbox: Sandbox
 ) -> None:
-    crowd(house, 2)
-    lost = house.vault._seal("-000nobody", "access_token", "act.moved")
-    mara = join(house, sandbox, "mara", access_token=lost)
+    crowd(runtime, 2)
+    lost = runtime.vault._seal("-000nobody", "access_token", "act.moved")
+    mara = join(runtime, sandbox, "mara", access_token=lost)
     run = command(make_app(TOKEN_KEYS=keys), "tokens", "reseal")
     assert run.exit_code == 1
     assert run.stdout == "2 rows sealed anew\n"
     assert "1 rows were left as they are: no key in TOKEN_KEYS opens them" in run.stderr
-    assert row(house, mara).access_token == lost
+    assert row(runtime, mara).access_token == lost
     assert sealing.closed(rotated) == 0, "its key is here, its text is not of this row"
 
 
 @pytest.mark.usefixtures("each_database")
 def test_rows_under_a_key_that_is_gone_are_counted_for_the_doctor(
-    house: House, make_app: MakeApp
+    runtime: Runtime, make_app: MakeApp
 ) -> None:
-    crowd(house, 3)
+    crowd(runtime, 3)
     app = make_app(TOKEN_KEYS=new_key())
     with app.app_context():
         assert sealing.closed(app.extensions["coatcheck"]) == 3
-    assert sealing.closed(house) == 0
+    assert sealing.closed(runtime) == 0
 
 
 @pytest.mark.long
 def test_killed_midway_it_goes_on_where_it_was(
-    house: House, env: Mapping[str, str], rotated: House, keys: str, tmp_path: Path
+    runtime: Runtime, env: Mapping[str, str], rotated: Runtime, keys: str, tmp_path: Path
 ) -> None:
-    crowd(house, 12_000)
-    before = held(house)
+    crowd(runtime, 12_000)
+    before = held(runtime)
     process = started(env | {"TOKEN_KEYS": keys}, tmp_path, "tokens", "reseal")
     process.wait_for(lambda: "Sealed anew: " in process.output() or None)
     process.kill()
@@ -157,12 +157,12 @@ def test_killed_midway_it_goes_on_where_it_was(
 
 @pytest.mark.rule(55)
 def test_nothing_sealed_under_the_former_key_is_left_in_the_file(
-    house: House, app: Flask, make_app: MakeApp, keys: str, migrated: str
+    runtime: Runtime, app: Flask, make_app: MakeApp, keys: str, migrated: str
 ) -> None:
-    crowd(house, 20)
+    crowd(runtime, 20)
     command(make_app(TOKEN_KEYS=keys), "tokens", "reseal")
     database = Path(migrated.removeprefix("sqlite:///"))
     files = [path.read_bytes() for path in database.parent.glob("app.db*")]
-    assert not [file for file in files if house.vault.mark.encode() in file]
+    assert not [file for file in files if runtime.vault.mark.encode() in file]
     with reading() as session:
         assert session.scalar(select(func.count()).select_from(User)) == 20

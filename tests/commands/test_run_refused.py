@@ -13,8 +13,8 @@ from tests.commands.people import join_due, row
 from tests.commands.terminal import command, flask
 from tests.fixtures.app import MakeApp
 from tests.servers import Sandbox
-from webapp.services.house import House
 from webapp.services.installation import binding
+from webapp.services.runtime import Runtime
 
 pytestmark = pytest.mark.parametrize(
     "words",
@@ -27,10 +27,10 @@ pytestmark = pytest.mark.parametrize(
 
 
 @pytest.fixture
-def open_id(house: House, sandbox: Sandbox) -> str:
+def open_id(runtime: Runtime, sandbox: Sandbox) -> str:
     """Somebody whose refresh is due in a database that is bound."""
-    assert binding.mismatch(house) is None
-    return join_due(house, sandbox, "mara")[0]
+    assert binding.mismatch(runtime) is None
+    return join_due(runtime, sandbox, "mara")[0]
 
 
 def refused(app: Flask, words: tuple[str, ...]) -> str:
@@ -42,13 +42,13 @@ def refused(app: Flask, words: tuple[str, ...]) -> str:
 
 @pytest.mark.usefixtures("each_database")
 def test_a_database_of_another_installation(
-    words: tuple[str, ...], make_app: MakeApp, sandbox: Sandbox, house: House, open_id: str
+    words: tuple[str, ...], make_app: MakeApp, sandbox: Sandbox, runtime: Runtime, open_id: str
 ) -> None:
     said = refused(make_app(INSTANCE_ID="another-instance"), words)
     assert "INSTANCE_ID – the database has belonged to another installation" in said
     assert "flask tokens adopt" in said
     assert sandbox.calls("token.refresh_token") == 0
-    assert row(house, open_id).claim is None
+    assert row(runtime, open_id).claim is None
 
 
 @pytest.mark.usefixtures("each_database")
@@ -64,7 +64,7 @@ def test_keys_that_do_not_open_what_is_stored(
 
 @pytest.mark.usefixtures("each_database")
 def test_a_database_that_is_not_at_the_newest_migration(
-    words: tuple[str, ...], app: Flask, house: House
+    words: tuple[str, ...], app: Flask, runtime: Runtime
 ) -> None:
     flask_migrate.downgrade(revision="0003")
     said = refused(app, words)

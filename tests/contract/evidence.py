@@ -16,7 +16,7 @@ from tests.environment import CALLBACK
 from tests.servers import Sandbox
 from webapp.database import reading
 from webapp.models import User
-from webapp.services.house import House
+from webapp.services.runtime import Runtime
 from webapp.services.vault import HeldTokens
 from webapp.views.http.runtime import KEY
 
@@ -54,8 +54,8 @@ def row(app: Flask, open_id: str) -> User:
 
 def held(app: Flask, user: User) -> HeldTokens:
     """Return the tokens of a row in the clear."""
-    house: House = app.extensions[KEY]
-    tokens = house.vault.load(user)
+    runtime: Runtime = app.extensions[KEY]
+    tokens = runtime.vault.load(user)
     assert tokens is not None, "the row holds no tokens"
     return tokens
 

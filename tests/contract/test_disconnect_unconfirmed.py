@@ -21,8 +21,8 @@ from tests.servers import Sandbox
 from tests.services.holding import (
     assert_forgotten,
     assert_holds_what_tiktok_holds,
-    house_of,
     rows,
+    runtime_of,
     the_row,
 )
 from tests.walk import connect
@@ -36,7 +36,7 @@ def work_when_due(app: Flask, clock: MovableClock) -> None:
     assert due is not None
     clock.advance(max(due - clock(), timedelta(0)))
     with app.app_context():
-        Worker(house_of(app), app.app_context).run(once=True)
+        Worker(runtime_of(app), app.app_context).run(once=True)
 
 
 @pytest.fixture

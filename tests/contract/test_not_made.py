@@ -135,8 +135,8 @@ def test_an_operator_finds_it_by_the_reference(client: FlaskClient, sandbox: San
     app = client.application
     connect(client)
     with app.app_context():
-        house = app.extensions["coatcheck"]
-        roles.add_operator(house, sandbox.open_id("mara"), house.clock())
+        runtime = app.extensions["coatcheck"]
+        roles.add_operator(runtime, sandbox.open_id("mara"), runtime.clock())
     page = Reading(client.get(f"/operators/audit?ref={found}").text)
     (line,) = [row.text for row in page.all("tr") if EVENT in row.text]
     assert "cause denied" in line

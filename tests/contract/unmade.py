@@ -13,7 +13,7 @@ from tests.forms import the_form
 from tests.keep.standins import Meanwhile, with_provider
 from tests.movable import MovableClock
 from tests.servers import Sandbox
-from tests.services.holding import house_of, the_row
+from tests.services.holding import runtime_of, the_row
 from tests.walk import begin, come_back, connect, connect_form, consent
 from webapp.services.authority import HalfDone
 from webapp.services.connect import disconnect
@@ -110,18 +110,18 @@ def cookies_blocked(there: Scenery) -> TestResponse:
 def account_deleted(there: Scenery) -> TestResponse:
     """Another browser deletes the account while this one waits for TikTok to say the name."""
     app = there.client.application
-    house = house_of(app)
+    runtime = runtime_of(app)
 
     class Deleting(Meanwhile):
         def user_info(self, *args: Any, **kwargs: Any) -> Profile:
             with app.app_context():
-                disconnect.delete_person(house, the_row(app).ref)
-            return house.provider.user_info(*args, **kwargs)
+                disconnect.delete_person(runtime, the_row(app).ref)
+            return runtime.provider.user_info(*args, **kwargs)
 
         def __getattr__(self, name: str) -> Any:
-            return getattr(house.provider, name)
+            return getattr(runtime.provider, name)
 
-    app.extensions[KEY] = with_provider(house, Deleting(house.provider))
+    app.extensions[KEY] = with_provider(runtime, Deleting(runtime.provider))
     return connect(there.client)
 
 

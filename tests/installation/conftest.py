@@ -7,26 +7,26 @@ from typing import Any
 import pytest
 
 from tests.fixtures.app import MakeApp
-from webapp.services.house import House
+from webapp.services.runtime import Runtime
 
-Move = Callable[..., House]
+Move = Callable[..., Runtime]
 
 
 @pytest.fixture
 def move_in(make_app: MakeApp) -> Iterator[Move]:
-    """A function: settings to change → the house of an app on this database, its context open."""
+    """A function: settings to change → the runtime of an app on this database, its context open."""
     with ExitStack() as stack:
 
-        def move(**changes: Any) -> House:
+        def move(**changes: Any) -> Runtime:
             app = make_app(**({"INSTANCE_ID": None} | changes))
             stack.enter_context(app.app_context())
-            house: House = app.extensions["coatcheck"]
-            return house
+            runtime: Runtime = app.extensions["coatcheck"]
+            return runtime
 
         yield move
 
 
 @pytest.fixture
-def house(move_in: Move) -> House:
-    """The house of an app without INSTANCE_ID."""
+def runtime(move_in: Move) -> Runtime:
+    """The runtime of an app without INSTANCE_ID."""
     return move_in()

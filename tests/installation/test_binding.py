@@ -14,8 +14,8 @@ from tests.installation.conftest import Move
 from tests.servers import Sandbox
 from webapp.database import db, reading, writing
 from webapp.models import Installation
-from webapp.services.house import House
 from webapp.services.installation import binding, instance_id
+from webapp.services.runtime import Runtime
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
@@ -31,25 +31,25 @@ def new_key() -> str:
     return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def told(house: House) -> tuple[str, str, str]:
-    found = binding.mismatch(house)
+def told(runtime: Runtime) -> tuple[str, str, str]:
+    found = binding.mismatch(runtime)
     assert found is not None, "nothing was seen"
     return found.name, found.cause, found.mend
 
 
-def test_the_first_use_binds_and_later_ones_find_it_so(house: House) -> None:
-    assert binding.mismatch_at(db.engine, house.settings, house.folder) is None
+def test_the_first_use_binds_and_later_ones_find_it_so(runtime: Runtime) -> None:
+    assert binding.mismatch_at(db.engine, runtime.settings, runtime.folder) is None
     with reading() as session:
         assert session.get(Installation, 1) is None, "looking has bound it"
-    assert binding.mismatch(house) is None
+    assert binding.mismatch(runtime) is None
     first = bound()
-    assert first.instance_id == instance_id.current(house.settings, house.folder)
-    assert binding.mismatch(house) is None
+    assert first.instance_id == instance_id.current(runtime.settings, runtime.folder)
+    assert binding.mismatch(runtime) is None
     assert bound().binding == first.binding
 
 
-def test_a_copy_in_another_installation_is_seen(house: House, move_in: Move) -> None:
-    assert binding.mismatch(house) is None
+def test_a_copy_in_another_installation_is_seen(runtime: Runtime, move_in: Move) -> None:
+    assert binding.mismatch(runtime) is None
     name, cause, mend = told(move_in(INSTANCE_ID="another-instance"))
     assert name == "INSTANCE_ID"
     assert "belonged to another installation" in cause
@@ -58,10 +58,10 @@ def test_a_copy_in_another_installation_is_seen(house: House, move_in: Move) -> 
 
 
 def test_a_copy_where_no_id_was_ever_made_is_seen_and_gets_none(
-    house: House, tmp_path: Path
+    runtime: Runtime, tmp_path: Path
 ) -> None:
-    assert binding.mismatch(house) is None
-    elsewhere = replace(house, folder=tmp_path / "elsewhere")
+    assert binding.mismatch(runtime) is None
+    elsewhere = replace(runtime, folder=tmp_path / "elsewhere")
     assert told(elsewhere)[0] == "INSTANCE_ID"
     assert instance_id.current(elsewhere.settings, elsewhere.folder) is None
 
@@ -74,18 +74,18 @@ def test_hosts_with_the_same_instance_id_are_one_installation(
     assert binding.mismatch(replace(first, folder=tmp_path / "another-host")) is None
 
 
-def test_a_wrong_key_is_seen(house: House, move_in: Move) -> None:
-    assert binding.mismatch(house) is None
+def test_a_wrong_key_is_seen(runtime: Runtime, move_in: Move) -> None:
+    assert binding.mismatch(runtime) is None
     name, cause, mend = told(move_in(TOKEN_KEYS=new_key()))
     assert name == "TOKEN_KEYS"
-    assert house.vault.key_id in cause
+    assert runtime.vault.key_id in cause
     assert "TOKEN_KEYS=new,old" in mend
 
 
 def test_a_rotation_is_no_mismatch_and_leads_on_to_the_new_key(
-    house: House, move_in: Move, env: dict[str, str]
+    runtime: Runtime, move_in: Move, env: dict[str, str]
 ) -> None:
-    assert binding.mismatch(house) is None
+    assert binding.mismatch(runtime) is None
     new = new_key()
     both = move_in(TOKEN_KEYS=f"{new},{env['TOKEN_KEYS']}")
     assert binding.mismatch(both) is None
@@ -95,77 +95,77 @@ def test_a_rotation_is_no_mismatch_and_leads_on_to_the_new_key(
 
 
 @pytest.mark.rule(53)
-def test_a_changed_client_key_is_seen(house: House, move_in: Move) -> None:
-    assert binding.mismatch(house) is None
+def test_a_changed_client_key_is_seen(runtime: Runtime, move_in: Move) -> None:
+    assert binding.mismatch(runtime) is None
     name, _cause, mend = told(move_in(TIKTOK_CLIENT_KEY="another-app"))
     assert name == "TIKTOK_CLIENT_KEY"
     assert "flask tokens adopt" in mend
 
 
-def test_a_database_that_went_back_in_time_is_seen(house: House) -> None:
-    assert binding.mismatch(house) is None
+def test_a_database_that_went_back_in_time_is_seen(runtime: Runtime) -> None:
+    assert binding.mismatch(runtime) is None
     for _worker_start in range(3):
-        binding.record_generation(house)
-    assert binding.mismatch(house) is None
+        binding.record_generation(runtime)
+    assert binding.mismatch(runtime) is None
     restore(generation=1)
-    name, cause, _mend = told(house)
+    name, cause, _mend = told(runtime)
     assert name == "DATABASE_URL"
     assert "went back in time" in cause
 
 
-def test_another_host_that_is_behind_sees_no_time_travel(house: House, tmp_path: Path) -> None:
+def test_another_host_that_is_behind_sees_no_time_travel(runtime: Runtime, tmp_path: Path) -> None:
     other = replace(
-        house,
+        runtime,
         folder=tmp_path / "another-host",
-        settings=house.settings.model_copy(update={"instance_id": "both-of-them"}),
+        settings=runtime.settings.model_copy(update={"instance_id": "both-of-them"}),
     )
-    house = replace(house, settings=other.settings)
-    assert binding.mismatch(house) is None
+    runtime = replace(runtime, settings=other.settings)
+    assert binding.mismatch(runtime) is None
     binding.record_generation(other)
     for _hour in range(5):
-        binding.record_generation(house)
+        binding.record_generation(runtime)
     assert binding.mismatch(other) is None
-    assert binding.mismatch(house) is None
+    assert binding.mismatch(runtime) is None
 
 
-def test_a_generation_noted_for_another_database_counts_for_nothing(house: House) -> None:
-    instance_id.record_generation(house.folder, "another-binding", 99)
-    assert binding.mismatch(house) is None
-    instance_id.record_generation(house.folder, "another-binding", 99)
-    assert binding.mismatch(house) is None
+def test_a_generation_noted_for_another_database_counts_for_nothing(runtime: Runtime) -> None:
+    instance_id.record_generation(runtime.folder, "another-binding", 99)
+    assert binding.mismatch(runtime) is None
+    instance_id.record_generation(runtime.folder, "another-binding", 99)
+    assert binding.mismatch(runtime) is None
 
 
-def test_a_database_that_was_copied_away_is_seen(house: House) -> None:
-    assert binding.mismatch(house) is None
-    restore(moved_at=house.clock())
-    name, cause, _mend = told(house)
+def test_a_database_that_was_copied_away_is_seen(runtime: Runtime) -> None:
+    assert binding.mismatch(runtime) is None
+    restore(moved_at=runtime.clock())
+    name, cause, _mend = told(runtime)
     assert name == "DATABASE_URL"
     assert "copied to another database" in cause
 
 
 @pytest.mark.parametrize("harm", ["copied", "restored", "moved", "another app"])
-def test_adopting_mends_it(house: House, move_in: Move, sandbox: Sandbox, harm: str) -> None:
-    assert binding.mismatch(house) is None
-    open_id = join(house, sandbox, "mara")
-    binding.record_generation(house)
+def test_adopting_mends_it(runtime: Runtime, move_in: Move, sandbox: Sandbox, harm: str) -> None:
+    assert binding.mismatch(runtime) is None
+    open_id = join(runtime, sandbox, "mara")
+    binding.record_generation(runtime)
     if harm == "copied":
-        house = move_in(INSTANCE_ID="another-instance")
+        runtime = move_in(INSTANCE_ID="another-instance")
     elif harm == "another app":
-        house = move_in(TIKTOK_CLIENT_KEY="another-app")
+        runtime = move_in(TIKTOK_CLIENT_KEY="another-app")
     else:
-        restore(**{"restored": {"generation": 0}, "moved": {"moved_at": house.clock()}}[harm])
-    seen = binding.mismatch(house)
+        restore(**{"restored": {"generation": 0}, "moved": {"moved_at": runtime.clock()}}[harm])
+    seen = binding.mismatch(runtime)
     assert seen is not None
-    assert binding.adopt(house) == seen
-    assert binding.mismatch(house) is None
-    assert bound().bound_at >= house.clock() - timedelta(minutes=1)
+    assert binding.adopt(runtime) == seen
+    assert binding.mismatch(runtime) is None
+    assert bound().bound_at >= runtime.clock() - timedelta(minutes=1)
     # The tokens may be spent: a refusal is then told as our doing.
-    assert row(house, open_id).interrupted is (harm != "another app")
+    assert row(runtime, open_id).interrupted is (harm != "another app")
 
 
-def test_a_folder_that_takes_no_file_is_told(house: House, tmp_path: Path) -> None:
+def test_a_folder_that_takes_no_file_is_told(runtime: Runtime, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
-    name, cause, mend = told(replace(house, folder=tmp_path / "file" / "folder"))
+    name, cause, mend = told(replace(runtime, folder=tmp_path / "file" / "folder"))
     assert (name, mend) == ("INSTANCE_ID", "let this user write there, or set INSTANCE_ID")
     assert "cannot be kept" in cause
 

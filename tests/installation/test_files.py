@@ -12,17 +12,17 @@ import pytest
 
 from tests.fixtures.app import MakeApp
 from tests.installation.conftest import Move
-from webapp.services.house import House
 from webapp.services.installation import binding, instance_id
+from webapp.services.runtime import Runtime
 
 
-def test_many_that_start_at_once_get_one_id(house: House, tmp_path: Path) -> None:
+def test_many_that_start_at_once_get_one_id(runtime: Runtime, tmp_path: Path) -> None:
     folder = tmp_path / "fresh"
     gate, found = threading.Barrier(16), []
 
     def start() -> None:
         gate.wait()
-        found.append(instance_id.ensure(house.settings, folder))
+        found.append(instance_id.ensure(runtime.settings, folder))
 
     threads = [threading.Thread(target=start) for _ in range(16)]
     for thread in threads:
@@ -34,9 +34,9 @@ def test_many_that_start_at_once_get_one_id(house: House, tmp_path: Path) -> Non
     assert [path.name for path in folder.iterdir()] == [instance_id.ID_FILE]
 
 
-def test_the_files_are_for_this_user_alone(house: House, tmp_path: Path) -> None:
+def test_the_files_are_for_this_user_alone(runtime: Runtime, tmp_path: Path) -> None:
     folder = tmp_path / "fresh"
-    instance_id.ensure(house.settings, folder)
+    instance_id.ensure(runtime.settings, folder)
     instance_id.record_generation(folder, "binding", 1)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
@@ -51,10 +51,10 @@ def test_a_generation_that_cannot_be_read_counts_for_nothing(tmp_path: Path, tex
 
 
 def test_a_folder_copied_with_database_and_id_is_seen(
-    house: House, make_app: MakeApp, tmp_path: Path
+    runtime: Runtime, make_app: MakeApp, tmp_path: Path
 ) -> None:
     original = Path(tmp_path / "app.db")
-    assert binding.mismatch(house) is None
+    assert binding.mismatch(runtime) is None
     copied = tmp_path.with_name(f"{tmp_path.name}-copy")
     shutil.copytree(tmp_path, copied)
     app = make_app(INSTANCE_ID=None, DATABASE_URL=f"sqlite:///{copied / original.name}")
@@ -65,21 +65,21 @@ def test_a_folder_copied_with_database_and_id_is_seen(
         assert str(tmp_path) in seen.cause
         binding.adopt(there)
         assert binding.mismatch(there) is None
-    assert binding.mismatch(house) is None
-    assert instance_id.current(house.settings, tmp_path) != instance_id.current(
-        house.settings, copied
+    assert binding.mismatch(runtime) is None
+    assert instance_id.current(runtime.settings, tmp_path) != instance_id.current(
+        runtime.settings, copied
     )
 
 
 def test_a_backup_that_is_put_back_is_seen(
-    house: House, move_in: Move, migrated: str, tmp_path: Path
+    runtime: Runtime, move_in: Move, migrated: str, tmp_path: Path
 ) -> None:
     database, backup = Path(migrated.removeprefix("sqlite:///")), tmp_path / "backup.db"
-    assert binding.mismatch(house) is None
-    binding.record_generation(house)
+    assert binding.mismatch(runtime) is None
+    binding.record_generation(runtime)
     with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(backup)) as copy:
         source.backup(copy)
-    binding.record_generation(house)
+    binding.record_generation(runtime)
     with closing(sqlite3.connect(backup)) as source, closing(sqlite3.connect(database)) as back:
         source.backup(back)
     seen = binding.mismatch(move_in())

@@ -15,9 +15,9 @@ from tests.movable import MovableClock
 from tests.servers import Sandbox
 from webapp.database import writing
 from webapp.models import Brakes, Installation
-from webapp.services.house import House
 from webapp.services.installation import binding
 from webapp.services.refresh import breaker, claims, on_demand
+from webapp.services.runtime import Runtime
 from webapp.services.worker.worker import Worker
 
 each_database = pytest.mark.usefixtures("each_database")
@@ -33,9 +33,9 @@ def foreign(make_app: MakeApp, sandbox: Sandbox) -> Flask:
     return make_app(INSTANCE_ID="another-instance")
 
 
-def house_of(app: Flask) -> House:
-    house: House = app.extensions["coatcheck"]
-    return house
+def runtime_of(app: Flask) -> Runtime:
+    runtime: Runtime = app.extensions["coatcheck"]
+    return runtime
 
 
 def ready(app: Flask) -> tuple[int, dict[str, Any]]:
@@ -49,15 +49,15 @@ def test_a_token_with_life_left_is_given_and_an_expired_one_is_not_refreshed(
 ) -> None:
     open_id = sandbox.open_id("mara")
     with foreign.app_context():
-        house = house_of(foreign)
+        runtime = runtime_of(foreign)
         clock.advance(minutes=118)
-        assert on_demand.fresh_access(house, open_id).warnings == ("refresh_pending",)
+        assert on_demand.fresh_access(runtime, open_id).warnings == ("refresh_pending",)
         clock.advance(minutes=5)
         with pytest.raises(on_demand.Pending):
-            on_demand.fresh_access(house, open_id)
+            on_demand.fresh_access(runtime, open_id)
         with pytest.raises(on_demand.Pending):
-            on_demand.fresh_access(house, open_id, pressed=True)
-        assert row(house, open_id).claim is None
+            on_demand.fresh_access(runtime, open_id, pressed=True)
+        assert row(runtime, open_id).claim is None
     assert sandbox.calls("token.refresh_token") == 0
 
 
@@ -66,9 +66,9 @@ def test_a_worker_that_is_running_stops_when_the_database_is_copied_away(
     app: Flask, sandbox: Sandbox, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with app.app_context():
-        house = house_of(app)
-        open_id = join(house, sandbox, "mara", next_at=clock())
-        worker = Worker(house, app.app_context)
+        runtime = runtime_of(app)
+        open_id = join(runtime, sandbox, "mara", next_at=clock())
+        worker = Worker(runtime, app.app_context)
 
         def claim_beside_a_copy(*words: Any) -> list[claims.Claim]:
             found = claims.claim_due(*words)
@@ -80,7 +80,7 @@ def test_a_worker_that_is_running_stops_when_the_database_is_copied_away(
         worker.run()
         assert worker.refused is not None
         assert "copied to another database" in worker.refused.cause
-        assert (row(house, open_id).claim, row(house, open_id).status) == (None, "active")
+        assert (row(runtime, open_id).claim, row(runtime, open_id).status) == (None, "active")
     assert sandbox.calls("token.refresh_token") == 0
 
 
@@ -105,7 +105,7 @@ def test_gunicorn_says_it_once_loudly_and_serves(
     app: Flask, serve: Serve, sandbox: Sandbox
 ) -> None:
     with app.app_context():
-        assert binding.mismatch(house_of(app)) is None
+        assert binding.mismatch(runtime_of(app)) is None
     server = serve(workers=2, INSTANCE_ID="another-instance")
     assert server.log().count("belonged to another installation") == 1
     assert server.get("/readyz").json()["status"] == "degraded"
@@ -117,7 +117,7 @@ def test_a_late_worker_is_told_and_takes_no_web_process_away(
     app: Flask, sandbox: Sandbox, clock: MovableClock, minutes: int, word: str
 ) -> None:
     with app.app_context():
-        join(house_of(app), sandbox, "mara", next_at=clock() - timedelta(minutes=minutes))
+        join(runtime_of(app), sandbox, "mara", next_at=clock() - timedelta(minutes=minutes))
     status, said = ready(app)
     assert (status, said["status"]) == (200, word)
     assert [doubt["name"] for doubt in said["doubts"]] == ([] if word == "ok" else ["worker"])
@@ -128,8 +128,8 @@ def test_a_claim_whose_worker_died_counts_as_late_once_its_lease_is_over(
     app: Flask, sandbox: Sandbox, clock: MovableClock
 ) -> None:
     with app.app_context():
-        open_id = join(house_of(app), sandbox, "mara", next_at=clock())
-        assert claims.claim_one(house_of(app), row(house_of(app), open_id).ref, clock())
+        open_id = join(runtime_of(app), sandbox, "mara", next_at=clock())
+        assert claims.claim_one(runtime_of(app), row(runtime_of(app), open_id).ref, clock())
     assert ready(app)[1]["status"] == "ok"
     clock.advance(minutes=7)
     assert [doubt["name"] for doubt in ready(app)[1]["doubts"]] == ["worker"]
@@ -140,12 +140,12 @@ def test_an_open_breaker_and_a_rescue_file_are_told(
     app: Flask, clock: MovableClock, env: dict[str, str]
 ) -> None:
     with app.app_context():
-        house = house_of(app)
-        breaker.current(house)
+        runtime = runtime_of(app)
+        breaker.current(runtime)
         with writing() as session:
             opened = {"open_reason": "config", "open_code": "invalid_client", "probe_at": clock()}
             session.execute(update(Brakes).values(**opened))
-    house.rescue_file.write_text("", encoding="utf-8")
+    runtime.rescue_file.write_text("", encoding="utf-8")
     doubts = {doubt["name"]: doubt["cause"] for doubt in ready(app)[1]["doubts"]}
     assert doubts.keys() == {"breaker", "rescue"}
     assert "TikTok does not accept this app (invalid_client)" in doubts["breaker"]
@@ -160,7 +160,7 @@ def test_the_doctor_counts_people_of_another_client_key(
     app: Flask, sandbox: Sandbox, env: dict[str, str]
 ) -> None:
     with app.app_context():
-        join(house_of(app), sandbox, "mara")
-        join(house_of(app), sandbox, "tomas", client_key="another-app")
+        join(runtime_of(app), sandbox, "mara")
+        join(runtime_of(app), sandbox, "tomas", client_key="another-app")
     said = command(app, "doctor", env=env).stdout
     assert "warn people – 1 connected under another TIKTOK_CLIENT_KEY" in said

@@ -24,7 +24,7 @@ OWN = ("TIKTOK_CLIENT_SECRET", "SECRET_KEY", "TOKEN_KEYS")
 
 
 @dataclass
-class House:
+class RunningApp:
     """A served app whose every secret is known."""
 
     server: Gunicorn
@@ -73,38 +73,38 @@ class House:
 
 
 @pytest.fixture
-def house(
+def runtime(
     serve: Serve, sandbox: Sandbox, env: dict[str, str], each_database: str, tmp_path: Path
-) -> Iterator[House]:
+) -> Iterator[RunningApp]:
     with recording(sandbox.url) as recorder:
         urls = {name: env[name].replace(sandbox.url, recorder.url) for name in URLS}
-        yield House(serve(**urls), sandbox, recorder, env | urls, tmp_path)
+        yield RunningApp(serve(**urls), sandbox, recorder, env | urls, tmp_path)
 
 
-def good_ways(house: House) -> None:
+def good_ways(runtime: RunningApp) -> None:
     """Connect wholly, partly and again; disconnect; delete; sign out."""
-    mara, jo, tomas = house.browser(), house.browser(), house.browser()
+    mara, jo, tomas = runtime.browser(), runtime.browser(), runtime.browser()
     assert connect(mara, scopes=["video.list"]).status_code == 303
     assert connect(jo, "jo", ["user.info.basic"], scopes=["video.list"]).status_code == 303
     refused = {"kind": "error200", "error": "access_token_invalid", "status": 401}
-    house.sandbox.faults("user_info", times=1, **refused)
+    runtime.sandbox.faults("user_info", times=1, **refused)
     assert connect(tomas, "tomas").status_code == 303  # refreshes on the way
     for browser in (mara, jo, tomas):
         for page in ("/account", "/connected", "/account/export", "/connect", "/"):
             browser.get(page)
-    assert house.post(jo, "/account/disconnect", "/account/disconnect") == 303
-    house.sandbox.expire("tomas")
-    assert house.post(tomas, "/account/disconnect", "/account/disconnect") == 303
+    assert runtime.post(jo, "/account/disconnect", "/account/disconnect") == 303
+    runtime.sandbox.expire("tomas")
+    assert runtime.post(tomas, "/account/disconnect", "/account/disconnect") == 303
     ticket = mara.get("/account/export").json()["ticket"]
-    assert house.post(mara, "/account/delete", "/account/delete", ticket=ticket) == 303
+    assert runtime.post(mara, "/account/delete", "/account/delete", ticket=ticket) == 303
     assert connect(mara).status_code == 303
-    assert house.post(jo, "/account", "/sign-out") == 303
+    assert runtime.post(jo, "/account", "/sign-out") == 303
 
 
-def bad_ways(house: House) -> None:
+def bad_ways(runtime: RunningApp) -> None:
     """Cancel, reload, forge; meet a TikTok that is down, lies, or repeats what it was sent."""
-    secret = house.env["TIKTOK_CLIENT_SECRET"]
-    browser = house.browser()
+    secret = runtime.env["TIKTOK_CLIENT_SECRET"]
+    browser = runtime.browser()
     cancelled = come_back(browser, consent(begin(browser), deny="1"))
     assert "You chose not to connect" in cancelled.text
     faults = [
@@ -118,77 +118,80 @@ def bad_ways(house: House) -> None:
         ("user_info", {"kind": "raw", "body": f'{{"error": "{secret}"}}'}, 303),
     ]
     for endpoint, fault, status in faults:
-        house.sandbox.faults(endpoint, times=1, **fault)
-        assert connect(house.browser(), "aiko").status_code == status, fault
+        runtime.sandbox.faults(endpoint, times=1, **fault)
+        assert connect(runtime.browser(), "aiko").status_code == status, fault
     callback = consent(begin(browser))
     assert come_back(browser, callback).status_code == 303
     browser.get(callback, headers={"Referer": callback})
-    assert come_back(house.browser(), callback).status_code == 400
-    target = callback.removeprefix(house.server.url).encode()
+    assert come_back(runtime.browser(), callback).status_code == 400
+    target = callback.removeprefix(runtime.server.url).encode()
     for spoilt in (target + b"&\xff", target + b" x", target + b"a" * 9000):
-        raw.get(house.server.url, spoilt, b"Referer: " + target)
+        raw.get(runtime.server.url, spoilt, b"Referer: " + target)
 
 
-def commands(house: House, make_app: MakeApp) -> None:
+def commands(runtime: RunningApp, make_app: MakeApp) -> None:
     """Run what operators run, with all settings right and with some wrong."""
-    runner = make_app(**{name: house.env[name] for name in URLS}).test_cli_runner()
-    open_id = house.sandbox.open_id("mara")
+    runner = make_app(**{name: runtime.env[name] for name in URLS}).test_cli_runner()
+    open_id = runtime.sandbox.open_id("mara")
     for words in ("doctor", "doctor --json", f"operators add {open_id}", "operators list"):
-        run = runner.invoke(args=words.split(), env=house.env)
+        run = runner.invoke(args=words.split(), env=runtime.env)
         assert run.exit_code == 0, run.output
-        house.said.append(run.output + run.stderr)
+        runtime.said.append(run.output + run.stderr)
     assert len(runner.invoke(args=["keys", "generate"]).output.strip()) == 44
-    wrong = house.env | {"SESSION_DAYS": "many", "TOKEN_KEYS": f"{house.env['TOKEN_KEYS']},short"}
-    code, said = refused_start(wrong, house.folder)
+    wrong = runtime.env | {
+        "SESSION_DAYS": "many",
+        "TOKEN_KEYS": f"{runtime.env['TOKEN_KEYS']},short",
+    }
+    code, said = refused_start(wrong, runtime.folder)
     assert code == 78
-    house.said += [said, flask(wrong, "doctor")]
+    runtime.said += [said, flask(wrong, "doctor")]
 
 
-def breakdown(house: House) -> None:
+def breakdown(runtime: RunningApp) -> None:
     """Take the table away under a sign-in: a 500, with a traceback in the log."""
-    browser = house.browser()
+    browser = runtime.browser()
     callback = consent(begin(browser), "noor")
-    engine = create_engine(house.env["DATABASE_URL"])
+    engine = create_engine(runtime.env["DATABASE_URL"])
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE users RENAME TO users_away"))
     assert come_back(browser, callback).status_code == 500
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE users_away RENAME TO users"))
     engine.dispose()
-    assert "Traceback" in house.server.log()
+    assert "Traceback" in runtime.server.log()
 
 
 @pytest.mark.long
 @pytest.mark.rule(55, 11)
-def test_no_secret_is_anywhere_it_should_not_be(house: House, make_app: MakeApp) -> None:
-    good_ways(house)
-    bad_ways(house)
-    commands(house, make_app)
-    during = search.database(house.env["DATABASE_URL"])
-    breakdown(house)
-    states = house.recorder.seen["state"]
-    seen = {name: len(values) for name, values in house.recorder.seen.items()}
+def test_no_secret_is_anywhere_it_should_not_be(runtime: RunningApp, make_app: MakeApp) -> None:
+    good_ways(runtime)
+    bad_ways(runtime)
+    commands(runtime, make_app)
+    during = search.database(runtime.env["DATABASE_URL"])
+    breakdown(runtime)
+    states = runtime.recorder.seen["state"]
+    seen = {name: len(values) for name, values in runtime.recorder.seen.items()}
     assert min(seen[name] for name in ("code", "code_verifier", "access_token", "state")) >= 8
     assert seen["refresh_token"] >= 6
-    everything = house.secrets() | states | house.session_secrets()
-    places = house.places() | {f"{name}, before": text for name, text in during.items()}
+    everything = runtime.secrets() | states | runtime.session_secrets()
+    places = runtime.places() | {f"{name}, before": text for name, text in during.items()}
     assert search.found_in(places, everything) == []
-    cookies = {"cookies": "\n".join(house.opened_cookies()).encode()}
-    assert search.found_in(cookies, house.secrets()) == []
+    cookies = {"cookies": "\n".join(runtime.opened_cookies()).encode()}
+    assert search.found_in(cookies, runtime.secrets()) == []
     # The same search finds what is there, in every kind of place.
     assert search.found_in(cookies, states)
-    assert house.session_secrets()
-    control(house, places)
+    assert runtime.session_secrets()
+    control(runtime, places)
 
 
-def control(house: House, places: dict[str, bytes]) -> None:
+def control(runtime: RunningApp, places: dict[str, bytes]) -> None:
     """Insist that the search finds what is planted, in each place, in each spelling."""
-    secret = next(iter(house.recorder.seen["code"]))
+    secret = next(iter(runtime.recorder.seen["code"]))
     assert "*" in secret
     for place, content in places.items():
         for spelling in search.spellings(secret):
             planted = {place: content + spelling + b"tail"}
             assert search.found_in(planted, [secret]) == [f"{place}: {secret[:8]}…"]
-    open_id = house.sandbox.open_id("mara")
+    open_id = runtime.sandbox.open_id("mara")
     found = {hit.partition(":")[0] for hit in search.found_in(places, [open_id])}
     assert {"log", "pages", "table users", "commands"} <= found

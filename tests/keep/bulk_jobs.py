@@ -15,16 +15,16 @@ JOB = "made-up-job-1"
 def order(world: World, act: str, *open_ids: str, job_id: str = JOB, query: str = "") -> str:
     """Order an act on these people, or on all that match; return the job's id."""
     if open_ids:
-        bulk.create_for_picked(world.house, job_id, act, query, open_ids)
+        bulk.create_for_picked(world.runtime, job_id, act, query, open_ids)
     else:
-        bulk.create_for_all(world.house, job_id, act, query, 0)
+        bulk.create_for_all(world.runtime, job_id, act, query, 0)
     return job_id
 
 
 def look(world: World, times: int = 1) -> None:
     """Let a worker look at the jobs."""
     for _time in range(times):
-        bulk_work._step(world.house, 1.0)
+        bulk_work._step(world.runtime, 1.0)
 
 
 def job(job_id: str = JOB) -> BulkJob:

@@ -8,7 +8,7 @@ from threading import Event
 
 from tests.processes import Process, plain_environment
 from tests.services.crowd import at_once
-from tests.services.holding import house_of
+from tests.services.holding import runtime_of
 from webapp.app import create_app
 from webapp.services.refresh.on_demand import Access, fresh_access
 from webapp.settings import load
@@ -41,14 +41,14 @@ def said(process: Process) -> list[str]:
 def _main() -> None:
     folder, open_id = Path(sys.argv[1]), sys.argv[2]
     app = create_app(load(os.environ))
-    house = house_of(app)
+    runtime = runtime_of(app)
     sys.stdout.write("round - ready\n")
     number = 0
     while not (folder / "over").exists():
         if not (folder / f"go-{number}").exists():
             Event().wait(0.005)
             continue
-        given = at_once(app, CALLERS, lambda _caller: fresh_access(house, open_id))
+        given = at_once(app, CALLERS, lambda _caller: fresh_access(runtime, open_id))
         told = sorted({_told(each) for each in given})
         sys.stdout.write(f"round {number} {' '.join(told)}\n")
         sys.stdout.flush()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from threading import Event
 
-from webapp.services.house import House
+from webapp.services.runtime import Runtime
 from webapp.tiktok.provider import Provider
 from webapp.tokens import TokenSet
 
@@ -71,6 +71,6 @@ class Answering(Provider):
         return answer
 
 
-def with_provider(house: House, provider: Provider) -> House:
-    """Return the house with another provider."""
-    return replace(house, provider=provider)
+def with_provider(runtime: Runtime, provider: Provider) -> Runtime:
+    """Return the runtime with another provider."""
+    return replace(runtime, provider=provider)

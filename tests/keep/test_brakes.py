@@ -25,7 +25,7 @@ def standing(world: World) -> list[tuple[object, ...]]:
 
 def looked(world: World) -> None:
     """Let a worker look and do what it may, until nothing may be done."""
-    Worker(world.house, world.app.app_context).run(once=True)
+    Worker(world.runtime, world.app.app_context).run(once=True)
 
 
 @pytest.mark.rule(35)
@@ -38,7 +38,7 @@ def test_a_refused_configuration_opens_the_breaker_and_marks_nobody(
     people = world.people(3)
     world.make_due()
     before = standing(world)
-    refused = with_provider(world.house, Answering(OurConfiguration(code)))
+    refused = with_provider(world.runtime, Answering(OurConfiguration(code)))
     world.work(refused)
     assert standing(world) == before
     state = world.brakes()
@@ -84,7 +84,7 @@ def test_a_tiktok_that_is_down_opens_the_breaker_and_heals_by_itself(world: Worl
     world.work()
     assert world.brakes().open_reason == "transient"
     with pytest.raises(Pending):
-        fresh_access(world.house, people[0], rejected_version=1, pressed=True)
+        fresh_access(world.runtime, people[0], rejected_version=1, pressed=True)
     assert world.calls() == 30
     world.sandbox.forget_faults()
     for _look in range(3):
@@ -98,11 +98,11 @@ def test_a_tiktok_that_is_down_opens_the_breaker_and_heals_by_itself(world: Worl
 def test_the_probe_is_not_taken_where_nothing_is_due(world: World) -> None:
     open_id = world.person()
     world.make_due()
-    world.work(with_provider(world.house, Answering(OurConfiguration("invalid_client"))))
+    world.work(with_provider(world.runtime, Answering(OurConfiguration("invalid_client"))))
     world.change(open_id, next_at=world.clock() + timedelta(minutes=10))
     world.clock.advance(breaker.PROBE_EVERY)
     looked(world)
-    assert fresh_access(world.house, open_id, pressed=True).version == 2
+    assert fresh_access(world.runtime, open_id, pressed=True).version == 2
     assert world.brakes().open_reason is None
     world.assert_in_step(living=1)
 
@@ -110,11 +110,11 @@ def test_the_probe_is_not_taken_where_nothing_is_due(world: World) -> None:
 def test_callers_whom_the_back_off_holds_do_not_use_the_probe_up(world: World) -> None:
     held, due = world.people(2)
     world.make_due()
-    world.work(with_provider(world.house, Answering(OurConfiguration("invalid_client"))))
+    world.work(with_provider(world.runtime, Answering(OurConfiguration("invalid_client"))))
     later = world.clock() + timedelta(minutes=10)
     world.change(held, status="failing", next_at=later)
     world.clock.advance(breaker.PROBE_EVERY)
     with pytest.raises(Pending):
-        fresh_access(world.house, held, rejected_version=1)
-    assert fresh_access(world.house, due, rejected_version=1).version == 2
+        fresh_access(world.runtime, held, rejected_version=1)
+    assert fresh_access(world.runtime, due, rejected_version=1).version == 2
     world.assert_in_step(living=2)

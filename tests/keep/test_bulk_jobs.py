@@ -39,7 +39,7 @@ def test_all_that_match_are_gathered_and_refreshed_by_the_worker_itself(world: W
     people = world.people(5)
     world.change(people[4], status="failing", failures=2, next_at=world.clock() + timedelta(1))
     order(world, "refresh")
-    worker = Worker(world.house, world.app.app_context)
+    worker = Worker(world.runtime, world.app.app_context)
     worker.run(once=True)
     assert (counts(), world.refreshes()) == ((5, 5, 0, 0), 5)
     assert job().ended_at is not None
@@ -92,7 +92,7 @@ def test_a_disconnect_tells_tiktok_and_forgets(world: World) -> None:
     order(world, "disconnect", *people[:2])
     look(world)
     assert [user.status for user in rows(world.app)] == ["revoking", "revoking", "active"]
-    Worker(world.house, world.app.app_context).run(once=True)
+    Worker(world.runtime, world.app.app_context).run(once=True)
     look(world)
     assert counts() == (2, 2, 0, 0)
     assert_forgotten(world.row(people[0]))
@@ -109,7 +109,7 @@ def test_a_disconnect_that_tiktok_does_not_hear_is_told_as_failed(world: World) 
     world.sandbox.faults("revoke", "http500", times=1)
     order(world, "disconnect", open_id)
     look(world)
-    Worker(world.house, world.app.app_context).run(once=True)
+    Worker(world.runtime, world.app.app_context).run(once=True)
     assert counts() == (1, 0, 1, 0)
     assert world.row(open_id).status == "revoking"
 
@@ -127,7 +127,7 @@ def test_who_connects_after_the_order_is_not_disconnected(world: World) -> None:
 @pytest.mark.audit("bulk.stopped")
 def test_stop_keeps_what_was_not_sent_from_being_sent(world: World) -> None:
     order(world, "refresh", *world.people(1))
-    assert bulk.stop_job(world.house, "made-up-job-1")
+    assert bulk.stop_job(world.runtime, "made-up-job-1")
     look(world)
     assert (world.work(), counts()) == (0, (1, 0, 0, 0))
     assert [name for name, _fields in events()] == ["bulk.ordered", "bulk.stopped", "bulk.ended"]
@@ -143,8 +143,8 @@ def test_the_same_order_twice_is_one_job(world: World) -> None:
 
 
 def test_two_jobs_share_what_may_be_sent_and_leave_room_for_what_is_due(world: World) -> None:
-    slow = world.house.settings.model_copy(update={"refresh_rate": 1})
-    world = replace(world, house=replace(world.house, settings=slow))
+    slow = world.runtime.settings.model_copy(update={"refresh_rate": 1})
+    world = replace(world, runtime=replace(world.runtime, settings=slow))
     people = world.people(6)
     order(world, "refresh", *people[:4], job_id="made-up-job-1")
     order(world, "refresh", *people, job_id="made-up-job-2")
@@ -159,7 +159,7 @@ def test_two_jobs_share_what_may_be_sent_and_leave_room_for_what_is_due(world: W
 
 def test_while_the_breaker_is_open_nothing_is_sent(world: World) -> None:
     order(world, "refresh", *world.people(2))
-    bulk_work.BulkWork(world.house).take(Permit(0, 1.0, "transient", None))
+    bulk_work.BulkWork(world.runtime).take(Permit(0, 1.0, "transient", None))
     assert {state for state, _code in items()} == {"waiting"}
 
 
@@ -177,8 +177,8 @@ def test_whoever_refreshes_a_row_in_this_moment_does_it_for_the_job(world: World
 
 def test_items_of_old_jobs_are_removed(world: World) -> None:
     order(world, "refresh", *world.people(2))
-    bulk.stop_job(world.house, "made-up-job-1")
-    assert bulk_work.remove_old_items(world.house) == 0
+    bulk.stop_job(world.runtime, "made-up-job-1")
+    assert bulk_work.remove_old_items(world.runtime) == 0
     world.clock.advance(days=31)
-    assert (bulk_work.remove_old_items(world.house), items()) == (2, [])
+    assert (bulk_work.remove_old_items(world.runtime), items()) == (2, [])
     assert job().total == 2

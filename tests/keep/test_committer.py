@@ -34,7 +34,7 @@ def statements(world: World, act: Callable[[], object]) -> list[str]:
 def test_answers_that_queue_up_are_committed_in_groups(world: World) -> None:
     results = answers(world, 150)
     done, freed = Counters(), []
-    committer = Committer(world.house, world.app.app_context, done, freed.append)
+    committer = Committer(world.runtime, world.app.app_context, done, freed.append)
     for result in results:
         committer.put(result)
 
@@ -54,7 +54,7 @@ def test_answers_that_queue_up_are_committed_in_groups(world: World) -> None:
 def test_the_commit_of_a_new_pair_waits_for_the_disk(world: World) -> None:
     """What is lost with the power here is a lost grant; of anything else it is not worth it."""
     open_id = world.person()
-    said = statements(world, lambda: fresh_access(world.house, open_id, pressed=True))
+    said = statements(world, lambda: fresh_access(world.runtime, open_id, pressed=True))
     stored = next(
         n for n, line in enumerate(said) if line.startswith("UPDATE users SET access_token")
     )

@@ -18,11 +18,11 @@ pytestmark = pytest.mark.usefixtures("each_database")
 
 def crossed(world: World, meanwhile: Callable[[], object], *, expired: bool = False) -> None:
     """Refresh the one row that is due, with something between TikTok's answer and our commit."""
-    provider = Meanwhile(world.house.provider, after=meanwhile)
+    provider = Meanwhile(world.runtime.provider, after=meanwhile)
     world.make_due(expired=expired)
-    claim, *_none = claim_due(world.house, 1, world.clock())
-    result = attempt(with_provider(world.house, provider), claim)
-    store_answers(world.house, [result])
+    claim, *_none = claim_due(world.runtime, 1, world.clock())
+    result = attempt(with_provider(world.runtime, provider), claim)
+    store_answers(world.runtime, [result])
 
 
 @pytest.mark.rule(54)
@@ -39,11 +39,11 @@ def test_a_reconnect_during_a_refresh_is_kept(world: World) -> None:
 def test_a_reconnect_before_the_refresh_arrives_is_kept_and_not_blamed(world: World) -> None:
     open_id = world.person()
     world.make_due(expired=True)
-    claim, *_none = claim_due(world.house, 1, world.clock())
+    claim, *_none = claim_due(world.runtime, 1, world.clock())
     world.person()
-    result = attempt(world.house, claim)
+    result = attempt(world.runtime, claim)
     assert isinstance(result.answer, ConnectAgain)
-    store_answers(world.house, [result])
+    store_answers(world.runtime, [result])
     user = world.row(open_id)
     assert (user.version, user.status, user.failures, user.refused_at) == (2, "active", 0, None)
     assert world.sandbox.counters()["dead_refresh_tokens_seen"]["superseded"] == 1
@@ -59,7 +59,7 @@ def test_ending_a_connection_during_a_refresh_leaves_nothing_alive_at_tiktok(
     world.sandbox.manners(old_access_tokens_die=access_is == "ended by the rotation")
     open_id = world.person()
     person = world.row(open_id).ref
-    crossed(world, lambda: end(world.house, person), expired=access_is == "over")
+    crossed(world, lambda: end(world.runtime, person), expired=access_is == "over")
     assert world.sandbox.books()[open_id]["ended"] == "revoked"
     if end is disconnect.delete_person:
         assert rows(world.app) == []
@@ -74,16 +74,16 @@ def test_a_late_answer_is_never_written_into_the_next_persons_row(world: World) 
     late = world.row(world.person("jo"))
 
     def replaced() -> None:
-        disconnect.delete_person(world.house, late.ref)
+        disconnect.delete_person(world.runtime, late.ref)
         world.person("noor")
 
     world.change(next_at=None)
     world.change(late.open_id, next_at=world.clock())
-    claim, *_none = claim_due(world.house, 9, world.clock())
-    provider = Meanwhile(world.house.provider, after=replaced)
-    assert store_answers(world.house, [attempt(with_provider(world.house, provider), claim)]) == [
-        False
-    ]
+    claim, *_none = claim_due(world.runtime, 9, world.clock())
+    provider = Meanwhile(world.runtime.provider, after=replaced)
+    assert store_answers(
+        world.runtime, [attempt(with_provider(world.runtime, provider), claim)]
+    ) == [False]
     world.assert_in_step(living=2)
 
 
@@ -94,7 +94,7 @@ def test_a_late_answer_does_not_end_the_connection_of_who_deleted_and_joined_aga
     person = world.row(open_id).ref
 
     def again() -> None:
-        disconnect.delete_person(world.house, person)
+        disconnect.delete_person(world.runtime, person)
         world.person()
 
     crossed(world, again)
@@ -106,11 +106,11 @@ def test_a_late_answer_does_not_end_the_connection_of_who_deleted_and_joined_aga
 def test_who_asks_for_a_token_during_a_disconnect_is_told_so(world: World) -> None:
     open_id = world.person()
     provider = Meanwhile(
-        world.house.provider,
-        after=lambda: disconnect.disconnect_person(world.house, world.row(open_id).ref),
+        world.runtime.provider,
+        after=lambda: disconnect.disconnect_person(world.runtime, world.row(open_id).ref),
     )
     with pytest.raises(ReconnectRequired) as told:
-        fresh_access(with_provider(world.house, provider), open_id, pressed=True)
+        fresh_access(with_provider(world.runtime, provider), open_id, pressed=True)
     assert told.value.reason == "disconnected"
     world.assert_in_step(living=0)
 
@@ -118,9 +118,9 @@ def test_who_asks_for_a_token_during_a_disconnect_is_told_so(world: World) -> No
 def test_who_asks_for_a_token_while_the_account_is_deleted_is_told_so(world: World) -> None:
     open_id = world.person()
     provider = Meanwhile(
-        world.house.provider,
-        after=lambda: disconnect.delete_person(world.house, world.row(open_id).ref),
+        world.runtime.provider,
+        after=lambda: disconnect.delete_person(world.runtime, world.row(open_id).ref),
     )
     with pytest.raises(NotConnected):
-        fresh_access(with_provider(world.house, provider), open_id, pressed=True)
+        fresh_access(with_provider(world.runtime, provider), open_id, pressed=True)
     world.assert_in_step(living=0)

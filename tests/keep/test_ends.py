@@ -106,4 +106,4 @@ def told(world: World) -> None:
     make_due(world.clock(), claimed=True)
     for _try in range(2):
         world.clock.advance(minutes=2)
-        Worker(world.house, world.app.app_context).run(once=True)
+        Worker(world.runtime, world.app.app_context).run(once=True)

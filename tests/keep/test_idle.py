@@ -6,21 +6,21 @@ import pytest
 
 from tests.fixtures.app import MakeApp
 from tests.keep.world import World, seconds
-from tests.services.holding import house_of
+from tests.services.holding import runtime_of
 from webapp.services.refresh.on_demand import fresh_access
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
 
 def test_what_nobody_uses_is_refreshed_only_to_stay_alive(world: World, make_app: MakeApp) -> None:
-    house = house_of(make_app(REFRESH_IDLE_DAYS="7"))
+    runtime = runtime_of(make_app(REFRESH_IDLE_DAYS="7"))
     used, idle, young = world.people(3)
     now = world.clock()
     for open_id, days in ((used, 6), (idle, 8)):
         ago = now - timedelta(days=days)
         world.change(open_id, last_used_at=ago, connected_at=now - timedelta(days=90))
     world.make_due()
-    world.work(house)
+    world.work(runtime)
     for open_id in (used, young):
         assert 3600 <= seconds(world.row(open_id).next_at, now) <= 5400
     assert timedelta(days=90) <= (world.row(idle).next_at or now) - now <= timedelta(days=135)
@@ -28,10 +28,10 @@ def test_what_nobody_uses_is_refreshed_only_to_stay_alive(world: World, make_app
 
 
 def test_what_somebody_uses_again_is_kept_fresh_again(world: World, make_app: MakeApp) -> None:
-    house = house_of(make_app(REFRESH_IDLE_DAYS="7"))
+    runtime = runtime_of(make_app(REFRESH_IDLE_DAYS="7"))
     open_id = world.person()
     world.clock.advance(days=30)
-    fresh_access(house, open_id)
+    fresh_access(runtime, open_id)
     user = world.row(open_id)
     assert user.last_used_at == world.clock()
     assert 3600 <= seconds(user.next_at, world.clock()) <= 5400

@@ -11,15 +11,15 @@ from flask import Flask
 from tests.fixtures.app import MakeApp
 from tests.keep.standins import Meanwhile, with_provider
 from tests.keep.world import World
-from tests.services.holding import house_of, rows
+from tests.services.holding import rows, runtime_of
 from webapp.models import User
-from webapp.services.house import House
 from webapp.services.maintenance import reseal
 from webapp.services.refresh import breaker
 from webapp.services.refresh.attempt import attempt
 from webapp.services.refresh.claims import claim_due
 from webapp.services.refresh.on_demand import Pending, fresh_access
 from webapp.services.refresh.store import store_answers
+from webapp.services.runtime import Runtime
 from webapp.services.vault import CannotOpen
 from webapp.services.worker.worker import Worker
 
@@ -33,7 +33,7 @@ def key() -> str:
 
 def at(world: World, app: Flask) -> World:
     """Return the same world, seen by another app on the same database."""
-    return World(app, house_of(app), world.sandbox, world.clock)
+    return World(app, runtime_of(app), world.sandbox, world.clock)
 
 
 def as_stored(world: World) -> list[tuple[object, ...]]:
@@ -50,14 +50,14 @@ def test_rows_under_another_key_are_skipped_and_never_written_over(
     world.make_due(expired=True)
     before = as_stored(world)
     other = at(world, make_app(TOKEN_KEYS=key()))
-    world.work(other.house)
+    world.work(other.runtime)
     assert as_stored(world) == before
     assert {user.claim for user in rows(world.app)} == {None}
     assert {user.last_error for user in rows(world.app)} == {"cannot_open"}
     assert (world.calls(), world.brakes().open_reason) == (0, "key")
     world.clock.advance(breaker.PROBE_EVERY)
     with pytest.raises((Pending, CannotOpen)):
-        fresh_access(other.house, people[0])
+        fresh_access(other.runtime, people[0])
     assert as_stored(world) == before
     world.assert_in_step(living=25)
 
@@ -65,10 +65,10 @@ def test_rows_under_another_key_are_skipped_and_never_written_over(
 def test_with_the_right_key_back_it_heals_by_itself(world: World, make_app: MakeApp) -> None:
     world.people(25)
     world.make_due()
-    world.work(at(world, make_app(TOKEN_KEYS=key())).house)
+    world.work(at(world, make_app(TOKEN_KEYS=key())).runtime)
     for _look in range(2):
         world.clock.advance(minutes=15)
-        Worker(world.house, world.app.app_context).run(once=True)
+        Worker(world.runtime, world.app.app_context).run(once=True)
     assert world.brakes().open_reason is None
     assert {(user.version, user.last_error) for user in rows(world.app)} == {(2, None)}
     world.assert_in_step(living=25)
@@ -76,7 +76,7 @@ def test_with_the_right_key_back_it_heals_by_itself(world: World, make_app: Make
 
 def test_a_worker_with_a_wrong_key_refuses_to_start(world: World, make_app: MakeApp) -> None:
     world.person()
-    Worker(world.house, world.app.app_context).run(once=True)
+    Worker(world.runtime, world.app.app_context).run(once=True)
     world.make_due()
     other = make_app(TOKEN_KEYS=key())
     worker = Worker(with_folder(world, other), other.app_context)
@@ -87,9 +87,9 @@ def test_a_worker_with_a_wrong_key_refuses_to_start(world: World, make_app: Make
     world.assert_in_step(living=1)
 
 
-def with_folder(world: World, app: Flask) -> House:
-    """Return another app's house, with the files of this installation."""
-    return replace(house_of(app), folder=world.house.folder)
+def with_folder(world: World, app: Flask) -> Runtime:
+    """Return another app's runtime, with the files of this installation."""
+    return replace(runtime_of(app), folder=world.runtime.folder)
 
 
 def test_keys_that_change_during_a_refresh_cost_nothing(
@@ -97,14 +97,14 @@ def test_keys_that_change_during_a_refresh_cost_nothing(
 ) -> None:
     world.people(10)
     world.make_due()
-    results = [attempt(world.house, each) for each in claim_due(world.house, 10, world.clock())]
+    results = [attempt(world.runtime, each) for each in claim_due(world.runtime, 10, world.clock())]
     new = at(world, make_app(TOKEN_KEYS=f"{key()},{env['TOKEN_KEYS']}"))
-    assert list(reseal.reseal(new.house))[-1].done == 10
-    assert store_answers(world.house, results) == [True] * 10
+    assert list(reseal.reseal(new.runtime))[-1].done == 10
+    assert store_answers(world.runtime, results) == [True] * 10
     new.assert_in_step(living=10)
-    assert reseal.remaining(new.house) == 10
-    list(reseal.reseal(new.house))
-    assert reseal.remaining(new.house) == 0
+    assert reseal.remaining(new.runtime) == 10
+    list(reseal.reseal(new.runtime))
+    assert reseal.remaining(new.runtime) == 0
     new.assert_in_step(living=10)
 
 
@@ -118,13 +118,13 @@ def test_a_refresh_during_a_reseal_is_not_overwritten(
     def meanwhile(*args: object) -> Sequence[tuple[User, dict[str, str]]]:
         found = sealed(*args)  # type: ignore[arg-type]  # handed through as they came
         monkeypatch.setattr(reseal, "_sealed", sealed)
-        fresh_access(world.house, open_id, rejected_version=1)
+        fresh_access(world.runtime, open_id, rejected_version=1)
         return found
 
     monkeypatch.setattr(reseal, "_sealed", meanwhile)
-    list(reseal.reseal(new.house))
+    list(reseal.reseal(new.runtime))
     assert world.refreshes() == 1
-    assert reseal.remaining(new.house) == 0
+    assert reseal.remaining(new.runtime) == 0
     new.assert_in_step(living=5)
 
 
@@ -133,7 +133,7 @@ def test_a_refresh_under_the_former_keys_during_a_call_is_read_under_the_new_one
 ) -> None:
     open_id = world.person()
     new = at(world, make_app(TOKEN_KEYS=f"{key()},{env['TOKEN_KEYS']}"))
-    provider = Meanwhile(world.house.provider, after=lambda: list(reseal.reseal(new.house)))
-    fresh_access(with_provider(world.house, provider), open_id, rejected_version=1)
-    assert fresh_access(new.house, open_id).version == 2
+    provider = Meanwhile(world.runtime.provider, after=lambda: list(reseal.reseal(new.runtime)))
+    fresh_access(with_provider(world.runtime, provider), open_id, rejected_version=1)
+    assert fresh_access(new.runtime, open_id).version == 2
     new.assert_in_step(living=1)

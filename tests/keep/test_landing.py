@@ -36,15 +36,15 @@ def answers(world: World, count: int) -> list[Result]:
     """Refresh so many made-up people at TikTok; nothing of it is stored yet."""
     world.people(count)
     world.make_due()
-    claims = claim_due(world.house, count, world.clock())
+    claims = claim_due(world.runtime, count, world.clock())
     with ThreadPoolExecutor(16) as pool:
-        return list(pool.map(lambda claim: attempt(world.house, claim), claims))
+        return list(pool.map(lambda claim: attempt(world.runtime, claim), claims))
 
 
 def landed(world: World, results: Sequence[Result], patience: float = 60) -> list[bool]:
     """Land in a thread of its own, inside the app's context."""
     with world.app.app_context():
-        return store_answers(world.house, results, patience)
+        return store_answers(world.runtime, results, patience)
 
 
 @pytest.mark.rule(32)
@@ -53,12 +53,12 @@ def test_a_locked_database_is_waited_for(world: World, monkeypatch: pytest.Monke
     db.engine.dispose()
     results = answers(world, 20)
     with ThreadPoolExecutor(1) as pool:
-        with locked(world.house):
+        with locked(world.runtime):
             landing_now = pool.submit(landed, world, results)
             threading.Event().wait(1)
             assert not landing_now.done()
         assert landing_now.result(PATIENCE) == [True] * 20
-    assert not world.house.rescue_file.exists()
+    assert not world.runtime.rescue_file.exists()
     world.assert_in_step(living=20)
 
 
@@ -122,8 +122,8 @@ def test_one_answer_that_cannot_be_written_holds_no_other_back(
     assert landed(world, results, patience=0.3) == [True] * 10
     assert monotonic() - began < PATIENCE
     monkeypatch.setattr(people, "store_grant", really_store)
-    assert len(world.house.rescue_file.read_bytes().strip().splitlines()) == 1
-    assert rescue_file.replay(world.house).stored == 1
+    assert len(world.runtime.rescue_file.read_bytes().strip().splitlines()) == 1
+    assert rescue_file.replay(world.runtime).stored == 1
     world.assert_in_step(living=10)
 
 
@@ -140,7 +140,7 @@ def test_where_neither_database_nor_disk_takes_an_answer_it_is_held(
 
     monkeypatch.setattr(rescue_file, "append", full)
     with ThreadPoolExecutor(1) as pool:
-        with out_of_reach(world.house, monkeypatch):
+        with out_of_reach(world.runtime, monkeypatch):
             landing_now = pool.submit(landed, world, results, 0)
             assert refused.wait(PATIENCE)
             assert not landing_now.done()
@@ -154,8 +154,8 @@ def test_the_database_is_not_asked_about_a_late_answer_for_ever(
     """It may go away just after the write; then the orphan stays, and landing goes on."""
     world.person()
     world.make_due()
-    claim, *_none = claim_due(world.house, 1, world.clock())
-    result = attempt(world.house, claim)
+    claim, *_none = claim_due(world.runtime, 1, world.clock())
+    result = attempt(world.runtime, claim)
     world.person()
 
     def gone(*_: object) -> bool:
@@ -179,16 +179,16 @@ def test_callers_on_demand_lose_nothing_to_a_locked_database(
         all_answered.wait(PATIENCE)
         assert is_locked.wait(PATIENCE)
 
-    house = with_provider(world.house, Meanwhile(world.house.provider, after=hold))
+    runtime = with_provider(world.runtime, Meanwhile(world.runtime.provider, after=hold))
 
     def ask(open_id: str) -> int:
         with world.app.app_context():
-            return fresh_access(house, open_id, rejected_version=1).version
+            return fresh_access(runtime, open_id, rejected_version=1).version
 
     with ThreadPoolExecutor(8) as pool:
         asking = [pool.submit(ask, open_id) for open_id in people]
         all_answered.wait(PATIENCE)
-        with locked(world.house):
+        with locked(world.runtime):
             is_locked.set()
             threading.Event().wait(0.5)
         assert [each.result(PATIENCE) for each in asking] == [2] * 8

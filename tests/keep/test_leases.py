@@ -22,10 +22,10 @@ def won_and_claimed_again(world: World) -> tuple[str, Result, Claim]:
     """Return whose row it is, an answer that is not in yet, and the claim of who came after it."""
     open_id = world.person()
     world.make_due(expired=True)
-    winner, *_none = claim_due(world.house, 1, world.clock())
-    won = attempt(world.house, winner)
+    winner, *_none = claim_due(world.runtime, 1, world.clock())
+    won = attempt(world.runtime, winner)
     world.clock.advance(claims.LEASE)
-    loser = claim_one(world.house, winner.person, world.clock())
+    loser = claim_one(world.runtime, winner.person, world.clock())
     assert loser is not None
     return open_id, won, loser
 
@@ -35,18 +35,20 @@ def test_a_provider_slower_than_the_lease_costs_no_grant(world: World) -> None:
     """Fencing by lease lost 50 of 50, guarding by version none."""
     world.people(50)
     world.make_due(expired=True)
-    results = [attempt(world.house, claim) for claim in claim_due(world.house, 50, world.clock())]
+    results = [
+        attempt(world.runtime, claim) for claim in claim_due(world.runtime, 50, world.clock())
+    ]
     world.clock.advance(claims.LEASE * 3)
-    assert store_answers(world.house, results) == [True] * 50
+    assert store_answers(world.runtime, results) == [True] * 50
     world.assert_in_step(living=50)
 
 
 @pytest.mark.rule(34)
 def test_a_losers_refusal_before_the_winners_success_does_no_harm(world: World) -> None:
     open_id, won, loser = won_and_claimed_again(world)
-    store_answers(world.house, [attempt(world.house, loser)])
+    store_answers(world.runtime, [attempt(world.runtime, loser)])
     assert world.row(open_id).status == "failing"
-    assert store_answers(world.house, [won]) == [True]
+    assert store_answers(world.runtime, [won]) == [True]
     user = world.row(open_id)
     assert (user.status, user.failures, user.refused_at, user.claim) == ("active", 0, None, None)
     world.assert_in_step(spent=1, living=1)
@@ -55,9 +57,9 @@ def test_a_losers_refusal_before_the_winners_success_does_no_harm(world: World) 
 @pytest.mark.rule(34)
 def test_a_losers_refusal_after_the_winners_success_does_no_harm(world: World) -> None:
     open_id, won, loser = won_and_claimed_again(world)
-    lost = attempt(world.house, loser)
-    assert store_answers(world.house, [won]) == [True]
-    store_answers(world.house, [lost])
+    lost = attempt(world.runtime, loser)
+    assert store_answers(world.runtime, [won]) == [True]
+    store_answers(world.runtime, [lost])
     user = world.row(open_id)
     assert (user.status, user.failures, user.last_error) == ("active", 0, None)
     world.assert_in_step(spent=1, living=1)
@@ -67,12 +69,12 @@ def test_a_losers_refusal_after_the_winners_success_does_no_harm(world: World) -
 def test_both_in_one_group_do_no_harm(world: World) -> None:
     world.person()
     world.make_due(expired=True)
-    winner, *_none = claim_due(world.house, 1, world.clock())
-    won = attempt(world.house, winner)
+    winner, *_none = claim_due(world.runtime, 1, world.clock())
+    won = attempt(world.runtime, winner)
     world.clock.advance(claims.LEASE)
-    loser = claim_one(world.house, winner.person, world.clock())
+    loser = claim_one(world.runtime, winner.person, world.clock())
     assert loser is not None
-    store_answers(world.house, [attempt(world.house, loser), won])
+    store_answers(world.runtime, [attempt(world.runtime, loser), won])
     world.assert_in_step(spent=1, living=1)
 
 
@@ -84,16 +86,16 @@ def test_a_failure_from_under_a_lease_that_was_passed_on_is_not_written(
     """It would take the claim away from whoever calls TikTok now, and let a third one in."""
     open_id = world.person()
     world.make_due(expired=True)
-    first, *_none = claim_due(world.house, 1, world.clock())
+    first, *_none = claim_due(world.runtime, 1, world.clock())
     world.clock.advance(claims.LEASE)
-    second = claim_one(world.house, first.person, world.clock())
+    second = claim_one(world.runtime, first.person, world.clock())
     assert second is not None
     error = TryLater(code, outcome_unknown=True) if code == "timeout" else ConnectAgain(code)
-    store_answers(world.house, [Result(first, error, world.clock())])
+    store_answers(world.runtime, [Result(first, error, world.clock())])
     user = world.row(open_id)
     assert (user.claim, user.status, user.failures) == (second.name, "active", 0)
     assert user.refused_at is None
-    assert store_answers(world.house, [attempt(world.house, second)]) == [True]
+    assert store_answers(world.runtime, [attempt(world.runtime, second)]) == [True]
     world.assert_in_step(living=1)
 
 
@@ -101,10 +103,10 @@ def test_a_failure_from_under_a_lease_that_was_passed_on_is_not_written(
 def test_a_claim_left_behind_by_a_crash_ends_with_its_lease(world: World) -> None:
     open_id = world.person()
     world.make_due(expired=True)
-    left, *_none = claim_due(world.house, 1, world.clock())
+    left, *_none = claim_due(world.runtime, 1, world.clock())
     world.clock.advance(claims.LEASE - timedelta(seconds=1))
-    assert claim_due(world.house, 1, world.clock()) == []
-    assert claim_one(world.house, left.person, world.clock()) is None
+    assert claim_due(world.runtime, 1, world.clock()) == []
+    assert claim_one(world.runtime, left.person, world.clock()) is None
     assert world.row(open_id).health(world.clock()) == "refreshing"
     world.clock.advance(seconds=1)
     assert world.work() == 1
@@ -115,13 +117,13 @@ def test_a_claim_left_behind_by_a_crash_ends_with_its_lease(world: World) -> Non
 def test_a_claim_that_is_too_old_is_not_sent(world: World) -> None:
     open_id = world.person()
     world.make_due(expired=True)
-    claim, *_none = claim_due(world.house, 1, world.clock())
+    claim, *_none = claim_due(world.runtime, 1, world.clock())
     world.clock.advance(claims.SEND_WITHIN + timedelta(seconds=1))
-    store_answers(world.house, [attempt(world.house, claim)])
+    store_answers(world.runtime, [attempt(world.runtime, claim)])
     user = world.row(open_id)
     assert (user.claim, user.next_at, user.status) == (None, world.clock(), "active")
     assert (user.failures, user.interrupted, world.calls()) == (0, False, 0)
-    Worker(world.house, world.app.app_context).run(once=True)
+    Worker(world.runtime, world.app.app_context).run(once=True)
     world.assert_in_step(living=1)
 
 
@@ -130,19 +132,19 @@ def test_clocks_forty_five_seconds_apart_do_not_take_a_claim_from_each_other(wor
     """The other host sees the lease run out while the call may still last: 45 + 10 < 60."""
     world.person()
     world.make_due(expired=True)
-    claim, *_none = claim_due(world.house, 1, world.clock())
+    claim, *_none = claim_due(world.runtime, 1, world.clock())
     ahead = world.clock() + timedelta(seconds=45 + 10)
-    assert claim_due(world.house, 1, ahead) == []
-    assert claim_one(world.house, claim.person, ahead) is None
-    store_answers(world.house, [attempt(world.house, claim)])
+    assert claim_due(world.runtime, 1, ahead) == []
+    assert claim_one(world.runtime, claim.person, ahead) is None
+    store_answers(world.runtime, [attempt(world.runtime, claim)])
     world.assert_in_step(living=1)
 
 
 def test_a_connect_by_a_clock_that_is_behind_is_still_newer(world: World) -> None:
     person = world.person()
     world.clock.advance(seconds=45)
-    fresh_access(world.house, person, rejected_version=1)
+    fresh_access(world.runtime, person, rejected_version=1)
     world.clock.advance(seconds=-45)
-    join(world.house, given(world.sandbox, world.clock()))
-    assert fresh_access(world.house, person).version == 3
+    join(world.runtime, given(world.sandbox, world.clock()))
+    assert fresh_access(world.runtime, person).version == 3
     world.assert_in_step(living=1)

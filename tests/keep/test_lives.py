@@ -25,7 +25,7 @@ def test_a_whole_answer_replaces_the_grant(world: World) -> None:
     open_id = world.person()
     world.clock.advance(hours=1)
     world.sandbox.lifetimes(expires_in=3600, refresh_expires_in=1_000_000)
-    access = fresh_access(world.house, open_id, pressed=True)
+    access = fresh_access(world.runtime, open_id, pressed=True)
     user = world.row(open_id)
     assert opened(world.app, user).access_token == access.access_token
     assert user.access_expires_at == world.clock() + timedelta(seconds=3600)
@@ -39,7 +39,7 @@ def test_a_whole_answer_replaces_the_grant(world: World) -> None:
 def test_an_answer_without_an_open_id_is_taken(world: World) -> None:
     open_id = world.person()
     bend(world, open_id="$delete")
-    assert fresh_access(world.house, open_id, pressed=True).version == 2
+    assert fresh_access(world.runtime, open_id, pressed=True).version == 2
     world.assert_in_step(living=1)
 
 
@@ -53,7 +53,7 @@ def test_an_absurd_life_never_costs_the_new_refresh_token(world: World) -> None:
         assert user.access_expires_at == world.clock() + timedelta(minutes=5), life
         assert (user.status, user.last_error) == ("active", "life_unknown"), life
         assert 150 <= seconds(user.next_at, world.clock()) <= 225, life
-        assert fresh_access(world.house, open_id).warnings == ("life_unknown",), life
+        assert fresh_access(world.runtime, open_id).warnings == ("life_unknown",), life
     world.assert_in_step(living=len(ABSURD))
 
 
@@ -91,11 +91,11 @@ def test_the_end_of_the_grant_follows_the_answer_and_is_kept_where_it_says_nothi
 ) -> None:
     open_id = world.person()
     bend(world, refresh_expires_in=1_000_000)
-    fresh_access(world.house, open_id, pressed=True)
+    fresh_access(world.runtime, open_id, pressed=True)
     ends = world.clock() + timedelta(seconds=1_000_000)
     for nothing in ("$delete", None, "never", -1):
         bend(world, refresh_expires_in=nothing)
-        fresh_access(world.house, open_id, pressed=True)
+        fresh_access(world.runtime, open_id, pressed=True)
         assert world.row(open_id).refresh_expires_at == ends
     world.assert_in_step(living=1)
 
@@ -106,7 +106,7 @@ def test_an_answer_without_a_refresh_token_keeps_the_old_one(world: World) -> No
     for open_id, nothing in zip(world.people(len(nothings)), nothings, strict=True):
         before = opened(world.app, world.row(open_id)).refresh_token
         bend(world, refresh_token=nothing)
-        fresh_access(world.house, open_id, pressed=True)
+        fresh_access(world.runtime, open_id, pressed=True)
         held = opened(world.app, world.row(open_id))
         assert held.refresh_token == before, nothing
         assert world.row(open_id).version == 2, nothing
@@ -116,9 +116,9 @@ def test_narrowed_scopes_are_taken_over_and_handed_out(world: World) -> None:
     wide = ["user.info.basic", "video.list"]
     open_id = world.person()
     world.sandbox.control("narrow", person="mara", scopes=wide)
-    assert fresh_access(world.house, open_id, pressed=True).scopes == set(wide)
+    assert fresh_access(world.runtime, open_id, pressed=True).scopes == set(wide)
     world.sandbox.control("narrow", person="mara", scopes=wide[:1])
-    assert fresh_access(world.house, open_id, pressed=True).scopes == {"user.info.basic"}
+    assert fresh_access(world.runtime, open_id, pressed=True).scopes == {"user.info.basic"}
     assert world.row(open_id).scope == "user.info.basic"
     world.assert_in_step(living=1)
 
@@ -126,12 +126,12 @@ def test_narrowed_scopes_are_taken_over_and_handed_out(world: World) -> None:
 def test_an_answer_that_says_nothing_of_scopes_keeps_them(world: World) -> None:
     open_id = world.person()
     bend(world, scope="$delete")
-    assert fresh_access(world.house, open_id, pressed=True).scopes == {"user.info.basic"}
+    assert fresh_access(world.runtime, open_id, pressed=True).scopes == {"user.info.basic"}
     world.assert_in_step(living=1)
 
 
 def test_all_scopes_taken_away_leave_a_token_without_any(world: World) -> None:
     open_id = world.person()
     bend(world, scope="")
-    assert fresh_access(world.house, open_id, pressed=True).scopes == frozenset()
+    assert fresh_access(world.runtime, open_id, pressed=True).scopes == frozenset()
     world.assert_in_step(living=1)

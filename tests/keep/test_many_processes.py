@@ -60,7 +60,7 @@ def test_three_workers_refresh_ten_thousand_due_rows_each_once(
             stack.enter_context(running(worker(env, tmp_path, number))) for number in range(3)
         ]
         workers[0].wait_for(
-            lambda: None if overdue(world.house, world.clock()) else True, seconds=240
+            lambda: None if overdue(world.runtime, world.clock()) else True, seconds=240
         )
         assert [each.stop() for each in workers] == [0] * 3
     counters = world.sandbox.counters()

@@ -18,7 +18,7 @@ def test_a_mass_rejection_marks_nobody_and_is_told(
 ) -> None:
     world.people(60)
     world.make_due()
-    refused = with_provider(world.house, Answering(ConnectAgain("invalid_grant")))
+    refused = with_provider(world.runtime, Answering(ConnectAgain("invalid_grant")))
     for _look in range(4):
         world.work(refused)
         world.clock.advance(minutes=16)
@@ -33,11 +33,11 @@ def test_a_mass_rejection_marks_nobody_and_is_told(
 def test_a_mass_rejection_is_seen_in_the_very_group_that_brings_it(world: World) -> None:
     world.people(50)
     world.make_due()
-    world.work(with_provider(world.house, Answering(ConnectAgain("invalid_grant"))))
+    world.work(with_provider(world.runtime, Answering(ConnectAgain("invalid_grant"))))
     world.clock.advance(minutes=1)
     with_ok = "o" * breaker.WINDOW
     world.set_recent(with_ok)
-    world.work(with_provider(world.house, Answering(ConnectAgain("invalid_grant"))))
+    world.work(with_provider(world.runtime, Answering(ConnectAgain("invalid_grant"))))
     assert {user.status for user in rows(world.app)} == {"failing"}
     world.assert_in_step(living=50)
 
@@ -51,5 +51,5 @@ def test_a_few_among_many_are_marked_each_for_themselves(world: World) -> None:
         world.work()
         world.clock.advance(minutes=1)
     with pytest.raises(ReconnectRequired):
-        fresh_access(world.house, gone)
+        fresh_access(world.runtime, gone)
     world.assert_in_step(living=len(people) - 1)

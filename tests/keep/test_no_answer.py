@@ -15,7 +15,7 @@ from tests.fixtures.app import MakeApp
 from tests.keep.standins import Answering, with_provider
 from tests.keep.test_answers import answered
 from tests.keep.world import World, seconds
-from tests.services.holding import house_of
+from tests.services.holding import runtime_of
 from webapp.services.refresh.on_demand import Pending, ReconnectRequired, fresh_access
 from webapp.tiktok.errors import TryLater
 from webapp.tiktok.transport import CALL_SECONDS, Transport
@@ -44,7 +44,7 @@ def hasty(world: World, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> W
     """The same world, where a call to TikTok is given up soon."""
     monkeypatch.setattr("webapp.tiktok.provider.Transport", partial(Transport, seconds=0.4))
     app = make_app()
-    return World(app, house_of(app), world.sandbox, world.clock)
+    return World(app, runtime_of(app), world.sandbox, world.clock)
 
 
 @pytest.mark.rule(27)
@@ -64,7 +64,7 @@ def test_an_answer_that_was_lost_is_told_as_interrupted(world: World, hasty: Wor
         assert world.work() == len(people)
     for open_id in people:
         with pytest.raises(ReconnectRequired) as told:
-            fresh_access(world.house, open_id)
+            fresh_access(world.runtime, open_id)
         assert told.value.reason == "interrupted"
     world.assert_in_step(spent=2 * len(people), living=0)
 
@@ -96,7 +96,7 @@ def test_after_the_one_quick_retry_a_silent_tiktok_is_backed_off_from(world: Wor
     world.make_due()
     silent = Answering(TryLater("timeout", outcome_unknown=True))
     for least, most in ((2, 5), (60, 120), (120, 240)):
-        world.work(with_provider(world.house, silent))
+        world.work(with_provider(world.runtime, silent))
         assert least <= seconds(world.row(open_id).next_at, world.clock()) <= most
         world.wait_until_due(open_id)
     assert world.work() == 1
@@ -133,7 +133,7 @@ def test_no_connection_at_all_is_no_interruption(
     spoken = world.sandbox.url.replace("http:", "https:") + "/v2/"
     with monkeypatch.context() as patched:
         url = spoken if isinstance(fault, str) else fault(patched)
-        away = house_of(make_app(TIKTOK_API_URL=url))
+        away = runtime_of(make_app(TIKTOK_API_URL=url))
         world.work(away)
     user = world.row(open_id)
     assert (user.status, user.failures, user.interrupted) == ("failing", 1, False)
@@ -153,5 +153,5 @@ def test_one_byte_a_second_ends_with_the_ten_seconds_of_a_call(world: World) -> 
     world.sandbox.faults("token", "slow", grant_type="refresh_token", times=1, interval=1)
     began = monotonic()
     with pytest.raises(Pending):
-        fresh_access(world.house, open_id)
+        fresh_access(world.runtime, open_id)
     assert CALL_SECONDS <= monotonic() - began < CALL_SECONDS + 5

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("each_database")
 @pytest.mark.rule(31)
 def test_plenty_of_life_is_answered_from_the_row(world: World) -> None:
     open_id = world.person()
-    assert fresh_access(world.house, open_id).expires_at > world.clock() + timedelta(hours=1)
+    assert fresh_access(world.runtime, open_id).expires_at > world.clock() + timedelta(hours=1)
     assert world.calls() == 0
 
 
@@ -27,7 +27,7 @@ def test_under_the_margin_it_is_refreshed_and_then_not_again(world: World, whole
     open_id = world.person()
     world.wait_until_left(open_id, 299)
     for _again in range(3):
-        assert fresh_access(world.house, open_id).version == 2
+        assert fresh_access(world.runtime, open_id).version == 2
     assert world.calls() == 1
     world.assert_in_step(living=1)
 
@@ -36,14 +36,14 @@ def test_under_the_margin_it_is_refreshed_and_then_not_again(world: World, whole
 def test_asking_for_more_than_half_of_a_life_is_no_refresh_every_time(world: World) -> None:
     open_id = world.person()
     for _again in range(3):
-        fresh_access(world.house, open_id, min_ttl=timedelta(days=30))
+        fresh_access(world.runtime, open_id, min_ttl=timedelta(days=30))
     assert world.calls() == 0
 
 
 @pytest.mark.rule(33)
 def test_a_token_that_tiktok_rejected_is_refreshed_once_for_all_who_say_so(world: World) -> None:
     open_id = world.person()
-    given = [fresh_access(world.house, open_id, rejected_version=1) for _caller in range(3)]
+    given = [fresh_access(world.runtime, open_id, rejected_version=1) for _caller in range(3)]
     assert {each.version for each in given} == {2}
     assert world.calls() == 1
     world.assert_in_step(living=1)
@@ -53,7 +53,7 @@ def test_a_still_valid_token_is_given_while_a_better_one_cannot_be_had(world: Wo
     open_id = world.person()
     world.wait_until_left(open_id, 200)
     world.sandbox.faults("token", "http500")
-    access = fresh_access(world.house, open_id)
+    access = fresh_access(world.runtime, open_id)
     assert access.warnings == ("refresh_pending",)
     assert access.expires_at == world.clock() + timedelta(seconds=200)
     world.assert_in_step(living=1)
@@ -65,18 +65,18 @@ def test_who_waits_for_a_refresh_that_takes_too_long_is_told_when_to_come_back(
     open_id = world.person()
     world.make_due(expired=True)
     monkeypatch.setattr(on_demand, "PATIENCE", timedelta(0))
-    provider = Held(world.house.provider)
-    house = with_provider(world.house, provider)
+    provider = Held(world.runtime.provider)
+    runtime = with_provider(world.runtime, provider)
 
     def hold() -> Access:
         with world.app.app_context():
-            return fresh_access(house, open_id)
+            return fresh_access(runtime, open_id)
 
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(hold)
         assert provider.answered.wait(PATIENCE)
         with pytest.raises(Pending) as pending:
-            fresh_access(house, open_id)
+            fresh_access(runtime, open_id)
         provider.release.set()
         assert first.result(PATIENCE).version == 2
     assert timedelta(0) < pending.value.retry_after <= timedelta(seconds=60)

@@ -52,8 +52,8 @@ def test_sixteen_callers_of_one_expired_row_make_one_call(
 ) -> None:
     open_id = world.person()
     world.make_due(expired=True)
-    house = with_provider(world.house, UntilAllWait(world.house.provider, 16, monkeypatch))
-    given = at_once(world.app, 16, lambda _number: fresh_access(house, open_id))
+    runtime = with_provider(world.runtime, UntilAllWait(world.runtime.provider, 16, monkeypatch))
+    given = at_once(world.app, 16, lambda _number: fresh_access(runtime, open_id))
     assert all(isinstance(each, Access) and not each.warnings for each in given), given
     assert len({each.access_token for each in given if isinstance(each, Access)}) == 1
     assert world.calls() == 1
@@ -66,15 +66,15 @@ def test_worker_service_and_person_at_once_make_one_call(
 ) -> None:
     open_id = world.person()
     world.make_due(expired=True)
-    provider = UntilAllWait(world.house.provider, 8, monkeypatch)
-    house = with_provider(world.house, provider)
-    worker = Worker(house, world.app.app_context)
+    provider = UntilAllWait(world.runtime.provider, 8, monkeypatch)
+    runtime = with_provider(world.runtime, provider)
+    worker = Worker(runtime, world.app.app_context)
 
     def act(number: int) -> Access | None:
         if number == 0:
             worker.run(once=True)
             return None
-        return fresh_access(house, open_id, pressed=number % 2 == 0)
+        return fresh_access(runtime, open_id, pressed=number % 2 == 0)
 
     nothing, *given = at_once(world.app, 9, act)
     assert nothing is None
@@ -93,11 +93,11 @@ def test_a_caller_that_was_slow_to_claim_takes_what_another_has_refreshed(
 
     def late(*args: object, **options: bool) -> object:
         monkeypatch.setattr(on_demand, "_try_claim", claimed)
-        fresh_access(world.house, open_id)
+        fresh_access(world.runtime, open_id)
         return claimed(*args, **options)  # type: ignore[arg-type]  # handed through as they came
 
     monkeypatch.setattr(on_demand, "_try_claim", late)
-    assert fresh_access(world.house, open_id).version == 2
+    assert fresh_access(world.runtime, open_id).version == 2
     assert world.calls() == 1
     world.assert_in_step(living=1)
 
@@ -107,7 +107,7 @@ def test_eight_workers_claim_two_hundred_due_rows_each_once(world: World) -> Non
     world.people(200)
     world.make_due()
     now = world.clock()
-    claimed = at_once(world.app, 8, lambda _number: claim_due(world.house, 25, now))
+    claimed = at_once(world.app, 8, lambda _number: claim_due(world.runtime, 25, now))
     ids = [claim.person for claims in claimed if isinstance(claims, list) for claim in claims]
     assert len(ids) == len(set(ids)) == 200
 
@@ -117,8 +117,8 @@ def test_the_longest_overdue_are_claimed_first(world: World) -> None:
     now = world.clock()
     world.change(late, next_at=now - timedelta(minutes=1))
     world.change(early, next_at=now - timedelta(minutes=2))
-    assert [claim.open_id for claim in claim_due(world.house, 1, now)] == [early]
-    assert [claim.open_id for claim in claim_due(world.house, 1, now)] == [late]
+    assert [claim.open_id for claim in claim_due(world.runtime, 1, now)] == [early]
+    assert [claim.open_id for claim in claim_due(world.runtime, 1, now)] == [late]
 
 
 @pytest.mark.rule(52)
@@ -126,12 +126,12 @@ def test_another_apps_people_are_left_alone(world: World) -> None:
     world.person()
     world.change(client_key="the app before")
     world.make_due()
-    assert claim_due(world.house, 10, world.clock()) == []
+    assert claim_due(world.runtime, 10, world.clock()) == []
 
 
 @pytest.mark.rule(33)
 def test_a_newer_version_is_not_claimed_for_an_older_one(world: World) -> None:
     user = world.row(world.person())
     now = world.clock()
-    assert claim_one(world.house, user.ref, now, version=user.version - 1) is None
-    assert claim_one(world.house, user.ref, now, version=user.version) is not None
+    assert claim_one(world.runtime, user.ref, now, version=user.version - 1) is None
+    assert claim_one(world.runtime, user.ref, now, version=user.version) is not None

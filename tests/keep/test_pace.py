@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("each_database")
 @pytest.mark.rule(36)
 def test_the_pace_halves_on_429_and_recovers_by_a_tenth_a_minute(world: World) -> None:
     world.person()
-    throttled = with_provider(world.house, Answering(TryLater("x", status=429, retry_after=1)))
+    throttled = with_provider(world.runtime, Answering(TryLater("x", status=429, retry_after=1)))
     for part in (0.5, 0.25):
         world.make_due()
         world.work(throttled)
@@ -40,15 +40,15 @@ def test_back_off_binds_callers_and_tells_them_when_to_come_back(world: World) -
     world.make_due(expired=True)
     world.sandbox.faults("token", "http500", grant_type="refresh_token", times=1)
     with pytest.raises(Pending):
-        fresh_access(world.house, open_id)
+        fresh_access(world.runtime, open_id)
     for _caller in range(5):
         with pytest.raises(Pending) as pending:
-            fresh_access(world.house, open_id)
+            fresh_access(world.runtime, open_id)
     assert world.calls() == 1
     wait = pending.value.retry_after.total_seconds()
     assert wait == pytest.approx(seconds(world.row(open_id).next_at, world.clock()))
     world.wait_until_due(open_id)
-    assert fresh_access(world.house, open_id).version == 2
+    assert fresh_access(world.runtime, open_id).version == 2
     world.assert_in_step(living=1)
 
 
@@ -58,7 +58,7 @@ def test_a_person_who_presses_is_not_bound_by_the_back_off(world: World) -> None
     world.make_due()
     world.sandbox.faults("token", "http500", grant_type="refresh_token", times=1)
     world.work()
-    assert fresh_access(world.house, open_id, pressed=True).version == 2
+    assert fresh_access(world.runtime, open_id, pressed=True).version == 2
     world.assert_in_step(living=1)
 
 

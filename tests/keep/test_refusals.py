@@ -42,7 +42,7 @@ def test_a_second_refusal_a_minute_later_needs_the_person_and_is_never_tried_aga
     world.clock.advance(days=30)
     assert world.work() == 0
     with pytest.raises(ReconnectRequired):
-        fresh_access(world.house, open_id, pressed=True)
+        fresh_access(world.runtime, open_id, pressed=True)
     assert world.calls() == 2
     assert caplog.text.count("needs_person") == 1, "it is told once"
 
@@ -53,12 +53,12 @@ def test_a_second_refusal_too_soon_does_not_count(world: World) -> None:
     world.sandbox.deauthorize("mara")
     for _press in range(5):
         with pytest.raises(Pending):
-            fresh_access(world.house, open_id, rejected_version=1, pressed=True)
+            fresh_access(world.runtime, open_id, rejected_version=1, pressed=True)
         world.clock.advance(seconds=10)
     assert world.row(open_id).status == "failing"
     world.clock.advance(seconds=10)
     with pytest.raises(ReconnectRequired):
-        fresh_access(world.house, open_id, pressed=True)
+        fresh_access(world.runtime, open_id, pressed=True)
 
 
 @pytest.mark.rule(39)
@@ -66,7 +66,7 @@ def test_a_grant_that_is_over_makes_no_call_and_needs_the_person(world: World) -
     open_id = world.person()
     world.change(open_id, refresh_expires_at=world.clock())
     with pytest.raises(ReconnectRequired) as told:
-        fresh_access(world.house, open_id, pressed=True)
+        fresh_access(world.runtime, open_id, pressed=True)
     assert told.value.reason == "grant_over"
     assert world.calls() == 0
 
@@ -76,7 +76,7 @@ def test_what_has_ended_is_not_refreshed(world: World, status: str) -> None:
     open_id = world.person()
     world.change(open_id, status=status)
     with pytest.raises(ReconnectRequired):
-        fresh_access(world.house, open_id, pressed=True)
+        fresh_access(world.runtime, open_id, pressed=True)
     assert world.calls() == 0
 
 

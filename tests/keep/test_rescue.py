@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.usefixtures("each_database"), pytest.mark.rule(32)]
 def rescued(world: World, monkeypatch: pytest.MonkeyPatch) -> list[Result]:
     """Six answers that the database did not take in time; it is back now."""
     results = answers(world, 6)
-    with monkeypatch.context() as patched, out_of_reach(world.house, patched):
+    with monkeypatch.context() as patched, out_of_reach(world.runtime, patched):
         assert landed(world, results, patience=0) == [True] * 6
     return results
 
@@ -38,18 +38,18 @@ def lines(path: Path) -> list[bytes]:
 
 @pytest.mark.usefixtures("rescued")
 def test_what_the_database_did_not_take_is_replayed_once(world: World) -> None:
-    assert len(lines(world.house.rescue_file)) == 6
-    assert rescue_file.replay(world.house) == Replayed(stored=6, outdated=0, unreadable=0)
-    assert not rescue_file.has_answers(world.house)
+    assert len(lines(world.runtime.rescue_file)) == 6
+    assert rescue_file.replay(world.runtime) == Replayed(stored=6, outdated=0, unreadable=0)
+    assert not rescue_file.has_answers(world.runtime)
     world.assert_in_step(living=6)
-    assert rescue_file.replay(world.house) == Replayed(0, 0, 0)
+    assert rescue_file.replay(world.runtime) == Replayed(0, 0, 0)
     world.assert_in_step(living=6)
 
 
 def test_the_file_is_closed_to_others_and_holds_no_plain_token(
     world: World, rescued: list[Result]
 ) -> None:
-    path = world.house.rescue_file
+    path = world.runtime.rescue_file
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     text = path.read_text()
     for result in rescued:
@@ -60,11 +60,11 @@ def test_the_file_is_closed_to_others_and_holds_no_plain_token(
 
 @pytest.mark.usefixtures("rescued")
 def test_a_crash_between_the_commit_and_the_end_of_the_file_does_no_harm(world: World) -> None:
-    kept = world.house.rescue_file.read_bytes()
-    rescue_file.replay(world.house)
-    world.house.rescue_file.with_name("rescue.jsonl.1.2").write_bytes(kept)
-    assert rescue_file.has_answers(world.house)
-    assert rescue_file.replay(world.house) == Replayed(stored=0, outdated=6, unreadable=0)
+    kept = world.runtime.rescue_file.read_bytes()
+    rescue_file.replay(world.runtime)
+    world.runtime.rescue_file.with_name("rescue.jsonl.1.2").write_bytes(kept)
+    assert rescue_file.has_answers(world.runtime)
+    assert rescue_file.replay(world.runtime) == Replayed(stored=0, outdated=6, unreadable=0)
     world.assert_in_step(living=6)
 
 
@@ -73,12 +73,12 @@ def test_a_line_that_was_cut_off_costs_no_other(
 ) -> None:
     """Half a line is what a full disk or lost power leaves; the next one stands by itself."""
     *others, cut, after = answers(world, 6)
-    path = world.house.rescue_file
-    with out_of_reach(world.house, monkeypatch):
+    path = world.runtime.rescue_file
+    with out_of_reach(world.runtime, monkeypatch):
         landed(world, [*others, cut], patience=0)
         path.write_bytes(path.read_bytes()[:-80])
         landed(world, [after], patience=0)
-    assert rescue_file.replay(world.house) == Replayed(stored=5, outdated=0, unreadable=1)
+    assert rescue_file.replay(world.runtime) == Replayed(stored=5, outdated=0, unreadable=1)
     lost = world.row(cut.claim.open_id)
     assert lost.version == 1
     world.change(lost.open_id, status="reconnect")
@@ -87,7 +87,7 @@ def test_a_line_that_was_cut_off_costs_no_other(
 
 @pytest.mark.usefixtures("rescued")
 def test_lines_that_are_none_of_ours_are_counted_and_left_out(world: World) -> None:
-    path = world.house.rescue_file
+    path = world.runtime.rescue_file
     first = json.loads(lines(path)[0])
     strange: list[object] = [
         "text", 7, None, [], {}, {**first, "version": "1"}, {**first, "status": "revoked"},
@@ -95,7 +95,7 @@ def test_lines_that_are_none_of_ours_are_counted_and_left_out(world: World) -> N
     ]  # fmt: skip
     more = b"".join(json.dumps(each).encode() + b"\n" for each in strange)
     path.write_bytes(b"\xff\xfe{\n" + more + path.read_bytes())
-    assert rescue_file.replay(world.house) == Replayed(stored=6, outdated=0, unreadable=10)
+    assert rescue_file.replay(world.runtime) == Replayed(stored=6, outdated=0, unreadable=10)
     world.assert_in_step(living=6)
 
 
@@ -106,13 +106,13 @@ def test_a_newer_grant_is_not_overwritten_by_a_rescued_one(
     world.person("jo")
     left = world.row(world.person("mara"))
     world.make_due()
-    claimed = claims.claim_due(world.house, 2, world.clock())
-    results = [Result(c, world.house.provider.refresh(held(c)), world.clock()) for c in claimed]
-    with monkeypatch.context() as patched, out_of_reach(world.house, patched):
+    claimed = claims.claim_due(world.runtime, 2, world.clock())
+    results = [Result(c, world.runtime.provider.refresh(held(c)), world.clock()) for c in claimed]
+    with monkeypatch.context() as patched, out_of_reach(world.runtime, patched):
         landed(world, results, patience=0)
     world.person("jo")
-    disconnect.delete_person(world.house, left.ref)
-    assert rescue_file.replay(world.house) == Replayed(stored=0, outdated=2, unreadable=0)
+    disconnect.delete_person(world.runtime, left.ref)
+    assert rescue_file.replay(world.runtime) == Replayed(stored=0, outdated=2, unreadable=0)
     world.assert_in_step(living=1)
 
 
@@ -125,7 +125,7 @@ def held(claim: claims.Claim) -> str:
 @pytest.mark.usefixtures("rescued")
 def test_a_worker_replays_before_it_sends_a_spent_token_again(world: World) -> None:
     world.clock.advance(claims.LEASE)
-    Worker(world.house, world.app.app_context).run(once=True)
+    Worker(world.runtime, world.app.app_context).run(once=True)
     assert world.calls() == 6
     world.assert_in_step(living=6)
 
@@ -134,17 +134,17 @@ def test_a_caller_replays_before_it_sends_a_spent_token_again(
     world: World, rescued: list[Result]
 ) -> None:
     world.clock.advance(claims.LEASE)
-    access = fresh_access(world.house, rescued[0].claim.open_id, rejected_version=1)
+    access = fresh_access(world.runtime, rescued[0].claim.open_id, rejected_version=1)
     assert (access.version, world.calls()) == (2, 6)
     world.assert_in_step(living=6)
 
 
 @pytest.mark.usefixtures("rescued")
 def test_four_who_replay_at_once_store_each_answer_once(world: World) -> None:
-    done = at_once(world.app, 4, lambda _number: rescue_file.replay(world.house))
+    done = at_once(world.app, 4, lambda _number: rescue_file.replay(world.runtime))
     assert all(isinstance(each, Replayed) for each in done), done
     assert sum(each.stored for each in done if isinstance(each, Replayed)) == 6
-    assert not rescue_file.has_answers(world.house)
+    assert not rescue_file.has_answers(world.runtime)
     world.assert_in_step(living=6)
 
 
@@ -152,16 +152,16 @@ def test_what_is_rescued_during_a_replay_is_replayed_too(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     results = answers(world, 40)
-    with out_of_reach(world.house, monkeypatch):
+    with out_of_reach(world.runtime, monkeypatch):
         landed(world, results[:1], patience=0)
 
     def append(result: Result) -> None:
         assert isinstance(result.answer, TokenSet)
-        rescue_file.append(world.house, result.claim, result.answer, result.received_at)
+        rescue_file.append(world.runtime, result.claim, result.answer, result.received_at)
 
     with ThreadPoolExecutor(4) as pool:
         appending = [pool.submit(append, result) for result in results[1:]]
         while not all(each.done() for each in appending):
-            rescue_file.replay(world.house)
-    rescue_file.replay(world.house)
+            rescue_file.replay(world.runtime)
+    rescue_file.replay(world.runtime)
     world.assert_in_step(living=40)

@@ -27,7 +27,7 @@ def are_spread(world: World, since: datetime) -> bool:
 @pytest.mark.rule(31)
 def test_a_crowd_that_connects_in_one_second_is_refreshed_spread_out(world: World) -> None:
     for tokens in given_to_many(world.sandbox, world.clock(), CROWD):
-        join(world.house, tokens)
+        join(world.runtime, tokens)
     assert are_spread(world, world.clock())
     # An outage brings all of them together again, and the next refresh takes them apart.
     world.clock.advance(hours=2)

@@ -26,13 +26,13 @@ def test_two_hundred_due_rows_are_refreshed_each_once_by_three_workers(world: Wo
     world.people(200)
     world.make_due(expired=True)
     world.sandbox.latency(0.1, "token")
-    workers = [Worker(world.house, world.app.app_context) for _number in range(3)]
+    workers = [Worker(world.runtime, world.app.app_context) for _number in range(3)]
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(lambda worker: run(world, worker), workers))
     assert sum(worker.tally.taken().get("refreshed", 0) for worker in workers) == 200
     assert (world.calls(), world.refreshes()) == (200, 200)
     assert {user.version for user in rows(world.app)} == {2}
-    assert lag(world.house, world.clock()) == 0
+    assert lag(world.runtime, world.clock()) == 0
     world.assert_in_step(living=200)
 
 
@@ -42,8 +42,8 @@ def test_a_worker_that_is_stopped_brings_home_what_is_under_way_and_claims_no_mo
 ) -> None:
     world.people(64)
     world.make_due()
-    provider = Held(world.house.provider)
-    worker = Worker(with_provider(world.house, provider), world.app.app_context)
+    provider = Held(world.runtime.provider)
+    worker = Worker(with_provider(world.runtime, provider), world.app.app_context)
     with ThreadPoolExecutor(1) as pool:
         working = pool.submit(run, world, worker, once=False)
         assert provider.answered.wait(PATIENCE)
@@ -63,7 +63,7 @@ def test_a_grant_that_is_over_is_closed_without_a_call(world: World) -> None:
     over, lives = world.people(2)
     world.change(over, refresh_expires_at=world.clock() - timedelta(seconds=1))
     world.make_due()
-    run(world, Worker(world.house, world.app.app_context))
+    run(world, Worker(world.runtime, world.app.app_context))
     user = world.row(over)
     assert (user.status, user.reason, user.next_at) == ("reconnect", "grant_over", None)
     assert (user.ended_at, user.claim) == (world.clock(), None)
@@ -76,7 +76,7 @@ def test_a_grant_that_is_over_is_closed_without_a_call(world: World) -> None:
 def test_a_revoke_that_nobody_finished_is_finished_by_the_worker(world: World) -> None:
     open_id = world.person()
     world.change(open_id, status="revoking", version=2, next_at=world.clock())
-    run(world, Worker(world.house, world.app.app_context))
+    run(world, Worker(world.runtime, world.app.app_context))
     assert_forgotten(world.row(open_id))
     assert world.sandbox.books()[open_id]["ended"] == "revoked"
     world.assert_in_step(living=0)
@@ -87,9 +87,9 @@ def test_a_revoke_without_a_refresh_token_is_not_left_lying(world: World) -> Non
     open_id = world.person()
     world.change(open_id, refresh_token=None)
     world.sandbox.faults("revoke", "http500", times=1)
-    assert not disconnect.disconnect_person(world.house, world.row(open_id).ref).forgotten
+    assert not disconnect.disconnect_person(world.runtime, world.row(open_id).ref).forgotten
     world.wait_until_due(open_id)
-    run(world, Worker(world.house, world.app.app_context))
+    run(world, Worker(world.runtime, world.app.app_context))
     assert_forgotten(world.row(open_id))
 
 
@@ -102,8 +102,8 @@ def test_who_connects_again_while_the_worker_revokes_stays_connected(world: Worl
             super().revoke(access_token)
             world.person()
 
-    house = with_provider(world.house, Reconnecting(world.house.provider))
-    run(world, Worker(house, world.app.app_context))
+    runtime = with_provider(world.runtime, Reconnecting(world.runtime.provider))
+    run(world, Worker(runtime, world.app.app_context))
     assert world.row(open_id).status == "active"
     world.assert_in_step(living=1)
 
@@ -116,13 +116,13 @@ def test_a_caller_thread_that_breaks_gives_its_place_back(world: World) -> None:
     def broken() -> None:
         raise LookupError("made up")
 
-    house = with_provider(world.house, Meanwhile(world.house.provider, before=broken))
-    worker = Worker(house, world.app.app_context)
+    runtime = with_provider(world.runtime, Meanwhile(world.runtime.provider, before=broken))
+    worker = Worker(runtime, world.app.app_context)
     run(world, worker)
     assert worker.tally.taken() == {"failed": 5}
     assert {(u.status, u.claim, u.last_error) for u in rows(world.app)} == {
         ("failing", None, "LookupError")
     }
     world.clock.advance(minutes=1)
-    run(world, Worker(world.house, world.app.app_context))
+    run(world, Worker(world.runtime, world.app.app_context))
     world.assert_in_step(living=5)

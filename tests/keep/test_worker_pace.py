@@ -11,7 +11,7 @@ from tests.keep.standins import PATIENCE, with_provider
 from tests.keep.test_worker import run
 from tests.keep.world import World
 from tests.services.grants import made_up
-from tests.services.holding import house_of
+from tests.services.holding import runtime_of
 from webapp.services.worker.worker import Worker
 from webapp.tiktok.provider import Provider
 from webapp.tokens import TokenSet
@@ -38,7 +38,7 @@ def asked(world: World, make_app: MakeApp, rate: str, lasting: float) -> list[fl
     provider = Noting(world)
     app = make_app(REFRESH_RATE=rate)
     began = monotonic()
-    worker = Worker(with_provider(house_of(app), provider), world.app.app_context)
+    worker = Worker(with_provider(runtime_of(app), provider), world.app.app_context)
     with ThreadPoolExecutor(1) as pool:
         working = pool.submit(run, world, worker)
         wait([working], timeout=lasting)
@@ -86,7 +86,7 @@ def test_an_open_breaker_is_not_looked_at_a_hundred_times_a_second(
     world.sandbox.faults("token", "error200", grant_type="refresh_token", error="invalid_client")
     world.work(most=1)
     monkeypatch.setattr("webapp.services.worker.worker.POLL_SECONDS", 0.2)
-    worker = Worker(world.house, world.app.app_context)
+    worker = Worker(world.runtime, world.app.app_context)
     looks: list[float] = []
     look = worker._look
     monkeypatch.setattr(worker, "_look", lambda pool: (looks.append(monotonic()), look(pool))[1])

@@ -53,7 +53,7 @@ def all_answered(world: World) -> Callable[[], bool | None]:
 def test_locked_for_25_seconds_at_commit_it_loses_nothing(
     world: World, env: dict[str, str], tmp_path: Path
 ) -> None:
-    with with_all_under_way(world, env, tmp_path) as process, locked(world.house, wholly=True):
+    with with_all_under_way(world, env, tmp_path) as process, locked(world.runtime, wholly=True):
         process.wait_for(all_answered(world))
         threading.Event().wait(25)
         assert process.popen.poll() is None
@@ -66,14 +66,14 @@ def test_cut_off_again_and_again_at_commit_it_loses_nothing(
 ) -> None:
     with with_all_under_way(world, env, tmp_path) as process:
         for _time in range(5):
-            with locked(world.house):
+            with locked(world.runtime):
                 process.wait_for(lambda: cut_those_who_wait_for_a_lock(world))
     assert "landing_waits" in process.output()
 
 
 def cut_those_who_wait_for_a_lock(world: World) -> int | None:
     """End every connection that is in the middle of a write; return how many, None for none."""
-    url = make_url(world.house.settings.database_url).set(drivername="postgresql")
+    url = make_url(world.runtime.settings.database_url).set(drivername="postgresql")
     with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as other:
         ended = other.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

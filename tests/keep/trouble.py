@@ -13,18 +13,18 @@ from sqlalchemy import make_url
 
 from webapp import database
 from webapp.database import db
-from webapp.services.house import House
+from webapp.services.runtime import Runtime
 
 SHORT_MS = 100
 
 
 @contextmanager
-def locked(house: House, *, wholly: bool = False) -> Iterator[None]:
+def locked(runtime: Runtime, *, wholly: bool = False) -> Iterator[None]:
     """Let another connection hold the lock that every commit of a refresh needs.
 
     `wholly`: the strongest there is, which on PostgreSQL keeps readers out, too.
     """
-    url = make_url(house.settings.database_url)
+    url = make_url(runtime.settings.database_url)
     if url.get_backend_name() == "sqlite":
         other = sqlite3.connect(str(url.database), isolation_level=None, check_same_thread=False)
         other.execute("PRAGMA busy_timeout=10000")
@@ -44,13 +44,13 @@ def locked(house: House, *, wholly: bool = False) -> Iterator[None]:
 
 
 @contextmanager
-def out_of_reach(house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def out_of_reach(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let every write fail, soon and again and again, until the block ends."""
-    url = make_url(house.settings.database_url)
+    url = make_url(runtime.settings.database_url)
     if url.get_backend_name() == "sqlite":
         monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", SHORT_MS)
         db.engine.dispose()
-        with locked(house):
+        with locked(runtime):
             yield
         return
     name = url.database

@@ -19,10 +19,10 @@ from tests.services.grants import given, given_to_many, join
 from tests.services.holding import opened, rows, sha256
 from webapp.database import reading, writing
 from webapp.models import Brakes, Status, User
-from webapp.services.house import House
 from webapp.services.refresh.attempt import attempt
 from webapp.services.refresh.claims import claim_due
 from webapp.services.refresh.store import store_answers
+from webapp.services.runtime import Runtime
 
 #: Rows whose tokens are not expected to live at TikTok any more.
 ENDED = (Status.RECONNECT, Status.REVOKED)
@@ -33,30 +33,30 @@ class World:
     """One app on one database, and the sandbox it calls. Use it inside the app's context."""
 
     app: Flask
-    house: House
+    runtime: Runtime
     sandbox: Sandbox
     clock: MovableClock
 
     def person(self, name: str = "mara") -> str:
         """Connect one of the sandbox's people; return the open_id."""
-        return join(self.house, given(self.sandbox, self.house.clock(), name)).open_id
+        return join(self.runtime, given(self.sandbox, self.runtime.clock(), name)).open_id
 
     def people(self, count: int) -> list[str]:
         """Connect so many made-up people, in one transaction; return their open_ids."""
-        now = self.house.clock()
+        now = self.runtime.clock()
 
         grants = given_to_many(self.sandbox, now, count)
         with writing() as session:
             for number, tokens in enumerate(grants):
                 user = User(
-                    client_key=self.house.settings.tiktok_client_key,
+                    client_key=self.runtime.settings.tiktok_client_key,
                     open_id=tokens.open_id,
                     ticket=f"ct_{number:05}",
                     created_at=now,
                     connected_at=now,
                     version=0,
                 )
-                self.house.vault.store(user, tokens, now)
+                self.runtime.vault.store(user, tokens, now)
                 user.next_at = now + timedelta(hours=1)
                 session.add(user)
         return [tokens.open_id for tokens in grants]
@@ -74,13 +74,13 @@ class World:
 
     def make_due(self, *, expired: bool = False) -> None:
         """Let every row be due now; `expired`: its access token is over as well."""
-        now = self.house.clock()
+        now = self.runtime.clock()
         over = {"access_expires_at": now - timedelta(seconds=1)} if expired else {}
         self.change(next_at=now - timedelta(seconds=1), claim=None, **over)
 
-    def work(self, house: House | None = None, most: int = 256) -> int:
+    def work(self, runtime: Runtime | None = None, most: int = 256) -> int:
         """Refresh what is due, once, as the worker does it; return how many were claimed."""
-        here = house or self.house
+        here = runtime or self.runtime
         claimed = claim_due(here, most, self.clock())
         if claimed:
             with ThreadPoolExecutor(16) as pool:

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of notices out: a house with somebody to tell, and people to tell of."""
+"""Fixtures of the tests of notices out: a runtime with somebody to tell, and people to tell of."""
 
 import base64
 import secrets
@@ -12,8 +12,8 @@ from flask import Flask
 from tests.keep.world import World
 from tests.movable import MovableClock
 from tests.servers import Sandbox
-from tests.services.holding import house_of
-from webapp.services.house import House
+from tests.services.holding import runtime_of
+from webapp.services.runtime import Runtime
 from webapp.views.http.runtime import KEY
 
 
@@ -26,14 +26,14 @@ def env(env: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.fixture
-def house(app: Flask, tmp_path: Path) -> Iterator[House]:
-    """The app's house, with the app's context around the test and its files in a folder of it."""
-    made = app.extensions[KEY] = replace(house_of(app), folder=tmp_path)
+def runtime(app: Flask, tmp_path: Path) -> Iterator[Runtime]:
+    """The app's runtime, with the app's context around the test and its files in a folder of it."""
+    made = app.extensions[KEY] = replace(runtime_of(app), folder=tmp_path)
     with app.app_context():
         yield made
 
 
 @pytest.fixture
-def world(house: House, app: Flask, sandbox: Sandbox, clock: MovableClock) -> World:
+def world(runtime: Runtime, app: Flask, sandbox: Sandbox, clock: MovableClock) -> World:
     """The app and TikTok side by side; nobody is connected yet."""
-    return World(app, house, sandbox, clock)
+    return World(app, runtime, sandbox, clock)

@@ -25,36 +25,36 @@ from webapp.database import writing
 from webapp.models import Notification
 from webapp.models.notification import NEVER
 from webapp.notify import ReceiverAnswer
-from webapp.services.house import House
 from webapp.services.notifications import delivery, outbox
+from webapp.services.runtime import Runtime
 
 both = pytest.mark.usefixtures("each_database")
 
 
 def test_what_was_taken_is_sent_once_and_no_longer_names_the_person(world: World) -> None:
-    message_id = tell(world.house)
+    message_id = tell(world.runtime)
     receiver = Receiver(TAKEN)
-    assert deliver(world.house, receiver) == 1
+    assert deliver(world.runtime, receiver) == 1
     assert [each for each, _body in receiver.came] == [message_id]
     row = the_row()
     assert (row.next_at, row.delivered_at, row.last_answer) == (None, world.clock(), "204")
     assert "made-up-0" in receiver.came[0][1]
     assert "made-up-0" not in row.body
     world.clock.advance(hours=40)
-    assert deliver(world.house, receiver) == 0
+    assert deliver(world.runtime, receiver) == 0
 
 
 @both
 def test_it_is_tried_eight_times_in_a_day_and_a_bit_then_given_up(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    message_id = tell(world.house)
+    message_id = tell(world.runtime)
     receiver = Receiver(BROKEN)
     waits: list[float] = []
-    while deliver(world.house, receiver) and (due := the_row().next_at) != NEVER:
+    while deliver(world.runtime, receiver) and (due := the_row().next_at) != NEVER:
         waits.append(seconds(due, world.clock()))
         world.clock.advance(seconds=waits[-1] - 0.5)
-        assert deliver(world.house, receiver) == 0
+        assert deliver(world.runtime, receiver) == 0
         world.clock.advance(seconds=1)
     expected = [5, 300, 1800, 7200, 18000, 36000, 36000]
     pairs = zip(waits, expected, strict=True)
@@ -64,24 +64,24 @@ def test_it_is_tried_eight_times_in_a_day_and_a_bit_then_given_up(
     assert (len(receiver.came), row.tries, row.delivered_at, row.last_answer) == (8, 8, None, "500")
     assert "notice_given_up" in caplog.text
     world.clock.advance(hours=24)
-    assert deliver(world.house, receiver) == 0
+    assert deliver(world.runtime, receiver) == 0
 
 
 def test_a_receiver_that_is_gone_is_not_asked_again(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    tell(world.house)
-    assert deliver(world.house, Receiver(GONE)) == 1
+    tell(world.runtime)
+    assert deliver(world.runtime, Receiver(GONE)) == 1
     row = the_row()
     assert (row.next_at, row.delivered_at, row.last_answer) == (NEVER, None, "410")
     assert "notice_given_up" in caplog.text
 
 
 def test_a_receiver_that_was_away_is_told_when_it_is_back(world: World) -> None:
-    tell(world.house)
+    tell(world.runtime)
     receiver = Receiver(SILENT, BROKEN, TAKEN)
     for _try in range(3):
-        deliver(world.house, receiver)
+        deliver(world.runtime, receiver)
         world.clock.advance(minutes=6)
     assert the_row().delivered_at is not None
     assert len({each for each, _body in receiver.came}) == 1
@@ -107,19 +107,19 @@ def now() -> datetime:
 @both
 def test_three_workers_send_a_notice_once(world: World, app: Flask) -> None:
     for number in range(20):
-        tell(world.house, number)
+        tell(world.runtime, number)
     receiver = Receiver(TAKEN)
     gate = threading.Barrier(3)
 
     def work(_worker: int) -> None:
         gate.wait()
         with app.app_context():
-            deliver(world.house, receiver)
+            deliver(world.runtime, receiver)
 
     with ThreadPoolExecutor(3) as workers:
         list(workers.map(work, range(3)))
     # One that finds a row locked passes it by; whoever locked it sends it.
-    deliver(world.house, receiver)
+    deliver(world.runtime, receiver)
     came = [each for each, _body in receiver.came]
     assert sorted(came) == sorted(row.message_id for row in rows())
     assert len(set(came)) == 20
@@ -127,37 +127,37 @@ def test_three_workers_send_a_notice_once(world: World, app: Flask) -> None:
 
 @both
 def test_what_a_killed_worker_had_under_way_is_sent_again_under_the_same_id(world: World) -> None:
-    message_id = tell(world.house)
+    message_id = tell(world.runtime)
     (lost,) = outbox.claim(world.clock(), 8)
     receiver = Receiver(TAKEN)
-    assert deliver(world.house, receiver) == 0
+    assert deliver(world.runtime, receiver) == 0
     world.clock.advance(seconds=31)
-    assert deliver(world.house, receiver) == 1
+    assert deliver(world.runtime, receiver) == 1
     assert [each for each, _body in receiver.came] == [message_id] == [lost.message_id]
 
 
 def test_a_late_failure_does_not_undo_what_another_worker_delivered(world: World) -> None:
-    tell(world.house)
+    tell(world.runtime)
     (slow,) = outbox.claim(world.clock(), 8)
     world.clock.advance(seconds=31)
-    deliver(world.house, Receiver(TAKEN))
+    deliver(world.runtime, Receiver(TAKEN))
     outbox.store_results([(slow, SILENT)], world.clock())
     row = the_row()
     assert (row.next_at, row.last_answer) == (None, "204")
 
 
 def test_a_late_yes_spares_a_try_that_is_still_to_come(world: World) -> None:
-    tell(world.house)
+    tell(world.runtime)
     (slow,) = outbox.claim(world.clock(), 8)
     world.clock.advance(seconds=31)
-    deliver(world.house, Receiver(BROKEN))
+    deliver(world.runtime, Receiver(BROKEN))
     outbox.store_results([(slow, TAKEN)], world.clock())
     assert (the_row().next_at, the_row().delivered_at) == (None, world.clock())
 
 
 def test_one_that_cannot_be_sent_costs_the_others_nothing(world: World) -> None:
-    bad = tell(world.house)
-    tell(world.house, 1)
+    bad = tell(world.runtime)
+    tell(world.runtime, 1)
 
     class Breaking(Receiver):
         def __call__(self, message_id: str, body: str) -> ReceiverAnswer:
@@ -165,7 +165,7 @@ def test_one_that_cannot_be_sent_costs_the_others_nothing(world: World) -> None:
                 raise UnicodeError("made up")
             return super().__call__(message_id, body)
 
-    assert deliver(world.house, Breaking(TAKEN)) == 2
+    assert deliver(world.runtime, Breaking(TAKEN)) == 2
     first, second = rows()
     assert (first.last_answer, second.last_answer) == ("UnicodeError", "204")
     assert first.next_at is not None
@@ -175,7 +175,7 @@ def test_one_that_cannot_be_sent_costs_the_others_nothing(world: World) -> None:
 @both
 def test_delivered_ones_are_kept_a_week_and_others_two(world: World) -> None:
     for number in range(4):
-        tell(world.house, number)
+        tell(world.runtime, number)
     now = world.clock()
     old = [
         {"next_at": None, "delivered_at": now - timedelta(days=6), "created_at": now},
@@ -198,24 +198,24 @@ class TestTheThread:
     def receiver(self, monkeypatch: pytest.MonkeyPatch) -> Receiver:
         """Take what the thread sends."""
         made = Receiver(TAKEN)
-        monkeypatch.setattr(delivery, "make_sender", lambda _house: made)
+        monkeypatch.setattr(delivery, "make_sender", lambda _runtime: made)
         return made
 
     def test_ends_when_nothing_is_due_any_more(
-        self, house: House, app: Flask, receiver: Receiver
+        self, runtime: Runtime, app: Flask, receiver: Receiver
     ) -> None:
         for number in range(20):
-            tell(house, number)
-        thread = delivery.Delivery(house, app.app_context)
+            tell(runtime, number)
+        thread = delivery.Delivery(runtime, app.app_context)
         thread.start()
         thread.end(drain=True)
         assert len(receiver.came) == 20
 
     def test_sends_nothing_after_it_was_stopped(
-        self, house: House, app: Flask, receiver: Receiver
+        self, runtime: Runtime, app: Flask, receiver: Receiver
     ) -> None:
-        tell(house)
-        thread = delivery.Delivery(house, app.app_context)
+        tell(runtime)
+        thread = delivery.Delivery(runtime, app.app_context)
         thread.stop()
         thread.start()
         thread.end(drain=True)
@@ -223,13 +223,13 @@ class TestTheThread:
 
     def test_lives_through_a_database_that_is_away(
         self,
-        house: House,
+        runtime: Runtime,
         app: Flask,
         receiver: Receiver,
         monkeypatch: pytest.MonkeyPatch,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        tell(house)
+        tell(runtime)
         true, asked = outbox.is_due, threading.Event()
 
         def away_at_first(now: datetime) -> bool:
@@ -240,7 +240,7 @@ class TestTheThread:
 
         monkeypatch.setattr(outbox, "is_due", away_at_first)
         monkeypatch.setattr(delivery, "LOOK_EVERY", 0.01)
-        thread = delivery.Delivery(house, app.app_context)
+        thread = delivery.Delivery(runtime, app.app_context)
         thread.start()
         assert asked.wait(10)
         thread.end(drain=True)

@@ -12,7 +12,7 @@ from tests.commands.terminal import flask, started
 from tests.notices.told import rows, seconds, tell
 from tests.processes import Process, plain_environment, running
 from webapp.clock import utc_now
-from webapp.services.house import House
+from webapp.services.runtime import Runtime
 
 pytestmark = pytest.mark.long
 both = pytest.mark.usefixtures("each_database")
@@ -58,10 +58,10 @@ def delivered() -> bool | None:
 
 @both
 def test_a_receiver_that_fails_at_first_gets_it_in_the_end(
-    house: House, receiver: Start, tmp_path: Path
+    runtime: Runtime, receiver: Start, tmp_path: Path
 ) -> None:
     env = receiver(refusals=1)
-    message_id = tell(house)
+    message_id = tell(runtime)
     with running(started(env, tmp_path, "tokens", "run")) as worker:
         worker.wait_for(delivered)
         assert worker.stop() == 0
@@ -76,10 +76,10 @@ def test_a_receiver_that_fails_at_first_gets_it_in_the_end(
 
 @both
 def test_a_worker_killed_in_mid_call_leaves_it_to_the_next_under_the_same_id(
-    house: House, receiver: Start, tmp_path: Path
+    runtime: Runtime, receiver: Start, tmp_path: Path
 ) -> None:
     env = receiver(hold=3)
-    message_id = tell(house)
+    message_id = tell(runtime)
     first = started(env, tmp_path, "tokens", "run")
     try:
         first.wait_for(lambda: came(tmp_path) or None)
@@ -95,18 +95,20 @@ def test_a_worker_killed_in_mid_call_leaves_it_to_the_next_under_the_same_id(
 
 
 def test_a_slow_receiver_holds_no_end_of_the_worker_up(
-    house: House, receiver: Start, tmp_path: Path
+    runtime: Runtime, receiver: Start, tmp_path: Path
 ) -> None:
     env = receiver(hold=60)
-    tell(house)
+    tell(runtime)
     with running(started(env, tmp_path, "tokens", "run")) as worker:
         worker.wait_for(lambda: came(tmp_path) or None)
         assert worker.stop(seconds=15) == 0
 
 
-def test_once_tells_all_that_is_due_and_ends(house: House, receiver: Start, tmp_path: Path) -> None:
+def test_once_tells_all_that_is_due_and_ends(
+    runtime: Runtime, receiver: Start, tmp_path: Path
+) -> None:
     env: Mapping[str, str] = receiver()
-    ids = {tell(house, number) for number in range(20)}
+    ids = {tell(runtime, number) for number in range(20)}
     run = flask(env, "tokens", "run", "--once")
     assert (run.returncode, run.stdout) == (0, "nothing due\n")
     assert set(came(tmp_path)) == ids
@@ -114,7 +116,7 @@ def test_once_tells_all_that_is_due_and_ends(house: House, receiver: Start, tmp_
 
 
 def test_the_command_sends_a_trial_and_says_what_came_of_it(
-    house: House, receiver: Start, tmp_path: Path
+    runtime: Runtime, receiver: Start, tmp_path: Path
 ) -> None:
     env = receiver(refusals=1)
     refused, taken = flask(env, "notices", "test"), flask(env, "notices", "test")

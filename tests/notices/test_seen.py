@@ -23,37 +23,37 @@ from tests.notices.told import (
     the_row,
 )
 from tests.servers import Sandbox
-from tests.services.holding import house_of
+from tests.services.holding import runtime_of
 from tests.walk import connect
 from webapp.database import reading
 from webapp.models import AuditEvent
-from webapp.services.house import House
 from webapp.services.maintenance import troubles
 from webapp.services.notifications import outbox
 from webapp.services.operators import roles
+from webapp.services.runtime import Runtime
 
 both = pytest.mark.usefixtures("each_database")
 
 
-def doubted(house: House) -> list[str]:
+def doubted(runtime: Runtime) -> list[str]:
     """Return what is doubted of the notices, in words."""
-    return [each.cause for each in troubles.doubts(house) if each.name == "NOTIFY_URL"]
+    return [each.cause for each in troubles.doubts(runtime) if each.name == "NOTIFY_URL"]
 
 
 @both
 def test_the_standing_counts_what_waits_and_what_was_given_up(world: World) -> None:
-    tell(world.house)
-    deliver(world.house, Receiver(TAKEN))
+    tell(world.runtime)
+    deliver(world.runtime, Receiver(TAKEN))
     delivered_at = world.clock()
     world.clock.advance(minutes=1)
-    tell(world.house, 1)
-    deliver(world.house, Receiver(GONE))
+    tell(world.runtime, 1)
+    deliver(world.runtime, Receiver(GONE))
     world.clock.advance(minutes=1)
-    tell(world.house, 2)
-    deliver(world.house, Receiver(BROKEN))
+    tell(world.runtime, 2)
+    deliver(world.runtime, Receiver(BROKEN))
     made = world.clock()
     world.clock.advance(minutes=1)
-    assert outbox.delivery_status(world.house, world.clock()) == outbox.DeliveryStatus(
+    assert outbox.delivery_status(world.runtime, world.clock()) == outbox.DeliveryStatus(
         receiver="127.0.0.1:9",
         waiting=1,
         oldest_waiting_since=made,
@@ -61,26 +61,26 @@ def test_the_standing_counts_what_waits_and_what_was_given_up(world: World) -> N
         last_delivered_at=delivered_at,
         last_answer="500",
     )
-    lines = outbox.recent_notifications(world.house, 2)
+    lines = outbox.recent_notifications(world.runtime, 2)
     assert [line.state for line in lines] == ["given_up", "waiting"]
     assert [line.ticket for line in lines] == ["ct_000000001", "ct_000000002"]
-    assert outbox.recent_notifications(world.house, 9)[2].state == "delivered"
+    assert outbox.recent_notifications(world.runtime, 9)[2].state == "delivered"
 
 
 @pytest.mark.audit("notice.retried")
 @both
 def test_what_was_given_up_is_doubted_until_it_is_tried_again(world: World) -> None:
-    first = tell(world.house)
-    tell(world.house, 1)
-    assert doubted(world.house) == []
-    deliver(world.house, Receiver(GONE))
-    assert doubted(world.house) == ["2 notices were given up; the last answer was: 410"]
+    first = tell(world.runtime)
+    tell(world.runtime, 1)
+    assert doubted(world.runtime) == []
+    deliver(world.runtime, Receiver(GONE))
+    assert doubted(world.runtime) == ["2 notices were given up; the last answer was: 410"]
     assert outbox.retry(world.clock(), first) == 1
     assert outbox.retry(world.clock(), first) == 0
-    assert doubted(world.house) == ["one notice was given up; the last answer was: 410"]
+    assert doubted(world.runtime) == ["one notice was given up; the last answer was: 410"]
     assert outbox.retry(world.clock()) == 1
-    assert deliver(world.house, Receiver(TAKEN)) == 2
-    assert doubted(world.house) == []
+    assert deliver(world.runtime, Receiver(TAKEN)) == 2
+    assert doubted(world.runtime) == []
     with reading() as session:
         events = session.scalars(select(AuditEvent).order_by(AuditEvent.id)).all()
     retried = [json.loads(each.fields) for each in events if each.event == "notice.retried"]
@@ -88,27 +88,27 @@ def test_what_was_given_up_is_doubted_until_it_is_tried_again(world: World) -> N
 
 
 def test_what_was_tried_again_has_all_its_tries_before_it(world: World) -> None:
-    tell(world.house)
-    deliver(world.house, Receiver(GONE))
+    tell(world.runtime)
+    deliver(world.runtime, Receiver(GONE))
     outbox.retry(world.clock())
-    deliver(world.house, Receiver(BROKEN))
+    deliver(world.runtime, Receiver(BROKEN))
     assert the_row().tries == 1
     assert seconds(the_row().next_at, world.clock()) <= 6
 
 
 def test_what_waits_for_more_than_an_hour_is_doubted(world: World) -> None:
-    tell(world.house)
+    tell(world.runtime)
     world.clock.advance(hours=1)
-    assert doubted(world.house) == []
+    assert doubted(world.runtime) == []
     world.clock.advance(hours=1)
-    assert doubted(world.house) == ["a notice has waited for 2 h to be taken"]
+    assert doubted(world.runtime) == ["a notice has waited for 2 h to be taken"]
 
 
 def test_where_nobody_is_told_nothing_is_doubted(world: World, make_app: MakeApp) -> None:
-    tell(world.house)
+    tell(world.runtime)
     world.clock.advance(hours=2)
     app = make_app(NOTIFY_URL=None)
-    silent: House = app.extensions["coatcheck"]
+    silent: Runtime = app.extensions["coatcheck"]
     with app.app_context():
         assert doubted(silent) == []
         assert outbox.recent_notifications(silent) == []
@@ -119,38 +119,40 @@ class TestTheSection:
     """The section of the health page, and its buttons; no context of the app stands around them."""
 
     @pytest.fixture
-    def at(self, app: Flask) -> House:
-        """The app's house, on a page that is there."""
+    def at(self, app: Flask) -> Runtime:
+        """The app's runtime, on a page that is there."""
         if "health.show" not in app.view_functions:
             app.add_url_rule("/operators/health", "health.show", lambda: "")
-        return house_of(app)
+        return runtime_of(app)
 
     @pytest.fixture
-    def operator(self, client: FlaskClient, app: Flask, at: House, sandbox: Sandbox) -> FlaskClient:
+    def operator(
+        self, client: FlaskClient, app: Flask, at: Runtime, sandbox: Sandbox
+    ) -> FlaskClient:
         """The browser of an operator."""
         assert connect(client).status_code == 303
         with app.app_context():
             roles.add_operator(at, sandbox.open_id("mara"), at.clock())
         return client
 
-    def section(self, app: Flask, at: House) -> str:
+    def section(self, app: Flask, at: Runtime) -> str:
         """Return the section as the page draws it."""
         words = '{% from "components/notices_out.html" import notices_out %}{{ notices_out(a, b) }}'
         with app.test_request_context(base_url=at.settings.public_origin):
             lines = outbox.recent_notifications(at, 20)
             return render_template_string(words, a=outbox.delivery_status(at, at.clock()), b=lines)
 
-    def test_it_says_that_nothing_was_to_be_told(self, app: Flask, at: House) -> None:
+    def test_it_says_that_nothing_was_to_be_told(self, app: Flask, at: Runtime) -> None:
         text = self.section(app, at)
         assert "Nothing was to be told in the last days." in text
         assert "none yet" in text
 
     def test_it_says_how_to_have_somebody_told(self, make_app: MakeApp) -> None:
         app = make_app(NOTIFY_URL=None)
-        assert "<code>NOTIFY_URL</code>" in self.section(app, house_of(app))
+        assert "<code>NOTIFY_URL</code>" in self.section(app, runtime_of(app))
 
     def test_it_offers_another_try_for_what_was_given_up_and_names_nobody(
-        self, app: Flask, at: House
+        self, app: Flask, at: Runtime
     ) -> None:
         with app.app_context():
             for number in range(3):
@@ -165,7 +167,7 @@ class TestTheSection:
         assert "key=" not in text
 
     def test_a_press_has_it_sent_again_and_is_told(
-        self, app: Flask, at: House, operator: FlaskClient
+        self, app: Flask, at: Runtime, operator: FlaskClient
     ) -> None:
         with app.app_context():
             message = tell(at)
@@ -186,8 +188,8 @@ class TestTheCommand:
     """`flask notices`."""
 
     def test_lists_what_was_told(self, app: Flask, world: World) -> None:
-        message = tell(world.house)
-        deliver(world.house, Receiver(GONE))
+        message = tell(world.runtime)
+        deliver(world.runtime, Receiver(GONE))
         listed = command(app, "notices", "list")
         assert listed.exit_code == 0
         assert f"{message}  " in listed.stdout
@@ -197,9 +199,9 @@ class TestTheCommand:
         assert "made-up" not in json.dumps(line)
 
     def test_has_them_tried_again(self, app: Flask, world: World) -> None:
-        tell(world.house)
+        tell(world.runtime)
         assert command(app, "notices", "retry").stdout == "none was given up\n"
-        deliver(world.house, Receiver(GONE))
+        deliver(world.runtime, Receiver(GONE))
         assert command(app, "notices", "retry").stdout == "1 to be tried again\n"
         assert seconds(the_row().next_at, world.clock()) <= 6
 

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from webapp.database import reading, writing
 from webapp.models import Notification
 from webapp.notify import ReceiverAnswer
-from webapp.services.house import House
 from webapp.services.notifications import delivery, outbox
+from webapp.services.runtime import Runtime
 
 TAKEN = ReceiverAnswer(204, "204")
 BROKEN = ReceiverAnswer(500, "500")
@@ -59,19 +59,19 @@ def events() -> list[str]:
     return [row.event for row in rows()]
 
 
-def tell(house: House, number: int = 0) -> str:
+def tell(runtime: Runtime, number: int = 0) -> str:
     """Put one notice into the outbox; return its message id."""
     data = {"open_id": f"made-up-{number}", "ticket": f"ct_{number:09}", "confirmed": True}
     with writing() as session:
-        outbox.enqueue(session, house, house.clock(), "connection.revoked", data)
+        outbox.enqueue(session, runtime, runtime.clock(), "connection.revoked", data)
     return rows()[-1].message_id
 
 
-def deliver(house: House, receiver: Receiver) -> int:
+def deliver(runtime: Runtime, receiver: Receiver) -> int:
     """Send what is due now, until nothing is; return how many went."""
     sent = 0
     with ThreadPoolExecutor(4) as senders:
-        while count := delivery.deliver_due(house, receiver, senders):
+        while count := delivery.deliver_due(runtime, receiver, senders):
             sent += count
     return sent
 

@@ -8,21 +8,21 @@ from sqlalchemy import insert
 
 from webapp.database import writing
 from webapp.models import NameWord, Reason, Status, User
-from webapp.services.house import House
 from webapp.services.operators import list_pages
+from webapp.services.runtime import Runtime
 
 SCOPES = ("user.info.basic", "user.info.basic,video.list", "user.info.stats,video.list", "")
 NAMES = ("Mara Lindqvist", "Tomás Ferreira", "Aiko", None, "mara JONES", "Élodie O'Neill")
 
 
-def rows(house: House, now: datetime, count: int) -> list[dict[str, Any]]:
+def rows(runtime: Runtime, now: datetime, count: int) -> list[dict[str, Any]]:
     """Return `count` rows in every state, a third of them with values that others have too."""
     dice = random.Random(7)
     made = []
     for number in range(count):
         status = dice.choice([*[Status.ACTIVE] * 4, *Status])
         made.append(
-            one(house, now, number)
+            one(runtime, now, number)
             | {
                 "status": status.value,
                 "reason": dice.choice(list(Reason)).value if status == "reconnect" else None,
@@ -48,11 +48,11 @@ def _some(dice: random.Random, now: datetime, hours: int, *, kept: bool = False)
     return now + timedelta(minutes=int(minutes))
 
 
-def one(house: House, now: datetime, number: int, **columns: Any) -> dict[str, Any]:
+def one(runtime: Runtime, now: datetime, number: int, **columns: Any) -> dict[str, Any]:
     """Return one healthy row of nobody in particular."""
     usual = {
         "id": number + 1,
-        "client_key": house.settings.tiktok_client_key,
+        "client_key": runtime.settings.tiktok_client_key,
         "open_id": f"-000person{number:06}",
         "ticket": f"ct_{number:08}",
         "created_at": now,

@@ -81,8 +81,8 @@ def desk(app: Flask, sandbox: Sandbox, scopes: Sequence[str] = ("user.info.basic
     """Return an operator (mara) before the connection of jo, who allowed less than was asked."""
     said = sandbox.control("grants", person="jo", scopes=list(scopes))
     with app.app_context():
-        house = app.extensions["coatcheck"]
-        now = house.clock()
+        runtime = app.extensions["coatcheck"]
+        now = runtime.clock()
         tokens = TokenSet(
             said["access_token"],
             said["refresh_token"],
@@ -92,7 +92,7 @@ def desk(app: Flask, sandbox: Sandbox, scopes: Sequence[str] = ("user.info.basic
             now + timedelta(seconds=said["refresh_expires_in"]),
         )
         asked = [*scopes, "video.list"]
-        open_id = connect.connect_person(house, tokens, asked, None, now).open_id
+        open_id = connect.connect_person(runtime, tokens, asked, None, now).open_id
     client = app.test_client()
     mara = connection(app, OWN)
     with app.app_context(), writing() as session:

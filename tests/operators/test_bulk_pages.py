@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from tests.forms import the_form
 from tests.movable import MovableClock
-from tests.views.connections import connection, house_of, sign_in
+from tests.views.connections import connection, runtime_of, sign_in
 from tests.views.reading import Reading
 from webapp.database import reading, writing
 from webapp.models import BulkJob, Health, User
@@ -44,7 +44,7 @@ def jobs(app: Flask) -> list[BulkJob]:
 
 def look(app: Flask) -> None:
     with app.app_context():
-        bulk_work._step(house_of(app), 1.0)
+        bulk_work._step(runtime_of(app), 1.0)
 
 
 def send(client: FlaskClient, path: str, **fields: str | list[str]) -> str:
@@ -168,12 +168,12 @@ def test_the_list_of_jobs_has_pages_and_an_empty_state(
     app: Flask, client: FlaskClient, people: list[User]
 ) -> None:
     assert "Nothing was ordered yet" in client.get("/operators/bulk").text
-    now = house_of(app).clock()
+    now = runtime_of(app).clock()
     with app.app_context(), writing() as session:
         session.add_all(
             BulkJob(
                 id=f"made-up-job-{number:02}",
-                client_key=house_of(app).settings.tiktok_client_key,
+                client_key=runtime_of(app).settings.tiktok_client_key,
                 act="refresh",
                 actor="ct_2222-0000",
                 created_at=now - timedelta(minutes=number // 2),

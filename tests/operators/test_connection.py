@@ -10,7 +10,7 @@ from tests.fixtures.app import MakeApp
 from tests.movable import MovableClock
 from tests.operators.one import OWN_ID, Desk, desk
 from tests.servers import Sandbox
-from tests.views.connections import connection, house_of
+from tests.views.connections import connection, runtime_of
 from webapp.database import writing
 from webapp.models import Brakes, Health, Installation
 from webapp.services.refresh.on_demand import fresh_access
@@ -32,12 +32,12 @@ def jo(app: Flask, sandbox: Sandbox) -> Desk:
 def test_the_page_tells_what_is_known_and_no_token(jo: Desk) -> None:
     html = jo.client.get(jo.address).text
     page, row = jo.page(), jo.row()
-    house = house_of(jo.app)
-    held = house.vault.load(row)
+    runtime = runtime_of(jo.app)
+    held = runtime.vault.load(row)
     assert held is not None
     for word in (
         *("Healthy", row.open_id, row.ticket, "user.info.basic", "video.list"),
-        *(str(house.vault.fingerprint(row)), f"{house.settings.public_origin}/connect"),
+        *(str(runtime.vault.fingerprint(row)), f"{runtime.settings.public_origin}/connect"),
         *("between 50 and 75 %", "Connected with 1 of 2 permissions", "No service has asked"),
     ):
         assert word in page.text, word
@@ -122,7 +122,7 @@ def test_while_the_breaker_is_open_a_refresh_waits_and_a_test_does_not(
     jo: Desk, clock: MovableClock
 ) -> None:
     with jo.app.app_context(), writing() as session:
-        key = house_of(jo.app).settings.tiktok_client_key
+        key = runtime_of(jo.app).settings.tiktok_client_key
         breaker = session.get(Brakes, key) or Brakes(client_key=key)
         breaker.open_reason, breaker.open_code = "config", "invalid_client"
         breaker.open_since = clock()
@@ -142,7 +142,7 @@ def test_where_the_database_is_a_copy_nothing_can_be_pressed_and_it_is_said_why(
     jo: Desk, clock: MovableClock
 ) -> None:
     with jo.app.app_context():
-        fresh_access(house_of(jo.app), jo.open_id, pressed=True)
+        fresh_access(runtime_of(jo.app), jo.open_id, pressed=True)
         with writing() as session:
             bound = session.get(Installation, 1)
             assert bound is not None

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from tests.forms import the_form
 from tests.movable import MovableClock
 from tests.servers import Sandbox
-from tests.views.connections import connection, house_of
+from tests.views.connections import connection, runtime_of
 from tests.views.reading import Reading
 from tests.views.test_pages_served import judge, operator
 from tests.walk import connect
@@ -27,13 +27,13 @@ pytestmark = pytest.mark.usefixtures("each_database")
 
 def opened(app: Flask, reason: str = "transient", code: str | None = None) -> None:
     """Let the breaker be open."""
-    house = house_of(app)
+    runtime = runtime_of(app)
     with app.app_context():
-        breaker.current(house)
+        breaker.current(runtime)
         with writing() as session:
-            row = session.get_one(Brakes, house.settings.tiktok_client_key)
-            row.open_reason, row.open_code, row.open_since = reason, code, house.clock()
-            row.probe_at = house.clock() + timedelta(seconds=30)
+            row = session.get_one(Brakes, runtime.settings.tiktok_client_key)
+            row.open_reason, row.open_code, row.open_since = reason, code, runtime.clock()
+            row.probe_at = runtime.clock() + timedelta(seconds=30)
 
 
 def overdue(app: Flask, user_id: int, now: datetime) -> None:
@@ -89,7 +89,7 @@ def test_the_banner_is_looked_up_every_ten_seconds_alone(
 ) -> None:
     operator(app, client, connection(app, 1))
     looks: list[int] = []
-    monkeypatch.setattr(troubles, "troubles", lambda _house: looks.append(1) or [])
+    monkeypatch.setattr(troubles, "troubles", lambda _runtime: looks.append(1) or [])
     for _page in range(5):
         client.get("/operators/tokens")
     assert len(looks) == 1
@@ -104,8 +104,8 @@ def mara(app: Flask, sandbox: Sandbox) -> FlaskClient:
     client = app.test_client()
     assert connect(client).status_code == 303
     with app.app_context():
-        house = house_of(app)
-        roles.add_operator(house, sandbox.open_id("mara"), house.clock())
+        runtime = runtime_of(app)
+        roles.add_operator(runtime, sandbox.open_id("mara"), runtime.clock())
     return client
 
 

@@ -11,16 +11,16 @@ from tests.operators import crowd
 from tests.operators.test_list_pages import FILTERS, state_of
 from webapp.database import writing
 from webapp.models import Headcount, User
-from webapp.services.house import House
 from webapp.services.operators import counts
+from webapp.services.runtime import Runtime
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
 
 @pytest.fixture
-def rows(house: House) -> list[dict[str, Any]]:
-    made = crowd.rows(house, house.clock(), 80)
-    crowd.put([*made, crowd.one(house, house.clock(), 700, client_key="another-app")])
+def rows(runtime: Runtime) -> list[dict[str, Any]]:
+    made = crowd.rows(runtime, runtime.clock(), 80)
+    crowd.put([*made, crowd.one(runtime, runtime.clock(), 700, client_key="another-app")])
     return made
 
 
@@ -32,10 +32,10 @@ def many(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_live_count_tells_each_state_and_each_filter(
-    house: House, rows: list[dict[str, Any]]
+    runtime: Runtime, rows: list[dict[str, Any]]
 ) -> None:
-    now = house.clock()
-    counted = counts.current_counts(house, now)
+    now = runtime.clock()
+    counted = counts.current_counts(runtime, now)
     assert counted is not None
     assert counted.counted_at is None
     assert counted.total == len(rows)
@@ -47,9 +47,11 @@ def test_a_live_count_tells_each_state_and_each_filter(
         assert told == (None if blind else sum(wanted(row, now) for row in rows))
 
 
-def test_expiries_by_hour_and_reconnects_by_week(house: House, rows: list[dict[str, Any]]) -> None:
-    now = house.clock()
-    bars = counts.expiries(house, now)
+def test_expiries_by_hour_and_reconnects_by_week(
+    runtime: Runtime, rows: list[dict[str, Any]]
+) -> None:
+    now = runtime.clock()
+    bars = counts.expiries(runtime, now)
     assert len(bars) == 24
     assert bars[0][0] == now.replace(minute=0, second=0, microsecond=0)
     kept = [row for row in rows if row["status"] in ("active", "failing")]
@@ -59,7 +61,7 @@ def test_expiries_by_hour_and_reconnects_by_week(house: House, rows: list[dict[s
             max(start, now) < end < start + timedelta(hours=1) or (end == start and end > now)
             for end in ends
         )
-    weeks = counts.reconnects(house, now)
+    weeks = counts.reconnects(runtime, now)
     assert len(weeks) == 12
     assert all(start.weekday() == 0 and start.hour == 0 for start, _ in weeks)
     ends = [row["refresh_expires_at"] for row in kept if row["refresh_expires_at"]]
@@ -69,44 +71,44 @@ def test_expiries_by_hour_and_reconnects_by_week(house: House, rows: list[dict[s
 
 @pytest.mark.usefixtures("many")
 def test_many_rows_are_counted_aside_and_again_after_a_minute(
-    house: House, rows: list[dict[str, Any]], clock: MovableClock
+    runtime: Runtime, rows: list[dict[str, Any]], clock: MovableClock
 ) -> None:
-    assert counts.current_counts(house, clock()) is None
-    first = counts.current_counts(house, clock())
+    assert counts.current_counts(runtime, clock()) is None
+    first = counts.current_counts(runtime, clock())
     assert first is not None
     assert (first.total, first.counted_at) == (len(rows), clock())
     with writing() as session:
         session.delete(session.get_one(User, 1))
     clock.advance(seconds=50)
-    assert counts.current_counts(house, clock()) == first
+    assert counts.current_counts(runtime, clock()) == first
     clock.advance(seconds=11)
-    assert counts.current_counts(house, clock()) == first
-    second = counts.current_counts(house, clock())
+    assert counts.current_counts(runtime, clock()) == first
+    second = counts.current_counts(runtime, clock())
     assert second is not None
     assert (second.total, second.counted_at) == (len(rows) - 1, clock())
 
 
 @pytest.mark.usefixtures("many", "rows")
-def test_only_one_process_counts_unless_it_died(house: House, clock: MovableClock) -> None:
+def test_only_one_process_counts_unless_it_died(runtime: Runtime, clock: MovableClock) -> None:
     with writing() as session:
-        key = house.settings.tiktok_client_key
+        key = runtime.settings.tiktok_client_key
         until = clock() + counts.CLAIM_FOR
         session.add(Headcount(client_key=key, body="", counting_until=until))
-    assert counts.recount(house) is False
+    assert counts.recount(runtime) is False
     clock.advance(minutes=11)
-    assert counts.recount(house) is True
-    assert counts.recount(house) is False
+    assert counts.recount(runtime) is True
+    assert counts.recount(runtime) is False
 
 
 @pytest.mark.usefixtures("rows")
 def test_the_count_aside_is_a_thread_of_its_own(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import threading
 
     monkeypatch.setattr(counts, "COUNT_LIVE_BELOW", 10)
-    counts.current_counts(house, house.clock())
+    counts.current_counts(runtime, runtime.clock())
     for thread in threading.enumerate():
         if thread.name == "headcount":
             thread.join(20)
-    assert counts.current_counts(house, house.clock()) is not None
+    assert counts.current_counts(runtime, runtime.clock()) is not None

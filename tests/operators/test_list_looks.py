@@ -12,9 +12,9 @@ from tests.operators import crowd
 from tests.operators.test_list_pages import CHOSEN, DAY, changed
 from webapp.database import db, writing
 from webapp.models import Reason
-from webapp.services.house import House
 from webapp.services.operators import list_pages
 from webapp.services.operators.list_query import Place, Query, Sort, State
+from webapp.services.runtime import Runtime
 
 QUERIES = [
     *(Query(sort=sort, down=down) for sort in CHOSEN for down in (False, True)),
@@ -45,20 +45,20 @@ def plans() -> Iterator[list[str]]:
         event.remove(db.engine, "before_cursor_execute", explain)
 
 
-def test_no_page_reads_the_table_or_an_index_from_end_to_end(house: House) -> None:
-    crowd.put(crowd.rows(house, house.clock(), 100))
+def test_no_page_reads_the_table_or_an_index_from_end_to_end(runtime: Runtime) -> None:
+    crowd.put(crowd.rows(runtime, runtime.clock(), 100))
     for query in QUERIES:
-        hold_to_the_heads(house, query)
+        hold_to_the_heads(runtime, query)
 
 
-def hold_to_the_heads(house: House, query: Query) -> None:
+def hold_to_the_heads(runtime: Runtime, query: Query) -> None:
     """Look at a first page, one after and one before, and read their plans."""
-    now = house.clock()
-    last = list_pages.list_page(house, query, now, size=1).next
+    now = runtime.clock()
+    last = list_pages.list_page(runtime, query, now, size=1).next
     with plans() as lines:
-        list_pages.list_page(house, query, now, size=5)
-        list_pages.list_page(house, changed(query, after=last or Place(None, 5)), now, size=5)
-        list_pages.list_page(house, changed(query, before=last or Place(None, 5)), now, size=5)
+        list_pages.list_page(runtime, query, now, size=5)
+        list_pages.list_page(runtime, changed(query, after=last or Place(None, 5)), now, size=5)
+        list_pages.list_page(runtime, changed(query, before=last or Place(None, 5)), now, size=5)
     assert lines
     assert not [line for line in lines if re.search(r"SCAN (users|name_words)\b", line)]
     if not query.search:
@@ -69,39 +69,39 @@ def hold_to_the_heads(house: House, query: Query) -> None:
         assert heads or last is None
 
 
-def test_a_search_or_all_rows_in_turn_go_by_ids(house: House) -> None:
-    crowd.put(crowd.rows(house, house.clock(), 60))
+def test_a_search_or_all_rows_in_turn_go_by_ids(runtime: Runtime) -> None:
+    crowd.put(crowd.rows(runtime, runtime.clock(), 60))
     with plans() as lines:
-        list(list_pages.each_row(house, Query(scope="video.list"), house.clock()))
-        list_pages.matching(house, Query(state=State.SOON), house.clock(), after_id=3, limit=5)
+        list(list_pages.each_row(runtime, Query(scope="video.list"), runtime.clock()))
+        list_pages.matching(runtime, Query(state=State.SOON), runtime.clock(), after_id=3, limit=5)
     assert lines
     assert all("INTEGER PRIMARY KEY" in line for line in lines if "users" in line)
 
 
 @pytest.mark.usefixtures("each_database")
-def test_postgresql_and_sqlite_find_every_segment(house: House) -> None:
+def test_postgresql_and_sqlite_find_every_segment(runtime: Runtime) -> None:
     from webapp.database import reading
     from webapp.services.operators import list_keyset
 
-    rows = crowd.rows(house, house.clock(), 120)
+    rows = crowd.rows(runtime, runtime.clock(), 120)
     crowd.put(rows)
     with reading() as session:
-        found = list_keyset.existing_segments(session, house, Query())
+        found = list_keyset.existing_segments(session, runtime, Query())
     told = {(each.status, each.reason, each.scope) for each in found}
     assert told == {(row["status"], row["reason"], row["scope"]) for row in rows}
     assert len(found) == len(told)
 
 
 @pytest.mark.usefixtures("each_database")
-def test_a_search_is_bounded_and_says_so(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_is_bounded_and_says_so(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(list_pages, "MAX_FOUND", 10)
-    now = house.clock()
-    crowd.put([crowd.one(house, now, n, display_name=f"Mara Number{n:03}") for n in range(30)])
-    cut = list_pages.list_page(house, Query(search="mara"), now)
+    now = runtime.clock()
+    crowd.put([crowd.one(runtime, now, n, display_name=f"Mara Number{n:03}") for n in range(30)])
+    cut = list_pages.list_page(runtime, Query(search="mara"), now)
     assert (len(cut.rows), cut.cut) == (10, True)
-    whole = list_pages.list_page(house, Query(search="number029 mara"), now)
+    whole = list_pages.list_page(runtime, Query(search="number029 mara"), now)
     assert ([row.open_id for row in whole.rows], whole.cut) == (["-000person000029"], False)
-    few = list_pages.list_page(house, Query(search="mara number00"), now)
+    few = list_pages.list_page(runtime, Query(search="mara number00"), now)
     assert (len(few.rows), few.cut) == (10, False)
 
 
@@ -123,15 +123,17 @@ def test_a_search_is_bounded_and_says_so(house: House, monkeypatch: pytest.Monke
         ("\U0010ffff", 0),
     ],
 )
-def test_people_are_found_by_ticket_open_id_and_name(house: House, asked: str, found: int) -> None:
-    now = house.clock()
-    crowd.put([crowd.one(house, now, n) for n in range(12)])
-    crowd.put([crowd.one(house, now, 50, display_name="Élodie O'Neill")])
-    assert len(list_pages.list_page(house, Query(search=asked), now).rows) == found
+def test_people_are_found_by_ticket_open_id_and_name(
+    runtime: Runtime, asked: str, found: int
+) -> None:
+    now = runtime.clock()
+    crowd.put([crowd.one(runtime, now, n) for n in range(12)])
+    crowd.put([crowd.one(runtime, now, 50, display_name="Élodie O'Neill")])
+    assert len(list_pages.list_page(runtime, Query(search=asked), now).rows) == found
 
 
-def test_the_words_of_a_name_go_with_the_row(house: House) -> None:
-    crowd.put([crowd.one(house, house.clock(), 1, display_name="Mara")])
+def test_the_words_of_a_name_go_with_the_row(runtime: Runtime) -> None:
+    crowd.put([crowd.one(runtime, runtime.clock(), 1, display_name="Mara")])
     with db.engine.begin() as connection:
         assert connection.scalar(text("SELECT count(*) FROM name_words")) == 1
         connection.execute(text("DELETE FROM users"))
@@ -139,12 +141,12 @@ def test_the_words_of_a_name_go_with_the_row(house: House) -> None:
 
 
 @pytest.mark.usefixtures("each_database")
-def test_a_new_name_takes_the_place_of_the_former(house: House) -> None:
-    crowd.put([crowd.one(house, house.clock(), 1, display_name="Mara Lindqvist")])
+def test_a_new_name_takes_the_place_of_the_former(runtime: Runtime) -> None:
+    crowd.put([crowd.one(runtime, runtime.clock(), 1, display_name="Mara Lindqvist")])
     with writing() as session:
         list_pages.store_words(session, 2, "Jo Lindqvist")
     found = [
-        len(list_pages.list_page(house, Query(search=name), house.clock()).rows)
+        len(list_pages.list_page(runtime, Query(search=name), runtime.clock()).rows)
         for name in ("mara", "jo", "lindq jo")
     ]
     assert found == [0, 1, 1]

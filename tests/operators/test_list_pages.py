@@ -9,10 +9,10 @@ import pytest
 from tests.operators import crowd
 from webapp.database import writing
 from webapp.models import Reason, User
-from webapp.services.house import House
 from webapp.services.operators import list_pages, list_query
 from webapp.services.operators.list_pages import Page
 from webapp.services.operators.list_query import Place, Query, Sort, State
+from webapp.services.runtime import Runtime
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
@@ -101,10 +101,10 @@ def names(page: Page) -> list[str]:
     return [row.open_id for row in page.rows]
 
 
-def forward(house: House, query: Query, now: datetime, size: int) -> Iterator[Page]:
+def forward(runtime: Runtime, query: Query, now: datetime, size: int) -> Iterator[Page]:
     place: Place | None = None
     while True:
-        page = list_pages.list_page(house, changed(query, after=place), now, size=size)
+        page = list_pages.list_page(runtime, changed(query, after=place), now, size=size)
         yield page
         if page.next is None:
             return
@@ -112,91 +112,91 @@ def forward(house: House, query: Query, now: datetime, size: int) -> Iterator[Pa
 
 
 @pytest.fixture
-def rows(house: House) -> list[Dict]:
-    made = crowd.rows(house, house.clock(), 60)
+def rows(runtime: Runtime) -> list[Dict]:
+    made = crowd.rows(runtime, runtime.clock(), 60)
     crowd.put(made)
     return made
 
 
-def hold_to(house: House, rows: list[Dict], query: Query, wanted: Any) -> None:
+def hold_to(runtime: Runtime, rows: list[Dict], query: Query, wanted: Any) -> None:
     """Walk all pages of a query forward and back, and compare with what is right."""
-    now = house.clock()
+    now = runtime.clock()
     right = expected(rows, query, now, wanted)
-    pages = list(forward(house, query, now, 17))
+    pages = list(forward(runtime, query, now, 17))
     assert [row for page in pages for row in names(page)] == right
     assert pages[0].previous is None
     back = [pages[-1]]
     while back[-1].previous is not None:
         before = changed(query, before=back[-1].previous)
-        back.append(list_pages.list_page(house, before, now, size=17))
+        back.append(list_pages.list_page(runtime, before, now, size=17))
     assert [names(page) for page in reversed(back)] == [names(page) for page in pages]
 
 
 @pytest.mark.parametrize("sort", CHOSEN)
 def test_every_order_walks_each_row_once_and_back(
-    house: House, rows: list[Dict], sort: Sort
+    runtime: Runtime, rows: list[Dict], sort: Sort
 ) -> None:
     for down in (False, True):
-        hold_to(house, rows, Query(sort=sort, down=down), lambda row, now: True)
+        hold_to(runtime, rows, Query(sort=sort, down=down), lambda row, now: True)
 
 
-def test_every_filter_walks_what_matches_once_and_back(house: House, rows: list[Dict]) -> None:
-    now = house.clock()
+def test_every_filter_walks_what_matches_once_and_back(runtime: Runtime, rows: list[Dict]) -> None:
+    now = runtime.clock()
     for number, (query, wanted) in enumerate(FILTERS.values()):
         ordered = changed(query, sort=CHOSEN[number % len(CHOSEN)], down=number % 2 == 0)
-        hold_to(house, rows, ordered, wanted)
+        hold_to(runtime, rows, ordered, wanted)
         right = {row["open_id"]: row["id"] for row in rows if wanted(row, now)}
-        assert [row.open_id for row in list_pages.each_row(house, query, now)] == list(right)
-        ids = [each for each, _ in list_pages.matching(house, query, now, after_id=9, limit=5)]
+        assert [row.open_id for row in list_pages.each_row(runtime, query, now)] == list(right)
+        ids = [each for each, _ in list_pages.matching(runtime, query, now, after_id=9, limit=5)]
         assert ids == [each for each in right.values() if each > 9][:5]
-        assert list_pages.count_matching(house, query, now, most=500) == len(right)
+        assert list_pages.count_matching(runtime, query, now, most=500) == len(right)
 
 
 def test_all_rows_in_turn_come_in_chunks_and_hold_nothing_between(
-    house: House, rows: list[Dict], monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, rows: list[Dict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(list_pages, "CHUNK_SIZE", 20)
-    walk = list_pages.each_row(house, Query(), house.clock())
+    walk = list_pages.each_row(runtime, Query(), runtime.clock())
     first = [next(walk).open_id for _ in range(20)]
-    crowd.put([crowd.one(house, house.clock(), 500)])
+    crowd.put([crowd.one(runtime, runtime.clock(), 500)])
     rest = [row.open_id for row in walk]
     assert [*first, *rest] == [*(row["open_id"] for row in rows), "-000person000500"]
 
 
-def test_a_page_stays_put_while_rows_move(house: House) -> None:
-    now = house.clock()
+def test_a_page_stays_put_while_rows_move(runtime: Runtime) -> None:
+    now = runtime.clock()
     made = [
-        crowd.one(house, now, n, access_expires_at=now + timedelta(hours=1 + n)) for n in range(9)
+        crowd.one(runtime, now, n, access_expires_at=now + timedelta(hours=1 + n)) for n in range(9)
     ]
     crowd.put(made)
-    first = list_pages.list_page(house, Query(), now, size=3)
-    second = list_pages.list_page(house, Query(after=first.next), now, size=3)
+    first = list_pages.list_page(runtime, Query(), now, size=3)
+    second = list_pages.list_page(runtime, Query(after=first.next), now, size=3)
     with writing() as session:
         # Refreshed: it leaves the first page for the last. Gone: the very row that is the place.
         session.get_one(User, 1).access_expires_at = now + timedelta(days=9)
         session.delete(session.get_one(User, 3))
-    again = list_pages.list_page(house, Query(after=first.next), now, size=3)
+    again = list_pages.list_page(runtime, Query(after=first.next), now, size=3)
     assert names(again) == names(second)
     assert again.previous is not None
-    before = list_pages.list_page(house, Query(before=again.previous), now, size=3)
+    before = list_pages.list_page(runtime, Query(before=again.previous), now, size=3)
     assert names(before) == ["-000person000001", "-000person000003", "-000person000004"]
 
 
-def test_a_place_beyond_the_last_row_is_an_empty_page_with_a_way_back(house: House) -> None:
-    now = house.clock()
-    crowd.put([crowd.one(house, now, n) for n in range(4)])
-    beyond = list_pages.list_page(house, Query(after=Place(None, 999_999_999)), now, size=3)
+def test_a_place_beyond_the_last_row_is_an_empty_page_with_a_way_back(runtime: Runtime) -> None:
+    now = runtime.clock()
+    crowd.put([crowd.one(runtime, now, n) for n in range(4)])
+    beyond = list_pages.list_page(runtime, Query(after=Place(None, 999_999_999)), now, size=3)
     assert (beyond.rows, beyond.next) == ([], None)
-    back = list_pages.list_page(house, Query(before=beyond.previous), now, size=3)
+    back = list_pages.list_page(runtime, Query(before=beyond.previous), now, size=3)
     assert len(back.rows) == 3
 
 
 @pytest.mark.rule(52)
-def test_people_of_another_tiktok_app_are_not_listed(house: House) -> None:
-    now = house.clock()
+def test_people_of_another_tiktok_app_are_not_listed(runtime: Runtime) -> None:
+    now = runtime.clock()
     other = {"client_key": "another-app", "display_name": "Mara"}
-    crowd.put([crowd.one(house, now, 1), crowd.one(house, now, 2, **other)])
+    crowd.put([crowd.one(runtime, now, 1), crowd.one(runtime, now, 2, **other)])
     for query in (Query(), Query(sort=Sort.NEXT), Query(search="mara"), Query(search="-000")):
         right = [] if query.search == "mara" else ["-000person000001"]
-        assert names(list_pages.list_page(house, query, now)) == right
-        assert [row.open_id for row in list_pages.each_row(house, query, now)] == right
+        assert names(list_pages.list_page(runtime, query, now)) == right
+        assert [row.open_id for row in list_pages.each_row(runtime, query, now)] == right

@@ -7,7 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.operators import crowd
-from tests.views.connections import connection, house_of, sign_in
+from tests.views.connections import connection, runtime_of, sign_in
 from tests.views.reading import Reading
 from webapp.database import writing
 from webapp.models import Health, User
@@ -21,7 +21,7 @@ def operator(app: Flask, client: FlaskClient) -> FlaskClient:
     """A client whose person is an operator: the only row."""
     user = connection(app, 1, name="Mara Lindqvist")
     with app.app_context(), writing() as session:
-        session.get_one(User, user.id).operator_since = house_of(app).clock()
+        session.get_one(User, user.id).operator_since = runtime_of(app).clock()
     sign_in(app, client, user)
     return client
 
@@ -64,9 +64,9 @@ def test_what_means_nothing_is_named_and_nothing_else_changes(operator: FlaskCli
 
 
 def test_all_that_match_are_selected_by_an_address(app: Flask, operator: FlaskClient) -> None:
-    house = house_of(app)
+    runtime = runtime_of(app)
     with app.app_context():
-        crowd.put([crowd.one(house, house.clock(), n) for n in range(10, 70)])
+        crowd.put([crowd.one(runtime, runtime.clock(), n) for n in range(10, 70)])
     page = Reading(operator.get(f"{PATH}?status=healthy").text)
     (link,) = [a for a in page.all("a") if a.text == "Select all 61 that match"]
     chosen = operator.get(link.attrs["href"]).text

@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from tests.fixtures.app import MakeApp
 from tests.operators.test_health import opened
-from tests.views.connections import connection, house_of
+from tests.views.connections import connection, runtime_of
 from webapp.database import db, writing
 from webapp.models import Health
 from webapp.services.records import figures
@@ -55,14 +55,14 @@ def test_whoever_does_not_show_the_token_is_refused(make_app: MakeApp, token: st
 
 def test_the_fleet_is_told_as_it_is(make_app: MakeApp) -> None:
     app = make_app(METRICS_TOKEN=TOKEN)
-    house = house_of(app)
+    runtime = runtime_of(app)
     rows = [connection(app, n, health) for n, health in enumerate((Health.FRESH, Health.RECONNECT))]
     opened(app)
     words = {"refreshed": 7, "failed.transient": 2, "revoked": 1, "ms.100": 4, "ms.10000": 5}
     with app.app_context(), writing() as session:
-        figures.add_counts(session, house.settings.tiktok_client_key, house.clock(), words)
+        figures.add_counts(session, runtime.settings.tiktok_client_key, runtime.clock(), words)
     with app.app_context(), db.engine.begin() as connected:
-        late = house.clock() - timedelta(hours=1)
+        late = runtime.clock() - timedelta(hours=1)
         connected.execute(
             text("UPDATE users SET next_at = :late WHERE id = :id"),
             {"late": late.replace(tzinfo=None) if late.tzinfo else late, "id": rows[0].id},

@@ -94,9 +94,9 @@ def told_by_the_doctor(env: Mapping[str, str]) -> list[dict[str, str]]:
 
 def as_operator(app: Flask) -> FlaskClient:
     """Return the browser of an operator who never met TikTok."""
-    user, house = connection(app, 1), app.extensions["coatcheck"]
+    user, runtime = connection(app, 1), app.extensions["coatcheck"]
     with app.app_context():
-        roles.add_operator(house, user.open_id, house.clock())
+        roles.add_operator(runtime, user.open_id, runtime.clock())
     client = app.test_client()
     sign_in(app, client, user)
     return client

@@ -217,12 +217,12 @@ def test_a_notice_that_tiktok_signed_is_evidence_for_the_webhook(
 ) -> None:
     app = make_app(TIKTOK_REDIRECT_URI="https://site.example/callback")
     with app.app_context():
-        house = app.extensions["coatcheck"]
-        join(house, sandbox, "mara")
+        runtime = app.extensions["coatcheck"]
+        join(runtime, sandbox, "mara")
         assert checks_of(app)["webhook"].known is False
         with writing() as session:
             event = "connection.deauthorized"
-            audit.record(session, house.clock(), event, on="ct_1", reason="removed_1")
+            audit.record(session, runtime.clock(), event, on="ct_1", reason="removed_1")
         assert checks_of(app)["webhook"].known
 
 

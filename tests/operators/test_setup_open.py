@@ -72,8 +72,8 @@ def telling(make_app: MakeApp, env: dict[str, str], monkeypatch: pytest.MonkeyPa
     for name, value in (env | own | {"TIKTOK_CLIENT_IDS": "quince-typo"}).items():
         monkeypatch.setenv(name, value)
     app = make_app(**own)
-    house = app.extensions["coatcheck"]
-    (house.folder / "rescue.jsonl").write_text("", encoding="utf-8")
+    runtime = app.extensions["coatcheck"]
+    (runtime.folder / "rescue.jsonl").write_text("", encoding="utf-8")
     connection(app, 1)
     return app
 
@@ -169,7 +169,7 @@ def test_whether_there_is_an_operator_is_looked_up_at_most_every_ten_seconds(
     app: Flask, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = []
-    monkeypatch.setattr(roles, "has_operators", lambda _house: bool(looks.append(1)))
+    monkeypatch.setattr(roles, "has_operators", lambda _runtime: bool(looks.append(1)))
     for _ in range(5):
         assert app.test_client().get(PATH).status_code == 200
     assert len(looks) == 1

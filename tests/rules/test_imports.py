@@ -38,9 +38,9 @@ def test_every_room_imports_only_what_it_may() -> None:
 @pytest.mark.parametrize(
     ("room", "planted", "contract"),
     [
-        ("webapp/models/__init__.py", "import webapp.services", "The layers of the house"),
-        ("webapp/tiktok/__init__.py", "import webapp.models", "The layers of the house"),
-        ("webapp/clock.py", "import webapp.settings", "The layers of the house"),
+        ("webapp/models/__init__.py", "import webapp.services", "The layers of the runtime"),
+        ("webapp/tiktok/__init__.py", "import webapp.models", "The layers of the runtime"),
+        ("webapp/clock.py", "import webapp.settings", "The layers of the runtime"),
         (
             "webapp/views/people/home.py",
             "import webapp.models",

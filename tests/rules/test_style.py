@@ -1,4 +1,4 @@
-"""The rules of the house that a machine can hold: style, types, sizes, names, first sentences."""
+"""The rules of the runtime that a machine can hold: style, types, sizes, names, first sentences."""
 
 import ast
 import re

@@ -17,16 +17,16 @@ from tests.forms import the_form
 from tests.migrations.ladder import contents
 from tests.servers import Sandbox
 from tests.services import grants
-from tests.services.holding import house_of
+from tests.services.holding import runtime_of
 from webapp.database import db, reading, writing
 from webapp.models import Brakes, BrowserSession, BulkJob, Notification, User
 from webapp.models.notification import NEVER
 from webapp.services.connect import sessions
 from webapp.services.handout import service_keys
-from webapp.services.house import House
 from webapp.services.installation import binding
 from webapp.services.operators import roles
 from webapp.services.refresh import breaker
+from webapp.services.runtime import Runtime
 
 #: What a request may change though it does nothing: when a session was seen last.
 UNIMPORTANT = {"browser_sessions": {"seen_at"}}
@@ -42,9 +42,9 @@ class Stage:
     person: FlaskClient
 
     @property
-    def house(self) -> House:
-        """Return the app's house, as it is now."""
-        return house_of(self.app)
+    def runtime(self) -> Runtime:
+        """Return the app's runtime, as it is now."""
+        return runtime_of(self.app)
 
     def row(self, name: str) -> User:
         """Return the row of one of the sandbox's people."""
@@ -55,8 +55,8 @@ class Stage:
     def sign_in(self, name: str, browser: FlaskClient) -> None:
         """Let somebody connect and be signed in; past the pages, which have tests of their own."""
         with self.app.app_context():
-            done = grants.join(self.house, grants.given(self.sandbox, self.house.clock(), name))
-            secret = grants.sign_in(self.house, done.person)
+            done = grants.join(self.runtime, grants.given(self.sandbox, self.runtime.clock(), name))
+            secret = grants.sign_in(self.runtime, done.person)
         with browser.session_transaction() as session:
             session.update(_user_id=secret, _fresh=True)
 
@@ -85,12 +85,12 @@ class Stage:
     def lose_session(self, name: str) -> None:
         """Sign somebody out everywhere, as their other browser would."""
         with self.app.app_context():
-            sessions.end_everywhere(self.row(name).ref, self.house.clock())
+            sessions.end_everywhere(self.row(name).ref, self.runtime.clock())
 
     def lose_operator(self) -> None:
         """Take mara's place as an operator away, as a command would."""
         with self.app.app_context():
-            roles.remove_operator(self.house, self.sandbox.open_id("mara"))
+            roles.remove_operator(self.runtime, self.sandbox.open_id("mara"))
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Act:
 
 def a_given_up_notice(stage: Stage) -> None:
     """Let one notice have been given up."""
-    now = stage.house.clock()
+    now = stage.runtime.clock()
     values = {"message_id": "msg_1", "event": "fleet.alarm", "body": '{"data": {}}', "tries": 8}
     with stage.app.app_context(), writing() as session:
         session.execute(insert(Notification).values(values | {"created_at": now, "next_at": NEVER}))
@@ -135,9 +135,9 @@ def a_given_up_notice(stage: Stage) -> None:
 
 def an_open_breaker(stage: Stage) -> None:
     """Let the breaker be open, with the next probe far off."""
-    now = stage.house.clock()
+    now = stage.runtime.clock()
     with stage.app.app_context():
-        breaker.current(stage.house)
+        breaker.current(stage.runtime)
         with writing() as session:
             session.execute(
                 update(Brakes).values(open_reason="transient", open_since=now, probe_at=NEVER)
@@ -147,15 +147,15 @@ def an_open_breaker(stage: Stage) -> None:
 def a_key(stage: Stage) -> None:
     """Let a service have a key with a public id that the acts know."""
     with stage.app.app_context():
-        service_keys.issue("reports", stage.house.clock())
+        service_keys.issue("reports", stage.runtime.clock())
         with writing() as session:
             session.execute(update(service_keys.ServiceKey).values(id="0a1b2c3d4e5f"))
 
 
 def a_job(stage: Stage) -> None:
     """Let a bulk job be under way."""
-    now = stage.house.clock()
-    key = stage.house.settings.tiktok_client_key
+    now = stage.runtime.clock()
+    key = stage.runtime.settings.tiktok_client_key
     job = BulkJob(id="made-up-job-id", client_key=key, act="refresh", actor="ct_1111-1111")
     job.created_at, job.gathered_to, job.query = now, 0, ""
     with stage.app.app_context(), writing() as session:
@@ -165,7 +165,7 @@ def a_job(stage: Stage) -> None:
 def another_browser(stage: Stage) -> None:
     """Let jo be signed in in one more browser."""
     with stage.app.app_context():
-        grants.sign_in(stage.house, stage.row("jo").ref)
+        grants.sign_in(stage.runtime, stage.row("jo").ref)
 
 
 def key_of_another(stage: Stage) -> str:
@@ -215,8 +215,8 @@ def stage_of(app: Flask, sandbox: Sandbox) -> Stage:
     for name, browser in (("mara", stage.operator), ("jo", stage.person)):
         stage.sign_in(name, browser)
     with app.app_context():
-        roles.add_operator(stage.house, sandbox.open_id("mara"), stage.house.clock())
+        roles.add_operator(stage.runtime, sandbox.open_id("mara"), stage.runtime.clock())
         # Made at the first look, whoever looks.
-        breaker.current(stage.house)
-        assert binding.mismatch(stage.house) is None
+        breaker.current(stage.runtime)
+        assert binding.mismatch(stage.runtime) is None
     return stage

@@ -30,8 +30,8 @@ def caller(app: Flask, sandbox: Sandbox, kind: Caller) -> FlaskClient:
     assert connect(client).status_code == 303
     if kind == "operator":
         with app.app_context():
-            house = app.extensions["coatcheck"]
-            roles.add_operator(house, sandbox.open_id("mara"), house.clock())
+            runtime = app.extensions["coatcheck"]
+            roles.add_operator(runtime, sandbox.open_id("mara"), runtime.clock())
     return client
 
 

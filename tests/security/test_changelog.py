@@ -10,7 +10,7 @@ from sqlalchemy import insert, text
 from tests.processes import ROOT
 from tests.servers import Sandbox
 from tests.services.grants import join, made_up, sign_in
-from tests.services.holding import house_of
+from tests.services.holding import runtime_of
 from tests.walk import connect
 from webapp.database import db, writing
 from webapp.models import AuditEvent
@@ -38,19 +38,21 @@ def test_an_installation_on_which_nothing_happened_has_nothing_to_find(
 
 def test_a_session_in_somebody_elses_account_is_found(app: Flask, sandbox: Sandbox) -> None:
     assert connect(app.test_client()).status_code == 303
-    house = house_of(app)
+    runtime = runtime_of(app)
     with app.app_context():
-        other = join(house, made_up(house.clock())).person
-        sign_in(house, other, house.clock() + timedelta(minutes=5))
+        other = join(runtime, made_up(runtime.clock())).person
+        sign_in(runtime, other, runtime.clock() + timedelta(minutes=5))
         assert found(SESSIONS) == [other.ticket]
 
 
 @pytest.mark.usefixtures("each_database")
 def test_an_act_on_somebody_elses_account_is_found(app: Flask) -> None:
-    house = house_of(app)
+    runtime = runtime_of(app)
     with app.app_context():
-        one, other = (join(house, made_up(house.clock(), name)).person for name in ("one", "two"))
-        event = {"at": house.clock(), "actor_kind": "person", "actor": one.ticket, "address": ""}
+        one, other = (
+            join(runtime, made_up(runtime.clock(), name)).person for name in ("one", "two")
+        )
+        event = {"at": runtime.clock(), "actor_kind": "person", "actor": one.ticket, "address": ""}
         event |= {"reference": "", "event": "connection.deleted", "fields": "{}"}
         with writing() as session:
             tickets = (one.ticket, other.ticket)
@@ -59,8 +61,8 @@ def test_an_act_on_somebody_elses_account_is_found(app: Flask) -> None:
 
 
 def test_the_sign_in_of_a_slow_profile_is_no_finding(app: Flask) -> None:
-    house = house_of(app)
+    runtime = runtime_of(app)
     with app.app_context():
-        person = join(house, made_up(house.clock())).person
-        sign_in(house, person, house.clock() + timedelta(seconds=20))
+        person = join(runtime, made_up(runtime.clock())).person
+        sign_in(runtime, person, runtime.clock() + timedelta(seconds=20))
         assert found(SESSIONS) == []

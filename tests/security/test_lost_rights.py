@@ -58,7 +58,7 @@ def lost_the_account(act: Act, stage: Stage) -> Callable[[], None]:
 
         with stage.app.app_context():
             name = "mara" if act.who == "operator" else "jo"
-            disconnect.delete_person(stage.house, stage.row(name).ref)
+            disconnect.delete_person(stage.runtime, stage.row(name).ref)
 
     return delete
 

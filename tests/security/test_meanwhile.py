@@ -135,15 +135,15 @@ class TestOnPostgres:
         self, stage: Stage, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """landing locks people in the order of their answers, reseal in the order of their ids."""
-        house = stage.house
+        runtime = stage.runtime
         with stage.app.app_context():
-            claims = [claim_one(house, stage.row(n).ref, clock()) for n in ("jo", "mara")]
+            claims = [claim_one(runtime, stage.row(n).ref, clock()) for n in ("jo", "mara")]
         results = [
             Result(each, grants.made_up(clock(), each.open_id), clock()) for each in claims if each
         ]
         assert results[0].claim.person.id > results[1].claim.person.id
         rows = [stage.row("mara"), stage.row("jo")]
-        sealed = [(row, house.vault.resealed(row)) for row in rows]
+        sealed = [(row, runtime.vault.resealed(row)) for row in rows]
         true, stored, go = store._store_tokens, Event(), Event()
 
         def slowly(*args: Any) -> bool:
@@ -155,7 +155,7 @@ class TestOnPostgres:
 
         monkeypatch.setattr(store, "_store_tokens", slowly)
         with stage.app.app_context(), ThreadPoolExecutor(2) as pool:
-            landed = pool.submit(in_app, stage, store.store_answers, house, results)
+            landed = pool.submit(in_app, stage, store.store_answers, runtime, results)
             assert stored.wait(30)
             resealed = pool.submit(in_app, stage, reseal._write, sealed)
             until(somebody_waits_for_a_lock)
@@ -206,9 +206,9 @@ def test_a_second_press_does_not_hear_that_tiktok_confirmed_what_it_refused(stag
             raise TryLater("http_500", status=500)
 
     tiktok = Away(AccessRefused("access_token_invalid"))
-    house, person = with_provider(stage.house, tiktok), stage.row("jo").ref
+    runtime, person = with_provider(stage.runtime, tiktok), stage.row("jo").ref
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(in_app, stage, disconnect.delete_person, house, person)
+        first = pool.submit(in_app, stage, disconnect.delete_person, runtime, person)
         assert tiktok.asked.wait(30)
         looked = Event()
         pause = disconnect._pause
@@ -221,7 +221,7 @@ def test_a_second_press_does_not_hear_that_tiktok_confirmed_what_it_refused(stag
         gone = Event()
         disconnect._pause = pausing
         try:
-            second = pool.submit(in_app, stage, disconnect.disconnect_person, house, person)
+            second = pool.submit(in_app, stage, disconnect.disconnect_person, runtime, person)
             assert looked.wait(30)
             tiktok.go.set()
             assert not first.result(30).confirmed
@@ -272,9 +272,9 @@ def test_an_operator_who_is_removed_during_a_probe_is_not_told_that_nothing_was_
     an_open_breaker(stage)
     true = health._first
 
-    def first(house: Any) -> Any:
+    def first(runtime: Any) -> Any:
         stage.lose_operator()
-        return true(house)
+        return true(runtime)
 
     monkeypatch.setattr(health, "_first", first)
     path, data = act("probe").sent(stage)
@@ -290,20 +290,22 @@ def test_a_webhook_that_ends_a_disconnect_counts_as_confirmed(stage: Stage) -> N
     with stage.app.app_context(), writing() as session:
         session.execute(update(User).values(last_error="http_503", status="failing"))
     tiktok = Slow()
-    house, row = with_provider(stage.house, tiktok), stage.row("jo")
+    runtime, row = with_provider(stage.runtime, tiktok), stage.row("jo")
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(in_app, stage, disconnect.disconnect_person, house, row.ref)
+        first = pool.submit(in_app, stage, disconnect.disconnect_person, runtime, row.ref)
         assert tiktok.asked.wait(30)
-        second = pool.submit(in_app, stage, disconnect.disconnect_person, house, row.ref)
+        second = pool.submit(in_app, stage, disconnect.disconnect_person, runtime, row.ref)
         notice = webhook.WebhookEvent(
             client_key=row.client_key,
             event=webhook.REMOVED,
             open_id=row.open_id,
-            created_at=int(house.clock().timestamp()) + 1,
+            created_at=int(runtime.clock().timestamp()) + 1,
             reason=1,
         )
         try:
-            assert in_app(stage, tiktok_webhook._act, house, notice, house.clock()) == "finished"
+            assert (
+                in_app(stage, tiktok_webhook._act, runtime, notice, runtime.clock()) == "finished"
+            )
             assert second.result(30).confirmed
         finally:
             tiktok.go.set()
@@ -324,7 +326,7 @@ def test_the_file_of_all_connections_ends_where_the_right_to_it_ends(
     read = next(pieces)
     stage.lose_operator()
     with stage.app.app_context():
-        grants.join(stage.house, grants.given(stage.sandbox, stage.house.clock(), "noor"))
+        grants.join(stage.runtime, grants.given(stage.sandbox, stage.runtime.clock(), "noor"))
     with suppress(Exception):  # ending the answer like that would do
         for piece in pieces:
             read += piece
@@ -360,7 +362,7 @@ def test_a_revoked_key_does_not_learn_that_somebody_must_reconnect(
 
 def held_by_a_worker(stage: Stage, open_id: str) -> None:
     with stage.app.app_context():
-        assert claim_one(stage.house, stage.row("jo").ref, stage.house.clock()) is not None
+        assert claim_one(stage.runtime, stage.row("jo").ref, stage.runtime.clock()) is not None
 
 
 def test_a_press_that_waits_for_another_refresh_writes_nothing_once_the_right_is_lost(
@@ -414,7 +416,7 @@ def test_a_test_that_waits_for_another_refresh_asks_nothing_once_the_right_is_lo
 def test_whoever_lost_the_right_does_not_use_up_the_probe(stage: Stage, name: str) -> None:
     """brakes.permit takes the one probe of 30 s before claim_one asks for the right."""
     an_open_breaker(stage)
-    now = stage.house.clock()
+    now = stage.runtime.clock()
     with stage.app.app_context(), writing() as session:
         session.execute(update(Brakes).values(probe_at=now))
     path, data = act(name).sent(stage)
@@ -422,7 +424,7 @@ def test_whoever_lost_the_right_does_not_use_up_the_probe(stage: Stage, name: st
     between(stage.app, lose)
     act(name).client(stage).post(path, data=data)
     with stage.app.app_context():
-        assert breaker.current(stage.house).probe_at == now
+        assert breaker.current(stage.runtime).probe_at == now
 
 
 # ---- an act that was begun for one person
@@ -437,7 +439,7 @@ def test_a_hand_out_that_was_begun_for_a_deleted_account_refreshes_no_other(
 
     def a_moment_later(*args: Any, **kwargs: Any) -> Any:
         with stage.app.app_context():
-            disconnect.delete_person(stage.house, stage.row("jo").ref)
+            disconnect.delete_person(stage.runtime, stage.row("jo").ref)
             again(stage)
             with writing() as session:
                 session.execute(update(User).values(access_expires_at=clock()))
@@ -458,14 +460,14 @@ def test_a_bulk_disconnect_leaves_a_connection_alone_that_was_stored_after_the_o
 
     def after_waiting(**options: bool) -> Any:
         monkeypatch.undo()
-        bulk.create_for_picked(stage.house, "made-up-job-id", "disconnect", "", open_ids)
+        bulk.create_for_picked(stage.runtime, "made-up-job-id", "disconnect", "", open_ids)
         clock.advance(seconds=1)
         return true(**options)
 
     monkeypatch.setattr(connect, "writing", after_waiting)
     with stage.app.app_context():
-        connect.connect_person(stage.house, tokens, [grants.BASIC], None)
-        bulk_work._step(stage.house, 1.0)
+        connect.connect_person(stage.runtime, tokens, [grants.BASIC], None)
+        bulk_work._step(stage.runtime, 1.0)
     assert stage.row("jo").status == Status.ACTIVE
 
 
@@ -475,20 +477,20 @@ def test_a_worker_whose_lease_is_over_leaves_the_end_to_whoever_has_it(
     """worker._revoke looks at version and status, not at its own claim."""
     stage.sandbox.faults("revoke", "http500", times=1)
     with stage.app.app_context():
-        disconnect.disconnect_person(stage.house, stage.row("jo").ref)
-        (claim,) = claim_due(stage.house, 9, clock.advance(minutes=2))
+        disconnect.disconnect_person(stage.runtime, stage.row("jo").ref)
+        (claim,) = claim_due(stage.runtime, 9, clock.advance(minutes=2))
     clock.advance(seconds=61)
     calls = stage.sandbox.calls("revoke")
 
     def late() -> None:
         with stage.app.app_context():
-            house = with_provider(stage.house, true_provider(stage))
-            worker.Worker(house, stage.app.app_context)._revoke(claim)
+            runtime = with_provider(stage.runtime, true_provider(stage))
+            worker.Worker(runtime, stage.app.app_context)._revoke(claim)
 
-    true = stage.house.provider
-    house = with_provider(stage.house, Interrupted(true, "revoke", late))
+    true = stage.runtime.provider
+    runtime = with_provider(stage.runtime, Interrupted(true, "revoke", late))
     with stage.app.app_context():
-        outcome = disconnect.disconnect_person(house, stage.row("jo").ref)
+        outcome = disconnect.disconnect_person(runtime, stage.row("jo").ref)
     assert outcome.confirmed
     assert stage.sandbox.calls("revoke") == calls + 1
     revoked = [

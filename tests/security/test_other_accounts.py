@@ -21,16 +21,16 @@ from tests.security.acts import ACTS, Act, Stage, sessions_of, stage_of
 from tests.security.meanwhile import Interrupted, as_before, between
 from tests.servers import Sandbox
 from tests.services import grants
-from tests.services.holding import assert_holds_what_tiktok_holds, house_of, opened, sha256
+from tests.services.holding import assert_holds_what_tiktok_holds, opened, runtime_of, sha256
 from tests.walk import begin, come_back, consent
 from webapp.database import reading, writing
 from webapp.models import AuditEvent, BulkJob, Status, User
 from webapp.services.connect import disconnect, user_info
 from webapp.services.handout import service_keys
-from webapp.services.house import House
 from webapp.services.operators import bulk, bulk_work
 from webapp.services.people import PersonGone
 from webapp.services.refresh.claims import claim_due
+from webapp.services.runtime import Runtime
 from webapp.services.worker import worker
 from webapp.tiktok.errors import TryLater
 from webapp.tiktok.provider import Provider
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.usefixtures("each_database")
 
 def true_provider(stage: Stage) -> Provider:
     """Return TikTok without any interruption."""
-    provider = stage.house.provider
+    provider = stage.runtime.provider
     return provider.true if isinstance(provider, Interrupted) else provider
 
 
@@ -57,10 +57,10 @@ class Newcomer:
         """Delete jo's account as jo's other browser would, and let noor connect."""
         stage, gone = self.stage, self.stage.row("jo")
         true = true_provider(stage)
-        house = with_provider(stage.house, true)
+        runtime = with_provider(stage.runtime, true)
         with stage.app.app_context():
-            disconnect.delete_person(house, gone.ref)
-            done = grants.join(house, grants.given(stage.sandbox, house.clock(), "noor"))
+            disconnect.delete_person(runtime, gone.ref)
+            done = grants.join(runtime, grants.given(stage.sandbox, runtime.clock(), "noor"))
             with writing() as session:
                 session.execute(
                     update(User)
@@ -109,8 +109,8 @@ def noor(stage: Stage) -> Newcomer:
 
 def during(stage: Stage, call: str, happens: Callable[[], object]) -> None:
     """Let something happen while TikTok works at the next call of one kind."""
-    true = stage.house.provider
-    stage.app.extensions[KEY] = with_provider(stage.house, Interrupted(true, call, happens))
+    true = stage.runtime.provider
+    stage.app.extensions[KEY] = with_provider(stage.runtime, Interrupted(true, call, happens))
 
 
 def test_a_sign_in_whose_account_is_deleted_signs_nobody_in(stage: Stage, noor: Newcomer) -> None:
@@ -131,7 +131,7 @@ def test_a_sign_in_whose_account_is_deleted_signs_nobody_in(stage: Stage, noor: 
 def test_a_name_that_comes_too_late_is_nobodys(stage: Stage, noor: Newcomer) -> None:
     during(stage, "user_info", noor)
     with stage.app.app_context():
-        user_info.update_profile(stage.house, stage.row("jo").ref)
+        user_info.update_profile(stage.runtime, stage.row("jo").ref)
     noor.assert_untouched()
 
 
@@ -182,7 +182,7 @@ def test_signing_out_a_moment_later_signs_no_newcomer_out(
         noor()
         assert noor.row is not None
         with stage.app.app_context():
-            grants.sign_in(stage.house, noor.row.ref)
+            grants.sign_in(stage.runtime, noor.row.ref)
 
     path, data = act.sent(stage)
     between(stage.app, and_signs_in)
@@ -205,11 +205,11 @@ def test_a_token_that_was_refreshed_for_a_deleted_person_is_not_handed_out(
 def test_a_bulk_job_passes_a_newcomer_over(stage: Stage, noor: Newcomer, act: str) -> None:
     with stage.app.app_context():
         open_ids = [stage.sandbox.open_id("jo")]
-        bulk.create_for_picked(stage.house, "made-up-job-id", act, "", open_ids)
+        bulk.create_for_picked(stage.runtime, "made-up-job-id", act, "", open_ids)
     noor()
     with stage.app.app_context():
-        bulk_work._step(stage.house, 1.0)
-        bulk_work._step(stage.house, 1.0)
+        bulk_work._step(stage.runtime, 1.0)
+        bulk_work._step(stage.runtime, 1.0)
         with reading() as session:
             job = session.get_one(BulkJob, "made-up-job-id")
     assert (job.done, job.failed, job.skipped) == (0, 0, 1)
@@ -221,11 +221,11 @@ def test_the_worker_does_not_end_a_newcomers_connection(
 ) -> None:
     stage.sandbox.faults("revoke", "http500", times=1)
     with stage.app.app_context():
-        disconnect.disconnect_person(stage.house, stage.row("jo").ref)
-        (claim,) = claim_due(stage.house, 9, clock.advance(minutes=2))
+        disconnect.disconnect_person(stage.runtime, stage.row("jo").ref)
+        (claim,) = claim_due(stage.runtime, 9, clock.advance(minutes=2))
         assert claim.status == Status.REVOKING
         noor()
-        working = worker.Worker(stage.house, stage.app.app_context)
+        working = worker.Worker(stage.runtime, stage.app.app_context)
         working._revoke(claim)
     noor.assert_untouched()
 
@@ -235,11 +235,11 @@ def test_the_worker_leaves_a_later_disconnect_to_whoever_is_at_it(
 ) -> None:
     stage.sandbox.faults("revoke", "http500", times=2)
     with stage.app.app_context():
-        disconnect.disconnect_person(stage.house, stage.row("jo").ref)
-        (claim,) = claim_due(stage.house, 9, clock.advance(minutes=2))
+        disconnect.disconnect_person(stage.runtime, stage.row("jo").ref)
+        (claim,) = claim_due(stage.runtime, 9, clock.advance(minutes=2))
         again(stage)
-        disconnect.disconnect_person(stage.house, stage.row("jo").ref)
-        working = worker.Worker(stage.house, stage.app.app_context)
+        disconnect.disconnect_person(stage.runtime, stage.row("jo").ref)
+        working = worker.Worker(stage.runtime, stage.app.app_context)
         working._revoke(claim)
     assert stage.sandbox.calls("revoke") == 2
 
@@ -250,16 +250,16 @@ def test_a_use_that_is_written_down_late_is_not_a_newcomers(stage: Stage, noor: 
     row = stage.row("jo")
     noor()
     with stage.app.app_context():
-        on_demand.record_use(row, stage.house.clock())
+        on_demand.record_use(row, stage.runtime.clock())
     noor.assert_untouched()
 
 
 def again(stage: Stage) -> None:
     """Connect jo again, as jo's other browser would."""
     true = true_provider(stage)
-    house = with_provider(stage.house, true)
+    runtime = with_provider(stage.runtime, true)
     with stage.app.app_context():
-        grants.join(house, grants.given(stage.sandbox, house.clock(), "jo"))
+        grants.join(runtime, grants.given(stage.sandbox, runtime.clock(), "jo"))
 
 
 def test_the_answer_to_a_first_disconnect_does_not_wipe_what_a_second_one_waits_for(
@@ -276,12 +276,12 @@ def test_the_answer_to_a_first_disconnect_does_not_wipe_what_a_second_one_waits_
         true = true_provider(stage)
         with stage.app.app_context():
             return disconnect.disconnect_person(
-                with_provider(stage.house, true), stage.row("jo").ref
+                with_provider(stage.runtime, true), stage.row("jo").ref
             ).forgotten
 
     during(stage, "revoke", and_again)
     with stage.app.app_context():
-        disconnect.disconnect_person(stage.house, stage.row("jo").ref)
+        disconnect.disconnect_person(stage.runtime, stage.row("jo").ref)
     row = stage.row("jo")
     assert row.status == Status.REVOKING
     assert row.access_token is not None, "TikTok was never told of the second grant"
@@ -295,7 +295,7 @@ def test_a_refresh_on_the_way_to_a_revoke_leaves_a_new_connection_alone(
     clock.advance(hours=3)
     during(stage, "refresh", lambda: again(stage))
     with stage.app.app_context():
-        outcome = disconnect.disconnect_person(stage.house, stage.row("jo").ref)
+        outcome = disconnect.disconnect_person(stage.runtime, stage.row("jo").ref)
     assert (outcome.confirmed, outcome.code) == (False, "connected_again")
     assert stage.row("jo").status == Status.ACTIVE
     assert stage.sandbox.calls("revoke") == 0
@@ -310,7 +310,7 @@ def test_a_refresh_on_the_way_to_a_revoke_that_answers_for_somebody_else_is_refu
     )
     clock.advance(hours=3)
     with stage.app.app_context():
-        outcome = disconnect.disconnect_person(stage.house, stage.row("jo").ref)
+        outcome = disconnect.disconnect_person(stage.runtime, stage.row("jo").ref)
     assert (outcome.confirmed, outcome.code) == (False, "other_open_id")
     assert stage.sandbox.calls("revoke") == 0
     assert stage.row("jo").access_token is None
@@ -349,11 +349,11 @@ def test_a_second_press_waits_for_what_the_first_one_hears(
 ) -> None:
     monkeypatch.setattr(disconnect, "PATIENCE", 30)
     tiktok = Slow(answer)
-    house, person = with_provider(stage.house, tiktok), stage.row("jo").ref
+    runtime, person = with_provider(stage.runtime, tiktok), stage.row("jo").ref
 
     def press() -> disconnect.Outcome:
         with stage.app.app_context():
-            return disconnect.disconnect_person(house, person)
+            return disconnect.disconnect_person(runtime, person)
 
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(press)
@@ -367,11 +367,11 @@ def test_a_second_press_waits_for_what_the_first_one_hears(
 
 def test_a_second_press_that_waits_too_long_says_that_we_keep_trying(stage: Stage) -> None:
     tiktok = Slow()
-    house, person = with_provider(stage.house, tiktok), stage.row("jo").ref
+    runtime, person = with_provider(stage.runtime, tiktok), stage.row("jo").ref
 
     def press() -> disconnect.Outcome:
         with stage.app.app_context():
-            return disconnect.disconnect_person(house, person)
+            return disconnect.disconnect_person(runtime, person)
 
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(press)
@@ -384,11 +384,11 @@ def test_a_second_press_that_waits_too_long_says_that_we_keep_trying(stage: Stag
 def test_a_person_who_is_gone_cannot_be_disconnected(stage: Stage) -> None:
     person = stage.row("jo").ref
     with stage.app.app_context():
-        house: House = house_of(stage.app)
-        disconnect.delete_person(house, person)
+        runtime: Runtime = runtime_of(stage.app)
+        disconnect.delete_person(runtime, person)
         with pytest.raises(PersonGone):
-            disconnect.disconnect_person(house, person)
-        assert disconnect.delete_person(house, person).confirmed
+            disconnect.disconnect_person(runtime, person)
+        assert disconnect.delete_person(runtime, person).confirmed
 
 
 def test_signing_out_everywhere_stops_a_deletion_that_waits_for_tiktok(stage: Stage) -> None:

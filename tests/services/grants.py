@@ -12,7 +12,7 @@ from webapp.models import PersonRef
 from webapp.services import people
 from webapp.services.connect import sessions
 from webapp.services.connect.connect import Connected, connect_person
-from webapp.services.house import House
+from webapp.services.runtime import Runtime
 from webapp.tokens import TokenSet
 
 BASIC = "user.info.basic"
@@ -54,7 +54,7 @@ def _read(answer: Mapping[str, Any], now: datetime) -> TokenSet:
 
 
 def sign_in(
-    house: House,
+    runtime: Runtime,
     person: PersonRef,
     now: datetime | None = None,
     *,
@@ -66,9 +66,9 @@ def sign_in(
     with writing() as session:
         user = people.locked(session, person)
         assert user is not None, "the person is gone"
-        return sessions.begin(session, house, user, device, now or house.clock())
+        return sessions.begin(session, runtime, user, device, now or runtime.clock())
 
 
-def join(house: House, tokens: TokenSet) -> Connected:
-    """Connect whoever a token answer belongs to, at the present of the house's clock."""
-    return connect_person(house, tokens, [BASIC], None, house.clock())
+def join(runtime: Runtime, tokens: TokenSet) -> Connected:
+    """Connect whoever a token answer belongs to, at the present of the runtime's clock."""
+    return connect_person(runtime, tokens, [BASIC], None, runtime.clock())

@@ -8,16 +8,16 @@ from sqlalchemy import select
 from tests.servers import Sandbox
 from webapp.database import reading
 from webapp.models import User
-from webapp.services.house import House
+from webapp.services.runtime import Runtime
 from webapp.services.vault import HeldTokens
 from webapp.views.http.runtime import KEY
 
 
-def house_of(app: Flask) -> House:
-    """Return the house of an app; its services need `app.app_context()` around them."""
-    house = app.extensions[KEY]
-    assert isinstance(house, House)
-    return house
+def runtime_of(app: Flask) -> Runtime:
+    """Return the runtime of an app; its services need `app.app_context()` around them."""
+    runtime = app.extensions[KEY]
+    assert isinstance(runtime, Runtime)
+    return runtime
 
 
 def rows(app: Flask) -> list[User]:
@@ -35,7 +35,7 @@ def the_row(app: Flask) -> User:
 
 def opened(app: Flask, user: User) -> HeldTokens:
     """Return the plain tokens of a row. Raises AssertionError if it holds none."""
-    held = house_of(app).vault.load(user)
+    held = runtime_of(app).vault.load(user)
     assert held is not None, "the row holds no tokens"
     return held
 

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from tests.services.grants import join, made_up, sign_in
-from tests.services.holding import house_of
+from tests.services.holding import runtime_of
 from tests.services.test_disconnect_waits import PATIENCE, somebody_waits_for_a_lock, until
 from webapp.actor import Actor, acting_as
 from webapp.database import writing
@@ -18,8 +18,8 @@ from webapp.services import authority, people
 from webapp.services.authority import NoLongerAllowed
 from webapp.services.connect import disconnect, sessions
 from webapp.services.handout import service_keys
-from webapp.services.house import House
 from webapp.services.operators import roles
+from webapp.services.runtime import Runtime
 
 pytestmark = [
     pytest.mark.parametrize(
@@ -30,53 +30,53 @@ pytestmark = [
 
 
 @pytest.fixture
-def house(app: Flask) -> House:
-    return house_of(app)
+def runtime(app: Flask) -> Runtime:
+    return runtime_of(app)
 
 
 @pytest.fixture
-def mara(app: Flask, house: House) -> PersonRef:
+def mara(app: Flask, runtime: Runtime) -> PersonRef:
     """An operator."""
     with app.app_context():
-        done = join(house, made_up(house.clock(), "mara"))
-        roles.add_operator(house, "mara", house.clock())
+        done = join(runtime, made_up(runtime.clock(), "mara"))
+        roles.add_operator(runtime, "mara", runtime.clock())
     return done.person
 
 
 @pytest.fixture
-def actor(app: Flask, house: House, mara: PersonRef) -> Actor:
+def actor(app: Flask, runtime: Runtime, mara: PersonRef) -> Actor:
     """What a request of that operator acts as."""
     with app.app_context():
-        secret = sign_in(house, mara)
+        secret = sign_in(runtime, mara)
     return Actor("operator", mara.ticket, credential=sessions.digest_of(secret))
 
 
 @pytest.fixture
-def service(app: Flask, house: House) -> Actor:
+def service(app: Flask, runtime: Runtime) -> Actor:
     """What a request of a service acts as."""
     with app.app_context():
-        key = service_keys.issue("reports", house.clock())
+        key = service_keys.issue("reports", runtime.clock())
     return Actor("service", "reports", credential=service_keys.public_id(key) or "")
 
 
-Losses = dict[str, Callable[[House, PersonRef], object]]
+Losses = dict[str, Callable[[Runtime, PersonRef], object]]
 LOSSES: Losses = {
-    "removed": lambda house, _mara: roles.remove_operator(house, "mara"),
-    "signed out": lambda house, mara: sessions.end_everywhere(mara, house.clock()),
-    "deleted": lambda house, mara: disconnect._erase(house, mara),
+    "removed": lambda runtime, _mara: roles.remove_operator(runtime, "mara"),
+    "signed out": lambda runtime, mara: sessions.end_everywhere(mara, runtime.clock()),
+    "deleted": lambda runtime, mara: disconnect._erase(runtime, mara),
 }
 
 
 @pytest.mark.parametrize("lose", LOSSES.values(), ids=LOSSES)
 def test_a_right_cannot_be_lost_while_an_act_is_being_written(
-    app: Flask, house: House, mara: PersonRef, actor: Actor, lose: Callable[..., object]
+    app: Flask, runtime: Runtime, mara: PersonRef, actor: Actor, lose: Callable[..., object]
 ) -> None:
     with app.app_context():
-        disconnect.disconnect_person(house, mara)
+        disconnect.disconnect_person(runtime, mara)
     with app.app_context(), ThreadPoolExecutor(1) as pool:
         with writing() as session, acting_as(actor):
             authority.require(session)
-            losing = pool.submit(in_app, app, lose, house, mara)
+            losing = pool.submit(in_app, app, lose, runtime, mara)
             until(somebody_waits_for_a_lock)
             assert not losing.done()
         losing.result(PATIENCE)
@@ -85,12 +85,12 @@ def test_a_right_cannot_be_lost_while_an_act_is_being_written(
 
 
 def test_a_key_cannot_be_revoked_while_its_use_is_being_written(
-    app: Flask, house: House, service: Actor
+    app: Flask, runtime: Runtime, service: Actor
 ) -> None:
     with app.app_context(), ThreadPoolExecutor(1) as pool:
         with writing() as session, acting_as(service):
             authority.require(session)
-            losing = pool.submit(in_app, app, service_keys.revoke, "reports", house.clock())
+            losing = pool.submit(in_app, app, service_keys.revoke, "reports", runtime.clock())
             until(somebody_waits_for_a_lock)
         assert losing.result(PATIENCE)
         with writing() as session, acting_as(service), pytest.raises(NoLongerAllowed):
@@ -98,7 +98,7 @@ def test_a_key_cannot_be_revoked_while_its_use_is_being_written(
 
 
 def test_an_act_that_waits_for_a_removal_finds_the_right_gone(
-    app: Flask, house: House, mara: PersonRef, actor: Actor
+    app: Flask, runtime: Runtime, mara: PersonRef, actor: Actor
 ) -> None:
     with app.app_context(), ThreadPoolExecutor(1) as pool:
         with removing(mara):

@@ -13,19 +13,19 @@ from webapp.actor import Actor, acting_as
 from webapp.database import writing
 from webapp.models import User
 from webapp.services.account import export
-from webapp.services.house import House
 from webapp.services.operators.roles import add_operator
 from webapp.services.people import PersonGone
 from webapp.services.records import audit, history
+from webapp.services.runtime import Runtime
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
 
 @pytest.mark.rule(55)
-def test_ones_own_data_is_whole_and_holds_no_token(house: House, app: Flask) -> None:
-    done = join(house, made_up(house.clock()))
-    sign_in(house, done.person, house.clock(), browser="Firefox")
-    add_operator(house, done.open_id, house.clock())
+def test_ones_own_data_is_whole_and_holds_no_token(runtime: Runtime, app: Flask) -> None:
+    done = join(runtime, made_up(runtime.clock()))
+    sign_in(runtime, done.person, runtime.clock(), browser="Firefox")
+    add_operator(runtime, done.open_id, runtime.clock())
     data = export.personal_data(done.person)
     text = json.dumps(data)
     assert data is not None
@@ -34,25 +34,27 @@ def test_ones_own_data_is_whole_and_holds_no_token(house: House, app: Flask) -> 
     assert data["sealed_access_kept"] is True
     (browser,) = data["signed_in"]
     assert (browser["browser"], browser["system"]) == ("Firefox", None)
-    assert data["operator_since"] == house.clock().isoformat()
+    assert data["operator_since"] == runtime.clock().isoformat()
     assert_shows_no_token(text, app, the_row(app))
     with pytest.raises(PersonGone):
         export.personal_data(replace(done.person, ticket="ct_2222-2222"))
 
 
-def test_ones_own_data_tells_what_happened_and_names_no_operator(house: House, app: Flask) -> None:
-    done = join(house, made_up(house.clock()))
+def test_ones_own_data_tells_what_happened_and_names_no_operator(
+    runtime: Runtime, app: Flask
+) -> None:
+    done = join(runtime, made_up(runtime.clock()))
     ticket = the_row(app).ticket
     mine, theirs = (
         Actor("person", ticket, "192.0.2.1"),
         Actor("operator", "ct_7777-7777", "10.0.0.9"),
     )
-    line = history.format_entry(house.clock(), "refreshed", theirs, 9, "", "")
+    line = history.format_entry(runtime.clock(), "refreshed", theirs, 9, "", "")
     with writing() as session:
         session.execute(update(User).values(history=line))
         for actor in (mine, theirs, Actor("service", "studio-prod", "10.0.0.9")):
             with acting_as(actor):
-                audit.record(session, house.clock(), "connection.refreshed", on=ticket, version=2)
+                audit.record(session, runtime.clock(), "connection.refreshed", on=ticket, version=2)
     data = export.personal_data(done.person)
     told = [each for each in data["activity"] if each["what"] == "connection.refreshed"]
     assert [each["by"] for each in told] == ["service:studio-prod", "operator", "person"]
@@ -68,7 +70,7 @@ def assert_shows_no_token(text: str, app: Flask, user: User) -> None:
     assert not [token for token in tokens if str(token) in text]
 
 
-def test_own_data_leaves_out_nothing_but_secrets_and_the_schedule(house: House) -> None:
+def test_own_data_leaves_out_nothing_but_secrets_and_the_schedule(runtime: Runtime) -> None:
     """A new column must be shown to its person, or named here with its reason."""
     kept_back = {
         "id": "ours, not theirs",
@@ -99,6 +101,6 @@ def test_own_data_leaves_out_nothing_but_secrets_and_the_schedule(house: House) 
         "ended_at": "access_ended",
         "reason": "access_ended_because",
     }
-    data = export.personal_data(join(house, made_up(house.clock())).person)
+    data = export.personal_data(join(runtime, made_up(runtime.clock())).person)
     columns = set(User.__table__.columns.keys()) - kept_back.keys()
     assert {renamed.get(column, column) for column in columns} <= set(data or ())

@@ -17,53 +17,53 @@ from webapp.models import BrowserSession, User
 from webapp.services.connect import sessions
 from webapp.services.connect.disconnect import delete_person, disconnect_person
 from webapp.services.connect.user_info import update_profile
-from webapp.services.house import House
+from webapp.services.runtime import Runtime
 from webapp.tiktok.provider import Provider
 
 
 class Reconnecting(Provider):
     """TikTok as it is, but the person connects again while we are revoking."""
 
-    def __init__(self, house: House, sandbox: Sandbox) -> None:
-        """Take the house to connect in."""
-        self._house, self._sandbox = house, sandbox
+    def __init__(self, runtime: Runtime, sandbox: Sandbox) -> None:
+        """Take the runtime to connect in."""
+        self._runtime, self._sandbox = runtime, sandbox
 
     def revoke(self, access_token: str) -> None:
-        self._house.provider.revoke(access_token)
-        join(self._house, given(self._sandbox, self._house.clock()))
+        self._runtime.provider.revoke(access_token)
+        join(self._runtime, given(self._sandbox, self._runtime.clock()))
 
 
 @pytest.mark.rule(40)
 @pytest.mark.usefixtures("each_database")
 def test_disconnecting_twice_is_disconnecting_once(
-    house: House, app: Flask, sandbox: Sandbox
+    runtime: Runtime, app: Flask, sandbox: Sandbox
 ) -> None:
-    person = join(house, given(sandbox, house.clock())).person
-    assert disconnect_person(house, person).confirmed
-    assert disconnect_person(house, person).confirmed
+    person = join(runtime, given(sandbox, runtime.clock())).person
+    assert disconnect_person(runtime, person).confirmed
+    assert disconnect_person(runtime, person).confirmed
     assert sandbox.calls("revoke") == 1
     assert_forgotten(the_row(app))
 
 
 @pytest.mark.usefixtures("each_database")
 def test_who_connects_again_during_a_disconnect_stays_connected(
-    house: House, app: Flask, sandbox: Sandbox
+    runtime: Runtime, app: Flask, sandbox: Sandbox
 ) -> None:
-    person = join(house, given(sandbox, house.clock())).person
-    disconnect_person(replace(house, provider=Reconnecting(house, sandbox)), person)
+    person = join(runtime, given(sandbox, runtime.clock())).person
+    disconnect_person(replace(runtime, provider=Reconnecting(runtime, sandbox)), person)
     assert the_row(app).status == "active"
     assert_holds_what_tiktok_holds(app, sandbox)
 
 
 @pytest.mark.usefixtures("each_database")
 def test_deleting_takes_one_person_and_everything_about_them(
-    house: House, app: Flask, sandbox: Sandbox
+    runtime: Runtime, app: Flask, sandbox: Sandbox
 ) -> None:
-    gone = join(house, given(sandbox, house.clock(), "mara"))
-    stays = join(house, given(sandbox, house.clock(), "jo"))
+    gone = join(runtime, given(sandbox, runtime.clock(), "mara"))
+    stays = join(runtime, given(sandbox, runtime.clock(), "jo"))
     for done in (gone, stays):
-        sign_in(house, done.person, house.clock())
-    assert delete_person(house, gone.person).confirmed
+        sign_in(runtime, done.person, runtime.clock())
+    assert delete_person(runtime, gone.person).confirmed
     assert [user.open_id for user in rows(app)] == [stays.open_id]
     with reading() as session:
         assert session.scalar(select(func.count()).select_from(BrowserSession)) == 1
@@ -73,48 +73,48 @@ def test_deleting_takes_one_person_and_everything_about_them(
 
 @pytest.mark.usefixtures("each_database")
 def test_deleting_works_when_tiktok_is_down_and_says_so(
-    house: House, app: Flask, sandbox: Sandbox
+    runtime: Runtime, app: Flask, sandbox: Sandbox
 ) -> None:
     sandbox.faults("revoke", "http500")
-    done = join(house, given(sandbox, house.clock()))
-    outcome = delete_person(house, done.person)
+    done = join(runtime, given(sandbox, runtime.clock()))
+    outcome = delete_person(runtime, done.person)
     assert (outcome.confirmed, outcome.code) == (False, "server_error")
     assert outcome.log_id
     assert rows(app) == []
-    assert delete_person(house, done.person).confirmed
+    assert delete_person(runtime, done.person).confirmed
 
 
 @pytest.mark.usefixtures("each_database")
 def test_a_row_without_a_refresh_token_is_still_forgotten(
-    house: House, app: Flask, sandbox: Sandbox
+    runtime: Runtime, app: Flask, sandbox: Sandbox
 ) -> None:
-    person = join(house, given(sandbox, house.clock())).person
+    person = join(runtime, given(sandbox, runtime.clock())).person
     with writing() as session:
         user = session.get_one(User, person.id)
-        user.refresh_token, user.access_expires_at = None, house.clock()
-    assert not disconnect_person(house, person).confirmed
+        user.refresh_token, user.access_expires_at = None, runtime.clock()
+    assert not disconnect_person(runtime, person).confirmed
     assert_forgotten(the_row(app))
 
 
 def test_no_byte_of_a_deleted_account_is_left_in_the_file(
-    house: House, app: Flask, sandbox: Sandbox
+    runtime: Runtime, app: Flask, sandbox: Sandbox
 ) -> None:
     """SQLite alone: PostgreSQL's files are its own, cleared by its vacuum."""
     start_careless()
     for name in ("jo", "soren", "aiko"):
-        update_profile(house, join(house, given(sandbox, house.clock(), name)).person)
-    done = join(house, given(sandbox, house.clock(), "mara"))
-    update_profile(house, done.person)
-    secret = sign_in(house, done.person, house.clock())
+        update_profile(runtime, join(runtime, given(sandbox, runtime.clock(), name)).person)
+    done = join(runtime, given(sandbox, runtime.clock(), "mara"))
+    update_profile(runtime, done.person)
+    secret = sign_in(runtime, done.person, runtime.clock())
     user = next(user for user in rows(app) if user.ref == done.person)
     # The ticket stays, in the audit alone: docs/decisions/0014.
     traces = [user.open_id, user.union_id, user.display_name]
     traces += [user.access_token, user.refresh_token]
-    before = on_disk(house)
+    before = on_disk(runtime)
     assert all(str(trace).encode() in before for trace in traces)
-    delete_person(house, done.person)
-    assert sessions.find(house, secret, house.clock()) is None
-    after = on_disk(house)
+    delete_person(runtime, done.person)
+    assert sessions.find(runtime, secret, runtime.clock()) is None
+    after = on_disk(runtime)
     assert [trace for trace in traces if str(trace).encode() in after] == []
     assert sandbox.open_id("jo").encode() in after
 
@@ -129,7 +129,7 @@ def start_careless() -> None:
     db.engine.dispose()
 
 
-def on_disk(house: House) -> bytes:
+def on_disk(runtime: Runtime) -> bytes:
     """Every byte of the database: its file, its write-ahead log, whatever lies beside it."""
-    path = Path(str(make_url(house.settings.database_url).database))
+    path = Path(str(make_url(runtime.settings.database_url).database))
     return b"".join(each.read_bytes() for each in sorted(path.parent.glob(f"{path.name}*")))

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from tests.servers import Sandbox
 from tests.services.grants import given, join
-from tests.services.holding import assert_forgotten, house_of, the_row
+from tests.services.holding import assert_forgotten, runtime_of, the_row
 from webapp.database import reading, writing
 from webapp.models import PersonRef, User
 from webapp.services.connect.disconnect import Outcome, disconnect_person
@@ -44,17 +44,17 @@ def test_a_disconnect_revokes_what_a_refresh_is_just_committing(
     app: Flask, sandbox: Sandbox
 ) -> None:
     sandbox.manners(old_access_tokens_die=True)
-    house = house_of(app)
+    runtime = runtime_of(app)
 
     def act(person: PersonRef) -> Outcome:
         with app.app_context():
-            return disconnect_person(house, person)
+            return disconnect_person(runtime, person)
 
     with app.app_context(), ThreadPoolExecutor(1) as pool:
-        done = join(house, given(sandbox, house.clock()))
+        done = join(runtime, given(sandbox, runtime.clock()))
         with writing() as session:
             user = session.get_one(User, done.person.id, with_for_update=True)
-            house.vault.store(user, given(sandbox, house.clock()), house.clock())
+            runtime.vault.store(user, given(sandbox, runtime.clock()), runtime.clock())
             session.flush()
             ending = pool.submit(act, done.person)
             until(somebody_waits_for_a_lock)

@@ -9,7 +9,7 @@ from flask import Flask
 from tests.servers import Sandbox
 from tests.services.crowd import at_once
 from tests.services.grants import given, join
-from tests.services.holding import assert_forgotten, house_of, the_row
+from tests.services.holding import assert_forgotten, runtime_of, the_row
 from webapp.services.connect.disconnect import disconnect_person
 from webapp.services.refresh.on_demand import ReconnectRequired, fresh_access
 from webapp.tiktok.provider import Provider
@@ -50,18 +50,18 @@ def test_a_refresh_that_ends_while_a_disconnect_is_under_way_leaves_no_orphan(
     app: Flask, sandbox: Sandbox, *, old_tokens_die: bool
 ) -> None:
     sandbox.manners(old_access_tokens_die=old_tokens_die)
-    crossing = Crossing(house_of(app).provider)
-    house = replace(house_of(app), provider=crossing)
+    crossing = Crossing(runtime_of(app).provider)
+    runtime = replace(runtime_of(app), provider=crossing)
     with app.app_context():
-        done = join(house, given(sandbox, house.clock()))
+        done = join(runtime, given(sandbox, runtime.clock()))
 
     def act(number: int) -> None:
         if number:
             assert crossing.rotated.wait(PATIENCE)
-            disconnect_person(house, done.person)
+            disconnect_person(runtime, done.person)
             return
         try:
-            fresh_access(house, done.open_id, pressed=True)
+            fresh_access(runtime, done.open_id, pressed=True)
         finally:
             crossing.refresh_over.set()
 

@@ -12,15 +12,15 @@ from webapp.database import reading
 from webapp.models import BrowserSession, PersonRef
 from webapp.services.connect import sessions
 from webapp.services.connect.disconnect import delete_person, disconnect_person
-from webapp.services.house import House
+from webapp.services.runtime import Runtime
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
 
 @pytest.fixture
-def person(house: House) -> PersonRef:
+def person(runtime: Runtime) -> PersonRef:
     """A connected person; the sandbox never heard of the grant, so ending it is cheap."""
-    return join(house, made_up(house.clock())).person
+    return join(runtime, made_up(runtime.clock())).person
 
 
 def kept() -> list[BrowserSession]:
@@ -28,88 +28,88 @@ def kept() -> list[BrowserSession]:
         return list(session.scalars(select(BrowserSession)))
 
 
-def test_only_the_hash_of_the_secret_is_kept(house: House, person: PersonRef) -> None:
-    secret = sign_in(house, person, house.clock())
+def test_only_the_hash_of_the_secret_is_kept(runtime: Runtime, person: PersonRef) -> None:
+    secret = sign_in(runtime, person, runtime.clock())
     (row,) = kept()
     assert row.digest == hashlib.sha256(secret.encode()).hexdigest()
     assert secret not in repr(vars(row))
     # 256 bits: 32 bytes in base64url.
     assert len(secret) == 43
-    assert sign_in(house, person, house.clock()) != secret
+    assert sign_in(runtime, person, runtime.clock()) != secret
 
 
 def test_the_secret_finds_its_person_and_no_other_text_does(
-    house: House, person: PersonRef
+    runtime: Runtime, person: PersonRef
 ) -> None:
-    secret = sign_in(house, person, house.clock())
-    found = sessions.find(house, secret, house.clock())
+    secret = sign_in(runtime, person, runtime.clock())
+    found = sessions.find(runtime, secret, runtime.clock())
     assert found is not None
     assert (found.ref, found.open_id, found.operator) == (person, "made-up-person", False)
     (row,) = kept()
     for wrong in ("", secret[:-1], secret.upper(), row.digest, "käse"):
-        assert sessions.find(house, wrong, house.clock()) is None
+        assert sessions.find(runtime, wrong, runtime.clock()) is None
 
 
 def test_an_idle_session_ends_on_the_server(
-    house: House, person: PersonRef, clock: MovableClock
+    runtime: Runtime, person: PersonRef, clock: MovableClock
 ) -> None:
-    secret = sign_in(house, person, clock())
-    clock.advance(hours=house.settings.session_idle_hours)
-    assert sessions.find(house, secret, clock())
-    clock.advance(hours=house.settings.session_idle_hours, seconds=1)
-    assert sessions.find(house, secret, clock()) is None
+    secret = sign_in(runtime, person, clock())
+    clock.advance(hours=runtime.settings.session_idle_hours)
+    assert sessions.find(runtime, secret, clock())
+    clock.advance(hours=runtime.settings.session_idle_hours, seconds=1)
+    assert sessions.find(runtime, secret, clock()) is None
 
 
 def test_a_session_in_use_ends_all_the_same(
-    house: House, person: PersonRef, clock: MovableClock
+    runtime: Runtime, person: PersonRef, clock: MovableClock
 ) -> None:
-    secret = sign_in(house, person, clock())
-    ends = clock() + timedelta(days=house.settings.session_days)
+    secret = sign_in(runtime, person, clock())
+    ends = clock() + timedelta(days=runtime.settings.session_days)
     while clock() < ends:
-        assert sessions.find(house, secret, clock())
+        assert sessions.find(runtime, secret, clock())
         clock.advance(days=2)
     clock.now = ends + timedelta(seconds=1)
-    assert sessions.find(house, secret, clock()) is None
+    assert sessions.find(runtime, secret, clock()) is None
 
 
 def test_looking_at_pages_seldom_writes(
-    house: House, person: PersonRef, clock: MovableClock
+    runtime: Runtime, person: PersonRef, clock: MovableClock
 ) -> None:
-    secret = sign_in(house, person, clock())
+    secret = sign_in(runtime, person, clock())
     began = clock()
-    sessions.find(house, secret, clock.advance(minutes=5))
+    sessions.find(runtime, secret, clock.advance(minutes=5))
     assert kept()[0].seen_at == began
-    sessions.find(house, secret, clock.advance(seconds=1))
+    sessions.find(runtime, secret, clock.advance(seconds=1))
     assert kept()[0].seen_at == clock()
 
 
-def test_signing_out_ends_this_browser_alone(house: House, person: PersonRef) -> None:
-    here, elsewhere = (sign_in(house, person, house.clock()) for _ in range(2))
+def test_signing_out_ends_this_browser_alone(runtime: Runtime, person: PersonRef) -> None:
+    here, elsewhere = (sign_in(runtime, person, runtime.clock()) for _ in range(2))
     sessions.end(here)
-    assert sessions.find(house, here, house.clock()) is None
-    assert sessions.find(house, elsewhere, house.clock())
+    assert sessions.find(runtime, here, runtime.clock()) is None
+    assert sessions.find(runtime, elsewhere, runtime.clock())
 
 
-def visitor(house: House, secret: str) -> sessions.Visitor:
-    found = sessions.find(house, secret, house.clock())
+def visitor(runtime: Runtime, secret: str) -> sessions.Visitor:
+    found = sessions.find(runtime, secret, runtime.clock())
     assert found is not None
     return found
 
 
-def listed(house: House, person: PersonRef, secret: str) -> list[sessions.Browser]:
+def listed(runtime: Runtime, person: PersonRef, secret: str) -> list[sessions.Browser]:
     with reading() as session:
-        return sessions.of(session, house, person, secret, house.clock())
+        return sessions.of(session, runtime, person, secret, runtime.clock())
 
 
 def test_people_see_their_browsers_this_one_first_then_the_latest_seen(
-    house: House, person: PersonRef, clock: MovableClock
+    runtime: Runtime, person: PersonRef, clock: MovableClock
 ) -> None:
     began = clock()
-    here = sign_in(house, person, began, browser="Firefox", system="Linux")
-    old = sign_in(house, person, began)
+    here = sign_in(runtime, person, began, browser="Firefox", system="Linux")
+    old = sign_in(runtime, person, began)
     clock.advance(hours=1)
-    sign_in(house, person, clock(), browser="Safari", system="iPhone")
-    found = listed(house, person, here)
+    sign_in(runtime, person, clock(), browser="Safari", system="iPhone")
+    found = listed(runtime, person, here)
     assert [(each.browser, each.system) for each in found] == [
         ("Firefox", "Linux"),
         ("Safari", "iPhone"),
@@ -124,87 +124,89 @@ def test_people_see_their_browsers_this_one_first_then_the_latest_seen(
 
 
 def test_a_session_whose_life_is_over_is_not_listed_and_not_to_be_ended(
-    house: House, person: PersonRef, clock: MovableClock
+    runtime: Runtime, person: PersonRef, clock: MovableClock
 ) -> None:
-    sign_in(house, person, clock())
-    clock.advance(hours=house.settings.session_idle_hours - 1)
-    here = sign_in(house, person, clock())
-    (_here, old) = listed(house, person, here)
+    sign_in(runtime, person, clock())
+    clock.advance(hours=runtime.settings.session_idle_hours - 1)
+    here = sign_in(runtime, person, clock())
+    (_here, old) = listed(runtime, person, here)
     clock.advance(hours=2)
-    assert len(listed(house, person, here)) == 1
+    assert len(listed(runtime, person, here)) == 1
     with pytest.raises(sessions.NoSuchSession):
-        sessions.end_one(house, visitor(house, here), old.key, here)
+        sessions.end_one(runtime, visitor(runtime, here), old.key, here)
 
 
 def test_the_list_is_bounded_and_this_browser_is_in_it(
-    house: House, person: PersonRef, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, person: PersonRef, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sessions, "MOST", 2)
-    here = sign_in(house, person, clock())
+    here = sign_in(runtime, person, clock())
     for _ in range(3):
-        sign_in(house, person, clock.advance(minutes=1))
-    assert [each.this_one for each in listed(house, person, here)] == [True, False]
+        sign_in(runtime, person, clock.advance(minutes=1))
+    assert [each.this_one for each in listed(runtime, person, here)] == [True, False]
 
 
-def test_one_of_ones_own_browsers_can_be_ended_by_its_key(house: House, person: PersonRef) -> None:
-    here, there = (sign_in(house, person, house.clock()) for _ in range(2))
-    mine, other = listed(house, person, here)
-    me = visitor(house, here)
-    assert sessions.end_one(house, me, other.key, here) is False
-    assert sessions.find(house, there, house.clock()) is None
-    assert sessions.end_one(house, me, mine.key, here) is True
+def test_one_of_ones_own_browsers_can_be_ended_by_its_key(
+    runtime: Runtime, person: PersonRef
+) -> None:
+    here, there = (sign_in(runtime, person, runtime.clock()) for _ in range(2))
+    mine, other = listed(runtime, person, here)
+    me = visitor(runtime, here)
+    assert sessions.end_one(runtime, me, other.key, here) is False
+    assert sessions.find(runtime, there, runtime.clock()) is None
+    assert sessions.end_one(runtime, me, mine.key, here) is True
     assert kept() == []
 
 
-def test_a_key_names_nothing_but_ones_own(house: House, person: PersonRef) -> None:
-    stranger = join(house, made_up(house.clock(), "somebody-else")).person
-    here = sign_in(house, person, house.clock())
-    theirs = sign_in(house, stranger, house.clock())
-    (other,) = listed(house, stranger, theirs)
-    me = visitor(house, here)
+def test_a_key_names_nothing_but_ones_own(runtime: Runtime, person: PersonRef) -> None:
+    stranger = join(runtime, made_up(runtime.clock(), "somebody-else")).person
+    here = sign_in(runtime, person, runtime.clock())
+    theirs = sign_in(runtime, stranger, runtime.clock())
+    (other,) = listed(runtime, stranger, theirs)
+    me = visitor(runtime, here)
     for key in (other.key, *(row.digest for row in kept()), here, theirs, "", "0" * 16, "käse"):
         with pytest.raises(sessions.NoSuchSession):
-            sessions.end_one(house, me, key, here)
+            sessions.end_one(runtime, me, key, here)
     assert len(kept()) == 2
 
 
-def test_all_others_end_and_this_one_stays(house: House, person: PersonRef) -> None:
-    stranger = join(house, made_up(house.clock(), "somebody-else")).person
-    here, *others = (sign_in(house, person, house.clock()) for _ in range(3))
-    theirs = sign_in(house, stranger, house.clock())
-    sessions.end_others(visitor(house, here), here, house.clock())
-    assert [sessions.find(house, each, house.clock()) for each in others] == [None, None]
-    assert sessions.find(house, here, house.clock())
-    assert sessions.find(house, theirs, house.clock())
+def test_all_others_end_and_this_one_stays(runtime: Runtime, person: PersonRef) -> None:
+    stranger = join(runtime, made_up(runtime.clock(), "somebody-else")).person
+    here, *others = (sign_in(runtime, person, runtime.clock()) for _ in range(3))
+    theirs = sign_in(runtime, stranger, runtime.clock())
+    sessions.end_others(visitor(runtime, here), here, runtime.clock())
+    assert [sessions.find(runtime, each, runtime.clock()) for each in others] == [None, None]
+    assert sessions.find(runtime, here, runtime.clock())
+    assert sessions.find(runtime, theirs, runtime.clock())
 
 
-def test_signing_out_everywhere_ends_all_of_one_person(house: House, person: PersonRef) -> None:
-    other = join(house, made_up(house.clock(), "somebody-else")).person
-    mine = [sign_in(house, person, house.clock()) for _ in range(3)]
-    theirs = sign_in(house, other, house.clock())
-    sessions.end_everywhere(person, house.clock())
-    assert [sessions.find(house, secret, house.clock()) for secret in mine] == [None] * 3
-    assert sessions.find(house, theirs, house.clock())
+def test_signing_out_everywhere_ends_all_of_one_person(runtime: Runtime, person: PersonRef) -> None:
+    other = join(runtime, made_up(runtime.clock(), "somebody-else")).person
+    mine = [sign_in(runtime, person, runtime.clock()) for _ in range(3)]
+    theirs = sign_in(runtime, other, runtime.clock())
+    sessions.end_everywhere(person, runtime.clock())
+    assert [sessions.find(runtime, secret, runtime.clock()) for secret in mine] == [None] * 3
+    assert sessions.find(runtime, theirs, runtime.clock())
 
 
-def test_deleting_the_account_ends_every_session(house: House, person: PersonRef) -> None:
-    secret = sign_in(house, person, house.clock())
-    delete_person(house, person)
-    assert sessions.find(house, secret, house.clock()) is None
+def test_deleting_the_account_ends_every_session(runtime: Runtime, person: PersonRef) -> None:
+    secret = sign_in(runtime, person, runtime.clock())
+    delete_person(runtime, person)
+    assert sessions.find(runtime, secret, runtime.clock()) is None
     assert kept() == []
 
 
-def test_disconnecting_signs_nobody_out(house: House, person: PersonRef) -> None:
-    secret = sign_in(house, person, house.clock())
-    disconnect_person(house, person)
-    assert sessions.find(house, secret, house.clock())
+def test_disconnecting_signs_nobody_out(runtime: Runtime, person: PersonRef) -> None:
+    secret = sign_in(runtime, person, runtime.clock())
+    disconnect_person(runtime, person)
+    assert sessions.find(runtime, secret, runtime.clock())
 
 
 def test_what_is_over_is_swept_out_at_the_next_sign_in(
-    house: House, person: PersonRef, clock: MovableClock
+    runtime: Runtime, person: PersonRef, clock: MovableClock
 ) -> None:
     for _ in range(3):
-        sign_in(house, person, clock())
-    clock.advance(hours=house.settings.session_idle_hours, seconds=1)
-    sign_in(house, person, clock())
+        sign_in(runtime, person, clock())
+    clock.advance(hours=runtime.settings.session_idle_hours, seconds=1)
+    sign_in(runtime, person, clock())
     assert len(kept()) == 1

@@ -11,7 +11,7 @@ from tests.services.crowd import at_once
 from webapp.database import reading
 from webapp.models import SpentState
 from webapp.services.connect import sign_ins
-from webapp.services.house import House
+from webapp.services.runtime import Runtime
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
@@ -22,7 +22,7 @@ def count() -> int:
 
 
 @pytest.mark.rule(9)
-@pytest.mark.usefixtures("house")
+@pytest.mark.usefixtures("runtime")
 def test_a_state_is_spent_once(clock: MovableClock) -> None:
     state = secrets.token_urlsafe(32)
     assert not sign_ins.is_state_spent(state)
@@ -41,15 +41,15 @@ def test_of_eight_returns_at_once_one_wins(app: Flask, clock: MovableClock) -> N
 
 
 @pytest.mark.rule(55)
-def test_the_state_itself_is_not_kept(house: House) -> None:
+def test_the_state_itself_is_not_kept(runtime: Runtime) -> None:
     state = secrets.token_urlsafe(32)
-    sign_ins.spend_state(state, house.clock())
+    sign_ins.spend_state(state, runtime.clock())
     with reading() as session:
         (row,) = session.scalars(select(SpentState))
     assert state not in repr(vars(row))
 
 
-@pytest.mark.usefixtures("house")
+@pytest.mark.usefixtures("runtime")
 def test_used_states_are_remembered_longer_than_an_attempt_lives(clock: MovableClock) -> None:
     state = secrets.token_urlsafe(32)
     sign_ins.spend_state(state, clock())

@@ -14,15 +14,15 @@ from sqlalchemy.engine import make_url
 
 from tests.fixtures.app import MakeApp
 from tests.services.grants import join, made_up
-from tests.services.holding import house_of
+from tests.services.holding import runtime_of
 from webapp.database import db
-from webapp.services.house import House
 from webapp.services.maintenance.database_checks import Fault, database_fault, faults
+from webapp.services.runtime import Runtime
 
 
 def found(app: Flask) -> list[Fault]:
     with app.app_context():
-        return faults(house_of(app))
+        return faults(runtime_of(app))
 
 
 def new_key() -> str:
@@ -30,9 +30,9 @@ def new_key() -> str:
 
 
 @pytest.mark.usefixtures("each_database")
-def test_a_migrated_database_and_the_right_key_are_no_fault(house: House, app: Flask) -> None:
+def test_a_migrated_database_and_the_right_key_are_no_fault(runtime: Runtime, app: Flask) -> None:
     assert found(app) == []
-    join(house, made_up(house.clock()))
+    join(runtime, made_up(runtime.clock()))
     assert found(app) == []
 
 
@@ -68,8 +68,8 @@ def test_a_wrong_key_is_told_and_the_old_one_beside_it_mends_it(
 ) -> None:
     app = make_app()
     with app.app_context():
-        house = house_of(app)
-        join(house, made_up(house.clock()))
+        runtime = runtime_of(app)
+        join(runtime, made_up(runtime.clock()))
     (fault,) = found(make_app(TOKEN_KEYS=new_key()))
     assert fault.name == "TOKEN_KEYS"
     assert "cannot be opened" in fault.cause

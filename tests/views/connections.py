@@ -10,16 +10,16 @@ from flask.testing import FlaskClient
 from tests.services import grants
 from webapp.database import writing
 from webapp.models import Health, Status, User
-from webapp.services.house import House
+from webapp.services.runtime import Runtime
 from webapp.tokens import TokenSet
 
 BASIC = "user.info.basic"
 
 
-def house_of(app: Flask) -> House:
-    """Return the app's house."""
-    house: House = app.extensions["coatcheck"]
-    return house
+def runtime_of(app: Flask) -> Runtime:
+    """Return the app's runtime."""
+    runtime: Runtime = app.extensions["coatcheck"]
+    return runtime
 
 
 def changes(health: Health, now: datetime) -> Mapping[str, Any]:
@@ -41,8 +41,8 @@ def connection(
     app: Flask, number: int, health: Health = Health.FRESH, *, name: str | None = "Mara"
 ) -> User:
     """Store one person's connection in this state of health, and return the row."""
-    house = house_of(app)
-    now = house.clock()
+    runtime = runtime_of(app)
+    now = runtime.clock()
     tokens = TokenSet(
         access_token=f"act.made-up-{number}",
         refresh_token=f"rft.made-up-{number}",
@@ -53,7 +53,7 @@ def connection(
     )
     with app.app_context(), writing() as session:
         user = User(
-            client_key=house.settings.tiktok_client_key,
+            client_key=runtime.settings.tiktok_client_key,
             open_id=tokens.open_id,
             display_name=name,
             ticket=f"ct_2222-{number:04}",
@@ -63,11 +63,11 @@ def connection(
             connected_at=now - timedelta(days=3),
             next_at=now + timedelta(hours=1),
         )
-        house.vault.store(user, tokens, now - timedelta(hours=1))
+        runtime.vault.store(user, tokens, now - timedelta(hours=1))
         for column, value in changes(health, now).items():
             setattr(user, column, value)
         if health is Health.REVOKED:
-            house.vault.forget(user)
+            runtime.vault.forget(user)
         session.add(user)
     assert user.health(now) is health
     return user
@@ -75,8 +75,8 @@ def connection(
 
 def sign_in(app: Flask, client: FlaskClient, user: User) -> None:
     """Give the client the cookie of a browser in which this person signed in."""
-    house = house_of(app)
+    runtime = runtime_of(app)
     with app.app_context():
-        secret = grants.sign_in(house, user.ref)
+        secret = grants.sign_in(runtime, user.ref)
     with client.session_transaction() as session:
         session.update(_user_id=secret, _fresh=True)

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from demo import crowd
-from tests.views.connections import connection, house_of, sign_in
+from tests.views.connections import connection, runtime_of, sign_in
 from webapp.database import db, reading, writing
 from webapp.models import AuditEvent, Health, User
 from webapp.services.operators import export
@@ -27,7 +27,7 @@ def operator(app: Flask, client: FlaskClient) -> FlaskClient:
     """A browser in which an operator, called Mara, is signed in."""
     user = connection(app, 1)
     with app.app_context(), writing() as session:
-        session.get_one(User, user.id).operator_since = house_of(app).clock()
+        session.get_one(User, user.id).operator_since = runtime_of(app).clock()
     sign_in(app, client, user)
     return client
 
@@ -42,7 +42,7 @@ def test_both_files_hold_the_rows_that_the_filters_leave(app: Flask, operator: F
     connection(app, 3, Health.REVOKED, name=None)
     sheet = operator.get("/operators/tokens.csv")
     assert sheet.mimetype == "text/csv"
-    today = house_of(app).clock().date()
+    today = runtime_of(app).clock().date()
     name = f'attachment; filename="connections-{today}.csv"'
     assert sheet.headers["Content-Disposition"] == name
     found = rows(sheet.text)
@@ -64,7 +64,7 @@ def test_no_file_holds_a_token_or_what_is_sealed(app: Flask, operator: FlaskClie
         assert user.open_id in text
         assert "made-up-2" not in text
         assert user.access_token not in text
-        assert house_of(app).vault.mark not in text
+        assert runtime_of(app).vault.mark not in text
 
 
 def test_no_cell_is_a_formula(app: Flask, operator: FlaskClient) -> None:
@@ -112,14 +112,14 @@ def test_the_memory_stays_flat_and_nothing_is_held_while_the_reader_waits(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with app.app_context():
-        house = house_of(app)
+        runtime = runtime_of(app)
         # Their tokens matter to nobody here, and sealing takes most of the time.
         monkeypatch.setattr(crowd, "_sealed", lambda *_: {"access_token": None})
-        for _there in crowd.seed(house, 5_000):
+        for _there in crowd.seed(runtime, 5_000):
             pass
         length, peaks = 0, []
         tracemalloc.start()
-        for piece in export.pieces(house, Query(), "json", house.clock()):
+        for piece in export.pieces(runtime, Query(), "json", runtime.clock()):
             length += len(piece)
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.reset_peak()

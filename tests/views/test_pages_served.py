@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from tests.fixtures.app import MakeApp
 from tests.forms import forms
-from tests.views.connections import connection, house_of, sign_in
+from tests.views.connections import connection, runtime_of, sign_in
 from tests.views.reading import Reading
 from webapp.database import writing
 from webapp.models import Health, User
@@ -55,7 +55,7 @@ def judge(answer: TestResponse, path: str) -> Reading:
 def operator(app: Flask, client: FlaskClient, user: User) -> None:
     """Make a person an operator, and sign them in."""
     with app.app_context(), writing() as session:
-        session.get_one(User, user.id).operator_since = house_of(app).clock()
+        session.get_one(User, user.id).operator_since = runtime_of(app).clock()
     sign_in(app, client, user)
 
 
@@ -169,7 +169,7 @@ class TestPaging:
         self, app: Flask, client: FlaskClient, people: list[str]
     ) -> None:
         (_first, (path, rows), _last) = self.walk(client, "/operators/tokens", "next")
-        newcomer, now = connection(app, 777), house_of(app).clock()
+        newcomer, now = connection(app, 777), runtime_of(app).clock()
         with app.app_context(), writing() as session:
             session.get_one(User, newcomer.id).access_expires_at = now + timedelta(hours=1)
         assert newcomer.open_id in client.get("/operators/tokens").text

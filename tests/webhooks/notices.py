@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from webapp.database import reading
 from webapp.models import User
-from webapp.services.house import House
+from webapp.services.runtime import Runtime
 
 ADDRESS = "/webhooks/tiktok"
 SECRET = "test_client_secret"
@@ -32,11 +32,11 @@ def seal(secret: str, stamp: object, body: bytes) -> str:
     return hmac.new(secret.encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
 
 
-def house_of(app: Flask) -> House:
-    """Return the app's house."""
-    house = app.extensions["coatcheck"]
-    assert isinstance(house, House)
-    return house
+def runtime_of(app: Flask) -> Runtime:
+    """Return the app's runtime."""
+    runtime = app.extensions["coatcheck"]
+    assert isinstance(runtime, Runtime)
+    return runtime
 
 
 def row_of(app: Flask, open_id: str) -> User:
@@ -60,7 +60,7 @@ class TikTok:
     def sends(self, body: bytes, *, stamp: object = None, **headers: str) -> TestResponse:
         """Post `body`, signed now unless `stamp` says when; further headers as they are."""
         stamp = self.now if stamp is None else stamp
-        secret = house_of(self.app).settings.tiktok_client_secret.get_secret_value()
+        secret = runtime_of(self.app).settings.tiktok_client_secret.get_secret_value()
         signed = {"TikTok-Signature": f"t={stamp},s={seal(secret, stamp, body)}"}
         client = self.app.test_client()
         return client.post(
@@ -70,7 +70,7 @@ class TikTok:
     def body(self, open_id: str, reason: object = 1, **changes: Any) -> bytes:
         """Return the body of `authorization.removed`, of now, with some fields replaced."""
         told = {
-            "client_key": house_of(self.app).settings.tiktok_client_key,
+            "client_key": runtime_of(self.app).settings.tiktok_client_key,
             "event": "authorization.removed",
             "create_time": self.now,
             "user_openid": open_id,

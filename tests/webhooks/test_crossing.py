@@ -8,7 +8,7 @@ from tests.forms import the_form
 from tests.movable import MovableClock
 from tests.servers import Sandbox
 from tests.walk import connect
-from tests.webhooks.notices import TikTok, house_of, row_of
+from tests.webhooks.notices import TikTok, row_of, runtime_of
 from webapp.services.refresh.attempt import attempt
 from webapp.services.refresh.claims import claim_one
 from webapp.services.refresh.store import store_answers
@@ -53,14 +53,14 @@ def test_it_answers_a_disconnect_that_still_waits(
 def test_a_refresh_under_way_does_not_bring_the_connection_back(
     app: Flask, sandbox: Sandbox, tiktok: TikTok, mara: str, clock: MovableClock
 ) -> None:
-    house, row = house_of(app), row_of(app, mara)
+    runtime, row = runtime_of(app), row_of(app, mara)
     with app.app_context():
-        claim = claim_one(house, row.ref, clock())
+        claim = claim_one(runtime, row.ref, clock())
         assert claim is not None
-        result = attempt(house, claim)
+        result = attempt(runtime, claim)
         # TikTok's consent still stands, so that an orphan would be seen to live on.
         tiktok.removes(mara)
-        assert store_answers(house, [result]) == [False]
+        assert store_answers(runtime, [result]) == [False]
     after = row_of(app, mara)
     assert (after.status, after.reason, after.access_token) == ("reconnect", "removed_1", None)
     assert sandbox.books()[mara]["ended"] == "revoked"
@@ -70,14 +70,14 @@ def test_a_refresh_under_way_does_not_bring_the_connection_back(
 def test_a_refresh_that_fails_because_of_it_is_not_written_down(
     app: Flask, sandbox: Sandbox, tiktok: TikTok, mara: str, clock: MovableClock
 ) -> None:
-    house, row = house_of(app), row_of(app, mara)
+    runtime, row = runtime_of(app), row_of(app, mara)
     sandbox.deauthorize("mara")
     with app.app_context():
-        claim = claim_one(house, row.ref, clock())
+        claim = claim_one(runtime, row.ref, clock())
         assert claim is not None
-        result = attempt(house, claim)
+        result = attempt(runtime, claim)
         tiktok.removes(mara, 3)
-        store_answers(house, [result])
+        store_answers(runtime, [result])
     after = row_of(app, mara)
     assert (after.status, after.reason, after.failures) == ("reconnect", "removed_3", 0)
     assert after.last_error is None
@@ -88,15 +88,15 @@ def test_a_refresh_that_fails_because_of_it_is_not_written_down(
 def test_a_late_answer_never_costs_whoever_has_connected_again(
     app: Flask, sandbox: Sandbox, tiktok: TikTok, mara: str, clock: MovableClock
 ) -> None:
-    house, row = house_of(app), row_of(app, mara)
+    runtime, row = runtime_of(app), row_of(app, mara)
     with app.app_context():
-        claim = claim_one(house, row.ref, clock())
+        claim = claim_one(runtime, row.ref, clock())
         assert claim is not None
-        result = attempt(house, claim)
+        result = attempt(runtime, claim)
         tiktok.removes(mara)
         clock.advance(seconds=5)
         assert connect(app.test_client()).status_code == 303
-        assert store_answers(house, [result]) == [False]
+        assert store_answers(runtime, [result]) == [False]
     assert row_of(app, mara).status == "active"
     assert sandbox.books()[mara]["ended"] is None
     assert sandbox.calls("revoke") == 0

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.webhooks.notices import ADDRESS, house_of
+from tests.webhooks.notices import ADDRESS, runtime_of
 from webapp.services.operators import roles
 from webapp.views.http.guards import access_of
 
@@ -28,7 +28,7 @@ def test_every_unsafe_route_but_tiktoks_and_the_services_wants_the_token(
 ) -> None:
     with app.app_context():
         # For anybody else, operators' pages are not there at all.
-        roles.add_operator(house_of(app), mara, house_of(app).clock())
+        roles.add_operator(runtime_of(app), mara, runtime_of(app).clock())
     assert client.get("/account").status_code == 200
     routes = unsafe_routes(app)
     assert ("POST", ADDRESS, "tiktok") in routes

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from tests.movable import MovableClock
-from tests.webhooks.notices import ADDRESS, TikTok, house_of, row_of, seal
+from tests.webhooks.notices import ADDRESS, TikTok, row_of, runtime_of, seal
 
 SECONDS = 301
 
@@ -17,7 +17,7 @@ def test_missing_wrong_and_stale_are_401_without_effect(
     app: Flask, tiktok: TikTok, mara: str
 ) -> None:
     body, before = tiktok.body(mara), row_of(app, mara)
-    secret = house_of(app).settings.tiktok_client_secret.get_secret_value()
+    secret = runtime_of(app).settings.tiktok_client_secret.get_secret_value()
     unsigned = app.test_client().post(ADDRESS, data=body)
     wrong = tiktok.sends(body, **{"TikTok-Signature": f"t={tiktok.now},s={'0' * 64}"})
     other = seal("another_secret", tiktok.now, body)
@@ -37,7 +37,7 @@ def test_missing_wrong_and_stale_are_401_without_effect(
 @pytest.mark.rule(57)
 @pytest.mark.parametrize("name", ["tiktok-signature", "TIKTOK-SIGNATURE", "Tiktok-Signature"])
 def test_the_name_of_the_header_may_be_in_any_case(app: Flask, tiktok: TikTok, name: str) -> None:
-    secret = house_of(app).settings.tiktok_client_secret.get_secret_value()
+    secret = runtime_of(app).settings.tiktok_client_secret.get_secret_value()
     signed = {name: f"t={tiktok.now},s={seal(secret, tiktok.now, b'{}')}"}
     assert app.test_client().post(ADDRESS, data=b"{}", headers=signed).status_code == 200
 

@@ -48,4 +48,4 @@ def waiting(problems: Iterable[Problem]) -> Flask:
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 def _database_waits(words: tuple[str, ...]) -> None:
     """Migrate the database, once the settings allow it."""
-    console.house()
+    console.runtime()

@@ -13,25 +13,25 @@ import click
 from flask import current_app
 
 from webapp.actor import Actor, acting_as
-from webapp.services.house import House
 from webapp.services.maintenance.database_checks import database_fault
+from webapp.services.runtime import Runtime
 from webapp.settings import Problem, listed
 
 #: Where an app that waits for its settings keeps what is wrong with them.
 WAITING = "coatcheck.waiting"
 
 
-def house() -> House:
-    """Return the house to act on. Ends the command with the problems if settings are refused."""
+def runtime() -> Runtime:
+    """Return the runtime to act on. Ends the command with the problems if settings are refused."""
     problems = current_app.extensions.get(WAITING)
     if problems is not None:
         fail(problem_text(problems))
-    return cast(House, current_app.extensions["coatcheck"])
+    return cast(Runtime, current_app.extensions["coatcheck"])
 
 
-def migrated_house() -> House:
-    """Return the house of a database that is there and new enough, else end with what to do."""
-    at = house()
+def migrated_runtime() -> Runtime:
+    """Return the runtime of a database that is there and new enough, else end with what to do."""
+    at = runtime()
     fault = database_fault()
     if fault is not None:
         fail_with("Nothing can be done without the database.", fault)
@@ -50,9 +50,9 @@ def _command_name(command: click.Context) -> str:
     return " ".join(words)
 
 
-def house_or_none() -> House | None:
-    """Return the house, or None while settings are refused: for what works without."""
-    return None if WAITING in current_app.extensions else house()
+def runtime_or_none() -> Runtime | None:
+    """Return the runtime, or None while settings are refused: for what works without."""
+    return None if WAITING in current_app.extensions else runtime()
 
 
 def problem_text(problems: Iterable[Problem]) -> str:

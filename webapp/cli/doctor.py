@@ -11,7 +11,7 @@ from dataclasses import asdict
 import click
 from flask.cli import with_appcontext
 
-from webapp.cli.console import house, house_or_none, show_json
+from webapp.cli.console import runtime, runtime_or_none, show_json
 from webapp.services.maintenance.check import Check
 from webapp.services.maintenance.doctor import checks, keeping_checks
 
@@ -21,7 +21,7 @@ from webapp.services.maintenance.doctor import checks, keeping_checks
 @with_appcontext
 def check_keeping(as_json: bool) -> None:
     """Check database, keys and worker for cron: 0 and `ok` if all is well, else 1 with each fix."""
-    found = [each for each in keeping_checks(house()) if each.verdict != "ok"]
+    found = [each for each in keeping_checks(runtime()) if each.verdict != "ok"]
     if as_json:
         show_json([asdict(each) for each in found])
     elif not found:
@@ -44,7 +44,7 @@ def print_checks(found: Iterable[Check]) -> None:
 @with_appcontext
 def doctor(as_json: bool) -> None:
     """Check settings, database, keys, files and TikTok's answer; 1 if anything fails."""
-    found = list(checks(os.environ, house_or_none()))
+    found = list(checks(os.environ, runtime_or_none()))
     if as_json:
         show_json([asdict(check) for check in found])
     else:

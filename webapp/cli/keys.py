@@ -7,7 +7,7 @@ from datetime import datetime
 import click
 from flask.cli import with_appcontext
 
-from webapp.cli.console import fail, migrated_house, show_json
+from webapp.cli.console import fail, migrated_runtime, show_json
 from webapp.services.handout import service_keys
 
 
@@ -27,7 +27,7 @@ def generate() -> None:
 @with_appcontext
 def issue(name: str) -> None:
     """Print a new service key, once and alone; what is kept cannot be turned back into it."""
-    at = migrated_house()
+    at = migrated_runtime()
     try:
         click.echo(service_keys.issue(name, at.clock()))
     except (service_keys.BadName, service_keys.NameTaken) as error:
@@ -39,7 +39,7 @@ def issue(name: str) -> None:
 @with_appcontext
 def revoke(name: str) -> None:
     """Refuse the service key of this NAME from now on."""
-    at = migrated_house()
+    at = migrated_runtime()
     try:
         now_only = service_keys.revoke(name, at.clock())
     except service_keys.NoSuchKey as error:
@@ -52,7 +52,7 @@ def revoke(name: str) -> None:
 @with_appcontext
 def show(as_json: bool) -> None:
     """List the service keys, revoked ones too; none is shown itself."""
-    migrated_house()
+    migrated_runtime()
     found = service_keys.list_all()
     if as_json:
         show_json(

@@ -6,9 +6,9 @@ from datetime import datetime
 import click
 from flask.cli import with_appcontext
 
-from webapp.cli.console import fail, migrated_house, show_json
-from webapp.services.house import House
+from webapp.cli.console import fail, migrated_runtime, show_json
 from webapp.services.notifications import delivery, outbox
+from webapp.services.runtime import Runtime
 
 
 @click.group()
@@ -22,7 +22,7 @@ def notices() -> None:
 @with_appcontext
 def show(as_json: bool, limit: int) -> None:
     """List the last notices, those given up first."""
-    at = _house()
+    at = _runtime()
     found = outbox.recent_notifications(at, limit)
     if as_json:
         show_json([{name: _text(each) for name, each in asdict(line).items()} for line in found])
@@ -39,7 +39,7 @@ def show(as_json: bool, limit: int) -> None:
 @with_appcontext
 def test() -> None:
     """Send one signed notice `test.ping` now and say what came of it."""
-    at = _house()
+    at = _runtime()
     answer = delivery.send_test(at)
     if not answer.taken:
         fail(f"The receiver did not take it: {answer.word}")
@@ -50,14 +50,14 @@ def test() -> None:
 @with_appcontext
 def retry() -> None:
     """Have the notices that were given up tried again by the worker, from the start."""
-    at = _house()
+    at = _runtime()
     count = outbox.retry(at.clock())
     click.echo(f"{count} to be tried again" if count else "none was given up")
 
 
-def _house() -> House:
-    """Return the house, or end the command where nobody is to be told."""
-    at = migrated_house()
+def _runtime() -> Runtime:
+    """Return the runtime, or end the command where nobody is to be told."""
+    at = migrated_runtime()
     if not at.settings.notify_url:
         fail("Nobody is told of anything: NOTIFY_URL is not set")
     return at

@@ -6,7 +6,7 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
-from webapp.cli.console import fail, migrated_house, show_json
+from webapp.cli.console import fail, migrated_runtime, show_json
 from webapp.services.operators import roles
 
 #: TikTok's open_ids begin with a dash, so a word that is no option of ours is taken as it is.
@@ -40,7 +40,7 @@ def remove(open_id: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def show(as_json: bool) -> None:
     """List the operators."""
-    found = roles.list_operators(migrated_house())
+    found = roles.list_operators(migrated_runtime())
     if as_json:
         show_json(
             [{"open_id": o.open_id, "name": o.name, "since": o.since.isoformat()} for o in found]
@@ -54,7 +54,7 @@ def show(as_json: bool) -> None:
 
 
 def _change(open_id: str, *, operator: bool, as_json: bool) -> None:
-    at = migrated_house()
+    at = migrated_runtime()
     try:
         if operator:
             roles.add_operator(at, open_id, at.clock())

@@ -10,15 +10,15 @@ from typing import Any
 import click
 from flask.cli import AppGroup, with_appcontext
 
-from webapp.cli.console import Progress, fail, fail_with, migrated_house, show_json
+from webapp.cli.console import Progress, fail, fail_with, migrated_runtime, show_json
 from webapp.services.connect.disconnect import CONNECTED_AGAIN, disconnect_person
-from webapp.services.house import House
 from webapp.services.installation import binding
 from webapp.services.maintenance import copy_database, database_checks, doctor, troubles
 from webapp.services.maintenance import reseal as sealing
 from webapp.services.operators import connection
 from webapp.services.people import PersonGone
 from webapp.services.refresh import on_demand, rescue_file
+from webapp.services.runtime import Runtime
 from webapp.services.vault import CannotOpen
 
 tokens = AppGroup("tokens", help="Connections and their tokens: keep, look, end, seal anew.")
@@ -34,7 +34,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="For scripts.")
 @_json
 def show_all(status: str | None, as_json: bool) -> None:
     """List the connections."""
-    at = migrated_house()
+    at = migrated_runtime()
     found = connection.list_all(at, at.clock(), status)
     if as_json:
         show_json(list(found))
@@ -54,7 +54,7 @@ def show_all(status: str | None, as_json: bool) -> None:
 @_json
 def show(open_id: str, as_json: bool) -> None:
     """Show all that is known of the connection of this OPEN_ID, but no token."""
-    at = migrated_house()
+    at = migrated_runtime()
     found = connection.facts_of(at, open_id, at.clock())
     if found is None:
         fail(_nobody(open_id))
@@ -71,7 +71,7 @@ def show(open_id: str, as_json: bool) -> None:
 @_json
 def refresh(open_id: str, as_json: bool) -> None:
     """Refresh the access token of this OPEN_ID now, whatever life it has left."""
-    at = _own_house()
+    at = _own_runtime()
     try:
         access = on_demand.fresh_access(at, open_id, pressed=True)
     except on_demand.NotConnected:
@@ -97,7 +97,7 @@ def refresh(open_id: str, as_json: bool) -> None:
 @_json
 def disconnect(open_id: str, as_json: bool) -> None:
     """End the connection of this OPEN_ID: TikTok is told, then our copy is wiped."""
-    at = _own_house()
+    at = _own_runtime()
     user = connection.find(at, open_id)
     if user is None:
         fail(_nobody(open_id))
@@ -129,9 +129,9 @@ def disconnect(open_id: str, as_json: bool) -> None:
         )
 
 
-def _own_house() -> House:
-    """Return the house if its database belongs to it: a copy must not end the original's grants."""
-    at = migrated_house()
+def _own_runtime() -> Runtime:
+    """Return the runtime if the database belongs here: a copy must not end live grants."""
+    at = migrated_runtime()
     mismatch = binding.mismatch(at)
     if mismatch is not None:
         fail_with("This database is not for acting on.", mismatch)
@@ -164,7 +164,7 @@ _json_too = click.option("--json", "as_json", is_flag=True, help="For scripts.")
 @with_appcontext
 def reseal(as_json: bool) -> None:
     """Seal every stored token under the first of TOKEN_KEYS; can be ended and begun again."""
-    at = migrated_house()
+    at = migrated_runtime()
     rescue_file.replay(at)
     outcome = None
     with Progress("Sealed anew", sealing.remaining(at)) as shown:
@@ -193,7 +193,7 @@ def reseal(as_json: bool) -> None:
 @with_appcontext
 def rescue(as_json: bool) -> None:
     """Store answers of TikTok that the database did not take when they came."""
-    replayed = rescue_file.replay(migrated_house())
+    replayed = rescue_file.replay(migrated_runtime())
     if as_json:
         show_json(asdict(replayed))
     else:
@@ -207,7 +207,7 @@ def rescue(as_json: bool) -> None:
 @with_appcontext
 def adopt(yes: bool) -> None:
     """Bind the database to this installation, after it was moved here on purpose."""
-    at = migrated_house()
+    at = migrated_runtime()
     closed = database_checks.keys_fault(at)
     if closed is not None:
         fail_with("It cannot be adopted under these keys.", closed)
@@ -236,7 +236,7 @@ def copy_all(database_url: str) -> None:
     Stop gunicorn and the worker before. Leave a password out of the address and put it into
     PGPASSWORD or ~/.pgpass: what is typed here stands in the list of processes.
     """
-    at = migrated_house()
+    at = migrated_runtime()
     rows = 0
     try:
         with Progress("Copied", copy_database.total()) as shown:

@@ -17,11 +17,11 @@ import structlog
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from webapp.cli.console import Progress, fail, fail_with, migrated_house
-from webapp.services.house import House
+from webapp.cli.console import Progress, fail, fail_with, migrated_runtime
 from webapp.services.maintenance import troubles
 from webapp.services.notifications.delivery import Delivery
 from webapp.services.refresh import due
+from webapp.services.runtime import Runtime
 from webapp.services.worker.worker import Worker
 
 log = structlog.get_logger(__name__)
@@ -35,7 +35,7 @@ LOOK_EVERY = 0.2
 @with_appcontext
 def run(once: bool) -> None:
     """Keep connections fresh until SIGTERM or Ctrl-C, which lets calls under way be finished."""
-    at = migrated_house()
+    at = migrated_runtime()
     _refuse_unfit(at)
     # The real app: threads do not see the one of this context.
     app = cast(Flask, cast(Any, current_app)._get_current_object())
@@ -125,14 +125,14 @@ def _signals() -> Iterator[list[int]]:
             signal.signal(sign, handler)
 
 
-def _refuse_unfit(at: House) -> None:
+def _refuse_unfit(at: Runtime) -> None:
     """End with 1, and what to do, where no worker may run."""
     found = troubles.refusal(at)
     if found is not None:
         fail_with("No worker may run here.", found)
 
 
-def _tell_left(at: House, left: int, *, stopped: bool) -> None:
+def _tell_left(at: Runtime, left: int, *, stopped: bool) -> None:
     """End with 1 and the reason if connections that are due had to be left."""
     _refuse_unfit(at)
     held = troubles.open_brakes(at)

@@ -1,4 +1,4 @@
-"""What every act needs at hand, as one value; decides nothing itself."""
+"""What every service needs, as one value: settings, provider, vault and clock."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +10,7 @@ from webapp.tiktok.provider import Provider
 
 
 @dataclass(frozen=True)
-class House:
+class Runtime:
     """One app's settings, its provider, its vault and its clock."""
 
     settings: Settings

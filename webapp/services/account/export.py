@@ -9,17 +9,17 @@ from webapp.database import reading, writing
 from webapp.models import BrowserSession, PersonRef, User
 from webapp.services import authority, people
 from webapp.services.account import overview
-from webapp.services.house import House
 from webapp.services.people import PersonGone
 from webapp.services.records import audit, history
+from webapp.services.runtime import Runtime
 
 
-def name_of(house: House, open_id: str) -> str | None:
+def name_of(runtime: Runtime, open_id: str) -> str | None:
     """Return the name of whoever has this open_id; None if nobody here has, or has no name."""
     with reading() as session:
         return session.scalar(
             select(User.display_name).where(
-                User.client_key == house.settings.tiktok_client_key, User.open_id == open_id
+                User.client_key == runtime.settings.tiktok_client_key, User.open_id == open_id
             )
         )
 
@@ -84,7 +84,7 @@ def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 
 
-def export_data(house: House, person: PersonRef) -> dict[str, Any]:
+def export_data(runtime: Runtime, person: PersonRef) -> dict[str, Any]:
     """Return all that is kept about a person, ready for JSON.
 
     Raises PersonGone, NoLongerAllowed.
@@ -93,5 +93,5 @@ def export_data(house: House, person: PersonRef) -> dict[str, Any]:
         if people.locked(session, person) is None:
             raise PersonGone
         authority.require(session)
-        audit.record(session, house.clock(), "account.exported", on=person.ticket)
+        audit.record(session, runtime.clock(), "account.exported", on=person.ticket)
     return personal_data(person)

@@ -14,9 +14,9 @@ from webapp.services.connect import sessions
 from webapp.services.connect.sessions import Browser
 from webapp.services.handout import uses
 from webapp.services.handout.uses import Use
-from webapp.services.house import House
 from webapp.services.records import history
 from webapp.services.records.history import TimelineEvent
+from webapp.services.runtime import Runtime
 
 #: How far people can look back.
 SHOWN = timedelta(days=90)
@@ -41,19 +41,23 @@ class ActivityPage:
     further: bool = False
 
 
-def shown_period(house: House) -> timedelta:
+def shown_period(runtime: Runtime) -> timedelta:
     """Return how far people can look back here: never further than events are kept."""
-    return min(SHOWN, timedelta(days=house.settings.audit_days))
+    return min(SHOWN, timedelta(days=runtime.settings.audit_days))
 
 
 def activity_page(
-    session: Session, house: House, user: User, before: int | None = None, count: int = PAGE_SIZE
+    session: Session,
+    runtime: Runtime,
+    user: User,
+    before: int | None = None,
+    count: int = PAGE_SIZE,
 ) -> ActivityPage:
     """Return what happened before the event of this id; the newest if they have no such event.
 
     `user.history` must have been read with the row.
     """
-    since = house.clock() - shown_period(house)
+    since = runtime.clock() - shown_period(runtime)
     query = select(AuditEvent).where(AuditEvent.ticket == user.ticket, AuditEvent.at >= since)
     start = _start(session, user, before)
     if start is not None:
@@ -118,36 +122,36 @@ class Overview:
     browsers: list[Browser]
 
 
-def overview_of(house: House, person: PersonRef, secret: str) -> Overview:
+def overview_of(runtime: Runtime, person: PersonRef, secret: str) -> Overview:
     """Return what stands on the account page of this person, seen from the browser of this secret.
 
     Raises PersonGone.
     """
     with reading() as session:
         user = people.with_history(session, person)
-        recent = activity_page(session, house, user, count=RECENT)
+        recent = activity_page(session, runtime, user, count=RECENT)
         return Overview(
             user=user,
             last_use=next(iter(uses.uses_of(session, user.id, most=1)), None),
             recent=recent.happenings[:RECENT],
-            browsers=sessions.of(session, house, person, secret, house.clock()),
+            browsers=sessions.of(session, runtime, person, secret, runtime.clock()),
         )
 
 
-def activity(house: House, person: PersonRef, before: int | None) -> ActivityPage:
+def activity(runtime: Runtime, person: PersonRef, before: int | None) -> ActivityPage:
     """Return a page of what happened. Raises PersonGone."""
     with reading() as session:
         user = people.with_history(session, person)
-        return activity_page(session, house, user, before)
+        return activity_page(session, runtime, user, before)
 
 
-def browsers(house: House, person: PersonRef, secret: str) -> list[Browser]:
+def browsers(runtime: Runtime, person: PersonRef, secret: str) -> list[Browser]:
     """Return where this person is signed in, seen from the browser of this secret.
 
     Raises PersonGone.
     """
     with reading() as session:
-        found = sessions.of(session, house, person, secret, house.clock())
+        found = sessions.of(session, runtime, person, secret, runtime.clock())
     if not any(each.this_one for each in found):
         raise people.PersonGone
     return found

@@ -16,11 +16,11 @@ from webapp.database import writing
 from webapp.models import PersonRef, Status, User
 from webapp.services.connect import sessions
 from webapp.services.connect.sessions import Device
-from webapp.services.house import House
 from webapp.services.notifications import outbox
 from webapp.services.records import audit
 from webapp.services.refresh import breaker
 from webapp.services.refresh.schedule import next_refresh_at
+from webapp.services.runtime import Runtime
 from webapp.tiktok.errors import TikTokError
 from webapp.tiktok.scopes import BASIC
 from webapp.tokens import TokenSet
@@ -61,7 +61,7 @@ class Connected:
 
 
 def connect_person(
-    house: House,
+    runtime: Runtime,
     tokens: TokenSet,
     asked: Collection[str],
     viewer: str | None,
@@ -81,20 +81,20 @@ def connect_person(
         # An answer that leaves the scope out grants what was asked (RFC 6749 §5.1).
         tokens = replace(tokens, scopes=frozenset(asked))
     if BASIC not in (tokens.scopes or ()):
-        _check_scopes(house, tokens, asked, now or house.clock())
+        _check_scopes(runtime, tokens, asked, now or runtime.clock())
         raise NeededScopeMissing
     if viewer is not None and viewer != tokens.open_id:
-        _check_scopes(house, tokens, asked, now or house.clock())
+        _check_scopes(runtime, tokens, asked, now or runtime.clock())
         raise DifferentAccount(str(tokens.open_id))
     try:
-        return _store(house, tokens, asked, now, device)
+        return _store(runtime, tokens, asked, now, device)
     except IntegrityError:
         # The same person connected for the first time in two tabs: the other one made the row.
-        return _store(house, tokens, asked, now, device)
+        return _store(runtime, tokens, asked, now, device)
 
 
 def _store(
-    house: House,
+    runtime: Runtime,
     tokens: TokenSet,
     asked: Collection[str],
     at: datetime | None,
@@ -102,48 +102,48 @@ def _store(
 ) -> Connected:
     open_id = str(tokens.open_id)
     with writing() as session:
-        user = session.scalar(_row_of(house, open_id))
-        now = at or house.clock()
+        user = session.scalar(_row_of(runtime, open_id))
+        now = at or runtime.clock()
         kind: Kind = "new" if user is None else _kind(user, now)
         was_lost = user is not None and user.status == Status.RECONNECT
         before = user.granted if user is not None and kind == "returned" else tokens.scopes or ()
-        user = user or _new_row(session, house.settings.tiktok_client_key, open_id, now)
-        _update_row(house, user, tokens, asked, now)
+        user = user or _new_row(session, runtime.settings.tiktok_client_key, open_id, now)
+        _update_row(runtime, user, tokens, asked, now)
         session.flush()
         added = tuple(sorted(user.granted.difference(before)))
-        secret = sessions.begin(session, house, user, device, now) if device else ""
+        secret = sessions.begin(session, runtime, user, device, now) if device else ""
         connected = Connected(user.ref, open_id, kind, added, secret)
-        _record(session, house, user, kind, now, was_lost=was_lost)
+        _record(session, runtime, user, kind, now, was_lost=was_lost)
     log.info("connected", open_id=open_id, kind=kind, scopes=len(tokens.scopes or ()))
     return connected
 
 
 def _record(
-    session: Session, house: House, user: User, kind: Kind, now: datetime, *, was_lost: bool
+    session: Session, runtime: Runtime, user: User, kind: Kind, now: datetime, *, was_lost: bool
 ) -> None:
     with acting_as(current_actor().known_as(user.ticket)):
         audit.record(
             session, now, "connection.connected", on=user.ticket, kind=kind, scopes=user.scope
         )
     if was_lost:
-        _log_restored(session, house, user, now)
+        _log_restored(session, runtime, user, now)
 
 
-def _log_restored(session: Session, house: House, user: User, now: datetime) -> None:
+def _log_restored(session: Session, runtime: Runtime, user: User, now: datetime) -> None:
     told = {"open_id": user.open_id, "ticket": user.ticket}
-    outbox.enqueue(session, house, now, "connection.restored", told)
+    outbox.enqueue(session, runtime, now, "connection.restored", told)
 
 
-def _row_of(house: House, open_id: str) -> Select[User]:
+def _row_of(runtime: Runtime, open_id: str) -> Select[User]:
     return (
         select(User)
-        .where(User.client_key == house.settings.tiktok_client_key, User.open_id == open_id)
+        .where(User.client_key == runtime.settings.tiktok_client_key, User.open_id == open_id)
         .with_for_update()
     )
 
 
 def _update_row(
-    house: House, user: User, tokens: TokenSet, asked: Collection[str], now: datetime
+    runtime: Runtime, user: User, tokens: TokenSet, asked: Collection[str], now: datetime
 ) -> None:
     user.status = Status.ACTIVE
     user.failures = 0
@@ -154,7 +154,7 @@ def _update_row(
     user.refresh_expires_at = None
     user.asked_scope = ",".join(sorted(asked))
     user.connected_at = now
-    house.vault.store(user, tokens, now)
+    runtime.vault.store(user, tokens, now)
     user.next_at = next_refresh_at(now, tokens.access_expires_at)
 
 
@@ -180,7 +180,9 @@ def _new_row(session: Session, client_key: str, open_id: str, now: datetime) -> 
     return user
 
 
-def _check_scopes(house: House, tokens: TokenSet, asked: Collection[str], now: datetime) -> None:
+def _check_scopes(
+    runtime: Runtime, tokens: TokenSet, asked: Collection[str], now: datetime
+) -> None:
     """Put a grant that ends in no sign-in where it does no harm.
 
     For somebody who is connected it replaced the grant we hold, whose refresh token is dead by
@@ -189,16 +191,16 @@ def _check_scopes(house: House, tokens: TokenSet, asked: Collection[str], now: d
     with writing() as session:
         connected = User.status.not_in((Status.REVOKING, Status.REVOKED))
         user = session.scalar(
-            _row_of(house, str(tokens.open_id)).where(User.access_token.is_not(None), connected)
+            _row_of(runtime, str(tokens.open_id)).where(User.access_token.is_not(None), connected)
         )
         if user is not None:
             was_lost = user.status == Status.RECONNECT
-            _update_row(house, user, tokens, asked, now)
+            _update_row(runtime, user, tokens, asked, now)
             if was_lost:
-                _log_restored(session, house, user, now)
+                _log_restored(session, runtime, user, now)
     if user is not None:
         return
     try:
-        house.provider.revoke(tokens.access_token)
+        runtime.provider.revoke(tokens.access_token)
     except TikTokError as error:
         log.warning("grant_not_given_back", code=error.code, log_id=error.log_id)

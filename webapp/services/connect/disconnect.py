@@ -20,13 +20,13 @@ from webapp.database import scrub, writing
 from webapp.models import BrowserSession, PersonRef, Status, User
 from webapp.services import authority, people
 from webapp.services.authority import NoLongerAllowed
-from webapp.services.house import House
 from webapp.services.notifications import outbox
 from webapp.services.people import PersonGone
 from webapp.services.records import audit, figures
 from webapp.services.refresh import breaker, schedule, store
 from webapp.services.refresh.claims import LEASE
 from webapp.services.refresh.verdicts import KEEP_REVOKING
+from webapp.services.runtime import Runtime
 from webapp.services.vault import CannotOpen, HeldTokens
 from webapp.tiktok.errors import AccessRefused, TikTokError, TryLater, WrongAccount
 from webapp.tokens import TokenSet
@@ -70,27 +70,27 @@ class NotErased(Exception):
         self.connected = connected
 
 
-def disconnect_person(house: House, person: PersonRef) -> Outcome:
+def disconnect_person(runtime: Runtime, person: PersonRef) -> Outcome:
     """Revoke at TikTok (refreshing first if the access is over), then forget (rule 40).
 
     Raises PersonGone and NoLongerAllowed, with nothing changed.
     """
-    user = _begin(house, person)
+    user = _begin(runtime, person)
     if user is None:
         return Outcome(confirmed=True, code=NOTHING_HELD)
     if user.claim is None:
         return _outcome_of_the_other(person)
-    return finish_disconnect(house, user)
+    return finish_disconnect(runtime, user)
 
 
-def finish_disconnect(house: House, user: User) -> Outcome:
+def finish_disconnect(runtime: Runtime, user: User) -> Outcome:
     """Tell TikTok about a row in `revoking`, once, and write down what came of it.
 
     Only while the row holds the very grant that TikTok was told of: whoever connects again
     meanwhile keeps the new one, and whoever disconnects that one waits for an answer of its own.
     """
-    outcome = _revoke_at_tiktok(house, user)
-    now = house.clock()
+    outcome = _revoke_at_tiktok(runtime, user)
+    now = runtime.clock()
     started = user.ended_at or now
     patient = now - started < KEEP_REVOKING
     with writing(durable=True) as session:
@@ -98,10 +98,12 @@ def finish_disconnect(house: House, user: User) -> Outcome:
         if row is None:
             return _overtaken(session, user) or outcome
         if outcome.forgotten or not patient:
-            house.vault.forget(row)
+            runtime.vault.forget(row)
             row.status = Status.REVOKED
             outcome = Outcome(outcome.confirmed, True, outcome.code, outcome.log_id)
-            record_revoked(session, house, row, now, confirmed=outcome.confirmed, code=outcome.code)
+            record_revoked(
+                session, runtime, row, now, confirmed=outcome.confirmed, code=outcome.code
+            )
         else:
             row.claim = None
             row.failures += 1
@@ -118,17 +120,17 @@ def finish_disconnect(house: House, user: User) -> Outcome:
 
 
 def record_revoked(
-    session: Session, house: House, user: User, now: datetime, *, confirmed: bool, code: str
+    session: Session, runtime: Runtime, user: User, now: datetime, *, confirmed: bool, code: str
 ) -> None:
     """Write down, and have told, that a connection is over because somebody wanted it so."""
     audit.record(session, now, "connection.revoked", on=user.ticket, confirmed=confirmed, code=code)
-    figures.add_counts(session, house.settings.tiktok_client_key, now, {"revoked": 1})
+    figures.add_counts(session, runtime.settings.tiktok_client_key, now, {"revoked": 1})
     told: dict[str, str | bool | None] = {"open_id": user.open_id, "ticket": user.ticket}
     told["confirmed"] = confirmed
-    outbox.enqueue(session, house, now, "connection.revoked", told)
+    outbox.enqueue(session, runtime, now, "connection.revoked", told)
 
 
-def delete_person(house: House, person: PersonRef) -> Outcome:
+def delete_person(runtime: Runtime, person: PersonRef) -> Outcome:
     """Disconnect, then erase the row and every session; nothing of it is left in the file.
 
     An account that was erased meanwhile, in another browser, is done. Raises NoLongerAllowed, with
@@ -136,11 +138,11 @@ def delete_person(house: House, person: PersonRef) -> Outcome:
     """
     outcome = Outcome(confirmed=True, code=NOTHING_HELD)
     with suppress(PersonGone):
-        outcome = disconnect_person(house, person)
+        outcome = disconnect_person(runtime, person)
         try:
-            while not _erase(house, person):
+            while not _erase(runtime, person):
                 # They connected again in between, so there is a new grant to revoke.
-                outcome = disconnect_person(house, person)
+                outcome = disconnect_person(runtime, person)
         except NoLongerAllowed:
             user = people.get(person)
             ended = user.access_token is None or user.status == Status.REVOKING
@@ -150,7 +152,7 @@ def delete_person(house: House, person: PersonRef) -> Outcome:
     return outcome
 
 
-def _erase(house: House, person: PersonRef) -> bool:
+def _erase(runtime: Runtime, person: PersonRef) -> bool:
     """Erase the row and its sessions; False if they connected again meanwhile.
 
     Raises NoLongerAllowed.
@@ -163,20 +165,20 @@ def _erase(house: House, person: PersonRef) -> bool:
         if user.access_token and user.status != Status.REVOKING:
             return False
         session.execute(delete_rows(BrowserSession).where(BrowserSession.user_id == user.id))
-        breaker.keep_version(session, house, user.version)
+        breaker.keep_version(session, runtime, user.version)
         outbox.forget_person(session, user.ticket)
-        audit.record(session, house.clock(), "connection.deleted", on=user.ticket)
+        audit.record(session, runtime.clock(), "connection.deleted", on=user.ticket)
         session.execute(delete_rows(User).where(User.is_(person)))
     return True
 
 
-def _begin(house: House, person: PersonRef) -> User | None:
+def _begin(runtime: Runtime, person: PersonRef) -> User | None:
     """Mark the row, so that a refresh under way cannot bring the connection back.
 
     If this process dies now, the worker takes over when the lease ends. None: nothing is held. A
     row without a claim: somebody else is telling TikTok in this moment.
     """
-    now = house.clock()
+    now = runtime.clock()
     with writing(durable=True) as session:
         user = people.locked(session, person)
         if user is None:
@@ -184,7 +186,7 @@ def _begin(house: House, person: PersonRef) -> User | None:
         authority.require(session)
         if user.access_token is None:
             if user.status != Status.REVOKED:
-                _end_what_is_forgotten(session, house, user, now)
+                _end_what_is_forgotten(session, runtime, user, now)
             return None
         if _is_being_revoked(user, now):
             session.expunge(user)
@@ -219,12 +221,12 @@ def _outcome_of_the_other(person: PersonRef) -> Outcome:
         _pause(_POLL_SECONDS)
 
 
-def _end_what_is_forgotten(session: Session, house: House, user: User, now: datetime) -> None:
+def _end_what_is_forgotten(session: Session, runtime: Runtime, user: User, now: datetime) -> None:
     """End a connection of which nothing is held any more, so that TikTok need not be told."""
     # It is somebody's act all the same.
     audit.record(session, now, "connection.disconnect_ordered", on=user.ticket)
-    record_revoked(session, house, user, now, confirmed=True, code=NOTHING_HELD)
-    house.vault.forget(user)
+    record_revoked(session, runtime, user, now, confirmed=True, code=NOTHING_HELD)
+    runtime.vault.forget(user)
     user.status = Status.REVOKED
     user.reason = None
 
@@ -262,11 +264,11 @@ def _still(session: Session, user: User) -> User | None:
     return row if same else None
 
 
-def _revoke_at_tiktok(house: House, user: User) -> Outcome:
+def _revoke_at_tiktok(runtime: Runtime, user: User) -> Outcome:
     try:
-        held = house.vault.load(user)
+        held = runtime.vault.load(user)
         if held is not None:
-            _revoke(house, user, held)
+            _revoke(runtime, user, held)
     except CannotOpen:
         return Outcome(confirmed=False, code="cannot_open")
     except Superseded:
@@ -279,36 +281,36 @@ def _revoke_at_tiktok(house: House, user: User) -> Outcome:
     return Outcome(confirmed=True)
 
 
-def _revoke(house: House, user: User, held: HeldTokens) -> None:
+def _revoke(runtime: Runtime, user: User, held: HeldTokens) -> None:
     """Revoke with an access token that works; TikTok takes no other (tiktok-contract: Revoke)."""
-    now = house.clock()
+    now = runtime.clock()
     over = user.access_expires_at is None or user.access_expires_at <= now
     if not over:
         try:
-            house.provider.revoke(held.access_token)
+            runtime.provider.revoke(held.access_token)
         except AccessRefused:
             over = True
     if over:
-        renewed = house.provider.refresh(held.refresh_token or "")
+        renewed = runtime.provider.refresh(held.refresh_token or "")
         if renewed.open_id not in (None, user.open_id):
             raise WrongAccount("other_open_id")
-        if not _store_renewed(house, user, renewed):
-            store.revoke_late_answer(house, user.open_id, renewed)
+        if not _store_renewed(runtime, user, renewed):
+            store.revoke_late_answer(runtime, user.open_id, renewed)
             raise Superseded
-        house.provider.revoke(renewed.access_token)
+        runtime.provider.revoke(renewed.access_token)
 
 
-def _store_renewed(house: House, user: User, renewed: TokenSet) -> bool:
+def _store_renewed(runtime: Runtime, user: User, renewed: TokenSet) -> bool:
     """Seal the renewed pair into the row: if the revoke fails now, the old one is spent.
 
     `user` takes on the version that the row has then. False: the row waits for this end no more.
     """
-    now = house.clock()
+    now = runtime.clock()
     with writing(durable=True) as session:
         row = _still(session, user)
         if row is None:
             return False
-        house.vault.store(row, renewed, now)
+        runtime.vault.store(row, renewed, now)
         user.version = row.version
     return True
 

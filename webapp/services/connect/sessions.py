@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from webapp.database import reading, writing
 from webapp.models import BrowserSession, PersonRef, User
 from webapp.services import authority, people
-from webapp.services.house import House
 from webapp.services.records import audit
+from webapp.services.runtime import Runtime
 
 #: `seen_at` is written at most this often, so that reading a page seldom writes.
 SEEN_EVERY = timedelta(minutes=5)
@@ -69,7 +69,7 @@ class Browser:
     this_one: bool
 
 
-def begin(session: Session, house: House, user: User, device: Device, now: datetime) -> str:
+def begin(session: Session, runtime: Runtime, user: User, device: Device, now: datetime) -> str:
     """Sign a browser in and return the secret for its cookie: 256 bits, stored as a hash.
 
     In the caller's transaction, which has just found or made the person's row and holds it: what
@@ -78,7 +78,7 @@ def begin(session: Session, house: House, user: User, device: Device, now: datet
     secret = secrets.token_urlsafe(32)
     if device.replaces:
         session.execute(_of_secret(device.replaces))
-    session.execute(delete(BrowserSession).where(BrowserSession.digest.in_(_old(house, now))))
+    session.execute(delete(BrowserSession).where(BrowserSession.digest.in_(_old(runtime, now))))
     session.add(
         BrowserSession(
             digest=digest_of(secret),
@@ -92,14 +92,14 @@ def begin(session: Session, house: House, user: User, device: Device, now: datet
     return secret
 
 
-def find(house: House, secret: str, now: datetime) -> Visitor | None:
+def find(runtime: Runtime, secret: str, now: datetime) -> Visitor | None:
     """Return who is signed in with this secret; None if nobody, or if its life is over."""
     digest = digest_of(secret)
     with reading() as session:
         row = session.execute(
             select(BrowserSession, User)
             .join(User, User.id == BrowserSession.user_id)
-            .where(BrowserSession.digest == digest, ~or_(*_over(house, now)))
+            .where(BrowserSession.digest == digest, ~or_(*_over(runtime, now)))
         ).first()
     if row is None:
         return None
@@ -116,7 +116,7 @@ def find(house: House, secret: str, now: datetime) -> Visitor | None:
 
 
 def of(
-    session: Session, house: House, person: PersonRef, secret: str, now: datetime
+    session: Session, runtime: Runtime, person: PersonRef, secret: str, now: datetime
 ) -> list[Browser]:
     """Return where a person is signed in: the browser of this secret, then the latest seen.
 
@@ -125,7 +125,7 @@ def of(
     here = digest_of(secret)
     rows = session.scalars(
         select(BrowserSession)
-        .where(BrowserSession.user_id == _id_of(person), ~or_(*_over(house, now)))
+        .where(BrowserSession.user_id == _id_of(person), ~or_(*_over(runtime, now)))
         .order_by((BrowserSession.digest == here).desc(), BrowserSession.seen_at.desc())
         .limit(MOST)
     )
@@ -148,17 +148,17 @@ def end(secret: str) -> None:
         session.execute(_of_secret(secret))
 
 
-def end_one(house: House, visitor: Visitor, key: str, secret: str) -> bool:
+def end_one(runtime: Runtime, visitor: Visitor, key: str, secret: str) -> bool:
     """Sign one of this person's browsers out, and tell whether it is the one of this secret.
 
     Raises NoSuchSession for whatever is none of theirs, PersonGone, NoLongerAllowed.
     """
-    now = house.clock()
+    now = runtime.clock()
     with writing() as session:
         _hold(session, visitor.ref)
         rows = session.scalars(
             select(BrowserSession.digest).where(
-                BrowserSession.user_id == _id_of(visitor.ref), ~or_(*_over(house, now))
+                BrowserSession.user_id == _id_of(visitor.ref), ~or_(*_over(runtime, now))
             )
         )
         digest = next((each for each in rows if _key(each) == key), None)
@@ -214,18 +214,18 @@ def _of_secret(secret: str) -> Delete:
     return delete(BrowserSession).where(BrowserSession.digest == digest_of(secret))
 
 
-def _old(house: House, now: datetime) -> Select[str]:
+def _old(runtime: Runtime, now: datetime) -> Select[str]:
     """Return some sessions whose life is over; two sign-ins at once take different ones."""
     return (
         select(BrowserSession.digest)
-        .where(or_(*_over(house, now)))
+        .where(or_(*_over(runtime, now)))
         .limit(OLD_AT_ONCE)
         .with_for_update(skip_locked=True)
     )
 
 
-def _over(house: House, now: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    settings = house.settings
+def _over(runtime: Runtime, now: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    settings = runtime.settings
     return (
         BrowserSession.created_at < now - timedelta(days=settings.session_days),
         BrowserSession.seen_at < now - timedelta(hours=settings.session_idle_hours),

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
 from webapp.models import AuditEvent, SpentState
-from webapp.services.house import House
 from webapp.services.records import audit
+from webapp.services.runtime import Runtime
 
 #: Longer than any attempt lives in a browser, so that a used one is told from an unknown one.
 STATES_REMEMBERED = timedelta(hours=1)
@@ -46,14 +46,16 @@ HOUR = timedelta(hours=1)
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
-def record_failed(house: House, cause: str, code: str, *, on: str | None, from_here: bool) -> None:
+def record_failed(
+    runtime: Runtime, cause: str, code: str, *, on: str | None, from_here: bool
+) -> None:
     """Write down why a sign-in ended, under the actor's reference.
 
     `cause` is the code of the page that tells it, `code` TikTok's own word, empty where it said
     none. `on` is the ticket of whoever is signed in. `from_here`: it used up an attempt of this
     browser's.
     """
-    now = house.clock()
+    now = runtime.clock()
     most = MAX_FROM_HERE if from_here else MAX_FROM_STRANGERS
     with reading() as session:
         if _last_but(session, most - 1) > now - HOUR:

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from webapp.database import reading, writing
 from webapp.models import Reason, Status, User
 from webapp.services.connect import disconnect
-from webapp.services.house import House
 from webapp.services.notifications import outbox
 from webapp.services.records import audit
+from webapp.services.runtime import Runtime
 from webapp.tiktok import webhook
 from webapp.tiktok.webhook import HEADER, NotSigned, WebhookEvent
 
@@ -30,14 +30,14 @@ class CannotStore(Exception):
     """The database is away, so TikTok must tell it again."""
 
 
-def receive(house: House, header: str | None, body: bytes) -> None:
+def receive(runtime: Runtime, header: str | None, body: bytes) -> None:
     """Check the signature over the raw bytes, then do what the notice asks for, at most once.
 
     Whatever a signed notice holds, this returns. Raises NotSigned; and CannotKeep, with nothing
     changed.
     """
-    now = house.clock()
-    secret = house.settings.tiktok_client_secret.get_secret_value()
+    now = runtime.clock()
+    secret = runtime.settings.tiktok_client_secret.get_secret_value()
     try:
         webhook.check(header, body, secret, now)
     except NotSigned as refusal:
@@ -49,15 +49,15 @@ def receive(house: House, header: str | None, body: bytes) -> None:
         log.warning("webhook_unreadable", bytes=len(body))
         return
     try:
-        effect = _act(house, notice, now)
+        effect = _act(runtime, notice, now)
     except SQLAlchemyError as error:
         log.error("webhook_not_kept", notice=notice.event, error=type(error).__name__)
         raise CannotStore from None
     log.info("webhook", notice=notice.event, open_id=notice.open_id, effect=effect)
 
 
-def _act(house: House, notice: WebhookEvent, now: datetime) -> Effect:
-    if notice.client_key != house.settings.tiktok_client_key:
+def _act(runtime: Runtime, notice: WebhookEvent, now: datetime) -> Effect:
+    if notice.client_key != runtime.settings.tiktok_client_key:
         return "foreign"
     if notice.event != webhook.REMOVED:
         return "not_ours"
@@ -71,12 +71,12 @@ def _act(house: House, notice: WebhookEvent, now: datetime) -> Effect:
         effect = _effect(user, notice)
         if user is not None and effect == "forgotten":
             was_lost = user.status == Status.RECONNECT
-            _require_reconnect(house, user, notice, now)
-            _record(session, house, user, now, was_lost=was_lost)
+            _require_reconnect(runtime, user, notice, now)
+            _record(session, runtime, user, now, was_lost=was_lost)
         elif user is not None and effect == "finished":
-            house.vault.forget(user)
+            runtime.vault.forget(user)
             user.status = Status.REVOKED
-            disconnect.record_revoked(session, house, user, now, confirmed=True, code="webhook")
+            disconnect.record_revoked(session, runtime, user, now, confirmed=True, code="webhook")
     return effect
 
 
@@ -99,9 +99,9 @@ def _effect(user: User | None, notice: WebhookEvent) -> Effect:
     return "forgotten"
 
 
-def _require_reconnect(house: House, user: User, notice: WebhookEvent, now: datetime) -> None:
+def _require_reconnect(runtime: Runtime, user: User, notice: WebhookEvent, now: datetime) -> None:
     """Wipe the tokens, which are dead at TikTok; a refresh under way finds another version."""
-    house.vault.forget(user)
+    runtime.vault.forget(user)
     user.status = Status.RECONNECT
     user.reason = _reason(notice.reason).value
     happened = datetime.fromtimestamp(min(notice.created_at, int(now.timestamp())), UTC)
@@ -112,7 +112,9 @@ def _require_reconnect(house: House, user: User, notice: WebhookEvent, now: date
     user.interrupted = False
 
 
-def _record(session: Session, house: House, user: User, now: datetime, *, was_lost: bool) -> None:
+def _record(
+    session: Session, runtime: Runtime, user: User, now: datetime, *, was_lost: bool
+) -> None:
     reason = str(user.reason)
     audit.record(session, now, "connection.deauthorized", on=user.ticket, reason=reason)
     if was_lost:
@@ -121,7 +123,7 @@ def _record(session: Session, house: House, user: User, now: datetime, *, was_lo
     told = {"open_id": user.open_id, "ticket": user.ticket, "reason": reason}
     outbox.enqueue(
         session,
-        house,
+        runtime,
         now,
         "connection.reconnect_required",
         told | {"since": (user.ended_at or now).isoformat()},

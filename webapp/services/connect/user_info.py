@@ -14,7 +14,6 @@ from webapp.database import writing
 from webapp.models import PersonRef, User
 from webapp.services import authority, people
 from webapp.services.authority import HalfDone, NoLongerAllowed
-from webapp.services.house import House
 from webapp.services.operators import connection, list_pages
 from webapp.services.records import audit
 from webapp.services.refresh.on_demand import (
@@ -24,6 +23,7 @@ from webapp.services.refresh.on_demand import (
     ReconnectRequired,
     fresh_access,
 )
+from webapp.services.runtime import Runtime
 from webapp.services.vault import CannotOpen
 from webapp.tiktok.errors import AccessRefused, TikTokError
 from webapp.tiktok.provider import Profile
@@ -31,7 +31,7 @@ from webapp.tiktok.provider import Profile
 log = structlog.get_logger(__name__)
 
 
-def update_profile(house: House, person: PersonRef) -> None:
+def update_profile(runtime: Runtime, person: PersonRef) -> None:
     """Ask TikTok who this is and write the name down; keep the old one if TikTok does not say.
 
     A refused access token is refreshed once and the question asked once more (rule 46). Nothing is
@@ -39,7 +39,7 @@ def update_profile(house: House, person: PersonRef) -> None:
     """
     try:
         user = people.find(person)
-        profile = _fetch_profile(house, user) if user is not None else None
+        profile = _fetch_profile(runtime, user) if user is not None else None
         if profile is not None:
             _store_profile(person, profile)
     except (
@@ -55,17 +55,19 @@ def update_profile(house: House, person: PersonRef) -> None:
         )
 
 
-def _fetch_profile(house: House, user: User) -> Profile | None:
-    held = house.vault.load(user)
+def _fetch_profile(runtime: Runtime, user: User) -> Profile | None:
+    held = runtime.vault.load(user)
     if held is None:
         return None
     try:
-        return house.provider.user_info(
+        return runtime.provider.user_info(
             held.access_token, open_id=user.open_id, scopes=user.granted
         )
     except AccessRefused:
-        renewed = fresh_access(house, user.open_id, person=user.ref, rejected_version=user.version)
-        return house.provider.user_info(
+        renewed = fresh_access(
+            runtime, user.open_id, person=user.ref, rejected_version=user.version
+        )
+        return runtime.provider.user_info(
             renewed.access_token, open_id=user.open_id, scopes=renewed.scopes
         )
 
@@ -102,7 +104,7 @@ class AccessTest:
     refreshed: bool = False
 
 
-def test_access(house: House, open_id: str) -> AccessTest:
+def test_access(runtime: Runtime, open_id: str) -> AccessTest:
     """Call user info with the stored access token, refreshing it first if it is over.
 
     A refused token is refreshed once and TikTok asked once more (rule 46); if that refresh does
@@ -110,27 +112,27 @@ def test_access(house: House, open_id: str) -> AccessTest:
     CannotOpen where there is no token to ask with, and NoLongerAllowed or HalfDone.
     """
     authority.check()
-    user = connection.find_with_history(house, open_id)
+    user = connection.find_with_history(runtime, open_id)
     if user is None:
         raise NotConnected
-    access = fresh_access(house, open_id, person=user.ref, min_ttl=timedelta())
+    access = fresh_access(runtime, open_id, person=user.ref, min_ttl=timedelta())
     try:
-        tested = _test_once(house, access)
+        tested = _test_once(runtime, access)
         if tested.code == REFUSED:
-            tested = _test_again(house, user.ref, access, tested)
-        _record_test(house, user.ticket, tested)
+            tested = _test_again(runtime, user.ref, access, tested)
+        _record_test(runtime, user.ticket, tested)
     except NoLongerAllowed:
         raise HalfDone from None
     log.info("connection_tested", open_id=open_id, works=tested.works, code=tested.code)
     return tested
 
 
-def _record_test(house: House, ticket: str, tested: AccessTest) -> None:
+def _record_test(runtime: Runtime, ticket: str, tested: AccessTest) -> None:
     with writing() as session:
         authority.require(session)
         audit.record(
             session,
-            house.clock(),
+            runtime.clock(),
             "connection.tested",
             on=ticket,
             works=tested.works,
@@ -139,12 +141,12 @@ def _record_test(house: House, ticket: str, tested: AccessTest) -> None:
         )
 
 
-def _test_once(house: House, access: Access) -> AccessTest:
+def _test_once(runtime: Runtime, access: Access) -> AccessTest:
     # A refresh that somebody else is doing may have taken ten seconds.
     authority.check()
     began = time.monotonic()
     try:
-        profile = house.provider.user_info(
+        profile = runtime.provider.user_info(
             access.access_token, open_id=access.open_id, scopes=access.scopes
         )
     except TikTokError as error:
@@ -152,15 +154,17 @@ def _test_once(house: House, access: Access) -> AccessTest:
     return AccessTest(works=True, ms=_since(began), name=profile.display_name)
 
 
-def _test_again(house: House, person: PersonRef, refused: Access, first: AccessTest) -> AccessTest:
+def _test_again(
+    runtime: Runtime, person: PersonRef, refused: Access, first: AccessTest
+) -> AccessTest:
     """Refresh what TikTok refused and ask once more; the refusal itself where that is not had."""
     try:
         renewed = fresh_access(
-            house, refused.open_id, person=person, rejected_version=refused.version
+            runtime, refused.open_id, person=person, rejected_version=refused.version
         )
     except (NotConnected, ReconnectRequired, Pending, CannotOpen):
         return first
-    second = _test_once(house, renewed)
+    second = _test_once(runtime, renewed)
     if second.works:
         second = replace(second, code=first.code, log_id=first.log_id)
     return replace(second, refreshed=True)

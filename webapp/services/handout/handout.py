@@ -19,7 +19,6 @@ from webapp.models import PersonRef, ServiceKey, ServiceUse, User
 from webapp.services.authority import NoLongerAllowed
 from webapp.services.handout import uses
 from webapp.services.handout.service_keys import is_key, public_id
-from webapp.services.house import House
 from webapp.services.refresh import on_demand
 from webapp.services.refresh.on_demand import (
     RECORD_USE_EVERY,
@@ -31,6 +30,7 @@ from webapp.services.refresh.on_demand import (
     raise_if_ended,
     stored_access,
 )
+from webapp.services.runtime import Runtime
 from webapp.services.vault import CannotOpen
 
 
@@ -175,14 +175,14 @@ class CheckedCall:
     row: FoundConnection | None
 
 
-def check_call(house: House, key: str, open_id: str) -> CheckedCall:
+def check_call(runtime: Runtime, key: str, open_id: str) -> CheckedCall:
     """Accept a service's key, and bring the row along. Raises BadKey, Pending."""
     public = public_id(key)
     if public is None:
         raise BadKey
     # PostgreSQL has no NUL in texts, and TikTok none in open_ids.
     asked = "" if "\0" in open_id else open_id
-    client_key = house.settings.tiktok_client_key
+    client_key = runtime.settings.tiktok_client_key
     try:
         found = _key_and_connection.first(
             {"key_id": public, "client_key": client_key, "open_id": asked}
@@ -191,7 +191,7 @@ def check_call(house: House, key: str, open_id: str) -> CheckedCall:
         raise _database_pending(str(error)) from None
     if found is None or not is_key(key, found.digest) or found.revoked_at is not None:
         raise BadKey
-    now = house.clock()
+    now = runtime.clock()
     used_lately = found.key_used_at is not None and now - found.key_used_at < RECORD_USE_EVERY
     if not used_lately and not _record_key_use(public, now):
         raise BadKey
@@ -200,7 +200,7 @@ def check_call(house: House, key: str, open_id: str) -> CheckedCall:
 
 
 def hand_out(
-    house: House,
+    runtime: Runtime,
     arrival: CheckedCall,
     *,
     min_ttl: timedelta,
@@ -221,9 +221,9 @@ def hand_out(
         # Not of this row's life: handing out what there is tells more than spending a refresh.
         rejected_version = None
     try:
-        access = stored_access(house, row, min_ttl, rejected_version, house.clock())
+        access = stored_access(runtime, row, min_ttl, rejected_version, runtime.clock())
         if access is None:
-            access = _refreshed(house, arrival, row, min_ttl, rejected_version)
+            access = _refreshed(runtime, arrival, row, min_ttl, rejected_version)
     except SQLAlchemyError as error:
         raise _database_pending(type(error).__name__) from None
     except CannotOpen as error:
@@ -232,13 +232,13 @@ def hand_out(
     missing = sorted(set(scopes) - access.scopes)
     if missing:
         raise ScopeMissing(missing)
-    if _record_use(row, house.clock()):
-        _check_again(house, arrival, row)
+    if _record_use(row, runtime.clock()):
+        _check_again(runtime, arrival, row)
     return access
 
 
 def _refreshed(
-    house: House,
+    runtime: Runtime,
     arrival: CheckedCall,
     row: FoundConnection,
     min_ttl: timedelta,
@@ -248,26 +248,26 @@ def _refreshed(
     person = PersonRef(row.id, row.ticket)
     try:
         access = on_demand.fresh_access(
-            house, arrival.open_id, person=person, min_ttl=min_ttl, rejected_version=rejected
+            runtime, arrival.open_id, person=person, min_ttl=min_ttl, rejected_version=rejected
         )
     except (NotConnected, ReconnectRequired, Pending, CannotOpen):
-        _read_again(house, arrival)
+        _read_again(runtime, arrival)
         raise
-    _check_again(house, arrival, row)
+    _check_again(runtime, arrival, row)
     return access
 
 
-def _check_again(house: House, arrival: CheckedCall, row: FoundConnection) -> None:
+def _check_again(runtime: Runtime, arrival: CheckedCall, row: FoundConnection) -> None:
     """Look at key and connection once more. Raises what `hand_out` raises."""
-    found = _read_again(house, arrival)
+    found = _read_again(runtime, arrival)
     if found.ticket != row.ticket:
         raise NotConnected
-    raise_if_ended(found, house.clock())
+    raise_if_ended(found, runtime.clock())
 
 
-def _read_again(house: House, arrival: CheckedCall) -> Any:
+def _read_again(runtime: Runtime, arrival: CheckedCall) -> Any:
     """Return key and row as they are now. Raises NoLongerAllowed if the key was revoked."""
-    client_key = house.settings.tiktok_client_key
+    client_key = runtime.settings.tiktok_client_key
     values = {"key_id": arrival.key_id, "client_key": client_key, "open_id": arrival.open_id}
     try:
         found = _key_and_connection.first(values)

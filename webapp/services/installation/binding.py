@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 from webapp.database import reading, writing
 from webapp.language import deferred_gettext as _
 from webapp.models import Installation, User
-from webapp.services.house import House
 from webapp.services.installation import instance_id
 from webapp.services.records import audit
+from webapp.services.runtime import Runtime
 from webapp.services.vault import Vault
 from webapp.settings import Settings
 
@@ -118,7 +118,7 @@ def _compare_secrets(bound: Installation, settings: Settings, vault: Vault) -> M
 log = structlog.get_logger(__name__)
 
 
-def mismatch(house: House) -> Mismatch | None:
+def mismatch(runtime: Runtime) -> Mismatch | None:
     """Return why nothing may be refreshed from here; None if the database belongs here.
 
     Binds a database that belongs to nobody yet, and follows a rotation of TOKEN_KEYS.
@@ -126,10 +126,10 @@ def mismatch(house: House) -> Mismatch | None:
     with reading() as session:
         bound = session.get(Installation, 1)
     if bound is None:
-        return _bind(house)
-    found = compare(bound, house.settings, house.vault, house.folder)
-    if found is None and bound.key_id != house.vault.key_id:
-        _follow_rotation(house, bound.key_id)
+        return _bind(runtime)
+    found = compare(bound, runtime.settings, runtime.vault, runtime.folder)
+    if found is None and bound.key_id != runtime.vault.key_id:
+        _follow_rotation(runtime, bound.key_id)
     return found
 
 
@@ -142,7 +142,7 @@ def mismatch_at(engine: Engine, settings: Settings, folder: Path) -> Mismatch | 
         return compare(bound, settings, Vault(settings.token_keys), folder)
 
 
-def record_generation(house: House) -> None:
+def record_generation(runtime: Runtime) -> None:
     """Count the generation up, in the row and then in the file. Call it after `fault` said None.
 
     In this order, and with the disk waited for: a crash in between leaves the file behind, never
@@ -154,26 +154,26 @@ def record_generation(house: House) -> None:
             return
         bound.generation += 1
     try:
-        instance_id.record_generation(house.folder, bound.binding, bound.generation)
+        instance_id.record_generation(runtime.folder, bound.binding, bound.generation)
     except OSError as error:
         log.warning("generation_not_noted", error=type(error).__name__)
 
 
-def adopt(house: House) -> Mismatch | None:
+def adopt(runtime: Runtime) -> Mismatch | None:
     """Bind the database to this installation on purpose; return what did not fit before.
 
     After a copy or a restored backup the refresh tokens in it may be spent. Should TikTok refuse
     one, that is told as our doing and not as the person's. Raises OSError if the folder takes no
     file.
     """
-    name = instance_id.renew(house.settings, house.folder)
+    name = instance_id.renew(runtime.settings, runtime.folder)
     with writing(durable=True) as session:
         bound = session.get(Installation, 1, with_for_update=True)
         before = None
         if bound is not None:
-            before = compare(bound, house.settings, house.vault, house.folder)
-        session.merge(_binding(house, name))
-        audit.record(session, house.clock(), "database.adopted")
+            before = compare(bound, runtime.settings, runtime.vault, runtime.folder)
+        session.merge(_binding(runtime, name))
+        audit.record(session, runtime.clock(), "database.adopted")
         if before is not None and before.name in ("INSTANCE_ID", "DATABASE_URL"):
             session.execute(
                 update(User)
@@ -185,39 +185,39 @@ def adopt(house: House) -> Mismatch | None:
     return before
 
 
-def _bind(house: House) -> Mismatch | None:
+def _bind(runtime: Runtime) -> Mismatch | None:
     try:
-        name = instance_id.ensure(house.settings, house.folder)
+        name = instance_id.ensure(runtime.settings, runtime.folder)
     except OSError as error:
-        folder, why = house.folder, error.strerror
+        folder, why = runtime.folder, error.strerror
         cause = _("cannot be kept in %(folder)s (%(error)s)", folder=folder, error=why)
         return Mismatch("INSTANCE_ID", cause, _("let this user write there, or set INSTANCE_ID"))
     try:
         with writing() as session:
-            session.add(_binding(house, name))
+            session.add(_binding(runtime, name))
     except IntegrityError:
-        return mismatch(house)
+        return mismatch(runtime)
     return None
 
 
-def _binding(house: House, name: str) -> Installation:
+def _binding(runtime: Runtime, name: str) -> Installation:
     return Installation(
         id=1,
         instance_id=name,
-        key_id=house.vault.key_id,
-        client_key=house.settings.tiktok_client_key,
-        bound_at=house.clock(),
+        key_id=runtime.vault.key_id,
+        client_key=runtime.settings.tiktok_client_key,
+        bound_at=runtime.clock(),
         binding=secrets.token_hex(8),
         generation=0,
         moved_at=None,
     )
 
 
-def _follow_rotation(house: House, former: str) -> None:
+def _follow_rotation(runtime: Runtime, former: str) -> None:
     with writing() as session:
         session.execute(
             update(Installation)
             .where(Installation.id == 1, Installation.key_id == former)
-            .values(key_id=house.vault.key_id)
+            .values(key_id=runtime.vault.key_id)
         )
-    log.info("key_rotation_seen", key_id=house.vault.key_id)
+    log.info("key_rotation_seen", key_id=runtime.vault.key_id)

@@ -28,10 +28,10 @@ from sqlalchemy.orm import Session
 from webapp.database import Base, continue_after, db, last_id, prepare, writing
 from webapp.files import absolute_url
 from webapp.models import Installation, User
-from webapp.services.house import House
 from webapp.services.maintenance import database_checks
 from webapp.services.records import audit
 from webapp.services.refresh import rescue_file
+from webapp.services.runtime import Runtime
 
 log = structlog.get_logger(__name__)
 
@@ -54,26 +54,26 @@ class Copied:
     rows: int
 
 
-def copy_database(house: House, url: str, root: Path) -> Iterator[Copied]:
+def copy_database(runtime: Runtime, url: str, root: Path) -> Iterator[Copied]:
     """Copy every table into the database at `url`, in one transaction; yield after each batch.
 
     Both sides are committed after the last yield only, the target first. A relative SQLite path
     counts from `root`. Raises CannotCopy.
     """
     try:
-        yield from _copy(house, url, root)
+        yield from _copy(runtime, url, root)
     except SQLAlchemyError as error:
         raise CannotCopy(f"a database refused ({type(error).__name__}); see its log") from None
 
 
-def _copy(house: House, url: str, root: Path) -> Iterator[Copied]:
+def _copy(runtime: Runtime, url: str, root: Path) -> Iterator[Copied]:
     with _target(url, root) as target, writing(durable=True) as session:
         source = session.connection()
         _lock(source)
-        _refuse_busy(house, session)
+        _refuse_busy(runtime, session)
         with target.connect().execution_options(coatcheck_write="FULL") as there, there.begin():
             _refuse_filled(there)
-            _record(house, session)
+            _record(runtime, session)
             rows = 0
             for table in _tables():
                 for written in _copy_table(source, there, table):
@@ -85,7 +85,7 @@ def _copy(house: House, url: str, root: Path) -> Iterator[Copied]:
                 continue_after(there, table, last_id(source, table))
         bound = session.get(Installation, 1)
         if bound is not None:
-            bound.moved_at = house.clock()
+            bound.moved_at = runtime.clock()
     log.warning("database_copied", kind=target.dialect.name)
 
 
@@ -132,18 +132,18 @@ def _lock(source: Connection) -> None:
         source.execute(text(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))
 
 
-def _refuse_busy(house: House, session: Session) -> None:
+def _refuse_busy(runtime: Runtime, session: Session) -> None:
     claims = session.scalar(
         select(func.count())
         .select_from(User)
-        .where(User.claim.is_not(None), User.next_at > house.clock())
+        .where(User.claim.is_not(None), User.next_at > runtime.clock())
     )
     if claims:
         raise CannotCopy(
             f"{claims} refreshes are under way: stop the worker and gunicorn, wait a minute, then"
             " run it again"
         )
-    if rescue_file.has_answers(house):
+    if rescue_file.has_answers(runtime):
         raise CannotCopy("answers wait in the rescue file: run flask tokens rescue first")
 
 
@@ -153,10 +153,10 @@ def _refuse_filled(there: Connection) -> None:
         raise CannotCopy(f"the other database is not empty: there are rows in {', '.join(filled)}")
 
 
-def _record(house: House, session: Session) -> None:
+def _record(runtime: Runtime, session: Session) -> None:
     """Write the copy down before it is made, so that both databases tell of it."""
     rows = _rows(session.connection()) + 1
-    audit.record(session, house.clock(), "database.copied", rows=rows)
+    audit.record(session, runtime.clock(), "database.copied", rows=rows)
 
 
 def _rows(connection: Connection) -> int:

@@ -15,7 +15,7 @@ from webapp.database import db, reading
 from webapp.files import sqlite_path
 from webapp.language import deferred_gettext as _
 from webapp.models import User
-from webapp.services.house import House
+from webapp.services.runtime import Runtime
 from webapp.services.vault import CannotOpen
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
@@ -74,14 +74,14 @@ def current_migration() -> str:
         return ", ".join(sorted(_heads(connection)))
 
 
-def keys_fault(house: House) -> Fault | None:
+def keys_fault(runtime: Runtime) -> Fault | None:
     """Return what is wrong with TOKEN_KEYS; None if the newest sealed row opens."""
     newest = select(User).where(User.access_token.is_not(None)).order_by(User.id.desc()).limit(1)
     try:
         with reading() as session:
             user = session.scalar(newest)
         if user is not None:
-            house.vault.load(user)
+            runtime.vault.load(user)
     except SQLAlchemyError as error:
         cause = _("the database cannot be read (%(error)s)", error=type(error).__name__)
         return Fault("DATABASE_URL", cause, _("restore the database whole, from a backup"))
@@ -94,9 +94,9 @@ def keys_fault(house: House) -> Fault | None:
     return None
 
 
-def faults(house: House) -> list[Fault]:
+def faults(runtime: Runtime) -> list[Fault]:
     """Return everything that keeps this installation from serving."""
-    fault = database_fault() or keys_fault(house)
+    fault = database_fault() or keys_fault(runtime)
     return [fault] if fault else []
 
 

@@ -11,11 +11,11 @@ from sqlalchemy import Engine, NullPool, create_engine
 from webapp.files import absolute_url, own_folder
 from webapp.language import deferred_gettext as _
 from webapp.language import deferred_ngettext
-from webapp.services.house import House
 from webapp.services.installation import binding
 from webapp.services.maintenance import database_checks, machine_checks, tiktok_checks, troubles
 from webapp.services.maintenance.check import Check, check_of, not_asked
 from webapp.services.maintenance.machine_checks import ROOT
+from webapp.services.runtime import Runtime
 from webapp.settings import (
     NAMES,
     Problem,
@@ -80,9 +80,9 @@ def whose(settings: Settings) -> Problem | None:
 
 
 def checks(
-    environ: Mapping[str, str], house: House | None, asked: Sequence[Check] | None = None
+    environ: Mapping[str, str], runtime: Runtime | None, asked: Sequence[Check] | None = None
 ) -> Iterator[Check]:
-    """Yield every check; without a house (settings refused) what needs one is left out.
+    """Yield every check; without a runtime (settings refused) what needs one is left out.
 
     For a page, `asked` is what TikTok said the last time: nobody is called then, and what would
     read a whole table is left to the command.
@@ -92,19 +92,19 @@ def checks(
     names = {problem.name for problem in problems}
     yield from _settings_checks(environ, problems, doubts(settings, environ))
     yield from machine_checks.file_checks(environ, settings)
-    if house:
+    if runtime:
         yield machine_checks.cookie_check(settings)
     if not {"TIKTOK_REDIRECT_URI", "TIKTOK_CLIENT_KEY"} & names:
         yield from tiktok_checks.registration_checks(settings)
-    if house:
-        yield from tiktok_checks.tiktok_checks(house) if asked is None else asked
+    if runtime:
+        yield from tiktok_checks.tiktok_checks(runtime) if asked is None else asked
     if "DATABASE_URL" not in names:
-        yield from _stored(settings, house, whole=asked is None)
-    if house:
-        yield machine_checks.disk_check(house)
+        yield from _stored(settings, runtime, whole=asked is None)
+    if runtime:
+        yield machine_checks.disk_check(runtime)
 
 
-def keeping_checks(house: House) -> Iterator[Check]:
+def keeping_checks(runtime: Runtime) -> Iterator[Check]:
     """Yield whether the stored tokens open, whose the database is, and how the worker gets on.
 
     Asks TikTok nothing. Ends early where the database is not at the newest migration.
@@ -112,11 +112,11 @@ def keeping_checks(house: House) -> Iterator[Check]:
     if (broken := database_checks.database_fault()) is not None:
         yield check_of("database", broken, "", "running")
         return
-    yield check_of("keys", database_checks.keys_fault(house), _("open what is stored"), "running")
-    mismatch = troubles.installation_doubt(house)
+    yield check_of("keys", database_checks.keys_fault(runtime), _("open what is stored"), "running")
+    mismatch = troubles.installation_doubt(runtime)
     well = _("the database belongs to this installation")
     yield check_of("installation", mismatch, well, "running")
-    doubts = [doubt for doubt in troubles.doubts(house) if doubt != mismatch]
+    doubts = [doubt for doubt in troubles.doubts(runtime) if doubt != mismatch]
     for doubt in doubts:
         yield Check("warn", doubt.name, doubt.cause, doubt.mend, "running")
     if not doubts:
@@ -154,24 +154,24 @@ def _engine(settings: Settings) -> Engine:
     return create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=patience)
 
 
-def _stored(settings: Settings, house: House | None, *, whole: bool) -> Iterator[Check]:
+def _stored(settings: Settings, runtime: Runtime | None, *, whole: bool) -> Iterator[Check]:
     """Yield how the database stands; `whole` reads every row where only that can tell."""
     broken = next(iter(_database_problems(settings)), None)
     yield check_of("database", broken, _("reached, at the newest migration"), "running")
-    if house is None or broken is not None:
+    if runtime is None or broken is not None:
         return
-    yield tiktok_checks.webhook_check(house)
-    yield tiktok_checks.person_check(house)
+    yield tiktok_checks.webhook_check(runtime)
+    yield tiktok_checks.person_check(runtime)
     yield from machine_checks.journal_checks()
-    yield from keeping_checks(house)
+    yield from keeping_checks(runtime)
     if whole:
-        yield from _rows(house)
+        yield from _rows(runtime)
     else:
         yield not_asked("rows", _("every one would have to be read"), "flask doctor", "running")
 
 
-def _rows(house: House) -> Iterator[Check]:
-    if strangers := troubles.foreign_people(house):
+def _rows(runtime: Runtime) -> Iterator[Check]:
+    if strangers := troubles.foreign_people(runtime):
         yield Check(
             "warn",
             "people",
@@ -183,7 +183,7 @@ def _rows(house: House) -> Iterator[Check]:
             _("they connect again, or the former TIKTOK_CLIENT_KEY is put back"),
             "running",
         )
-    if closed := troubles.unreadable_rows(house):
+    if closed := troubles.unreadable_rows(runtime):
         yield Check(
             "warn",
             "rows",

@@ -17,7 +17,6 @@ from webapp.database import reading, writing
 from webapp.models import Brakes, Installation, Status, User
 from webapp.services import authority
 from webapp.services.authority import HalfDone, NoLongerAllowed
-from webapp.services.house import House
 from webapp.services.installation import binding
 from webapp.services.maintenance import database_checks, reseal, troubles
 from webapp.services.maintenance.database_checks import Fault
@@ -31,6 +30,7 @@ from webapp.services.refresh.on_demand import (
     ReconnectRequired,
     fresh_access,
 )
+from webapp.services.runtime import Runtime
 from webapp.services.vault import CannotOpen
 
 #: Up to so many rows are read through for the keys they are sealed under.
@@ -87,47 +87,47 @@ class HealthFacts:
     notices: outbox.DeliveryStatus
 
 
-def health_facts(house: House, now: datetime) -> HealthFacts:
+def health_facts(runtime: Runtime, now: datetime) -> HealthFacts:
     """Return all of it, as it is at this moment. Raises SQLAlchemyError with the database away."""
-    row = brakes_of(house)
+    row = brakes_of(runtime)
     with reading() as session:
         bound = session.get(Installation, 1)
     return HealthFacts(
         at=now,
-        troubles=troubles.troubles(house),
-        work=work_of(house, row, now),
-        breaker=_breaker(house, row),
-        answers=figures.answer_times(house, now),
+        troubles=troubles.troubles(runtime),
+        work=work_of(runtime, row, now),
+        breaker=_breaker(runtime, row),
+        answers=figures.answer_times(runtime, now),
         database=database_checks.stored_database(),
-        keys=Keys(house.vault.key_id, reseal.remaining_of_few(house, COUNT_LIVE_BELOW)),
-        rescue=rescue_file.has_answers(house),
+        keys=Keys(runtime.vault.key_id, reseal.remaining_of_few(runtime, COUNT_LIVE_BELOW)),
+        rescue=rescue_file.has_answers(runtime),
         bound_at=bound.bound_at if bound else None,
-        notices=outbox.delivery_status(house, now),
+        notices=outbox.delivery_status(runtime, now),
     )
 
 
-def brakes_of(house: House) -> Brakes:
+def brakes_of(runtime: Runtime) -> Brakes:
     """Return breaker and pace without making the row; as they begin where there is none yet."""
-    key = house.settings.tiktok_client_key
+    key = runtime.settings.tiktok_client_key
     with reading() as session:
         return session.get(Brakes, key) or Brakes(client_key=key, pace=1.0)
 
 
-def work_of(house: House, row: Brakes, now: datetime) -> Work:
+def work_of(runtime: Runtime, row: Brakes, now: datetime) -> Work:
     """Return how the worker gets on."""
-    lag = due.lag(house, now)
+    lag = due.lag(runtime, now)
     part = breaker.rate_factor(row, now)
     return Work(
         lag=lag,
         is_late=lag > troubles.LATE_AFTER.total_seconds(),
-        pace=figures.per_second(house, now),
-        allowed=house.settings.refresh_rate * part,
+        pace=figures.per_second(runtime, now),
+        allowed=runtime.settings.refresh_rate * part,
         part=part,
     )
 
 
-def _breaker(house: House, row: Brakes) -> Breaker | None:
-    found = troubles.open_brakes(house)
+def _breaker(runtime: Runtime, row: Brakes) -> Breaker | None:
+    found = troubles.open_brakes(runtime)
     return found and Breaker(*found, since=row.open_since, next_probe=row.probe_at)
 
 
@@ -149,36 +149,36 @@ class ProbeResult(StrEnum):
     NOT_OURS = "not_ours"
 
 
-def send_probe(house: House) -> ProbeResult:
+def send_probe(runtime: Runtime) -> ProbeResult:
     """Refresh the connection that is due first, whatever probe is due when; say what came of it.
 
     Raises NoLongerAllowed, with nothing done, or HalfDone.
     """
-    if binding.mismatch(house) is not None:
+    if binding.mismatch(runtime) is not None:
         return ProbeResult.NOT_OURS
-    if not _make_due(house, house.clock()):
+    if not _make_due(runtime, runtime.clock()):
         return ProbeResult.NOT_OPEN
-    open_id = _first(house)
+    open_id = _first(runtime)
     if open_id is None:
         return ProbeResult.NOBODY
     # What came of it stands in the brakes; how this one connection is, on its own page.
     with suppress(NotConnected, ReconnectRequired, Pending, CannotOpen):
         try:
-            fresh_access(house, open_id, pressed=True)
+            fresh_access(runtime, open_id, pressed=True)
         except NoLongerAllowed:
             raise HalfDone from None
     return (
-        ProbeResult.OPEN if breaker.current(house).open_reason is not None else ProbeResult.CLOSED
+        ProbeResult.OPEN if breaker.current(runtime).open_reason is not None else ProbeResult.CLOSED
     )
 
 
-def _make_due(house: House, now: datetime) -> bool:
+def _make_due(runtime: Runtime, now: datetime) -> bool:
     """Let the next probe go out now, and write down who wants it; False: nothing to probe."""
     with writing() as session:
         authority.require(session)
         made = session.scalar(
             update(Brakes)
-            .where(Brakes.client_key == house.settings.tiktok_client_key)
+            .where(Brakes.client_key == runtime.settings.tiktok_client_key)
             .where(Brakes.open_reason.is_not(None))
             .values(probe_at=now)
             .returning(Brakes.client_key)
@@ -188,9 +188,9 @@ def _make_due(house: House, now: datetime) -> bool:
     return made is not None
 
 
-def _first(house: House) -> str | None:
+def _first(runtime: Runtime) -> str | None:
     """Return the open_id of whose turn is next, leaving out who is being refreshed."""
-    ours = User.client_key == house.settings.tiktok_client_key
+    ours = User.client_key == runtime.settings.tiktok_client_key
     query = (
         select(User.open_id)
         .where(ours, User.next_at.is_not(None), User.claim.is_(None))
@@ -224,18 +224,18 @@ class Fleet:
     troubles: tuple[str, ...] = ()
 
 
-def fleet_figures(house: House, now: datetime) -> Fleet:
+def fleet_figures(runtime: Runtime, now: datetime) -> Fleet:
     """Return the numbers as they are; never raises with the database away."""
-    names = tuple(sorted({fault.name for fault in troubles.troubles(house)}))
+    names = tuple(sorted({fault.name for fault in troubles.troubles(runtime)}))
     try:
-        row = brakes_of(house)
-        standing = outbox.delivery_status(house, now)
-        counted = counts.current_counts(house, now)
+        row = brakes_of(runtime)
+        standing = outbox.delivery_status(runtime, now)
+        counted = counts.current_counts(runtime, now)
         return Fleet(
             up=True,
-            totals=figures.totals(house),
+            totals=figures.totals(runtime),
             connections={s.value: n for s, n in counted.by_state.items()} if counted else None,
-            work=work_of(house, row, now),
+            work=work_of(runtime, row, now),
             open_reason=row.open_reason,
             waiting=standing.waiting,
             given_up=standing.given_up,

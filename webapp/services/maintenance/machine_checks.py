@@ -9,9 +9,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from webapp.database import db
 from webapp.files import absolute_url, sqlite_path
 from webapp.language import deferred_gettext as _
-from webapp.services.house import House
 from webapp.services.maintenance import database_checks
 from webapp.services.maintenance.check import Check, not_asked
+from webapp.services.runtime import Runtime
 from webapp.settings import NAMES, Settings
 
 ROOT = database_checks.MIGRATIONS.parent.parent
@@ -62,17 +62,17 @@ def journal_checks() -> Iterator[Check]:
     yield Check("warn", "journal", cause, mend, "running")
 
 
-def disk_check(house: House) -> Check:
+def disk_check(runtime: Runtime) -> Check:
     """Return whether there is room for the database, its log and the rescue file."""
     try:
-        free = shutil.disk_usage(house.folder).free
+        free = shutil.disk_usage(runtime.folder).free
     except OSError as error:
         why = error.strerror
-        cause = _("%(folder)s cannot be looked at (%(error)s)", folder=house.folder, error=why)
+        cause = _("%(folder)s cannot be looked at (%(error)s)", folder=runtime.folder, error=why)
         return Check("warn", "disk", cause, _("let this user read that folder"), "running")
     if free < LOW_DISK:
         cause = _(
-            "has %(size)s MB left where %(folder)s is", size=free // 2**20, folder=house.folder
+            "has %(size)s MB left where %(folder)s is", size=free // 2**20, folder=runtime.folder
         )
         mend = _("make room: a full disk stores no refreshed token")
         return Check("warn", "disk", cause, mend, "running")

@@ -12,9 +12,9 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
 from webapp.database import reading, scrub, writing
 from webapp.models import User
-from webapp.services.house import House
 from webapp.services.installation import binding
 from webapp.services.records import audit
+from webapp.services.runtime import Runtime
 from webapp.services.vault import CannotOpen
 
 log = structlog.get_logger(__name__)
@@ -32,67 +32,69 @@ class Resealed:
     closed: int
 
 
-def remaining(house: House) -> int:
+def remaining(runtime: Runtime) -> int:
     """Return how many rows are not sealed under the first key yet."""
     with reading() as session:
-        return session.scalar(select(func.count()).select_from(User).where(_otherwise(house))) or 0
+        return (
+            session.scalar(select(func.count()).select_from(User).where(_otherwise(runtime))) or 0
+        )
 
 
-def remaining_of_few(house: House, most: int) -> int | None:
+def remaining_of_few(runtime: Runtime, most: int) -> int | None:
     """Return the same where there are at most so many rows; None where a page would wait."""
     with reading() as session:
         some = select(User.id).limit(most + 1).subquery()
         if (session.scalar(select(func.count()).select_from(some)) or 0) > most:
             return None
-    return remaining(house)
+    return remaining(runtime)
 
 
-def closed(house: House) -> int:
+def closed(runtime: Runtime) -> int:
     """Return how many rows hold a text under a key that is not here; reads the whole table."""
     sealed = (User.access_token, User.refresh_token)
     # `v1.<key id>.` at the beginning of each text.
-    names = [func.substr(column, 1, len(house.vault.mark)) for column in sealed]
+    names = [func.substr(column, 1, len(runtime.vault.mark)) for column in sealed]
     with reading() as session:
         found = session.execute(select(*names, func.count()).group_by(*names)).all()
     return sum(
         count
         for *marks, count in found
-        if not all(mark is None or _is_known(house, mark) for mark in marks)
+        if not all(mark is None or _is_known(runtime, mark) for mark in marks)
     )
 
 
-def _is_known(house: House, mark: str) -> bool:
+def _is_known(runtime: Runtime, mark: str) -> bool:
     _version, _dot, rest = mark.partition(".")
-    return house.vault.knows(rest.removesuffix("."))
+    return runtime.vault.knows(rest.removesuffix("."))
 
 
-def reseal(house: House) -> Iterator[Resealed]:
+def reseal(runtime: Runtime) -> Iterator[Resealed]:
     """Seal batch by batch and yield how far it is after each; the last one is the outcome.
 
     What a process with the former TOKEN_KEYS stores meanwhile is found in a second pass.
     """
     so_far = Resealed(0, 0)
     try:
-        for so_far in _passes(house):
+        for so_far in _passes(runtime):
             yield so_far
     finally:
         # Also of a run that was stopped: what is done is done.
-        _write_down(house, so_far)
+        _write_down(runtime, so_far)
     # The former texts, and perhaps a leaked key's, are to be nowhere in the files.
     scrub()
     if so_far.closed == 0:
-        binding.mismatch(house)
+        binding.mismatch(runtime)
     log.info("resealed", rows=so_far.done, closed=so_far.closed)
     yield so_far
 
 
-def _passes(house: House) -> Iterator[Resealed]:
+def _passes(runtime: Runtime) -> Iterator[Resealed]:
     done, changed = 0, 1
     while changed:
         changed, closed, last = 0, 0, 0
-        while rows := _after(house, last):
+        while rows := _after(runtime, last):
             last = rows[-1].id
-            sealed = _sealed(house, rows)
+            sealed = _sealed(runtime, rows)
             closed += len(rows) - len(sealed)
             changed += _write(sealed)
             yield Resealed(done + changed, closed)
@@ -100,22 +102,22 @@ def _passes(house: House) -> Iterator[Resealed]:
     yield Resealed(done, closed)
 
 
-def _write_down(house: House, so_far: Resealed) -> None:
+def _write_down(runtime: Runtime, so_far: Resealed) -> None:
     if so_far.done == 0:
         return
     with writing() as session:
         audit.record(
             session,
-            house.clock(),
+            runtime.clock(),
             "tokens.resealed",
             done=so_far.done,
             closed=so_far.closed,
         )
 
 
-def _otherwise(house: House) -> ColumnElement[bool]:
+def _otherwise(runtime: Runtime) -> ColumnElement[bool]:
     """Return the condition of a row that holds a text under another than the first key."""
-    mark = house.vault.mark
+    mark = runtime.vault.mark
     return or_(
         *(
             and_(column.is_not(None), ~column.startswith(mark, autoescape=True))
@@ -124,17 +126,17 @@ def _otherwise(house: House) -> ColumnElement[bool]:
     )
 
 
-def _after(house: House, last: int) -> Sequence[User]:
-    query = select(User).where(_otherwise(house), User.id > last).order_by(User.id).limit(BATCH)
+def _after(runtime: Runtime, last: int) -> Sequence[User]:
+    query = select(User).where(_otherwise(runtime), User.id > last).order_by(User.id).limit(BATCH)
     with reading() as session:
         return session.scalars(query).all()
 
 
-def _sealed(house: House, rows: Sequence[User]) -> list[tuple[User, dict[str, str]]]:
+def _sealed(runtime: Runtime, rows: Sequence[User]) -> list[tuple[User, dict[str, str]]]:
     sealed = []
     for user in rows:
         try:
-            sealed.append((user, house.vault.resealed(user)))
+            sealed.append((user, runtime.vault.resealed(user)))
         except CannotOpen:
             log.warning("not_resealed", open_id=user.open_id)
     return sealed

@@ -11,8 +11,8 @@ from webapp.language import deferred_gettext as _
 from webapp.language import deferred_ngettext
 from webapp.models import AuditEvent, User
 from webapp.services import authority
-from webapp.services.house import House
 from webapp.services.maintenance.check import Check, not_asked
+from webapp.services.runtime import Runtime
 from webapp.settings import Settings
 from webapp.tiktok.errors import OurConfiguration, TikTokError, TryLater
 
@@ -109,13 +109,13 @@ class TikTokAnswer(NamedTuple):
     ahead: int | None
 
 
-def ask_tiktok(house: House) -> TikTokAnswer:
+def ask_tiktok(runtime: Runtime) -> TikTokAnswer:
     """Ask TikTok once, for ten seconds at most: is it there, does it know us, what is the time.
 
     Raises NoLongerAllowed.
     """
     authority.check()
-    found = house.provider.look()
+    found = runtime.provider.look()
     error, ahead = found.error, found.ahead
     return TikTokAnswer(
         hindrance=_not_asked_because(error) if error else "",
@@ -125,9 +125,9 @@ def ask_tiktok(house: House) -> TikTokAnswer:
     )
 
 
-def tiktok_checks(house: House) -> tuple[Check, ...]:
+def tiktok_checks(runtime: Runtime) -> tuple[Check, ...]:
     """Ask TikTok as `look` does; return the checks of its answer."""
-    return checks_from(ask_tiktok(house))
+    return checks_from(ask_tiktok(runtime))
 
 
 def checks_from(answered: TikTokAnswer) -> tuple[Check, ...]:
@@ -155,12 +155,12 @@ def registration_checks(settings: Settings) -> Iterator[Check]:
         yield Check("ok", "app", _("TIKTOK_CLIENT_KEY is not a Sandbox app's"), group="tiktok")
 
 
-def person_check(house: House) -> Check:
+def person_check(runtime: Runtime) -> Check:
     """Return whether anybody has connected, which proves all the rest."""
-    if house.settings.sandbox:
+    if runtime.settings.sandbox:
         cause = _("a pretend TikTok stands in its place")
         return not_asked("person", cause, _("remove TIKTOK_AUTHORIZE_URL and TIKTOK_API_URL"))
-    ours = select(User.id).where(User.client_key == house.settings.tiktok_client_key).limit(1)
+    ours = select(User.id).where(User.client_key == runtime.settings.tiktok_client_key).limit(1)
     with reading() as session:
         found = session.scalar(ours)
     if found is None:
@@ -168,9 +168,9 @@ def person_check(house: House) -> Check:
     return Check("ok", "person", _("has connected"), group="tiktok")
 
 
-def webhook_check(house: House) -> Check:
+def webhook_check(runtime: Runtime) -> Check:
     """Return whether a signed notice of TikTok has ever ended a connection here."""
-    if not house.settings.https:
+    if not runtime.settings.https:
         return not_asked("webhook", _("TikTok sends notices to https addresses only"), "")
     told = select(AuditEvent.id).where(AuditEvent.event == "connection.deauthorized").limit(1)
     with reading() as session:

@@ -12,7 +12,6 @@ from webapp.database import db, reading
 from webapp.language import Text, deferred_ngettext
 from webapp.language import deferred_gettext as _
 from webapp.models import Brakes, User
-from webapp.services.house import House
 from webapp.services.installation import binding
 from webapp.services.installation.binding import Mismatch
 from webapp.services.maintenance import database_checks, reseal
@@ -20,6 +19,7 @@ from webapp.services.maintenance.database_checks import Fault
 from webapp.services.notifications import outbox
 from webapp.services.refresh import rescue_file
 from webapp.services.refresh.due import lag
+from webapp.services.runtime import Runtime
 
 #: So late is no pause and no burst: the worker is away, or cannot keep up.
 LATE_AFTER = timedelta(minutes=5)
@@ -39,52 +39,52 @@ _OPEN = {
 }
 
 
-def refusal(house: House) -> Fault | None:
+def refusal(runtime: Runtime) -> Fault | None:
     """Return why no worker may run: the database, the keys, or whose database it is."""
-    fault = database_checks.database_fault() or database_checks.keys_fault(house)
+    fault = database_checks.database_fault() or database_checks.keys_fault(runtime)
     if fault is not None:
         return fault
-    return _fault_of(binding.mismatch(house))
+    return _fault_of(binding.mismatch(runtime))
 
 
-def doubts(house: House) -> list[Fault]:
+def doubts(runtime: Runtime) -> list[Fault]:
     """Return what of the keeping is not as it should be, while pages are served all the same.
 
     Needs a database that is at the newest migration. Changes nothing, binds nothing.
     """
     found = [
-        installation_doubt(house),
-        _brakes_doubt(house),
-        _lag_doubt(house),
-        _rescue_doubt(house),
-        _notices_doubt(house),
+        installation_doubt(runtime),
+        _brakes_doubt(runtime),
+        _lag_doubt(runtime),
+        _rescue_doubt(runtime),
+        _notices_doubt(runtime),
     ]
     return [doubt for doubt in found if doubt is not None]
 
 
-def troubles(house: House) -> list[Fault]:
+def troubles(runtime: Runtime) -> list[Fault]:
     """Return all that is wrong, in the words that every page and command tells it in.
 
     What keeps pages from being served, else what of the keeping is not as it should be. Never
     raises: a database that goes away in the middle is told, too.
     """
     try:
-        return database_checks.faults(house) or doubts(house)
+        return database_checks.faults(runtime) or doubts(runtime)
     except (SQLAlchemyError, OSError) as error:
         cause = _("the database does not answer (%(error)s)", error=type(error).__name__)
         mend = _("look at the database server, or correct it")
         return [Fault("DATABASE_URL", cause, mend)]
 
 
-def installation_doubt(house: House) -> Fault | None:
+def installation_doubt(runtime: Runtime) -> Fault | None:
     """Return what of the binding does not fit, without binding anything."""
-    return _fault_of(binding.mismatch_at(db.engine, house.settings, house.folder))
+    return _fault_of(binding.mismatch_at(db.engine, runtime.settings, runtime.folder))
 
 
-def open_brakes(house: House) -> tuple[Text, Text] | None:
+def open_brakes(runtime: Runtime) -> tuple[Text, Text] | None:
     """Return why nothing goes out now, and what mends it; None while the breaker is closed."""
     with reading() as session:
-        row = session.get(Brakes, house.settings.tiktok_client_key)
+        row = session.get(Brakes, runtime.settings.tiktok_client_key)
     if row is None or row.open_reason is None:
         return None
     cause, mend = _OPEN[row.open_reason]
@@ -93,14 +93,14 @@ def open_brakes(house: House) -> tuple[Text, Text] | None:
     return cause, mend
 
 
-def foreign_people(house: House) -> int:
+def foreign_people(runtime: Runtime) -> int:
     """Return how many people are connected under another TIKTOK_CLIENT_KEY (rules 52, 53)."""
     with reading() as session:
         return (
             session.scalar(
                 select(func.count())
                 .select_from(User)
-                .where(User.client_key != house.settings.tiktok_client_key)
+                .where(User.client_key != runtime.settings.tiktok_client_key)
                 .where(User.access_token.is_not(None))
             )
             or 0
@@ -111,24 +111,24 @@ def _fault_of(mismatch: Mismatch | None) -> Fault | None:
     return Fault(mismatch.name, mismatch.cause, mismatch.mend) if mismatch else None
 
 
-def unreadable_rows(house: House) -> int:
+def unreadable_rows(runtime: Runtime) -> int:
     """Return how many rows no key of TOKEN_KEYS opens, judged by the names they are sealed under.
 
     Reads the whole table.
     """
-    return reseal.closed(house)
+    return reseal.closed(runtime)
 
 
-def _brakes_doubt(house: House) -> Fault | None:
-    found = open_brakes(house)
+def _brakes_doubt(runtime: Runtime) -> Fault | None:
+    found = open_brakes(runtime)
     if found is None:
         return None
     cause, mend = found
     return Fault("breaker", _("refreshes are held back: %(cause)s", cause=cause), mend)
 
 
-def _lag_doubt(house: House) -> Fault | None:
-    late = timedelta(seconds=lag(house, house.clock()))
+def _lag_doubt(runtime: Runtime) -> Fault | None:
+    late = timedelta(seconds=lag(runtime, runtime.clock()))
     if late <= LATE_AFTER:
         return None
     cause = deferred_ngettext(
@@ -139,19 +139,19 @@ def _lag_doubt(house: House) -> Fault | None:
     return Fault("worker", cause, _("start a worker: flask tokens run"))
 
 
-def _rescue_doubt(house: House) -> Fault | None:
-    waiting = rescue_file.has_answers(house)
+def _rescue_doubt(runtime: Runtime) -> Fault | None:
+    waiting = rescue_file.has_answers(runtime)
     if not waiting:
         return None
     cause = _(
-        "answers of TikTok that the database did not take lie in %(file)s", file=house.rescue_file
+        "answers of TikTok that the database did not take lie in %(file)s", file=runtime.rescue_file
     )
     return Fault("rescue", cause, "flask tokens rescue")
 
 
-def _notices_doubt(house: House) -> Fault | None:
-    now = house.clock()
-    stand = outbox.delivery_status(house, now)
+def _notices_doubt(runtime: Runtime) -> Fault | None:
+    now = runtime.clock()
+    stand = outbox.delivery_status(runtime, now)
     if stand.given_up:
         cause = deferred_ngettext(
             "one notice was given up", "%(num)s notices were given up", stand.given_up

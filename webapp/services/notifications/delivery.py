@@ -9,8 +9,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.actor import Actor, act_as
 from webapp.notify import ReceiverAnswer, Send, Sender
-from webapp.services.house import House
 from webapp.services.notifications import outbox
+from webapp.services.runtime import Runtime
 from webapp.services.worker.committer import Context
 
 log = structlog.get_logger(__name__)
@@ -22,30 +22,30 @@ LOOK_EVERY = 1.0
 CLEAN_EVERY = 3600.0
 
 
-def make_sender(house: House) -> Sender | None:
+def make_sender(runtime: Runtime) -> Sender | None:
     """Return what sends to NOTIFY_URL; None where nobody is to be told."""
-    settings = house.settings
+    settings = runtime.settings
     if not settings.notify_url:
         return None
-    return Sender(settings.notify_url, settings.notify_secret.get_secret_value(), house.clock)
+    return Sender(settings.notify_url, settings.notify_secret.get_secret_value(), runtime.clock)
 
 
-def send_test(house: House) -> ReceiverAnswer:
+def send_test(runtime: Runtime) -> ReceiverAnswer:
     """Send one notice that tells of nothing, past the outbox; NOTIFY_URL must be set."""
-    send = make_sender(house)
+    send = make_sender(runtime)
     if send is None:
         return ReceiverAnswer(None, "NOTIFY_URL is not set")
-    return send(outbox.new_id(), outbox.body_of("test.ping", house.clock(), {}))
+    return send(outbox.new_id(), outbox.body_of("test.ping", runtime.clock(), {}))
 
 
-def deliver_due(house: House, send: Send, senders: ThreadPoolExecutor) -> int:
+def deliver_due(runtime: Runtime, send: Send, senders: ThreadPoolExecutor) -> int:
     """Send what is due, eight at most, and write down what came of it; return how many went."""
-    now = house.clock()
+    now = runtime.clock()
     if not outbox.is_due(now):
         return 0
     claimed = outbox.claim(now, WIDTH)
     answers = senders.map(lambda due: _sent(send, due), claimed)
-    outbox.store_results(list(zip(claimed, answers, strict=True)), house.clock())
+    outbox.store_results(list(zip(claimed, answers, strict=True)), runtime.clock())
     return len(claimed)
 
 
@@ -60,11 +60,11 @@ def _sent(send: Send, due: outbox.DueNotification) -> ReceiverAnswer:
 class Delivery:
     """Delivers until it is ended; one for each worker."""
 
-    def __init__(self, house: House, context: Context) -> None:
-        """Take the house, and what opens an app context in a thread."""
-        self._house = house
+    def __init__(self, runtime: Runtime, context: Context) -> None:
+        """Take the runtime, and what opens an app context in a thread."""
+        self._runtime = runtime
         self._context = context
-        self._send: Send | None = make_sender(house)
+        self._send: Send | None = make_sender(runtime)
         #: Somebody waits for the end: no pause any more.
         self._hurry = threading.Event()
         self._stop = threading.Event()
@@ -101,7 +101,7 @@ class Delivery:
         """Send what is due; return how many that was."""
         try:
             self._clean()
-            return deliver_due(self._house, self._send, senders) if self._send else 0
+            return deliver_due(self._runtime, self._send, senders) if self._send else 0
         except SQLAlchemyError as error:
             log.warning("notices_look_failed", error=type(error).__name__)
         except Exception as error:  # noqa: BLE001  without this thread nobody would be told again
@@ -113,4 +113,4 @@ class Delivery:
         passed = time.monotonic()
         if self._cleaned_at is None or passed - self._cleaned_at >= CLEAN_EVERY:
             self._cleaned_at = passed
-            outbox.remove_old(self._house.clock())
+            outbox.remove_old(self._runtime.clock())

@@ -22,8 +22,8 @@ from webapp.models import Notification
 from webapp.models.notification import NEVER
 from webapp.notify import ReceiverAnswer, stored_word
 from webapp.services import authority
-from webapp.services.house import House
 from webapp.services.records import audit
+from webapp.services.runtime import Runtime
 
 EVENTS = frozenset(
     {
@@ -79,7 +79,7 @@ class NotificationRow:
 
 
 def enqueue(
-    session: Session, house: House, now: datetime, event: str, data: Mapping[str, Value]
+    session: Session, runtime: Runtime, now: datetime, event: str, data: Mapping[str, Value]
 ) -> None:
     """Have NOTIFY_URL told of a transition; does nothing where nobody is to be told.
 
@@ -87,7 +87,7 @@ def enqueue(
     """
     if event not in EVENTS:
         raise ValueError(f"{event} is no notice")
-    if not house.settings.notify_url:
+    if not runtime.settings.notify_url:
         return
     session.execute(
         insert(Notification).values(
@@ -102,7 +102,7 @@ def enqueue(
 
 
 def enqueue_alarm(
-    session: Session, house: House, now: datetime, kind: str, reason: str, code: str | None
+    session: Session, runtime: Runtime, now: datetime, kind: str, reason: str, code: str | None
 ) -> None:
     """Have NOTIFY_URL told of trouble with all at once; the same once in ten minutes."""
     # As `written` writes it.
@@ -117,7 +117,9 @@ def enqueue_alarm(
         .limit(1)
     )
     if told is None:
-        enqueue(session, house, now, "fleet.alarm", {"alarm": kind, "reason": reason, "code": code})
+        enqueue(
+            session, runtime, now, "fleet.alarm", {"alarm": kind, "reason": reason, "code": code}
+        )
 
 
 def forget_person(session: Session, ticket: str) -> None:
@@ -134,9 +136,9 @@ def forget_person(session: Session, ticket: str) -> None:
     )
 
 
-def delivery_status(house: House, now: datetime) -> DeliveryStatus:
+def delivery_status(runtime: Runtime, now: datetime) -> DeliveryStatus:
     """Return how the telling stands at `now`; where nobody is to be told nothing waits."""
-    if not house.settings.notify_url:
+    if not runtime.settings.notify_url:
         return DeliveryStatus("", 0, None, 0, None, None)
     lately = (
         select(Notification.delivered_at)
@@ -159,13 +161,13 @@ def delivery_status(house: House, now: datetime) -> DeliveryStatus:
             .order_by(Notification.id.desc())
             .limit(1)
         )
-    receiver = urlsplit(house.settings.notify_url).netloc
+    receiver = urlsplit(runtime.settings.notify_url).netloc
     return DeliveryStatus(receiver, waiting, oldest, given_up, delivered, stored_word(answer))
 
 
-def recent_notifications(house: House, limit: int = 20) -> list[NotificationRow]:
+def recent_notifications(runtime: Runtime, limit: int = 20) -> list[NotificationRow]:
     """Return the last notices, those given up before all others; none where nobody is told."""
-    if not house.settings.notify_url:
+    if not runtime.settings.notify_url:
         return []
     newest = select(Notification).order_by(Notification.id.desc())
     others = or_(Notification.next_at.is_(None), _WAITING)

@@ -17,8 +17,8 @@ from webapp.actor import KINDS
 from webapp.database import reading, writing
 from webapp.models import AuditEvent, User
 from webapp.services import authority
-from webapp.services.house import House
 from webapp.services.records import audit
+from webapp.services.runtime import Runtime
 
 PAGE = 50
 #: How many events one look goes through at most.
@@ -64,12 +64,12 @@ class Page:
     looked_to: datetime | None = None
 
 
-def ticket_of(house: House, open_id: str) -> str | None:
+def ticket_of(runtime: Runtime, open_id: str) -> str | None:
     """Return the ticket of whoever has this open_id; None if nobody here has."""
     with reading() as session:
         return session.scalar(
             select(User.ticket).where(
-                User.client_key == house.settings.tiktok_client_key, User.open_id == open_id
+                User.client_key == runtime.settings.tiktok_client_key, User.open_id == open_id
             )
         )
 
@@ -82,14 +82,14 @@ class Person(NamedTuple):
     open_id: str | None
 
 
-def people_of(house: House, tickets: set[str]) -> dict[str, Person]:
+def people_of(runtime: Runtime, tickets: set[str]) -> dict[str, Person]:
     """Return those of the tickets that belong to somebody; the rest are deleted."""
     if not tickets:
         return {}
     query = select(User.ticket, User.display_name, User.open_id, User.client_key)
     with reading() as session:
         rows = session.execute(query.where(User.ticket.in_(tickets))).all()
-    ours = house.settings.tiktok_client_key
+    ours = runtime.settings.tiktok_client_key
     return {
         row.ticket: Person(row.display_name, row.open_id if row.client_key == ours else None)
         for row in rows
@@ -124,11 +124,11 @@ def all_events(wanted: AuditQuery) -> Iterator[list[AuditEvent]]:
         at = key_of(found[-1]) if len(found) == BATCH else end
 
 
-def record_export(house: House, query: str) -> None:
+def record_export(runtime: Runtime, query: str) -> None:
     """Write down that the audit itself is taken away as a file. Raises NoLongerAllowed."""
     with writing() as session:
         authority.require(session)
-        audit.record(session, house.clock(), "audit.exported", query=query)
+        audit.record(session, runtime.clock(), "audit.exported", query=query)
 
 
 def key_of(event: AuditEvent) -> Key:

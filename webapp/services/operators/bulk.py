@@ -18,12 +18,12 @@ from webapp.database import reading, writing
 from webapp.language import deferred_gettext as _
 from webapp.models import Brakes, BulkItem, BulkJob, ItemState, Status, User
 from webapp.services import authority
-from webapp.services.house import House
 from webapp.services.maintenance import troubles
 from webapp.services.operators import list_pages, list_query
 from webapp.services.records import audit
 from webapp.services.refresh import due
 from webapp.services.refresh.breaker import rate_factor
+from webapp.services.runtime import Runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,29 +36,29 @@ class JobSize:
 
 
 def next_rows(
-    house: House, query: str, now: datetime, after_id: int, most: int
+    runtime: Runtime, query: str, now: datetime, after_id: int, most: int
 ) -> list[tuple[int, str]]:
     """Return id and ticket of the next rows that match, in the order of their ids."""
     asked = list_query.parse_string(query)
-    return list_pages.matching(house, asked, now, after_id=after_id, limit=most)
+    return list_pages.matching(runtime, asked, now, after_id=after_id, limit=most)
 
 
-def size_of_all(house: House, act: str, query: str, now: datetime) -> JobSize:
+def size_of_all(runtime: Runtime, act: str, query: str, now: datetime) -> JobSize:
     """Return how many match now. Counts every one of them."""
     with reading() as session:
-        which = list_pages.matches(session, house, list_query.parse_string(query), now)
+        which = list_pages.matches(session, runtime, list_query.parse_string(query), now)
         return _size(session, act, which)
 
 
-def size_of_picked(house: House, act: str, open_ids: Sequence[str]) -> JobSize:
+def size_of_picked(runtime: Runtime, act: str, open_ids: Sequence[str]) -> JobSize:
     """Return how many of these there are."""
     with reading() as session:
-        return _size(session, act, picked(house, open_ids))
+        return _size(session, act, picked(runtime, open_ids))
 
 
-def picked(house: House, open_ids: Sequence[str]) -> list[ColumnElement[bool]]:
+def picked(runtime: Runtime, open_ids: Sequence[str]) -> list[ColumnElement[bool]]:
     """Return the conditions of the rows that were picked."""
-    return [User.client_key == house.settings.tiktok_client_key, User.open_id.in_(open_ids)]
+    return [User.client_key == runtime.settings.tiktok_client_key, User.open_id.in_(open_ids)]
 
 
 def _size(session: Session, act: str, which: Sequence[ColumnElement[bool]]) -> JobSize:
@@ -97,32 +97,37 @@ class NotAJob(Exception):
 
 
 def create_for_picked(
-    house: House, job_id: str, act: str, query: str, open_ids: Sequence[str]
+    runtime: Runtime, job_id: str, act: str, query: str, open_ids: Sequence[str]
 ) -> None:
     """Order an act on these connections; nothing more if this id was ordered already.
 
     `query`: the filters of the list they were picked from. Raises NotAJob, NoLongerAllowed.
     """
-    _create(house, job_id, act, query, open_ids)
+    _create(runtime, job_id, act, query, open_ids)
 
 
-def create_for_all(house: House, job_id: str, act: str, query: str, count: int) -> None:
+def create_for_all(runtime: Runtime, job_id: str, act: str, query: str, count: int) -> None:
     """Order an act on all that match; the worker gathers them.
 
     `count`: how many did as it was confirmed, for the audit. Raises NotAJob, NoLongerAllowed.
     """
-    _create(house, job_id, act, query, None, count)
+    _create(runtime, job_id, act, query, None, count)
 
 
 def _create(
-    house: House, job_id: str, act: str, query: str, open_ids: Sequence[str] | None, count: int = 0
+    runtime: Runtime,
+    job_id: str,
+    act: str,
+    query: str,
+    open_ids: Sequence[str] | None,
+    count: int = 0,
 ) -> None:
     if not _JOB_ID.fullmatch(job_id) or act not in ACTS:
         raise NotAJob
-    now, by = house.clock(), current_actor()
+    now, by = runtime.clock(), current_actor()
     job = BulkJob(
         id=job_id,
-        client_key=house.settings.tiktok_client_key,
+        client_key=runtime.settings.tiktok_client_key,
         act=act,
         actor=by.name,
         address=by.address,
@@ -139,7 +144,7 @@ def _create(
             session.flush()
             if open_ids is not None:
                 count = job.total = add_items(
-                    session, job_id, _picked_rows(session, house, open_ids)
+                    session, job_id, _picked_rows(session, runtime, open_ids)
                 )
             audit.record(
                 session, now, "bulk.ordered", job=job_id, act=act, count=count, query=query
@@ -148,8 +153,10 @@ def _create(
         return
 
 
-def _picked_rows(session: Session, house: House, open_ids: Sequence[str]) -> list[tuple[int, str]]:
-    which = picked(house, open_ids)
+def _picked_rows(
+    session: Session, runtime: Runtime, open_ids: Sequence[str]
+) -> list[tuple[int, str]]:
+    which = picked(runtime, open_ids)
     rows = session.execute(select(User.id, User.ticket).where(*which).order_by(User.id))
     return [(user_id, ticket) for user_id, ticket in rows]
 
@@ -162,30 +169,30 @@ def add_items(session: Session, job_id: str, rows: Sequence[tuple[int, str]]) ->
     return len(rows)
 
 
-def stop_job(house: House, job_id: str) -> bool:
+def stop_job(runtime: Runtime, job_id: str) -> bool:
     """Let nothing more be sent; what was sent is finished. False: there is no such job.
 
     A job that is stopped or over stays as it is. Raises NoLongerAllowed.
     """
-    now = house.clock()
+    now = runtime.clock()
     with writing() as session:
         authority.require(session)
         job = session.get(BulkJob, job_id, with_for_update=True)
-        if job is None or job.client_key != house.settings.tiktok_client_key:
+        if job is None or job.client_key != runtime.settings.tiktok_client_key:
             return False
         if job.ended_at is None and job.stopped_at is None:
             job.stopped_at, job.gathered_to = now, None
             audit.record(session, now, "bulk.stopped", job=job_id)
-            end_if_done(session, house, job)
+            end_if_done(session, runtime, job)
     return True
 
 
-def end_if_done(session: Session, house: House, job: BulkJob) -> bool:
+def end_if_done(session: Session, runtime: Runtime, job: BulkJob) -> bool:
     """End a job of which nothing is left to do, in the caller's transaction; tell whether."""
     left = [ItemState.SENT] if job.stopped_at else [ItemState.SENT, ItemState.WAITING]
     if job.gathered_to is not None or any(has_items(session, job.id, state) for state in left):
         return False
-    job.ended_at = house.clock()
+    job.ended_at = runtime.clock()
     audit.record(
         session,
         job.ended_at,
@@ -255,26 +262,26 @@ class Obstacle:
     mend: str
 
 
-def current_rate(house: House) -> float:
+def current_rate(runtime: Runtime) -> float:
     """Return how many connections a second a worker may act on now."""
     with reading() as session:
-        brakes = session.get(Brakes, house.settings.tiktok_client_key)
-    part = 1.0 if brakes is None else rate_factor(brakes, house.clock())
-    return house.settings.refresh_rate * part
+        brakes = session.get(Brakes, runtime.settings.tiktok_client_key)
+    part = 1.0 if brakes is None else rate_factor(brakes, runtime.clock())
+    return runtime.settings.refresh_rate * part
 
 
-def find_job(house: House, job_id: str) -> Job | None:
+def find_job(runtime: Runtime, job_id: str) -> Job | None:
     """Return a job of this app; None if there is none with this id."""
     with reading() as session:
         found = session.get(BulkJob, job_id)
-    if found is None or found.client_key != house.settings.tiktok_client_key:
+    if found is None or found.client_key != runtime.settings.tiktok_client_key:
         return None
     return _job_of(found)
 
 
-def jobs_page(house: House, after: str | None) -> tuple[list[Job], str | None]:
+def jobs_page(runtime: Runtime, after: str | None) -> tuple[list[Job], str | None]:
     """Return a page of jobs, newest first, behind the job `after`; and the key of the next page."""
-    wanted = select(BulkJob).where(BulkJob.client_key == house.settings.tiktok_client_key)
+    wanted = select(BulkJob).where(BulkJob.client_key == runtime.settings.tiktok_client_key)
     with reading() as session:
         last = session.get(BulkJob, after) if after else None
         if last is not None:
@@ -310,15 +317,15 @@ def problems(job_id: str, after: int) -> tuple[list[ItemProblem], int | None]:
     return page, found[PAGE_SIZE - 1][0].id if len(found) > PAGE_SIZE else None
 
 
-def obstacle(house: House, found: Job) -> Obstacle | None:
+def obstacle(runtime: Runtime, found: Job) -> Obstacle | None:
     """Return why a job that is not over does not go on; None: it does."""
     if found.ended_at is not None:
         return None
-    held = troubles.open_brakes(house)
+    held = troubles.open_brakes(runtime)
     if held is not None:
         return Obstacle(_("refreshes are held back: %(cause)s", cause=held[0]), held[1])
-    now = house.clock()
-    late = timedelta(seconds=due.lag(house, now))
+    now = runtime.clock()
+    late = timedelta(seconds=due.lag(runtime, now))
     if late > SILENCE or now - _last_progress(found, now) > SILENCE:
         cause = _("no worker seems to be running")
         return Obstacle(cause, _("start one: flask tokens run"))

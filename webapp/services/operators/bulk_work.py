@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 from webapp.database import reading, writing
 from webapp.models import BulkItem, BulkJob, ItemState, Reason, Status, User
 from webapp.services.connect import disconnect
-from webapp.services.house import House
 from webapp.services.operators import bulk
 from webapp.services.refresh.breaker import Permit
+from webapp.services.runtime import Runtime
 
 #: Rows that one step of gathering adds.
 GATHER_AT_ONCE = 2000
@@ -34,7 +34,7 @@ def lock_job(session: Session, job_id: str) -> BulkJob | None:
     )
 
 
-def gather(house: House, job_id: str) -> bool:
+def gather(runtime: Runtime, job_id: str) -> bool:
     """Add the next rows that match to a job; tell whether it had any left to gather.
 
     They match as at the time of the order: whoever connects after it is not meant.
@@ -43,7 +43,7 @@ def gather(house: House, job_id: str) -> bool:
         seen = session.get(BulkJob, job_id)
     if seen is None or seen.gathered_to is None:
         return False
-    found = bulk.next_rows(house, seen.query, seen.created_at, seen.gathered_to, GATHER_AT_ONCE)
+    found = bulk.next_rows(runtime, seen.query, seen.created_at, seen.gathered_to, GATHER_AT_ONCE)
     with writing() as session:
         job = lock_job(session, job_id)
         # Another worker may have added the same rows meanwhile, or somebody has pressed Stop.
@@ -53,7 +53,7 @@ def gather(house: House, job_id: str) -> bool:
     return True
 
 
-def make_due(house: House, job_id: str, most: int) -> int:
+def make_due(runtime: Runtime, job_id: str, most: int) -> int:
     """Send up to `most` waiting items of a job; return how many were sent or skipped."""
     with reading() as session:
         # No write lock is taken every second for a job that only waits for answers.
@@ -71,7 +71,7 @@ def make_due(house: House, job_id: str, most: int) -> int:
         ).all()
         rows = _rows(session, [item.user_id for item in items])
         seen = [item for item in items if item.user_id in rows]
-        now = house.clock()
+        now = runtime.clock()
         changes = [
             {"id": i.id, **_make_due_one(session, job, rows[i.user_id], i.ticket, now)}
             for i in seen
@@ -137,9 +137,9 @@ class ItemResult(NamedTuple):
     code: str | None = None
 
 
-def settle_items(house: House, job_id: str) -> int:
+def settle_items(runtime: Runtime, job_id: str) -> int:
     """Write down what came of the items that were sent; return of how many something did."""
-    found = _results(job_id, house.clock())
+    found = _results(job_id, runtime.clock())
     if not found:
         return 0
     settled = 0
@@ -151,7 +151,7 @@ def settle_items(house: House, job_id: str) -> int:
             done: Any = session.execute(
                 update(BulkItem)
                 .where(BulkItem.id.in_(ids), BulkItem.state == ItemState.SENT.value)
-                .values(state=ending.state.value, code=ending.code, ended_at=house.clock())
+                .values(state=ending.state.value, code=ending.code, ended_at=runtime.clock())
             )
             # Progress is what these statements have changed, whoever else was at it.
             setattr(job, ending.state.value, getattr(job, ending.state.value) + done.rowcount)
@@ -159,7 +159,7 @@ def settle_items(house: House, job_id: str) -> int:
     return settled
 
 
-def end_job(house: House, job_id: str) -> bool:
+def end_job(runtime: Runtime, job_id: str) -> bool:
     """End a job of which nothing is left to do; tell whether."""
     with reading() as session:
         # Looked at first without a lock: most of the time there is something left.
@@ -171,15 +171,15 @@ def end_job(house: House, job_id: str) -> bool:
             return False
     with writing() as session:
         job = lock_job(session, job_id)
-        return job is not None and bulk.end_if_done(session, house, job)
+        return job is not None and bulk.end_if_done(session, runtime, job)
 
 
-def remove_old_items(house: House) -> int:
+def remove_old_items(runtime: Runtime) -> int:
     """Remove some items of jobs that are over for long; return how many."""
     old = (
         select(BulkItem.id)
         .join(BulkJob, BulkJob.id == BulkItem.job_id)
-        .where(BulkJob.ended_at < house.clock() - KEEP_ITEMS)
+        .where(BulkJob.ended_at < runtime.clock() - KEEP_ITEMS)
         .limit(_REMOVED_AT_ONCE)
     )
     with reading() as session:
@@ -260,9 +260,9 @@ SECONDS_AHEAD = 5.0
 class BulkWork:
     """One worker's looks at the jobs."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, runtime: Runtime) -> None:
         """Begin with a look at once."""
-        self._house = house
+        self._runtime = runtime
         self._next_at = 0.0
 
     def take(self, permit: Permit) -> None:
@@ -275,45 +275,45 @@ class BulkWork:
             return
         self._next_at = now + STEP_EVERY
         try:
-            _step(self._house, 0.0 if permit.reason is not None else permit.pace)
+            _step(self._runtime, 0.0 if permit.reason is not None else permit.pace)
         except Exception as error:  # noqa: BLE001  refreshing must not stop with it
             log.warning("bulk_failed", error=type(error).__name__)
 
 
-def _step(house: House, pace: float) -> None:
+def _step(runtime: Runtime, pace: float) -> None:
     """Bring every job one step on. `pace`: the part of REFRESH_RATE that is allowed; 0: send none.
 
     What may be sent is shared among the jobs, so that a small one does not wait for a big one.
     """
-    jobs = _open_jobs(house)
+    jobs = _open_jobs(runtime)
     for job_id in jobs:
-        settle_items(house, job_id)
-        gather(house, job_id)
-    room = _room(house, pace) if jobs and pace > 0 else 0
+        settle_items(runtime, job_id)
+        gather(runtime, job_id)
+    room = _room(runtime, pace) if jobs and pace > 0 else 0
     for index, job_id in enumerate(jobs):
         others = len(jobs) - index
-        room -= make_due(house, job_id, -(-room // others))
-        end_job(house, job_id)
+        room -= make_due(runtime, job_id, -(-room // others))
+        end_job(runtime, job_id)
 
 
-def is_open(house: House) -> bool:
+def is_open(runtime: Runtime) -> bool:
     """Tell whether any job is not over."""
-    return bool(_open_jobs(house))
+    return bool(_open_jobs(runtime))
 
 
-def _open_jobs(house: House) -> list[str]:
+def _open_jobs(runtime: Runtime) -> list[str]:
     with reading() as session:
         return list(
             session.scalars(
                 select(BulkJob.id)
-                .where(BulkJob.client_key == house.settings.tiktok_client_key)
+                .where(BulkJob.client_key == runtime.settings.tiktok_client_key)
                 .where(BulkJob.ended_at.is_(None))
                 .order_by(BulkJob.created_at, BulkJob.id)
             )
         )
 
 
-def _room(house: House, pace: float) -> int:
+def _room(runtime: Runtime, pace: float) -> int:
     """Return how many more may be with the worker."""
     with reading() as session:
         sent = session.scalar(
@@ -321,6 +321,6 @@ def _room(house: House, pace: float) -> int:
             .select_from(BulkItem)
             .join(BulkJob, BulkJob.id == BulkItem.job_id)
             .where(BulkJob.ended_at.is_(None), BulkItem.state == ItemState.SENT.value)
-            .where(BulkJob.client_key == house.settings.tiktok_client_key)
+            .where(BulkJob.client_key == runtime.settings.tiktok_client_key)
         )
-    return max(1, int(SECONDS_AHEAD * house.settings.refresh_rate * pace)) - (sent or 0)
+    return max(1, int(SECONDS_AHEAD * runtime.settings.refresh_rate * pace)) - (sent or 0)

@@ -16,7 +16,6 @@ from webapp.models import Health, Status, User
 from webapp.models.brakes import Brakes
 from webapp.services.handout import uses
 from webapp.services.handout.uses import Use
-from webapp.services.house import House
 from webapp.services.installation import binding
 from webapp.services.installation.binding import Mismatch
 from webapp.services.operators import list_query
@@ -24,6 +23,7 @@ from webapp.services.operators.list_query import State
 from webapp.services.records import history
 from webapp.services.records.history import TimelineEvent
 from webapp.services.refresh import breaker
+from webapp.services.runtime import Runtime
 
 #: The words by which connections can be picked.
 HEALTHS: tuple[str, ...] = tuple(each.value for each in Health)
@@ -37,19 +37,21 @@ _SHOWN = (
 )
 
 
-def list_all(house: House, now: datetime, health: str | None = None) -> Iterator[dict[str, Any]]:
+def list_all(
+    runtime: Runtime, now: datetime, health: str | None = None
+) -> Iterator[dict[str, Any]]:
     """Yield the connections by key, a page at a time; with `health` those that stand so."""
     last = 0
-    while found := _after(house, last):
+    while found := _after(runtime, last):
         last = found[-1].id
         for user in found:
             if health in (None, user.health(now).value):
                 yield _summary(user, now)
 
 
-def facts_of(house: House, open_id: str, now: datetime) -> dict[str, Any] | None:
+def facts_of(runtime: Runtime, open_id: str, now: datetime) -> dict[str, Any] | None:
     """Return all that is known of one connection, times as text; None if there is none."""
-    user = find(house, open_id)
+    user = find(runtime, open_id)
     if user is None:
         return None
     told = {name: _plain(getattr(user, name)) for name in _SHOWN}
@@ -58,25 +60,25 @@ def facts_of(house: House, open_id: str, now: datetime) -> dict[str, Any] | None
         "asked": sorted(user.asked),
         "claimed": user.claim is not None,
         "tokens_kept": user.access_token is not None,
-        "fingerprint": house.vault.fingerprint(user),
+        "fingerprint": runtime.vault.fingerprint(user),
         **told,
     }
 
 
-def find(house: House, open_id: str) -> User | None:
+def find(runtime: Runtime, open_id: str) -> User | None:
     """Return the row of this open_id within the TikTok app of the settings, detached."""
     with reading() as session:
-        return session.scalar(select(User).where(_ours(house), User.open_id == open_id))
+        return session.scalar(select(User).where(_ours(runtime), User.open_id == open_id))
 
 
-def _after(house: House, last: int) -> list[User]:
-    query = select(User).where(_ours(house), User.id > last).order_by(User.id).limit(_PAGE)
+def _after(runtime: Runtime, last: int) -> list[User]:
+    query = select(User).where(_ours(runtime), User.id > last).order_by(User.id).limit(_PAGE)
     with reading() as session:
         return list(session.scalars(query))
 
 
-def _ours(house: House) -> ColumnElement[bool]:
-    return User.client_key == house.settings.tiktok_client_key
+def _ours(runtime: Runtime) -> ColumnElement[bool]:
+    return User.client_key == runtime.settings.tiktok_client_key
 
 
 def _summary(user: User, now: datetime) -> dict[str, Any]:
@@ -145,7 +147,7 @@ class ConnectionDetails:
     happenings: list[TimelineEvent]
 
 
-def find_with_history(house: House, open_id: str) -> User | None:
+def find_with_history(runtime: Runtime, open_id: str) -> User | None:
     """Return the row of this open_id with its history, detached; None if nobody here has it."""
     # PostgreSQL has no NUL in texts, and TikTok none in open_ids.
     if "\0" in open_id:
@@ -153,20 +155,20 @@ def find_with_history(house: House, open_id: str) -> User | None:
     with reading() as session:
         return session.scalar(
             select(User)
-            .where(User.client_key == house.settings.tiktok_client_key, User.open_id == open_id)
+            .where(User.client_key == runtime.settings.tiktok_client_key, User.open_id == open_id)
             .options(undefer(User.history))
         )
 
 
-def details_of(house: House, open_id: str) -> ConnectionDetails | None:
+def details_of(runtime: Runtime, open_id: str) -> ConnectionDetails | None:
     """Return all that is known of this connection; None if nobody here has this open_id."""
-    user = find_with_history(house, open_id)
+    user = find_with_history(runtime, open_id)
     if user is None:
         return None
-    now = house.clock()
+    now = runtime.clock()
     reason, since = user.ended(now)
-    foreign = binding.mismatch(house)
-    brakes = breaker.current(house)
+    foreign = binding.mismatch(runtime)
+    brakes = breaker.current(runtime)
     held = _held_until(brakes, now)
     with reading() as session:
         handed = uses.uses_of(session, user.id)
@@ -177,7 +179,7 @@ def details_of(house: House, open_id: str) -> ConnectionDetails | None:
         state=list_query.state_of(user, now),
         reason=reason,
         since=since,
-        fingerprint=house.vault.fingerprint(user),
+        fingerprint=runtime.vault.fingerprint(user),
         alive=_is_alive(user, now),
         access_over=user.access_expires_at is None or user.access_expires_at <= now,
         next=_next(user, now, foreign, held),

@@ -20,8 +20,8 @@ from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
 from webapp.models import Headcount, Status, User
-from webapp.services.house import House
 from webapp.services.operators.list_query import SOON, STATUSES, Query, State
+from webapp.services.runtime import Runtime
 
 HOURS = 24
 WEEKS = 12
@@ -80,9 +80,9 @@ class Counts:
         return sum(_of(kind, state) for kind in kinds for state in states)
 
 
-def count_all(session: Session, house: House, now: datetime) -> Counts:
+def count_all(session: Session, runtime: Runtime, now: datetime) -> Counts:
     """Count everything. Reads two indexes from end to end."""
-    ours = User.client_key == house.settings.tiktok_client_key
+    ours = User.client_key == runtime.settings.tiktok_client_key
     ends = User.access_expires_at
     by = (User.status, User.reason, User.scope)
     soon = case((ends > now + SOON, 0), else_=1)
@@ -177,62 +177,62 @@ FRESH_FOR = timedelta(minutes=1)
 CLAIM_FOR = timedelta(minutes=10)
 
 
-def current_counts(house: House, now: datetime) -> Counts | None:
+def current_counts(runtime: Runtime, now: datetime) -> Counts | None:
     """Return the counts, live or the last ones; None while the first count is being made."""
-    kept = _stored(house)
+    kept = _stored(runtime)
     if kept is None or kept.total <= COUNT_LIVE_BELOW:
         with reading() as session:
-            if _are_few(session, house):
-                return count_all(session, house, now)
+            if _are_few(session, runtime):
+                return count_all(session, runtime, now)
     if kept is None or kept.counted_at is None or now - kept.counted_at > FRESH_FOR:
-        _run_aside(lambda: recount(house))
+        _run_aside(lambda: recount(runtime))
     return kept
 
 
-def expiries(house: House, now: datetime) -> Bars:
+def expiries(runtime: Runtime, now: datetime) -> Bars:
     """Return (hour's start, accesses that end in it) for the next 24 hours, this one first."""
-    found = current_counts(house, now)
+    found = current_counts(runtime, now)
     return found.expiries if found else []
 
 
-def reconnects(house: House, now: datetime) -> Bars:
+def reconnects(runtime: Runtime, now: datetime) -> Bars:
     """Return (Monday, grants that end in the week) for the next 12 weeks, this one first."""
-    found = current_counts(house, now)
+    found = current_counts(runtime, now)
     return found.reconnects if found else []
 
 
-def recount(house: House) -> bool:
+def recount(runtime: Runtime) -> bool:
     """Count everything and keep it; False if somebody else is at it."""
-    now = house.clock()
-    if not _claim(house, now):
+    now = runtime.clock()
+    if not _claim(runtime, now):
         return False
     with reading() as session:
-        found = count_all(session, house, now)
+        found = count_all(session, runtime, now)
     with writing() as session:
-        row = session.get(Headcount, house.settings.tiktok_client_key)
+        row = session.get(Headcount, runtime.settings.tiktok_client_key)
         if row is not None:
             row.counted_at, row.counting_until, row.body = now, None, to_json(found)
     return True
 
 
-def _stored(house: House) -> Counts | None:
+def _stored(runtime: Runtime) -> Counts | None:
     """Return the last count, if there is one."""
     with reading() as session:
-        row = session.get(Headcount, house.settings.tiktok_client_key)
+        row = session.get(Headcount, runtime.settings.tiktok_client_key)
     if row is None or row.counted_at is None:
         return None
     return from_json(row.body, row.counted_at)
 
 
-def _are_few(session: Session, house: House) -> bool:
-    ours = User.client_key == house.settings.tiktok_client_key
+def _are_few(session: Session, runtime: Runtime) -> bool:
+    ours = User.client_key == runtime.settings.tiktok_client_key
     some = select(User.id).where(ours).limit(COUNT_LIVE_BELOW + 1).subquery()
     return (session.scalar(select(func.count()).select_from(some)) or 0) <= COUNT_LIVE_BELOW
 
 
-def _claim(house: House, now: datetime) -> bool:
+def _claim(runtime: Runtime, now: datetime) -> bool:
     """Take on the next count; False if another process has, or made one in the meantime."""
-    key = house.settings.tiktok_client_key
+    key = runtime.settings.tiktok_client_key
     try:
         with writing() as session:
             if session.get(Headcount, key) is None:

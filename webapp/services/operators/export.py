@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 from webapp.database import writing
 from webapp.services import authority
-from webapp.services.house import House
 from webapp.services.operators import list_pages, list_query
 from webapp.services.operators.list_query import Query
 from webapp.services.records import audit
+from webapp.services.runtime import Runtime
 
 #: What a spreadsheet begins a formula with (OWASP, CSV injection).
 _FORMULA = tuple("=+-@\t\r")
@@ -44,7 +44,7 @@ COLUMNS = (
 )
 
 
-def record_export(house: House, query: Query, kind: Format, now: datetime) -> None:
+def record_export(runtime: Runtime, query: Query, kind: Format, now: datetime) -> None:
     """Write down that somebody takes these rows with them; before the first of them is given.
 
     Raises NoLongerAllowed.
@@ -56,12 +56,12 @@ def record_export(house: House, query: Query, kind: Format, now: datetime) -> No
         )
 
 
-def pieces(house: House, query: Query, kind: Format, now: datetime) -> Iterator[str]:
+def pieces(runtime: Runtime, query: Query, kind: Format, now: datetime) -> Iterator[str]:
     """Yield the text of all rows of a query, ordered by when they first connected.
 
     Raises NoLongerAllowed between two pieces.
     """
-    told = (_exported(row) for row in list_pages.each_row(house, query, now))
+    told = (_exported(row) for row in list_pages.each_row(runtime, query, now))
     return authority.while_allowed(_gathered(_csv(told) if kind == "csv" else _json(told)))
 
 

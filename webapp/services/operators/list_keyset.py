@@ -29,9 +29,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from webapp.models import Reason, User
-from webapp.services.house import House
 from webapp.services.operators import list_query
 from webapp.services.operators.list_query import COLUMNS, Place, Query
+from webapp.services.runtime import Runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,12 @@ class Segment:
         ]
 
 
-def existing_segments(session: Session, house: House, query: Query) -> list[Segment]:
+def existing_segments(session: Session, runtime: Runtime, query: Query) -> list[Segment]:
     """Return the segments in which rows of this query may be, by leaps through an index."""
     statuses = tuple(status.value for status in list_query.statuses(query))
     if not statuses:
         return []
-    key = house.settings.tiktok_client_key
+    key = runtime.settings.tiktok_client_key
     rows = session.execute(_seek(statuses, query.reason and query.reason.value), {"key": key})
     found = [Segment(key, status, reason or None, scope) for status, reason, scope in rows]
     return [each for each in found if query.scope is None or query.scope in each.scope.split(",")]

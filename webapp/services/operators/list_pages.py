@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session, load_only
 
 from webapp.database import reading
 from webapp.models import NameWord, User
-from webapp.services.house import House
 from webapp.services.operators import list_keyset, list_query
 from webapp.services.operators.list_keyset import KeysetWalk
 from webapp.services.operators.list_query import Place, Query, State
+from webapp.services.runtime import Runtime
 
 #: So many people are looked at for one search; the page says so when there are more.
 MAX_FOUND = 500
@@ -56,7 +56,7 @@ def store_words(session: Session, user_id: int, name: str | None) -> None:
         session.execute(insert(NameWord), found)
 
 
-def search(session: Session, house: House, asked: str) -> SearchResult:
+def search(session: Session, runtime: Runtime, asked: str) -> SearchResult:
     """Return who has this ticket, an open_id that begins so, or a name with all these words."""
     asked = asked.strip()
     by_ticket = set[int]()
@@ -67,7 +67,7 @@ def search(session: Session, house: House, asked: str) -> SearchResult:
         session.scalars(
             select(User.id)
             .where(
-                User.client_key == house.settings.tiktok_client_key,
+                User.client_key == runtime.settings.tiktok_client_key,
                 User.open_id >= asked,
                 User.open_id < asked + _LAST,
             )
@@ -127,21 +127,23 @@ def _most(found: Iterable[int]) -> SearchResult:
 
 
 def matches(
-    session: Session, house: House, query: Query, now: datetime
+    session: Session, runtime: Runtime, query: Query, now: datetime
 ) -> list[ColumnElement[bool]]:
     """Return all that a row of a query must fulfil; a search by those whom it finds."""
-    found = list_query.conditions(house, query, now)
+    found = list_query.conditions(runtime, query, now)
     if query.search:
-        found.append(User.id.in_(search(session, house, query.search).ids))
+        found.append(User.id.in_(search(session, runtime, query.search).ids))
     return found
 
 
-def by_id(session: Session, house: House, query: Query, now: datetime) -> list[ColumnElement[bool]]:
+def by_id(
+    session: Session, runtime: Runtime, query: Query, now: datetime
+) -> list[ColumnElement[bool]]:
     """Return what `matches` does, so that a database goes through the ids and sorts nothing.
 
     SQLite would take the index of the states, and sort all that match for each chunk of them.
     """
-    found = matches(session, house, query, now)
+    found = matches(session, runtime, query, now)
     return found if query.search else [case((and_(*found), 1), else_=0) == 1]
 
 
@@ -202,10 +204,10 @@ class Page:
     cut: bool = False
 
 
-def list_page(house: House, query: Query, now: datetime, *, size: int = PAGE_SIZE) -> Page:
+def list_page(runtime: Runtime, query: Query, now: datetime, *, size: int = PAGE_SIZE) -> Page:
     """Return one page; a page `before` which not enough is left is the first one."""
     with reading() as session:
-        walk, found = _walk_of(session, house, query, now)
+        walk, found = _walk_of(session, runtime, query, now)
         if query.before is not None:
             back = walk.take(query.before, size + 1, backwards=True)
             if len(back) > size:
@@ -223,7 +225,7 @@ def list_page(house: House, query: Query, now: datetime, *, size: int = PAGE_SIZ
     )
 
 
-def each_row(house: House, query: Query, now: datetime) -> Iterator[Row]:
+def each_row(runtime: Runtime, query: Query, now: datetime) -> Iterator[Row]:
     """Yield every row of a query once, in the order of their ids, whatever order it asks for.
 
     Reads a chunk at a time and holds nothing between two, so that neither the memory nor a
@@ -234,7 +236,7 @@ def each_row(house: House, query: Query, now: datetime) -> Iterator[Row]:
         with reading() as session:
             users = session.scalars(
                 select(User)
-                .where(User.id > last, *by_id(session, house, query, now))
+                .where(User.id > last, *by_id(session, runtime, query, now))
                 .order_by(User.id)
                 .limit(CHUNK_SIZE)
                 .options(load_only(*_READ))
@@ -246,7 +248,7 @@ def each_row(house: House, query: Query, now: datetime) -> Iterator[Row]:
 
 
 def matching(
-    house: House, query: Query, now: datetime, *, after_id: int, limit: int
+    runtime: Runtime, query: Query, now: datetime, *, after_id: int, limit: int
 ) -> list[tuple[int, str]]:
     """Return (id, ticket) of the next rows of a query behind an id, in the order of ids.
 
@@ -256,29 +258,31 @@ def matching(
     with reading() as session:
         found = session.execute(
             select(User.id, User.ticket)
-            .where(User.id > after_id, *by_id(session, house, query, now))
+            .where(User.id > after_id, *by_id(session, runtime, query, now))
             .order_by(User.id)
             .limit(limit)
         )
         return [(user_id, ticket) for user_id, ticket in found]
 
 
-def count_matching(house: House, query: Query, now: datetime, *, most: int) -> int:
+def count_matching(runtime: Runtime, query: Query, now: datetime, *, most: int) -> int:
     """Return how many rows match, counted one by one, but no more than `most`."""
     with reading() as session:
-        rows = select(User.id).where(*matches(session, house, query, now)).limit(most)
+        rows = select(User.id).where(*matches(session, runtime, query, now)).limit(most)
         return session.scalar(select(func.count()).select_from(rows.subquery())) or 0
 
 
 def _walk_of(
-    session: Session, house: House, query: Query, now: datetime
+    session: Session, runtime: Runtime, query: Query, now: datetime
 ) -> tuple[KeysetWalk, SearchResult]:
     """Return the rows of a query as stretches: those of the indexes, or those a search found."""
     if not query.search:
-        stretches = [each.holds() for each in list_keyset.existing_segments(session, house, query)]
+        stretches = [
+            each.holds() for each in list_keyset.existing_segments(session, runtime, query)
+        ]
         return KeysetWalk(session, stretches, query, now), NO_MATCH
-    found = search(session, house, query.search)
-    stretch = [User.id.in_(found.ids), *list_query.conditions(house, query, now)]
+    found = search(session, runtime, query.search)
+    stretch = [User.id.in_(found.ids), *list_query.conditions(runtime, query, now)]
     return KeysetWalk(session, [stretch] if found.ids else [], query, now), found
 
 

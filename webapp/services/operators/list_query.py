@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, and_, func, or_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.models import Reason, Status, User
-from webapp.services.house import House
+from webapp.services.runtime import Runtime
 
 #: A worker that keeps up refreshes at three quarters of a life, so nobody healthy gets there.
 SOON = timedelta(minutes=30)
@@ -182,14 +182,14 @@ def bounds(query: Query, now: datetime) -> list[ColumnElement[bool]]:
     return []
 
 
-def conditions(house: House, query: Query, now: datetime) -> list[ColumnElement[bool]]:
+def conditions(runtime: Runtime, query: Query, now: datetime) -> list[ColumnElement[bool]]:
     """Return what a row must fulfil; all but the search, which needs a look (searching).
 
     For rows that are found by their ids: no index shall take them up, because SQLite believes
     that few rows have the same app, reads all of them and sorts.
     """
     found = [
-        User.client_key + "" == house.settings.tiktok_client_key,
+        User.client_key + "" == runtime.settings.tiktok_client_key,
         User.status.in_([status.value for status in statuses(query)]),
         *times(query, now),
     ]

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
 from webapp.models import BrowserSession, User
-from webapp.services.house import House
 from webapp.services.records import audit
+from webapp.services.runtime import Runtime
 
 log = structlog.get_logger(__name__)
 
@@ -28,33 +28,33 @@ class Operator:
     since: datetime
 
 
-def add_operator(house: House, open_id: str, now: datetime) -> None:
+def add_operator(runtime: Runtime, open_id: str, now: datetime) -> None:
     """Let this person see the operators' pages. Raises NoSuchPerson."""
     with writing() as session:
-        user = _person(session, house, open_id)
+        user = _person(session, runtime, open_id)
         if user.operator_since is None:
             user.operator_since = now
             audit.record(session, now, "operator.added", on=user.ticket)
     log.info("operator_added", open_id=open_id)
 
 
-def remove_operator(house: House, open_id: str) -> None:
+def remove_operator(runtime: Runtime, open_id: str) -> None:
     """Take it back; their next request is an ordinary person's. Raises NoSuchPerson."""
     with writing() as session:
-        user = _person(session, house, open_id)
+        user = _person(session, runtime, open_id)
         if user.operator_since is not None:
             user.operator_since = None
             _wait_for_acts(session, user)
-            audit.record(session, house.clock(), "operator.removed", on=user.ticket)
+            audit.record(session, runtime.clock(), "operator.removed", on=user.ticket)
     log.info("operator_removed", open_id=open_id)
 
 
-def list_operators(house: House) -> list[Operator]:
+def list_operators(runtime: Runtime) -> list[Operator]:
     """Return the operators, the longest-serving first."""
     with reading() as session:
         rows = session.scalars(
             select(User)
-            .where(User.client_key == house.settings.tiktok_client_key)
+            .where(User.client_key == runtime.settings.tiktok_client_key)
             .where(User.operator_since.is_not(None))
             .order_by(User.operator_since, User.id)
         ).all()
@@ -65,12 +65,12 @@ def list_operators(house: House) -> list[Operator]:
     ]
 
 
-def has_operators(house: House) -> bool:
+def has_operators(runtime: Runtime) -> bool:
     """Tell whether there is an operator. Reads every row while there is none."""
     with reading() as session:
         found = session.scalar(
             select(User.id)
-            .where(User.client_key == house.settings.tiktok_client_key)
+            .where(User.client_key == runtime.settings.tiktok_client_key)
             .where(User.operator_since.is_not(None))
             .limit(1)
         )
@@ -83,10 +83,10 @@ def _wait_for_acts(session: Session, user: User) -> None:
     session.execute(held.order_by(BrowserSession.digest).with_for_update())
 
 
-def _person(session: Session, house: House, open_id: str) -> User:
+def _person(session: Session, runtime: Runtime, open_id: str) -> User:
     user = session.scalar(
         select(User)
-        .where(User.client_key == house.settings.tiktok_client_key, User.open_id == open_id)
+        .where(User.client_key == runtime.settings.tiktok_client_key, User.open_id == open_id)
         .with_for_update()
     )
     if user is None:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from webapp.actor import current_actor
 from webapp.database import writing
 from webapp.models import AuditEvent
-from webapp.services.house import House
+from webapp.services.runtime import Runtime
 
 Field = str | int | bool | None
 
@@ -101,9 +101,9 @@ def record(
 REMOVED_AT_ONCE = 1000
 
 
-def remove_old(house: House, now: datetime) -> int:
+def remove_old(runtime: Runtime, now: datetime) -> int:
     """Remove the oldest events whose time is over, at most a batch; return how many."""
-    over = now - timedelta(days=house.settings.audit_days)
+    over = now - timedelta(days=runtime.settings.audit_days)
     oldest = (
         select(AuditEvent.id)
         .where(AuditEvent.at < over)

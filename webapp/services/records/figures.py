@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from webapp.database import db, reading, writing
 from webapp.models import Figure
 from webapp.models.figure import ALL_TIME
-from webapp.services.house import House
+from webapp.services.runtime import Runtime
 
 #: Upper bounds of the classes that answer times are counted in, in milliseconds. The last one
 #: takes whatever is slower, too.
@@ -43,7 +43,7 @@ def add_counts(session: Session, client_key: str, now: datetime, counts: Mapping
     _add(session, for_both)
 
 
-def fold_old_minutes(_house: House, now: datetime) -> bool:
+def fold_old_minutes(_runtime: Runtime, now: datetime) -> bool:
     """Turn an hour's minutes older than 48 hours into one row; drop the hours of a month ago.
 
     One hour a call, so that refreshes wait for milliseconds; True: there are more. Several
@@ -151,42 +151,42 @@ class AnswerTimes:
     most: int | None
 
 
-def by_hour(house: House, now: datetime) -> list[Bar]:
+def by_hour(runtime: Runtime, now: datetime) -> list[Bar]:
     """Return the last 24 hours, this one last."""
     last = now.replace(minute=0, second=0, microsecond=0)
     hours = [last - timedelta(hours=back) for back in reversed(range(HOURS))]
-    good, bad = _by_hour(house, hours[0])
+    good, bad = _by_hour(runtime, hours[0])
     return [Bar(hour, good[hour], bad[hour]) for hour in hours]
 
 
-def by_day(house: House, now: datetime) -> list[Bar]:
+def by_day(runtime: Runtime, now: datetime) -> list[Bar]:
     """Return the last 30 days in UTC, today last."""
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     days = [today - timedelta(days=back) for back in reversed(range(DAYS))]
     sums = {True: Counter[datetime](), False: Counter[datetime]()}
-    good, bad = _by_hour(house, days[0])
+    good, bad = _by_hour(runtime, days[0])
     for is_good, counts in ((True, good), (False, bad)):
         for hour, count in counts.items():
             sums[is_good][hour.replace(hour=0)] += count
     return [Bar(day, sums[True][day], sums[False][day]) for day in days]
 
 
-def totals(house: House) -> dict[str, int]:
+def totals(runtime: Runtime) -> dict[str, int]:
     """Return the counts of all time by word; they never fall."""
-    return _sums(house, Figure.minute == ALL_TIME)
+    return _sums(runtime, Figure.minute == ALL_TIME)
 
 
-def per_second(house: House, now: datetime) -> float:
+def per_second(runtime: Runtime, now: datetime) -> float:
     """Return how many refreshes a second were answered in the last minutes."""
     since = (now - LATELY).replace(second=0, microsecond=0)
-    counts = _sums(house, Figure.minute >= since)
+    counts = _sums(runtime, Figure.minute >= since)
     asked = sum(count for what, count in counts.items() if not what.startswith(_MS))
     return (asked - counts.get("revoked", 0)) / (now - since).total_seconds()
 
 
-def answer_times(house: House, now: datetime) -> AnswerTimes:
+def answer_times(runtime: Runtime, now: datetime) -> AnswerTimes:
     """Return how long TikTok took in the last hour: half of the answers, and 95 of 100."""
-    classes = answer_time_counts(_sums(house, Figure.minute > now - timedelta(hours=1)))
+    classes = answer_time_counts(_sums(runtime, Figure.minute > now - timedelta(hours=1)))
     count = sum(classes.values())
     return AnswerTimes(count, _quantile(classes, 0.5), _quantile(classes, 0.95))
 
@@ -206,13 +206,13 @@ def _quantile(classes: Mapping[int, int], part: float) -> int | None:
     return None
 
 
-def _by_hour(house: House, since: datetime) -> tuple[Counter[datetime], Counter[datetime]]:
+def _by_hour(runtime: Runtime, since: datetime) -> tuple[Counter[datetime], Counter[datetime]]:
     """Return hour → refreshes that came through, and hour → that did not."""
     hour = func.substr(text_of(), 1, 13).label("hour")
     good = case((Figure.what == "refreshed", 1), else_=0).label("good")
     query = (
         select(hour, good, func.sum(Figure.count))
-        .where(Figure.client_key == house.settings.tiktok_client_key, Figure.minute >= since)
+        .where(Figure.client_key == runtime.settings.tiktok_client_key, Figure.minute >= since)
         .where((Figure.what == "refreshed") | Figure.what.startswith(_FAILED))
         # By name: PostgreSQL takes an expression with parameters in it for another one.
         .group_by("hour", "good")
@@ -224,10 +224,10 @@ def _by_hour(house: House, since: datetime) -> tuple[Counter[datetime], Counter[
     return found[1], found[0]
 
 
-def _sums(house: House, when: ColumnElement[bool]) -> dict[str, int]:
+def _sums(runtime: Runtime, when: ColumnElement[bool]) -> dict[str, int]:
     query = (
         select(Figure.what, func.sum(Figure.count))
-        .where(Figure.client_key == house.settings.tiktok_client_key, when)
+        .where(Figure.client_key == runtime.settings.tiktok_client_key, when)
         .group_by(Figure.what)
     )
     with reading() as session:

@@ -9,18 +9,18 @@ from sqlalchemy import update
 
 from webapp.database import writing
 from webapp.models import Reason, User
-from webapp.services.house import House
 from webapp.services.refresh import store, verdicts
 from webapp.services.refresh.claims import SEND_WITHIN, Claim
 from webapp.services.refresh.verdicts import CannotOpenRow, NotSent, Result
+from webapp.services.runtime import Runtime
 from webapp.tiktok.errors import TikTokError, WrongAccount
 
 log = structlog.get_logger(__name__)
 
 
-def attempt(house: House, claim: Claim) -> Result:
+def attempt(runtime: Runtime, claim: Claim) -> Result:
     """Make the one call of a claim and return what came of it. Raises nothing, touches no row."""
-    now = house.clock()
+    now = runtime.clock()
     began: float | None = None
     try:
         if now - claim.claimed_at > SEND_WITHIN:
@@ -28,15 +28,15 @@ def attempt(house: House, claim: Claim) -> Result:
         if claim.held is None or not claim.held.refresh_token:
             raise CannotOpenRow
         began = time.monotonic()
-        tokens = house.provider.refresh(claim.held.refresh_token)
+        tokens = runtime.provider.refresh(claim.held.refresh_token)
         if tokens.open_id not in (None, claim.open_id):
             raise WrongAccount("other_open_id")
-        return Result(claim, tokens, house.clock(), _since(began))
+        return Result(claim, tokens, runtime.clock(), _since(began))
     except (TikTokError, NotSent, CannotOpenRow) as error:
-        return Result(claim, error, house.clock(), _since(began))
+        return Result(claim, error, runtime.clock(), _since(began))
     except Exception as error:  # noqa: BLE001  whatever breaks here must give the claim back
         log.error("refresh_broke", open_id=claim.open_id, error=type(error).__name__)
-        return Result(claim, error, house.clock())
+        return Result(claim, error, runtime.clock())
 
 
 def _since(began: float | None) -> int | None:
@@ -44,9 +44,9 @@ def _since(began: float | None) -> int | None:
     return None if began is None else round((time.monotonic() - began) * 1000)
 
 
-def end_if_expired(house: House, claim: Claim) -> bool:
+def end_if_expired(runtime: Runtime, claim: Claim) -> bool:
     """Mark a grant whose own end has passed, without a call (rule 39). False: it has not."""
-    now = house.clock()
+    now = runtime.clock()
     if claim.refresh_expires_at is None or claim.refresh_expires_at > now:
         return False
     with writing() as session:
@@ -61,7 +61,7 @@ def end_if_expired(house: House, claim: Claim) -> bool:
         if done is not None:
             reason = Reason.GRANT_OVER.value
             store.record_reconnect_required(
-                session, house, now, claim.open_id, claim.person.ticket, reason, code=""
+                session, runtime, now, claim.open_id, claim.person.ticket, reason, code=""
             )
     log.warning("grant_over", open_id=claim.open_id)
     return True

@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
 from webapp.models import Brakes
-from webapp.services.house import House
 from webapp.services.notifications import outbox
 from webapp.services.records import audit
+from webapp.services.runtime import Runtime
 
 log = structlog.get_logger(__name__)
 
@@ -57,13 +57,13 @@ class Permit:
 
 
 def permit(
-    house: House, asked: int, now: datetime, *, wanted: Callable[[], bool] = lambda: True
+    runtime: Runtime, asked: int, now: datetime, *, wanted: Callable[[], bool] = lambda: True
 ) -> Permit:
     """Return how many refreshes may go out; while the breaker is open one every 30 s (a probe).
 
     `wanted` is asked before the probe is taken: one that nobody can use is lost for 30 s.
     """
-    brakes = current(house)
+    brakes = current(runtime)
     if brakes.open_reason is None:
         return Permit(asked, rate_factor(brakes, now))
     if brakes.probe_at is not None and brakes.probe_at > now:
@@ -72,9 +72,9 @@ def permit(
     return Permit(int(got), rate_factor(brakes, now), brakes.open_reason, now + PROBE_EVERY)
 
 
-def current(house: House) -> Brakes:
+def current(runtime: Runtime) -> Brakes:
     """Return the row, detached; made at the first look."""
-    key = house.settings.tiktok_client_key
+    key = runtime.settings.tiktok_client_key
     with reading() as session:
         found = session.get(Brakes, key)
     if found is not None:
@@ -84,7 +84,7 @@ def current(house: House) -> Brakes:
         with writing() as session:
             session.add(made)
     except IntegrityError:
-        return current(house)
+        return current(runtime)
     return made
 
 
@@ -101,9 +101,9 @@ def is_mass_rejection(recent: str) -> bool:
     return len(recent) >= MIN_OUTCOMES and recent.count("g") / len(recent) > MASS_SHARE
 
 
-def recent_outcomes(session: Session, house: House) -> str:
+def recent_outcomes(session: Session, runtime: Runtime) -> str:
     """Return the letters of the last outcomes."""
-    key = house.settings.tiktok_client_key
+    key = runtime.settings.tiktok_client_key
     return session.scalar(select(Brakes.recent).where(Brakes.client_key == key)) or ""
 
 
@@ -112,22 +112,22 @@ def last_deleted_version(session: Session, client_key: str) -> int:
     return session.scalar(select(Brakes.last_deleted_version).filter_by(client_key=client_key)) or 0
 
 
-def keep_version(session: Session, house: House, version: int) -> None:
+def keep_version(session: Session, runtime: Runtime, version: int) -> None:
     """Remember the version of a connection that the caller's transaction deletes."""
-    brakes = _row(session, house)
+    brakes = _row(session, runtime)
     brakes.last_deleted_version = max(brakes.last_deleted_version, version)
 
 
 def record_outcomes(
-    session: Session, house: House, outcomes: Sequence[Outcome], now: datetime
+    session: Session, runtime: Runtime, outcomes: Sequence[Outcome], now: datetime
 ) -> None:
     """Remember the outcomes in the caller's transaction; open or close the breaker by them."""
-    brakes = _row(session, house)
+    brakes = _row(session, runtime)
     letters = "".join(each.letter for each in outcomes)
     was_mass = is_mass_rejection(brakes.recent)
     brakes.recent = (brakes.recent + letters)[-WINDOW:]
     if is_mass_rejection(brakes.recent) and not was_mass:
-        outbox.enqueue_alarm(session, house, now, "mass_rejection", "refused", None)
+        outbox.enqueue_alarm(session, runtime, now, "mass_rejection", "refused", None)
     if any(each.throttled for each in outcomes):
         brakes.pace = max(_SLOWEST_RATE, rate_factor(brakes, now) / 2)
         brakes.pace_at = now
@@ -143,12 +143,12 @@ def record_outcomes(
         if was_closed:
             reason, code = str(brakes.open_reason), brakes.open_code
             audit.record(session, now, "breaker.opened", reason=reason, code=code)
-            outbox.enqueue_alarm(session, house, now, "breaker", reason, code)
+            outbox.enqueue_alarm(session, runtime, now, "breaker", reason, code)
 
 
-def _row(session: Session, house: House) -> Brakes:
+def _row(session: Session, runtime: Runtime) -> Brakes:
     """Return the row, held until the caller's transaction ends; made if it is not there."""
-    key = house.settings.tiktok_client_key
+    key = runtime.settings.tiktok_client_key
     brakes = session.get(Brakes, key, with_for_update=True)
     if brakes is None:
         brakes = _new(key)

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, or_, select, true, upd
 from webapp.database import writing
 from webapp.models import PersonRef, Status, User
 from webapp.services import authority
-from webapp.services.house import House
+from webapp.services.runtime import Runtime
 from webapp.services.vault import CannotOpen, HeldTokens
 
 #: Whole HTTP call (10 s) < SEND_WITHIN < LEASE, so that a call ends while its claim holds.
@@ -44,20 +44,20 @@ class Claim:
     interrupted: bool
 
 
-def claim_due(house: House, most: int, now: datetime) -> list[Claim]:
+def claim_due(runtime: Runtime, most: int, now: datetime) -> list[Claim]:
     """Claim up to `most` connections whose time has come, the longest overdue first."""
     due = (
         select(User.id)
-        .where(User.next_at <= now, User.client_key == house.settings.tiktok_client_key)
+        .where(User.next_at <= now, User.client_key == runtime.settings.tiktok_client_key)
         .order_by(User.next_at)
         .limit(most)
         .with_for_update(skip_locked=True)
     )
-    return _claim(house, due, true(), now)
+    return _claim(runtime, due, true(), now)
 
 
 def claim_one(
-    house: House,
+    runtime: Runtime,
     person: PersonRef,
     now: datetime,
     *,
@@ -79,13 +79,13 @@ def claim_one(
     if version is not None:
         free = and_(free, User.version == version)
     one = select(User.id).where(User.is_(person))
-    found = _claim(house, one, and_(free, User.status.in_(_KEPT)), now, asked=True)
+    found = _claim(runtime, one, and_(free, User.status.in_(_KEPT)), now, asked=True)
     # Somebody asks for it, so it is not left idle.
     return replace(found[0], idle=False) if found else None
 
 
 def _claim(
-    house: House,
+    runtime: Runtime,
     ids: Select[int],
     free: ColumnElement[bool],
     now: datetime,
@@ -109,10 +109,10 @@ def _claim(
         ).all()
         if asked:
             authority.require(session)
-    return _opened(house, rows, name, now)
+    return _opened(runtime, rows, name, now)
 
 
-def _opened(house: House, rows: Sequence[User], name: str, now: datetime) -> list[Claim]:
+def _opened(runtime: Runtime, rows: Sequence[User], name: str, now: datetime) -> list[Claim]:
     return [
         Claim(
             person=user.ref,
@@ -121,27 +121,27 @@ def _opened(house: House, rows: Sequence[User], name: str, now: datetime) -> lis
             name=name,
             claimed_at=now,
             status=Status(user.status),
-            held=_held(house, user),
+            held=_held(runtime, user),
             access_expires_at=user.access_expires_at,
             refresh_expires_at=user.refresh_expires_at,
             ended_at=user.ended_at,
             failures=user.failures,
             refused_at=user.refused_at,
             interrupted=user.interrupted,
-            idle=_is_idle(house, user, now),
+            idle=_is_idle(runtime, user, now),
         )
         for user in rows
     ]
 
 
-def _is_idle(house: House, user: User, now: datetime) -> bool:
-    days = house.settings.refresh_idle_days
+def _is_idle(runtime: Runtime, user: User, now: datetime) -> bool:
+    days = runtime.settings.refresh_idle_days
     used = max(user.last_used_at or user.connected_at, user.connected_at)
     return days > 0 and now - used > timedelta(days=days)
 
 
-def _held(house: House, user: User) -> HeldTokens | None:
+def _held(runtime: Runtime, user: User) -> HeldTokens | None:
     try:
-        return house.vault.load(user)
+        return runtime.vault.load(user)
     except CannotOpen:
         return None

@@ -17,13 +17,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from webapp.database import reading, writing
 from webapp.models import PersonRef, Status, User
 from webapp.services import authority
-from webapp.services.house import House
 from webapp.services.installation import binding
 from webapp.services.refresh import breaker, rescue_file
 from webapp.services.refresh.attempt import attempt, end_if_expired
 from webapp.services.refresh.claims import Claim, claim_one
 from webapp.services.refresh.store import store_answers
 from webapp.services.refresh.verdicts import NotSent, Result
+from webapp.services.runtime import Runtime
 from webapp.services.vault import CannotOpen
 
 #: `last_used_at` is written at most this often.
@@ -88,7 +88,7 @@ class Access:
 
 
 def stored_access(
-    house: House, row: ConnectionRow, min_ttl: timedelta, rejected: int | None, now: datetime
+    runtime: Runtime, row: ConnectionRow, min_ttl: timedelta, rejected: int | None, now: datetime
 ) -> Access | None:
     """Return the row's access token if it is good as it is; None if a refresh is needed.
 
@@ -96,7 +96,7 @@ def stored_access(
     """
     raise_if_ended(row, now)
     return (
-        build_access(house, row, min_ttl, now)
+        build_access(runtime, row, min_ttl, now)
         if is_good_enough(row, min_ttl, rejected, now)
         else None
     )
@@ -122,7 +122,7 @@ def is_good_enough(
 
 
 def build_access(
-    house: House, row: ConnectionRow, min_ttl: timedelta, now: datetime, *more: str
+    runtime: Runtime, row: ConnectionRow, min_ttl: timedelta, now: datetime, *more: str
 ) -> Access:
     """Return the row's token with its warnings. Raises CannotOpen."""
     if row.access_token is None or row.access_expires_at is None:
@@ -134,7 +134,7 @@ def build_access(
         warnings.append("life_unknown")
     return Access(
         open_id=row.open_id,
-        access_token=house.vault.access_token(row.open_id, row.access_token),
+        access_token=runtime.vault.access_token(row.open_id, row.access_token),
         scopes=frozenset(filter(None, row.scope.split(","))),
         expires_at=row.access_expires_at,
         refreshed_at=row.refreshed_at,
@@ -174,7 +174,7 @@ _FIRST_POLL, _LONGEST_POLL = 0.03, 0.25
 
 
 def fresh_access(
-    house: House,
+    runtime: Runtime,
     open_id: str,
     *,
     person: PersonRef | None = None,
@@ -191,20 +191,20 @@ def fresh_access(
     one cannot be had.
     Raises NotConnected, ReconnectRequired, Pending, CannotOpen, NoLongerAllowed.
     """
-    user = _row(house, open_id, person)
+    user = _row(runtime, open_id, person)
     if pressed:
         rejected_version = user.version
-    found = stored_access(house, user, min_ttl, rejected_version, house.clock())
+    found = stored_access(runtime, user, min_ttl, rejected_version, runtime.clock())
     if found is None:
-        user = _refreshed(house, user, min_ttl, rejected_version, back_off=not pressed)
-        found = _best_available(house, user, min_ttl, rejected_version)
-    record_use(user, house.clock())
+        user = _refreshed(runtime, user, min_ttl, rejected_version, back_off=not pressed)
+        found = _best_available(runtime, user, min_ttl, rejected_version)
+    record_use(user, runtime.clock())
     return found
 
 
-def _row(house: House, open_id: str, person: PersonRef | None) -> User:
+def _row(runtime: Runtime, open_id: str, person: PersonRef | None) -> User:
     query = select(User).where(
-        User.client_key == house.settings.tiktok_client_key, User.open_id == open_id
+        User.client_key == runtime.settings.tiktok_client_key, User.open_id == open_id
     )
     if person is not None:
         query = query.where(User.is_(person))
@@ -216,22 +216,22 @@ def _row(house: House, open_id: str, person: PersonRef | None) -> User:
 
 
 def _refreshed(
-    house: House, user: User, min_ttl: timedelta, rejected: int | None, *, back_off: bool
+    runtime: Runtime, user: User, min_ttl: timedelta, rejected: int | None, *, back_off: bool
 ) -> User:
     """Refresh, or wait for whoever does; return the row as it is afterwards.
 
     Raises NotConnected, NoLongerAllowed.
     """
-    end = house.clock() + PATIENCE
+    end = runtime.clock() + PATIENCE
     look = _FIRST_POLL
     while True:
-        claim = _try_claim(house, user, back_off=back_off)
+        claim = _try_claim(runtime, user, back_off=back_off)
         if claim is not None:
-            if not end_if_expired(house, claim):
-                store_answers(house, [attempt(house, claim)])
-            return _row(house, user.open_id, user.ref)
-        user = _row(house, user.open_id, user.ref)
-        now = house.clock()
+            if not end_if_expired(runtime, claim):
+                store_answers(runtime, [attempt(runtime, claim)])
+            return _row(runtime, user.open_id, user.ref)
+        user = _row(runtime, user.open_id, user.ref)
+        now = runtime.clock()
         waiting = user.claim is not None and user.next_at is not None and user.next_at > now
         if is_good_enough(user, min_ttl, rejected, now) or not waiting or now >= end:
             return user
@@ -240,29 +240,29 @@ def _refreshed(
         look = min(look * 1.5, _LONGEST_POLL)
 
 
-def _try_claim(house: House, user: User, *, back_off: bool) -> Claim | None:
-    now = house.clock()
-    if _is_held(user, now, back_off=back_off) or binding.mismatch(house) is not None:
+def _try_claim(runtime: Runtime, user: User, *, back_off: bool) -> Claim | None:
+    now = runtime.clock()
+    if _is_held(user, now, back_off=back_off) or binding.mismatch(runtime) is not None:
         return None
-    if not _rescue_file_is_replayed(house):
+    if not _rescue_file_is_replayed(runtime):
         return None
     # Before the one probe of half a minute is taken.
     authority.check()
-    if breaker.permit(house, 1, now).count == 0:
+    if breaker.permit(runtime, 1, now).count == 0:
         return None
-    claim = claim_one(house, user.ref, now, version=user.version, back_off=back_off)
-    if claim is not None and binding.mismatch(house) is not None:
+    claim = claim_one(runtime, user.ref, now, version=user.version, back_off=back_off)
+    if claim is not None and binding.mismatch(runtime) is not None:
         # The database was copied away in this very moment.
-        store_answers(house, [Result(claim, NotSent(), now)])
+        store_answers(runtime, [Result(claim, NotSent(), now)])
         return None
     return claim
 
 
-def _rescue_file_is_replayed(house: House) -> bool:
+def _rescue_file_is_replayed(runtime: Runtime) -> bool:
     """Put rescued answers in before anything is sent: their refresh tokens are spent already."""
     try:
-        if rescue_file.has_answers(house):
-            rescue_file.replay(house)
+        if rescue_file.has_answers(runtime):
+            rescue_file.replay(runtime)
     except (OSError, SQLAlchemyError) as error:
         log.error("rescue_not_read", error=type(error).__name__)
         return False
@@ -275,15 +275,17 @@ def _is_held(user: User, now: datetime, *, back_off: bool) -> bool:
     return bound and user.next_at is not None and user.next_at > now
 
 
-def _best_available(house: House, user: User, min_ttl: timedelta, rejected: int | None) -> Access:
+def _best_available(
+    runtime: Runtime, user: User, min_ttl: timedelta, rejected: int | None
+) -> Access:
     """Return the token that is there after all that could be done. Raises Pending and the rest."""
-    now = house.clock()
-    found = stored_access(house, user, min_ttl, rejected, now)
+    now = runtime.clock()
+    found = stored_access(runtime, user, min_ttl, rejected, now)
     if found is not None:
         return found
     refused = rejected is not None and user.version <= rejected
     if not refused and user.access_expires_at is not None and user.access_expires_at > now:
-        return build_access(house, user, min_ttl, now, "refresh_pending")
+        return build_access(runtime, user, min_ttl, now, "refresh_pending")
     raise Pending(_retry_after(user, now), user.last_error or "refreshing")
 
 

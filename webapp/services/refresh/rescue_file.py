@@ -22,10 +22,10 @@ from sqlalchemy.orm import Session
 from webapp.database import writing
 from webapp.models import PersonRef
 from webapp.services import people
-from webapp.services.house import House
 from webapp.services.records import audit
 from webapp.services.refresh import schedule
 from webapp.services.refresh.claims import Claim
+from webapp.services.runtime import Runtime
 from webapp.tokens import TokenSet
 
 log = structlog.get_logger(__name__)
@@ -46,19 +46,19 @@ class Replayed:
     unreadable: int
 
 
-def append(house: House, claim: Claim, tokens: TokenSet, now: datetime) -> None:
+def append(runtime: Runtime, claim: Claim, tokens: TokenSet, now: datetime) -> None:
     """Put one sealed answer at the end of the file and wait until it is on the disk.
 
     Raises OSError if even that cannot be done.
     """
-    values = house.vault.columns(claim.open_id, tokens, now)
+    values = runtime.vault.columns(claim.open_id, tokens, now)
     row: dict[str, Any] = {"user_id": claim.person.id, "ticket": claim.person.ticket}
     row["version"] = claim.version
     line = row | {
         name: value.isoformat() if isinstance(value, datetime) else value
         for name, value in values.items()
     }
-    path = house.rescue_file
+    path = runtime.rescue_file
     with _alone(path):
         opened = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
         try:
@@ -73,16 +73,16 @@ def append(house: House, claim: Claim, tokens: TokenSet, now: datetime) -> None:
         _sync(path.parent)
 
 
-def has_answers(house: House) -> bool:
+def has_answers(runtime: Runtime) -> bool:
     """Tell whether there is anything to replay."""
-    path = house.rescue_file
+    path = runtime.rescue_file
     return path.exists() or any(_aside(path))
 
 
-def replay(house: House) -> Replayed:
+def replay(runtime: Runtime) -> Replayed:
     """Store what the file holds and remove it; safe to run twice, or after a crash in between."""
     counts: Counter[str] = Counter(stored=0, outdated=0, unreadable=0)
-    for path in _locked_files(house.rescue_file):
+    for path in _locked_files(runtime.rescue_file):
         try:
             lines = path.read_bytes().splitlines()
         except FileNotFoundError:
@@ -98,7 +98,7 @@ def replay(house: House) -> Replayed:
             stored, outdated = found["stored"], found["outdated"]
             if stored or outdated:
                 audit.record(
-                    session, house.clock(), "tokens.rescued", stored=stored, outdated=outdated
+                    session, runtime.clock(), "tokens.rescued", stored=stored, outdated=outdated
                 )
         counts.update(found)
         path.unlink(missing_ok=True)

@@ -28,12 +28,12 @@ from webapp.actor import acting_as
 from webapp.database import reading, writing
 from webapp.models import Status, User
 from webapp.services import people
-from webapp.services.house import House
 from webapp.services.notifications import outbox
 from webapp.services.records import audit, figures, history
 from webapp.services.refresh import breaker, rescue_file, schedule, verdicts
 from webapp.services.refresh.breaker import Outcome
 from webapp.services.refresh.verdicts import NotSent, Result, Verdict
+from webapp.services.runtime import Runtime
 from webapp.tiktok.errors import ConnectAgain, TikTokError
 from webapp.tokens import TokenSet
 
@@ -74,20 +74,22 @@ def history_entry(result: Result, verdict: Verdict | None) -> str:
     return history.format_entry(result.received_at, word, result.by, result.ms, code, log_id)
 
 
-def record_results(session: Session, house: House, group: Sequence[Stored], now: datetime) -> None:
+def record_results(
+    session: Session, runtime: Runtime, group: Sequence[Stored], now: datetime
+) -> None:
     """Count a group of answers, and write down those that somebody must be told of."""
     counts = Counter(each.word for each in group if each.word)
     counts.update(
         figures.answer_time_bucket(each.result.ms) for each in group if each.result.ms is not None
     )
-    figures.add_counts(session, house.settings.tiktok_client_key, now, counts)
+    figures.add_counts(session, runtime.settings.tiktok_client_key, now, counts)
     for each in group:
         if each.written:
             with acting_as(each.result.by):
-                _record_result(session, house, each, now)
+                _record_result(session, runtime, each, now)
 
 
-def _record_result(session: Session, house: House, landed: Stored, now: datetime) -> None:
+def _record_result(session: Session, runtime: Runtime, landed: Stored, now: datetime) -> None:
     claim, verdict = landed.result.claim, landed.verdict
     asked = landed.result.by.kind not in _ROUTINE
     if verdict is None:
@@ -102,7 +104,13 @@ def _record_result(session: Session, house: House, landed: Stored, now: datetime
     elif verdict.columns.get("status") == Status.RECONNECT:
         code = str(verdict.columns.get("last_error") or "")
         record_reconnect_required(
-            session, house, now, claim.open_id, claim.person.ticket, verdict.columns["reason"], code
+            session,
+            runtime,
+            now,
+            claim.open_id,
+            claim.person.ticket,
+            verdict.columns["reason"],
+            code,
         )
     elif asked and landed.word:
         code = str(verdict.columns.get("last_error") or "")
@@ -117,12 +125,18 @@ def _record_result(session: Session, house: House, landed: Stored, now: datetime
 
 
 def record_reconnect_required(
-    session: Session, house: House, now: datetime, open_id: str, ticket: str, reason: str, code: str
+    session: Session,
+    runtime: Runtime,
+    now: datetime,
+    open_id: str,
+    ticket: str,
+    reason: str,
+    code: str,
 ) -> None:
     """Write down, and have told, that only the person can mend this connection from now on."""
     audit.record(session, now, "connection.reconnect_required", on=ticket, reason=reason, code=code)
     told = {"open_id": open_id, "ticket": ticket, "reason": reason, "since": now.isoformat()}
-    outbox.enqueue(session, house, now, "connection.reconnect_required", told)
+    outbox.enqueue(session, runtime, now, "connection.reconnect_required", told)
 
 
 log = structlog.get_logger(__name__)
@@ -130,25 +144,25 @@ log = structlog.get_logger(__name__)
 _ENDED = (Status.REVOKING, Status.REVOKED)
 
 
-def revoke_late_answer(house: House, open_id: str, tokens: TokenSet) -> None:
+def revoke_late_answer(runtime: Runtime, open_id: str, tokens: TokenSet) -> None:
     """Revoke a pair that no row took, if the grant was ended meanwhile, here or there.
 
     Not if the person is connected: revoking ends the whole connection at TikTok.
     """
     try:
-        kept = _is_connected(house, open_id)
+        kept = _is_connected(runtime, open_id)
         log.info("refresh_came_late", open_id=open_id, kept=kept)
         if not kept:
-            house.provider.revoke(tokens.access_token)
+            runtime.provider.revoke(tokens.access_token)
     except (TikTokError, SQLAlchemyError) as failure:
         log.warning("orphan_not_revoked", open_id=open_id, error=type(failure).__name__)
 
 
-def _is_connected(house: House, open_id: str) -> bool:
+def _is_connected(runtime: Runtime, open_id: str) -> bool:
     with reading() as session:
         kept = session.scalar(
             select(User.id)
-            .where(User.client_key == house.settings.tiktok_client_key)
+            .where(User.client_key == runtime.settings.tiktok_client_key)
             .where(User.open_id == open_id, User.status.notin_(_ENDED))
             # Wiped by TikTok's webhook: nobody holds the grant any more.
             .where(User.access_token.is_not(None))
@@ -164,7 +178,7 @@ _PAUSE = 0.25
 
 
 def store_answers(
-    house: House, results: Sequence[Result], patience: float = PATIENCE
+    runtime: Runtime, results: Sequence[Result], patience: float = PATIENCE
 ) -> list[bool]:
     """Write every answer into its row and tell which ones are in; one row never costs another.
 
@@ -172,25 +186,25 @@ def store_answers(
     Never raises: what cannot be written within `patience` seconds is sealed into the rescue file
     (services.rescue), so it is True there too; without a disk either, it goes on trying both.
     """
-    return _store_until(house, results, time.monotonic() + patience)
+    return _store_until(runtime, results, time.monotonic() + patience)
 
 
-def _store_until(house: House, results: Sequence[Result], end: float) -> list[bool]:
+def _store_until(runtime: Runtime, results: Sequence[Result], end: float) -> list[bool]:
     while True:
         try:
-            landed = _write(house, results)
+            landed = _write(runtime, results)
         except Exception as error:  # noqa: BLE001  whatever it is, it must not cost a grant
             if len(results) > 1 and not _is_away(error):
                 # One of them cannot be written: the others shall not share its fate.
-                return [_store_until(house, [each], end)[0] for each in results]
-            if time.monotonic() > end and _append_to_rescue_file(house, results, error):
+                return [_store_until(runtime, [each], end)[0] for each in results]
+            if time.monotonic() > end and _append_to_rescue_file(runtime, results, error):
                 return [isinstance(each.answer, TokenSet) for each in results]
             log.warning("landing_waits", answers=len(results), error=type(error).__name__)
             _pause(_PAUSE)
             continue
         for result, stored in zip(results, landed, strict=True):
             if not stored and isinstance(result.answer, TokenSet):
-                revoke_late_answer(house, result.claim.open_id, result.answer)
+                revoke_late_answer(runtime, result.claim.open_id, result.answer)
         return landed
 
 
@@ -201,39 +215,39 @@ def _is_away(error: Exception) -> bool:
     return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
-def _write(house: House, results: Sequence[Result]) -> list[bool]:
-    now = house.clock()
+def _write(runtime: Runtime, results: Sequence[Result]) -> list[bool]:
+    now = runtime.clock()
     outcomes: list[Outcome] = []
     group: list[Stored] = []
     with writing(durable=True) as session:
-        recent = breaker.recent_outcomes(session, house) + _letters(results)
+        recent = breaker.recent_outcomes(session, runtime) + _letters(results)
         mass = breaker.is_mass_rejection(recent[-breaker.WINDOW :])
         # People are locked in the order of their ids, as wherever several are.
         for result in sorted(results, key=lambda each: each.claim.person.id):
             if isinstance(result.answer, TokenSet):
-                stored = _store_tokens(session, house, result, result.answer)
+                stored = _store_tokens(session, runtime, result, result.answer)
                 group.append(Stored(result, stored, None))
                 outcomes.append(Outcome("o"))
             else:
                 verdict = verdicts.verdict_of(result.claim, result.answer, now, mass=mass)
                 group.append(Stored(result, _store_failure(session, result, verdict), verdict))
                 outcomes.append(verdict.outcome)
-        breaker.record_outcomes(session, house, outcomes, now)
-        record_results(session, house, group, now)
+        breaker.record_outcomes(session, runtime, outcomes, now)
+        record_results(session, runtime, group, now)
     for each in group:
         _log_result(each.result, each.verdict.word if each.verdict else "refreshed")
     stored_by = {id(each.result): each.written and each.verdict is None for each in group}
     return [stored_by[id(result)] for result in results]
 
 
-def _store_tokens(session: Session, house: House, result: Result, tokens: TokenSet) -> bool:
+def _store_tokens(session: Session, runtime: Runtime, result: Result, tokens: TokenSet) -> bool:
     """Store a new pair if the grant has not changed since, even when the lease is gone.
 
     The refresh token that was spent is then still the stored one, so this is the only valid
     grant (fencing by lease lost 50 of 50, guarding by version none).
     """
     claim, now = result.claim, result.received_at
-    values = house.vault.columns(claim.open_id, tokens, now)
+    values = runtime.vault.columns(claim.open_id, tokens, now)
     values["last_error"] = None if tokens.life_known else "life_unknown"
     values["next_at"] = schedule.keep_alive_at(
         now,
@@ -286,12 +300,12 @@ def _letters(results: Sequence[Result]) -> str:
     return "".join(map(letter, results))
 
 
-def _append_to_rescue_file(house: House, results: Sequence[Result], error: Exception) -> bool:
+def _append_to_rescue_file(runtime: Runtime, results: Sequence[Result], error: Exception) -> bool:
     """Put the answers that count into the rescue file; False if it does not take them either."""
     for result in results:
         if isinstance(result.answer, TokenSet):
             try:
-                rescue_file.append(house, result.claim, result.answer, result.received_at)
+                rescue_file.append(runtime, result.claim, result.answer, result.received_at)
             except OSError as failure:
                 log.critical("answers_held", answers=len(results), error=type(failure).__name__)
                 return False

@@ -9,41 +9,41 @@ from datetime import datetime
 
 import structlog
 
-from webapp.services.house import House
 from webapp.services.installation import binding
 from webapp.services.operators import bulk_work
 from webapp.services.records import audit, figures
+from webapp.services.runtime import Runtime
 
 log = structlog.get_logger(__name__)
 
 EVERY = 3600.0
 
 
-def _record_generation(house: House, _now: datetime) -> bool:
+def _record_generation(runtime: Runtime, _now: datetime) -> bool:
     """Note how far the database has come."""
-    binding.record_generation(house)
+    binding.record_generation(runtime)
     return False
 
 
-def _old_events(house: House, now: datetime) -> bool:
-    return audit.remove_old(house, now) == audit.REMOVED_AT_ONCE
+def _old_events(runtime: Runtime, now: datetime) -> bool:
+    return audit.remove_old(runtime, now) == audit.REMOVED_AT_ONCE
 
 
-def _old_jobs(house: House, _now: datetime) -> bool:
-    return bool(bulk_work.remove_old_items(house))
+def _old_jobs(runtime: Runtime, _now: datetime) -> bool:
+    return bool(bulk_work.remove_old_items(runtime))
 
 
 #: Each does a little at a time and says whether something is left for the next.
-Chore = Callable[[House, datetime], bool]
+Chore = Callable[[Runtime, datetime], bool]
 CHORES: tuple[Chore, ...] = (_record_generation, figures.fold_old_minutes, _old_events, _old_jobs)
 
 
 class Chores:
     """One worker's round of jobs; the first at its start, so that `--once` under cron tidies."""
 
-    def __init__(self, house: House) -> None:
-        """Take the house; the first round is due at once."""
-        self._house = house
+    def __init__(self, runtime: Runtime) -> None:
+        """Take the runtime; the first round is due at once."""
+        self._runtime = runtime
         self._next_at = time.monotonic()
         self._left = list(CHORES)
 
@@ -59,7 +59,7 @@ class Chores:
 
     def _is_left(self, job: Chore) -> bool:
         try:
-            return job(self._house, self._house.clock())
+            return job(self._runtime, self._runtime.clock())
         except Exception as error:  # noqa: BLE001  keeping connections fresh must not stop with it
             log.warning("tidying_failed", job=job.__name__, error=type(error).__name__)
             return False

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 import structlog
 
 from webapp.actor import Actor, act_as
-from webapp.services.house import House
 from webapp.services.refresh.store import GROUP, store_answers
 from webapp.services.refresh.verdicts import NotSent, Result
+from webapp.services.runtime import Runtime
 from webapp.tokens import TokenSet
 
 log = structlog.get_logger(__name__)
@@ -84,10 +84,10 @@ class Committer:
     """Takes results as they come and lands them until it is ended."""
 
     def __init__(
-        self, house: House, context: Context, tally: Counters, free: Callable[[int], None]
+        self, runtime: Runtime, context: Context, tally: Counters, free: Callable[[int], None]
     ) -> None:
-        """Take the house, what opens an app context, and whom to tell that results are in."""
-        self._house = house
+        """Take the runtime, what opens an app context, and whom to tell that results are in."""
+        self._runtime = runtime
         self._context = context
         self._tally = tally
         self._free = free
@@ -115,7 +115,7 @@ class Committer:
                 group, ended = self._group()
                 if not group:
                     continue
-                for result, stored in zip(group, store_answers(self._house, group), strict=True):
+                for result, stored in zip(group, store_answers(self._runtime, group), strict=True):
                     if not isinstance(result.answer, NotSent):
                         self._tally.add(_word(result, stored))
                 self._free(len(group))

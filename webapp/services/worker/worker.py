@@ -16,7 +16,6 @@ from webapp.actor import Actor, act_as
 from webapp.models import Status
 from webapp.services import people
 from webapp.services.connect import disconnect
-from webapp.services.house import House
 from webapp.services.installation import binding
 from webapp.services.installation.binding import Mismatch
 from webapp.services.operators import bulk_work
@@ -25,6 +24,7 @@ from webapp.services.refresh.attempt import attempt, end_if_expired
 from webapp.services.refresh.claims import Claim, claim_due
 from webapp.services.refresh.due import earliest_due, is_due
 from webapp.services.refresh.verdicts import NotSent, Result
+from webapp.services.runtime import Runtime
 from webapp.services.worker.chores import Chores
 from webapp.services.worker.committer import Committer, Context, CounterLog, Counters
 
@@ -71,21 +71,21 @@ POLL_SECONDS_ONCE = 0.05
 class Worker:
     """One process that keeps connections fresh until it is told to stop."""
 
-    def __init__(self, house: House, context: Context) -> None:
-        """Take the house, and what opens an app context in a thread."""
-        self._house = house
+    def __init__(self, runtime: Runtime, context: Context) -> None:
+        """Take the runtime, and what opens an app context in a thread."""
+        self._runtime = runtime
         self._context = context
         self._stop = threading.Event()
         self._busy = 0
         #: The breaker was open at the last look.
         self._is_held_back = False
         self._lock = threading.Lock()
-        self._pace = TokenBucket(house.settings.refresh_rate)
-        self._bulk = bulk_work.BulkWork(house)
-        self._tidying = Chores(house)
+        self._pace = TokenBucket(runtime.settings.refresh_rate)
+        self._bulk = bulk_work.BulkWork(runtime)
+        self._tidying = Chores(runtime)
         self.tally = Counters()
         self._diary = CounterLog(self.tally)
-        self._committer = Committer(house, context, self.tally, self._free)
+        self._committer = Committer(runtime, context, self.tally, self._free)
         #: Why it ended by itself; None: it did not.
         self.refused: Mismatch | None = None
 
@@ -99,11 +99,11 @@ class Worker:
         Ends at once, with `refused` set, where the database does not belong to this installation.
         """
         longest = POLL_SECONDS_ONCE if once else POLL_SECONDS
-        self.refused = binding.mismatch(self._house)
+        self.refused = binding.mismatch(self._runtime)
         if self.refused is not None:
             return
         act_as(Actor("worker"))
-        binding.record_generation(self._house)
+        binding.record_generation(self._runtime)
         self._committer.start()
         try:
             with ThreadPoolExecutor(WIDTH, "call", act_as, (Actor("worker"),)) as callers:
@@ -125,15 +125,17 @@ class Worker:
         with self._lock:
             free = WIDTH - self._busy
         try:
-            if rescue_file.has_answers(self._house):
+            if rescue_file.has_answers(self._runtime):
                 # Before anything is claimed: what lies there was refreshed already.
-                rescue_file.replay(self._house)
-            now = self._house.clock()
-            permit = breaker.permit(self._house, free, now, wanted=lambda: is_due(self._house, now))
+                rescue_file.replay(self._runtime)
+            now = self._runtime.clock()
+            permit = breaker.permit(
+                self._runtime, free, now, wanted=lambda: is_due(self._runtime, now)
+            )
             self._is_held_back = permit.reason is not None
             self._bulk.take(permit)
             count = min(permit.count, self._pace.allowance(permit.pace), free)
-            claims = claim_due(self._house, count, self._house.clock()) if count > 0 else []
+            claims = claim_due(self._runtime, count, self._runtime.clock()) if count > 0 else []
         except (SQLAlchemyError, OSError) as error:
             log.warning("look_failed", error=type(error).__name__)
             return 0
@@ -142,7 +144,7 @@ class Worker:
             self._busy += len(claims)
         if claims and not self._is_ours():
             for claim in claims:
-                self._committer.put(Result(claim, NotSent(), self._house.clock()))
+                self._committer.put(Result(claim, NotSent(), self._runtime.clock()))
             self.stop()
             return 0
         for claim in claims:
@@ -152,7 +154,7 @@ class Worker:
     def _is_ours(self) -> bool:
         """Look whose database it is once more; after a claim, so that none slips by a copy."""
         try:
-            self.refused = binding.mismatch(self._house)
+            self.refused = binding.mismatch(self._runtime)
         except SQLAlchemyError as error:
             log.warning("look_failed", error=type(error).__name__)
         if self.refused is not None:
@@ -167,10 +169,10 @@ class Worker:
                     self._revoke(claim)
             elif self._is_over(claim):
                 with self._context():
-                    end_if_expired(self._house, claim)
+                    end_if_expired(self._runtime, claim)
                 self.tally.add("grant_over")
             else:
-                self._committer.put(attempt(self._house, claim))
+                self._committer.put(attempt(self._runtime, claim))
                 return
         except Exception as error:  # noqa: BLE001  a caller that dies would keep its slot
             log.error("call_broke", open_id=claim.open_id, error=type(error).__name__)
@@ -179,7 +181,7 @@ class Worker:
 
     def _is_over(self, claim: Claim) -> bool:
         ends = claim.refresh_expires_at
-        return ends is not None and ends <= self._house.clock()
+        return ends is not None and ends <= self._runtime.clock()
 
     def _revoke(self, claim: Claim) -> None:
         user = people.find(claim.person)
@@ -187,7 +189,7 @@ class Worker:
             return
         # They may have connected again since, or another browser tells TikTok by now.
         if (user.version, user.claim) == (claim.version, claim.name):
-            outcome = disconnect.finish_disconnect(self._house, user)
+            outcome = disconnect.finish_disconnect(self._runtime, user)
             self.tally.add("revoked" if outcome.forgotten else "revoke_again")
 
     def _free(self, count: int) -> None:
@@ -199,18 +201,18 @@ class Worker:
         with self._lock:
             if self._busy:
                 return False
-        now = self._house.clock()
+        now = self._runtime.clock()
         try:
-            held = breaker.permit(self._house, 0, now).reason is not None
-            return held or not (is_due(self._house, now) or bulk_work.is_open(self._house))
+            held = breaker.permit(self._runtime, 0, now).reason is not None
+            return held or not (is_due(self._runtime, now) or bulk_work.is_open(self._runtime))
         except SQLAlchemyError:
             return True
 
     def _until_next(self) -> float:
         """Return the seconds until something is due, at most one."""
-        now = self._house.clock()
+        now = self._runtime.clock()
         try:
-            due = earliest_due(self._house)
+            due = earliest_due(self._runtime)
         except SQLAlchemyError:
             return POLL_SECONDS
         if due is None or self._is_held_back:

@@ -24,7 +24,7 @@ from webapp.services.maintenance.health import Fleet, fleet_figures
 from webapp.services.records import figures
 from webapp.views.http import api_request
 from webapp.views.http.guards import scraper
-from webapp.views.http.runtime import house
+from webapp.views.http.runtime import runtime
 
 #: What becomes of a refresh, so that each is a series from the start (services.verdicts).
 OUTCOMES = (
@@ -117,7 +117,7 @@ _CHANGES = Path(__file__).resolve().parents[3] / "CHANGELOG.md"
 @scraper
 def show() -> Response:
     """Answer with all numbers: 404 without METRICS_TOKEN, 401 for whoever does not show it."""
-    ours = house()
+    ours = runtime()
     token = ours.settings.metrics_token.get_secret_value()
     if not token:
         return abort(404)

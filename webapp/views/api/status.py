@@ -4,7 +4,7 @@ from flask import Blueprint, Response, jsonify
 
 from webapp.services.maintenance import database_checks, troubles
 from webapp.views.http.guards import public
-from webapp.views.http.runtime import house
+from webapp.views.http.runtime import runtime
 
 blueprint = Blueprint("status", __name__)
 
@@ -25,7 +25,7 @@ def readyz() -> tuple[Response, int]:
     doubt under 200: taking web processes away would mend none of it, and while the worker is
     away it is they who refresh what somebody asks for.
     """
-    ours = house()
+    ours = runtime()
     faults = database_checks.faults(ours)
     doubts = [] if faults else troubles.doubts(ours)
     return jsonify(

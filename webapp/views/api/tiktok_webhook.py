@@ -4,7 +4,7 @@ from flask import Blueprint, Response, request
 
 from webapp.services.connect import tiktok_webhook
 from webapp.views.http.guards import tiktok
-from webapp.views.http.runtime import house
+from webapp.views.http.runtime import runtime
 
 blueprint = Blueprint("webhook", __name__)
 
@@ -18,7 +18,7 @@ def receive() -> Response:
     """Take a notice: 401 if TikTok did not sign it, 503 if it could not be kept, else 200."""
     try:
         tiktok_webhook.receive(
-            house(), request.headers.get(tiktok_webhook.HEADER), request.get_data()
+            runtime(), request.headers.get(tiktok_webhook.HEADER), request.get_data()
         )
     except tiktok_webhook.NotSigned:
         # RFC 9110 §15.5.2 wants to know which credentials would do.

@@ -13,7 +13,7 @@ from webapp.views.http import api_contract, api_request
 from webapp.views.http.api_contract import problem
 from webapp.views.http.api_request import BadRequest
 from webapp.views.http.guards import at_most_a_key, public, service
-from webapp.views.http.runtime import house
+from webapp.views.http.runtime import runtime
 from webapp.views.http.session import visitor
 
 blueprint = Blueprint("api", __name__)
@@ -44,14 +44,14 @@ def refresh(open_id: str) -> Response:
 @public
 def document() -> Response:
     """Give the contract to programs."""
-    return jsonify(api_contract.document(house().settings.public_origin))
+    return jsonify(api_contract.document(runtime().settings.public_origin))
 
 
 @blueprint.get("/api/docs")
 @public
 def docs() -> str:
     """Show the contract to people."""
-    origin, reader = house().settings.public_origin, visitor()
+    origin, reader = runtime().settings.public_origin, visitor()
     return render_template(
         "api/docs.html",
         summary=api_contract.document(origin)["info"]["description"],
@@ -64,7 +64,7 @@ def docs() -> str:
 
 def _answer(rejected: int | None) -> Response:
     """Answer with the token or with the one problem that is in the way."""
-    ours = house()
+    ours = runtime()
     try:
         wish = api_request.token_request()
         access = handout.hand_out(
@@ -118,7 +118,7 @@ def _reconnect(error: ReconnectRequired) -> Response:
         detail=api_contract.descriptions("Reason").get(error.reason, ""),
         reason=error.reason,
         since=_text(error.since),
-        reconnect_url=f"{house().settings.public_origin}/connect",
+        reconnect_url=f"{runtime().settings.public_origin}/connect",
     )
 
 
@@ -128,7 +128,7 @@ def _scope_missing(missing: list[str]) -> Response:
         "scope_missing",
         detail=f"Not granted: {', '.join(missing)}. The person can allow it at reconnect_url.",
         missing=missing,
-        reconnect_url=f"{house().settings.public_origin}/connect?{add}",
+        reconnect_url=f"{runtime().settings.public_origin}/connect?{add}",
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from flask import Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
 
-from webapp.views.http.runtime import house
+from webapp.views.http.runtime import runtime
 
 #: Where every path of the contract begins.
 API = "/api/v1/"
@@ -161,7 +161,7 @@ def problem(
     code: str, *, detail: str = "", retry_after: float | None = None, **more: Any
 ) -> Response:
     """Return the problem of this code; `retry_after` is in seconds. Raises KeyError if unknown."""
-    kind = kinds(house().settings.public_origin)[code]
+    kind = kinds(runtime().settings.public_origin)[code]
     said = {
         "type": kind.example["type"],
         "title": kind.example["title"],

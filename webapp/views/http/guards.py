@@ -37,7 +37,7 @@ from webapp.services.operators import roles
 from webapp.services.refresh.on_demand import Pending
 from webapp.views.http import api_request
 from webapp.views.http.api_contract import problem
-from webapp.views.http.runtime import house
+from webapp.views.http.runtime import runtime
 from webapp.views.http.session import visitor
 
 
@@ -88,9 +88,9 @@ class FirstOperator:
         """Tell whether there was no operator at the last look, ten seconds ago at most."""
         if self._there:
             return False
-        now = house().clock()
+        now = runtime().clock()
         if self._looked is None or now - self._looked >= CHECK_EVERY:
-            self._there = roles.has_operators(house())
+            self._there = roles.has_operators(runtime())
             self._looked = now
         return not self._there
 
@@ -210,7 +210,7 @@ def _refuse_service(limit: RateLimitItem | None) -> Response | None:
     """Accept a service by its key alone; `g.arrival` then holds the row it asks for."""
     asked = request.view_args or {}
     try:
-        arrival = handout.check_call(house(), api_request.bearer(), asked.get("open_id", ""))
+        arrival = handout.check_call(runtime(), api_request.bearer(), asked.get("open_id", ""))
     except handout.BadKey:
         return problem("bad_key")
     except Pending as error:

@@ -7,7 +7,7 @@ import structlog
 from flask import request
 
 from webapp.settings.fields import covers
-from webapp.views.http.runtime import house
+from webapp.views.http.runtime import runtime
 
 log = structlog.get_logger(__name__)
 NEXT = "next"
@@ -27,7 +27,7 @@ class ReturnLink:
 
 def parse(url: str) -> ReturnLink | None:
     """Return the way to `url` under the narrowest address of RETURN_TO; None if under none."""
-    there = [each for each in house().settings.return_to if covers(each.address, url)]
+    there = [each for each in runtime().settings.return_to if covers(each.address, url)]
     if not there:
         return None
     return ReturnLink(max(there, key=lambda each: len(each.address)).name, url)

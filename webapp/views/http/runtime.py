@@ -1,14 +1,14 @@
-"""The app's house at hand in a request; makes nothing and decides nothing."""
+"""The app's runtime at hand in a request; makes nothing and decides nothing."""
 
 from typing import cast
 
 from flask import current_app
 
-from webapp.services.house import House
+from webapp.services.runtime import Runtime
 
 KEY = "coatcheck"
 
 
-def house() -> House:
-    """Return the house of the app that serves this request."""
-    return cast(House, current_app.extensions[KEY])
+def runtime() -> Runtime:
+    """Return the runtime of the app that serves this request."""
+    return cast(Runtime, current_app.extensions[KEY])

@@ -15,7 +15,7 @@ from flask_login import AnonymousUserMixin, LoginManager, UserMixin, current_use
 from webapp.language import gettext as _
 from webapp.services.connect import sessions
 from webapp.views.http import sign_in_attempts
-from webapp.views.http.runtime import house
+from webapp.views.http.runtime import runtime
 
 #: By what the header holds; the first that is found counts, since most also say what they copy.
 _BROWSERS = (
@@ -98,7 +98,7 @@ def sign_in(begun: str) -> bool:
 
     False, and nobody is signed in, if the account was deleted after the session was begun.
     """
-    ours = house()
+    ours = runtime()
     found = sessions.find(ours, begun, ours.clock())
     under_way = {key: session[key] for key in sign_in_attempts.KEPT if key in session}
     session.clear()
@@ -117,7 +117,7 @@ def sign_out(*, everywhere: bool = False) -> None:
     """
     present = visitor()
     if everywhere and present is not None:
-        sessions.end_everywhere(present.ref, house().clock())
+        sessions.end_everywhere(present.ref, runtime().clock())
     _end_present()
     session.clear()
 
@@ -134,7 +134,7 @@ def register(app: Flask) -> None:
 
     @login.user_loader  # type: ignore[untyped-decorator]  # Flask-Login has no types
     def _load(secret: str) -> Any:
-        ours = house()
+        ours = runtime()
         found = sessions.find(ours, secret, ours.clock())
         return found and SignedIn(secret, found)
 

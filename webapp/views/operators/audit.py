@@ -17,7 +17,7 @@ from webapp.services.operators.audit_search import AuditQuery, Key, Page
 from webapp.services.records import audit
 from webapp.services.records.audit import EVENTS
 from webapp.views.http.guards import at_most, cut_off, operator
-from webapp.views.http.runtime import house
+from webapp.views.http.runtime import runtime
 from webapp.views.operators.audit_texts import ShownEvent, shown_event
 
 FILTERS = ("from", "to", "who", "what", "on", "ref")
@@ -95,12 +95,12 @@ def _query_of(typed: dict[str, str]) -> AuditQuery | None:
     since, last = _day(typed.get("from", "")), _day(typed.get("to", ""))
     who, on = typed.get("who", ""), typed.get("on", "")
     if on and not _TICKET.fullmatch(on):
-        found = audit_search.ticket_of(house(), on)
+        found = audit_search.ticket_of(runtime(), on)
         if found is None:
             return None
         on = found
     if who:
-        who = audit_search.ticket_of(house(), who) or who
+        who = audit_search.ticket_of(runtime(), who) or who
     return AuditQuery(
         since=since,
         until=last + timedelta(days=1) if last else None,
@@ -158,7 +158,7 @@ def index() -> str:
         nobody=asked.wanted is None,
         backwards=_is_backwards(asked.wanted),
         events=sorted(audit.EVENTS),
-        days=house().settings.audit_days,
+        days=runtime().settings.audit_days,
         window=audit_search.WINDOW,
     )
 
@@ -169,7 +169,7 @@ def index() -> str:
 def as_csv() -> Response:
     """Give all events that match as a file, written down before its first byte."""
     asked = audit_request()
-    audit_search.record_export(house(), asked.query)
+    audit_search.record_export(runtime(), asked.query)
     lines = cut_off(authority.while_allowed(_lines(asked)))
     response = Response(stream_with_context(lines), mimetype="text/csv")
     response.headers["Content-Disposition"] = 'attachment; filename="audit.csv"'
@@ -179,7 +179,7 @@ def as_csv() -> Response:
 def _rows(page: Page) -> list[ShownEvent]:
     tickets = {event.ticket for event in page.events if event.ticket}
     tickets |= {e.actor for e in page.events if e.actor_kind in ("person", "operator")}
-    people = audit_search.people_of(house(), tickets)
+    people = audit_search.people_of(runtime(), tickets)
     return [shown_event(event, people) for event in page.events]
 
 

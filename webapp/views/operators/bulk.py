@@ -22,12 +22,12 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from webapp.language import gettext as _
-from webapp.services.house import House
 from webapp.services.operators import bulk
 from webapp.services.operators.bulk import JobSize
+from webapp.services.runtime import Runtime
 from webapp.views.http.guards import operator
 from webapp.views.http.request_checks import MAX_URL
-from webapp.views.http.runtime import house
+from webapp.views.http.runtime import runtime
 from webapp.views.operators import bulk_texts, list_address
 
 #: The list shows fifty on a page.
@@ -59,11 +59,11 @@ class BulkRequest:
         address = f"{url_for(f'bulk.{self.act}')}?{urlencode(asked)}"
         return address if len(address) <= MAX_URL else ""
 
-    def scale(self, house: House) -> JobSize:
+    def scale(self, runtime: Runtime) -> JobSize:
         """Return how many connections it is about."""
         if self.everything:
-            return bulk.size_of_all(house, self.act, self.query, house.clock())
-        return bulk.size_of_picked(house, self.act, self.open_ids)
+            return bulk.size_of_all(runtime, self.act, self.query, runtime.clock())
+        return bulk.size_of_picked(runtime, self.act, self.open_ids)
 
 
 def parse_request(act: str, sent: "MultiDict[str, str]") -> BulkRequest:
@@ -115,7 +115,7 @@ def disconnect() -> Response:
 def index() -> str:
     """List what was ordered, newest first."""
     after = request.args.get("after")
-    found, next_key = bulk.jobs_page(house(), after)
+    found, next_key = bulk.jobs_page(runtime(), after)
     rows = [(job, bulk_texts.title(job), bulk_texts.state_tag(job)) for job in found]
     facts = {"rows": rows, "next_key": next_key, "later": after is not None}
     return render_template("operators/bulk_jobs.html", progress=bulk_texts.progress, **facts)
@@ -125,7 +125,7 @@ def index() -> str:
 @operator
 def show(job_id: str) -> Response:
     """Show how far a job is; while it runs the page renews itself, unless it is told not to."""
-    ours = house()
+    ours = runtime()
     job = bulk.find_job(ours, job_id)
     if job is None:
         abort(404)
@@ -157,7 +157,7 @@ def show(job_id: str) -> Response:
 @operator
 def stop(job_id: str) -> Response:
     """Let nothing more of a job be sent."""
-    if not bulk.stop_job(house(), job_id):
+    if not bulk.stop_job(runtime(), job_id):
         abort(404)
     flash(_("Stopped. What was sent already is finished; nothing more is sent."), "ok")
     return redirect(url_for("bulk.show", job_id=job_id), 303)
@@ -170,7 +170,7 @@ def _requested(act: str) -> Response:
     if request.method == "POST" and request.form.get("confirm") != "1":
         # The page has an address of its own, so that Reload and Back send nothing twice.
         return redirect(wish.page, 303) if wish.page else _back(wish, _("Select fewer at a time."))
-    scale = wish.scale(house())
+    scale = wish.scale(runtime())
     if not scale.count:
         return _back(wish, _("None of these connections is there any more."))
     return _confirm(wish, scale) if request.method == "GET" else _create(wish, scale)
@@ -185,9 +185,9 @@ def _create(wish: BulkRequest, scale: JobSize) -> Response:
         return _confirm(wish, scale, typed=typed, is_wrong=True)
     try:
         if wish.everything:
-            bulk.create_for_all(house(), job_id, wish.act, wish.query, count)
+            bulk.create_for_all(runtime(), job_id, wish.act, wish.query, count)
         else:
-            bulk.create_for_picked(house(), job_id, wish.act, wish.query, wish.open_ids)
+            bulk.create_for_picked(runtime(), job_id, wish.act, wish.query, wish.open_ids)
     except bulk.NotAJob:
         abort(400)
     return redirect(url_for("bulk.show", job_id=job_id), 303)
@@ -196,7 +196,7 @@ def _create(wish: BulkRequest, scale: JobSize) -> Response:
 def _confirm(
     wish: BulkRequest, scale: JobSize, *, typed: str = "", is_wrong: bool = False
 ) -> Response:
-    rate = bulk.current_rate(house())
+    rate = bulk.current_rate(runtime())
     page = render_template(
         "operators/bulk_confirm.html",
         wish=wish,

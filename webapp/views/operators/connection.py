@@ -12,7 +12,7 @@ from webapp.services.operators.connection import ConnectionDetails
 from webapp.services.refresh.on_demand import NotConnected, Pending, ReconnectRequired, fresh_access
 from webapp.services.vault import CannotOpen
 from webapp.views.http.guards import at_most, operator
-from webapp.views.http.runtime import house
+from webapp.views.http.runtime import runtime
 from webapp.views.http.session import visitor
 from webapp.views.operators import connection_texts
 
@@ -39,7 +39,7 @@ def show(open_id: str) -> str:
         missing=sorted(user.asked - user.granted),
         lines=connection_texts.timeline_lines(found.happenings, len(user.asked)),
         life=_life(found),
-        reconnect_url=f"{house().settings.public_origin}{url_for('connect.choose')}",
+        reconnect_url=f"{runtime().settings.public_origin}{url_for('connect.choose')}",
         own=_is_own(open_id),
     )
 
@@ -51,7 +51,7 @@ def refresh(open_id: str) -> Response:
     """Refresh now, whatever the schedule says, and tell what came of it."""
     found = _found(open_id)
     try:
-        access = fresh_access(house(), open_id, person=found.user.ref, pressed=True)
+        access = fresh_access(runtime(), open_id, person=found.user.ref, pressed=True)
     except NotConnected:
         abort(404)
     except (ReconnectRequired, Pending, CannotOpen) as error:
@@ -71,7 +71,7 @@ def test(open_id: str) -> Response:
         told = (
             (hindered, "warn")
             if hindered
-            else connection_texts.test_text(user_info.test_access(house(), open_id))
+            else connection_texts.test_text(user_info.test_access(runtime(), open_id))
         )
     except NotConnected:
         abort(404)
@@ -106,12 +106,12 @@ def disconnect(open_id: str) -> Response:
     if hindered is not None:
         flash(hindered, "warn")
     else:
-        flash(*connection_texts.disconnected_text(disconnect_person(house(), found.user.ref)))
+        flash(*connection_texts.disconnected_text(disconnect_person(runtime(), found.user.ref)))
     return _back(open_id)
 
 
 def _found(open_id: str) -> ConnectionDetails:
-    found = connection.details_of(house(), open_id)
+    found = connection.details_of(runtime(), open_id)
     return found if found is not None else abort(404)
 
 
@@ -120,7 +120,7 @@ def _life(found: ConnectionDetails) -> dict[str, int] | None:
     begun, ends = found.user.refreshed_at, found.user.access_expires_at
     if begun is None or ends is None or ends <= begun:
         return None
-    left = max(ends - house().clock(), timedelta())
+    left = max(ends - runtime().clock(), timedelta())
     return {"left": left // _MINUTE, "whole": (ends - begun) // _MINUTE}
 
 

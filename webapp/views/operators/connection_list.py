@@ -17,12 +17,12 @@ from flask import (
 )
 from werkzeug.wrappers import Response as Answer
 
-from webapp.services.house import House
 from webapp.services.operators import counts, export, list_pages
 from webapp.services.operators.counts import Counts
 from webapp.services.operators.list_pages import Page
+from webapp.services.runtime import Runtime
 from webapp.views.http.guards import cut_off, operator
-from webapp.views.http.runtime import house
+from webapp.views.http.runtime import runtime
 from webapp.views.operators import list_address, list_page
 from webapp.views.operators.list_address import ListRequest
 
@@ -33,7 +33,7 @@ blueprint = Blueprint("operators", __name__, url_prefix="/operators")
 @operator
 def tokens() -> str:
     """List the connections that the address asks for, a page at a time."""
-    ours, asked = house(), list_address.parse(request.args)
+    ours, asked = runtime(), list_address.parse(request.args)
     now = ours.clock()
     page = list_pages.list_page(ours, asked.query, now)
     counted = counts.current_counts(ours, now)
@@ -45,7 +45,7 @@ def tokens() -> str:
 
 
 def _total(
-    ours: House, asked: ListRequest, page: Page, counted: Counts | None, now: datetime
+    ours: Runtime, asked: ListRequest, page: Page, counted: Counts | None, now: datetime
 ) -> int | None:
     """Return how many rows match, as far as it can be told without looking at them all."""
     if asked.query.search:
@@ -78,7 +78,7 @@ def _file(kind: export.Format) -> Answer:
         # A file cannot say that it holds more than was asked for; the page can, by the names alone.
         same = [list_address.canonical(asked.query), urlencode(dict.fromkeys(asked.ignored, "?"))]
         return redirect(f"{url_for('operators.tokens')}?{'&'.join(filter(None, same))}", 303)
-    ours = house()
+    ours = runtime()
     now = ours.clock()
     export.record_export(ours, asked.query, kind, now)
     pieces = export.pieces(ours, asked.query, kind, now)

@@ -26,7 +26,7 @@ from webapp.services.operators import counts
 from webapp.services.records import figures
 from webapp.services.records.figures import Bar
 from webapp.views.http.guards import access_of, at_most, operator
-from webapp.views.http.runtime import house
+from webapp.views.http.runtime import runtime
 from webapp.views.http.session import visitor
 from webapp.views.http.template_filters import day, exact
 
@@ -151,12 +151,12 @@ def page_troubles() -> list[Fault]:
 def set_troubles(found: list[Fault]) -> None:
     """Let this be what is wrong: somebody has just looked."""
     look: _LastCheck = current_app.extensions[BANNER_KEY]
-    look.at, look.found = house().clock(), found
+    look.at, look.found = runtime().clock(), found
 
 
 def _current_troubles() -> list[Fault]:
     look: _LastCheck = current_app.extensions[BANNER_KEY]
-    ours = house()
+    ours = runtime()
     is_old = look.at is None or ours.clock() - look.at >= CHECK_EVERY
     # One looks; whoever comes meanwhile is shown the last.
     if is_old and look.alone.acquire(blocking=False):
@@ -189,7 +189,7 @@ _TOLD = {
 @operator
 def show() -> str:
     """Show how the keeping goes, as it is now."""
-    ours = house()
+    ours = runtime()
     now = ours.clock()
     found = health_facts(ours, now)
     set_troubles(found.troubles)
@@ -213,7 +213,7 @@ def show() -> str:
 @at_most("12 per minute")
 def probe() -> Response:
     """Try one refresh now while the breaker is open, and say what came of it."""
-    kind, told = _TOLD[health.send_probe(house())]
+    kind, told = _TOLD[health.send_probe(runtime())]
     flash(_(told), kind)
     return redirect(url_for("health.show", _anchor="breaker"), 303)
 
@@ -226,7 +226,7 @@ def _ahead(name: str, bars: Sequence[tuple[datetime, int]] | None) -> Chart:
 @operator
 def retry_notifications() -> Response:
     """Have one notice tried again, by its id in `message`; without one, all that were given up."""
-    count = outbox.retry(house().clock(), request.form.get("message") or None)
+    count = outbox.retry(runtime().clock(), request.form.get("message") or None)
     if count:
         told = ngettext(
             "One notice is to be sent again. The worker does it within seconds.",

@@ -8,7 +8,7 @@ from webapp.language import gettext as _
 from webapp.services.handout import service_keys
 from webapp.services.handout.service_keys import MAX_NAME_LENGTH, BadName, KeyRow, NameTaken
 from webapp.views.http.guards import at_most, operator
-from webapp.views.http.runtime import house
+from webapp.views.http.runtime import runtime
 from webapp.views.http.template_filters import quoted
 
 blueprint = Blueprint("keys", __name__, url_prefix="/operators/keys")
@@ -34,7 +34,7 @@ def issue() -> str | tuple[str, int]:
     """Make a key and show it in this answer alone: it may be in no address and no session."""
     name = request.form.get("name", "").strip()
     try:
-        made = service_keys.issue(name, house().clock())
+        made = service_keys.issue(name, runtime().clock())
     except BadName:
         return _page(
             problem=_(BAD_NAME, longest=MAX_NAME_LENGTH), typed=name[:MAX_NAME_LENGTH]
@@ -56,7 +56,7 @@ def confirm_revoke(public_id: str) -> str:
 def revoke(public_id: str) -> Response:
     """Refuse the key from now on."""
     name = _key(public_id).name
-    if service_keys.revoke(name, house().clock()):
+    if service_keys.revoke(name, runtime().clock()):
         told = _(
             "Key %(name)s is revoked. Whoever shows it is refused from now on.", name=quoted(name)
         )

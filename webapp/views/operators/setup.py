@@ -23,7 +23,7 @@ from webapp.services.maintenance import doctor, machine_checks, tiktok_checks
 from webapp.services.maintenance.check import Check
 from webapp.settings import NAMES
 from webapp.views.http.guards import at_most, operator, operator_or_first
-from webapp.views.http.runtime import house
+from webapp.views.http.runtime import runtime
 from webapp.views.http.session import visitor
 from webapp.views.http.template_filters import Tag, sentence
 
@@ -140,9 +140,9 @@ def show() -> str:
     """Show the checks; to those who are no operators without any value."""
     present = visitor()
     values = present is not None and present.operator
-    settings = house().settings
+    settings = runtime().settings
     at, answers = _asked() if values else (None, tiktok_checks.NOT_ASKED)
-    found = [*doctor.checks(os.environ, house(), asked=answers), _visit()]
+    found = [*doctor.checks(os.environ, runtime(), asked=answers), _visit()]
     return render_template(
         "operators/setup.html",
         values=values,
@@ -161,9 +161,9 @@ def show() -> str:
 @at_most("6 per minute")
 def ask() -> Response:
     """Ask TikTok once, keep what it said, and show the page again."""
-    answered = tiktok_checks.ask_tiktok(house())
+    answered = tiktok_checks.ask_tiktok(runtime())
     # What it said and not our words for it: they are in the language of whoever looks.
-    session[_KEPT] = [int(house().clock().timestamp()), list(answered)]
+    session[_KEPT] = [int(runtime().clock().timestamp()), list(answered)]
     if any(check.verdict != "ok" for check in tiktok_checks.checks_from(answered)):
         flash(_("TikTok was asked: see below."), "warn")
     else:
@@ -177,7 +177,7 @@ def _asked() -> tuple[datetime | None, tuple[Check, ...]]:
     if kept is None:
         return None, tiktok_checks.NOT_ASKED
     at = datetime.fromtimestamp(kept[0], UTC)
-    if (house().clock() - at).total_seconds() > _HOLDS:
+    if (runtime().clock() - at).total_seconds() > _HOLDS:
         return None, tiktok_checks.NOT_ASKED
     return at, tiktok_checks.checks_from(tiktok_checks.TikTokAnswer(*kept[1]))
 
@@ -185,4 +185,4 @@ def _asked() -> tuple[datetime | None, tuple[Check, ...]]:
 def _visit() -> Check:
     origin = request.host_url.rstrip("/").lower()
     forwarded = "X-Forwarded-For" in request.headers or "X-Forwarded-Proto" in request.headers
-    return machine_checks.visit_check(house().settings, origin, forwarded=forwarded)
+    return machine_checks.visit_check(runtime().settings, origin, forwarded=forwarded)

@@ -40,7 +40,7 @@ from webapp.services.people import PersonGone
 from webapp.services.refresh.on_demand import NotConnected, Pending, ReconnectRequired, fresh_access
 from webapp.services.vault import CannotOpen
 from webapp.views.http.guards import at_most, person
-from webapp.views.http.runtime import house
+from webapp.views.http.runtime import runtime
 from webapp.views.http.session import browser_name, me, secret, sign_out
 from webapp.views.http.template_filters import exact
 from webapp.views.people import activity_texts
@@ -96,7 +96,7 @@ _NOT_NOW_OVER_OURS = N_(
 @person
 def show() -> str:
     """Show the connection in words."""
-    mine, now = overview.overview_of(house(), me().ref, secret()), house().clock()
+    mine, now = overview.overview_of(runtime(), me().ref, secret()), runtime().clock()
     user = mine.user
     reason, since = user.ended(now)
     return render_template(
@@ -106,7 +106,7 @@ def show() -> str:
         granted=scopes.granted(user),
         missing=scopes.missing(user),
         again=scopes.granted_names(user),
-        choices=bool(house().settings.tiktok_optional_scopes),
+        choices=bool(runtime().settings.tiktok_optional_scopes),
         reconnect_by=user.refresh_expires_at,
         warning=user.grant_warning(now),
         reason=reason,
@@ -124,7 +124,7 @@ def activity() -> str:
     """Show what happened, newest first, a page at a time."""
     before = request.args.get("before", "")
     older_than = int(before) if before.isdecimal() and len(before) <= _LONGEST_ID else None
-    page = overview.activity(house(), me().ref, older_than)
+    page = overview.activity(runtime(), me().ref, older_than)
     here = url_for("account.activity")
     links = {
         "first": here if page.further else "",
@@ -135,7 +135,7 @@ def activity() -> str:
         "account/activity.html",
         lines=activity_texts.lines(page.happenings, me().ticket),
         links=links,
-        days=overview.shown_period(house()).days,
+        days=overview.shown_period(runtime()).days,
     )
 
 
@@ -159,7 +159,7 @@ def confirm_disconnect() -> str:
 @person
 def disconnect() -> Response:
     """Revoke and forget, then tell which half worked."""
-    _flash_outcome(disconnect_person(house(), me().ref))
+    _flash_outcome(disconnect_person(runtime(), me().ref))
     return redirect(url_for("account.show"), 303)
 
 
@@ -179,7 +179,7 @@ def delete() -> str | Response | tuple[str, int]:
         problem = _("Type the ticket number as it is shown above.")
         return _delete_page(problem, typed), 422
     try:
-        outcome = delete_person(house(), me().ref)
+        outcome = delete_person(runtime(), me().ref)
     except NotErased as stopped:
         sign_out()
         flash(_(_NOT_ERASED_CONNECTED if stopped.connected else _NOT_ERASED), "warn")
@@ -195,7 +195,7 @@ def delete() -> str | Response | tuple[str, int]:
 @person
 def export() -> Response:
     """Give people their own data as a file."""
-    text = json.dumps(export_data(house(), me().ref), indent=2, ensure_ascii=False)
+    text = json.dumps(export_data(runtime(), me().ref), indent=2, ensure_ascii=False)
     response = make_response(text + "\n")
     response.mimetype = "application/json"
     response.headers["Content-Disposition"] = 'attachment; filename="my-data.json"'
@@ -208,7 +208,7 @@ def _delete_page(problem: str = "", typed: str = "") -> str:
         person=people.get(me().ref),
         problem=problem,
         typed=typed,
-        days=house().settings.audit_days,
+        days=runtime().settings.audit_days,
     )
 
 
@@ -227,7 +227,7 @@ def refresh_message(visitor: Visitor) -> tuple[str, str]:
     Raises PersonGone, NoLongerAllowed.
     """
     try:
-        access = fresh_access(house(), visitor.open_id, person=visitor.ref, pressed=True)
+        access = fresh_access(runtime(), visitor.open_id, person=visitor.ref, pressed=True)
     except NotConnected:
         raise PersonGone from None
     except ReconnectRequired:
@@ -246,7 +246,7 @@ def _not_refreshed_text(visitor: Visitor, cause: str) -> str:
     ends = people.get(visitor.ref).access_expires_at
     # "refreshing": nobody asked TikTok just now, so it is not to blame.
     ours = cause == "refreshing"
-    if ends is not None and ends > house().clock():
+    if ends is not None and ends > runtime().clock():
         return _(_NOT_NOW_OURS if ours else _NOT_NOW, when=exact(ends))
     return _(_NOT_NOW_OVER_OURS if ours else _NOT_NOW_OVER)
 
@@ -280,7 +280,7 @@ def device_rows(browsers: Sequence[Browser]) -> list[DeviceRow]:
 @person
 def devices() -> str:
     """List every browser in which this person is signed in."""
-    browsers = overview.browsers(house(), me().ref, secret())
+    browsers = overview.browsers(runtime(), me().ref, secret())
     return render_template(
         "account/sessions.html", browsers=device_rows(browsers), most=sessions.MOST
     )
@@ -291,7 +291,7 @@ def devices() -> str:
 def end_session(key: str) -> Response:
     """Sign one of the person's own browsers out; anything else is not there."""
     try:
-        this_one = sessions.end_one(house(), me(), key, secret())
+        this_one = sessions.end_one(runtime(), me(), key, secret())
     except sessions.NoSuchSession:
         return abort(404)
     if this_one:
@@ -304,7 +304,7 @@ def end_session(key: str) -> Response:
 @person
 def end_other_sessions() -> Response:
     """Sign out everywhere but here."""
-    sessions.end_others(me(), secret(), house().clock())
+    sessions.end_others(me(), secret(), runtime().clock())
     flash(_("All other browsers are signed out."), "ok")
     return redirect(url_for("account.sessions"), 303)
 

@@ -26,7 +26,7 @@ from webapp.tiktok.errors import (
 from webapp.views.http import return_link, sign_in_attempts
 from webapp.views.http.errors import page
 from webapp.views.http.guards import at_most, person, public
-from webapp.views.http.runtime import house
+from webapp.views.http.runtime import runtime
 from webapp.views.http.session import device, sign_in, visitor
 from webapp.views.http.sign_in_attempts import Attempt
 from webapp.views.http.template_filters import is_connected
@@ -43,7 +43,7 @@ SIGN_INS = "60 per minute; 600 per hour"
 @public
 def choose() -> str:
     """Step 1: let people choose; `?add=` ticks one that they were asked for."""
-    ours = house()
+    ours = runtime()
     offer = scopes.offer(ours.settings)
     present = visitor()
     user = people.find(present.ref) if present else None
@@ -64,7 +64,7 @@ def choose() -> str:
 @at_most(SIGN_INS)
 def start() -> Response:
     """Send the browser to TikTok under a new state."""
-    ours = house()
+    ours = runtime()
     another = request.form.get("another_account") == "1"
     asked = scopes.chosen(ours.settings, request.form.getlist("scopes"))
     present = visitor()
@@ -104,14 +104,14 @@ def callback() -> Response:
 
 
 def _code() -> str:
-    answer = answers.read(request.args, issuer=house().settings.authorize_origin)
+    answer = answers.read(request.args, issuer=runtime().settings.authorize_origin)
     if answer.refusal is not None:
         raise answer.refusal
     return answer.code or ""
 
 
 def _connect(attempt: sign_in_attempts.Attempt, code: str) -> connect.Connected:
-    ours = house()
+    ours = runtime()
     expected = refusals.expected_account(attempt)
     tokens = ours.provider.exchange(code=code, state=attempt.state)
     done = connect.connect_person(ours, tokens, attempt.scopes, expected, device=device())
@@ -125,7 +125,7 @@ def _other_account(open_id: str, attempt: sign_in_attempts.Attempt | None) -> Re
     return refusals.refusal_page(
         "other_account",
         attempt,
-        signed_in_as=export.name_of(house(), open_id) or "",
+        signed_in_as=export.name_of(runtime(), open_id) or "",
         belongs_to=(present.name if present else None) or "",
     )
 
@@ -176,7 +176,7 @@ def connected() -> str | Response:
     if user is None:
         return redirect(url_for("home.index"), 303)
     back = return_link.requested()
-    if not is_connected(user.health(house().clock()).value):
+    if not is_connected(user.health(runtime().clock()).value):
         # A bookmark outlives the connection that it was made for; a service wants it to be made.
         target = url_for("account.show")
         return redirect(back.after(url_for("connect.choose")) if back else target, 303)

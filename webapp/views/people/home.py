@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response
 from webapp.services.connect import scopes
 from webapp.views.http import return_link, sign_in_attempts
 from webapp.views.http.guards import public
-from webapp.views.http.runtime import house
+from webapp.views.http.runtime import runtime
 from webapp.views.http.session import visitor
 
 blueprint = Blueprint("home", __name__)
@@ -23,13 +23,13 @@ def index() -> str | Response:
     if visitor():
         there = url_for("connect.connected", kind="returned")
         return redirect(back.after(there) if back else url_for("account.show"), 303)
-    offer = scopes.offer(house().settings)
+    offer = scopes.offer(runtime().settings)
     return render_template(
         "home/index.html",
         required=offer.required,
         optional=offer.optional,
         back=back,
-        unfinished=sign_in_attempts.unfinished(house().clock()),
+        unfinished=sign_in_attempts.unfinished(runtime().clock()),
     )
 
 
@@ -37,12 +37,12 @@ def index() -> str | Response:
 @public
 def privacy() -> str:
     """Say what is kept, why and for how long."""
-    offer = scopes.offer(house().settings)
+    offer = scopes.offer(runtime().settings)
     return render_template(
         "pages/privacy.html",
         required=offer.required,
         optional=offer.optional,
-        audit_days=house().settings.audit_days,
+        audit_days=runtime().settings.audit_days,
     )
 
 
@@ -57,5 +57,5 @@ def terms() -> str:
 @public
 def cookies() -> str:
     """Name every cookie."""
-    settings = house().settings
+    settings = runtime().settings
     return render_template("pages/cookies.html", days=settings.session_days)

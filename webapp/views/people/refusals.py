@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from webapp.services.connect import sign_ins
 from webapp.views.http import guards, return_link, sign_in_attempts
 from webapp.views.http.errors import page
-from webapp.views.http.runtime import house
+from webapp.views.http.runtime import runtime
 from webapp.views.http.session import visitor
 
 
@@ -32,7 +32,7 @@ def refusal_page(
     if present is not None:
         guards.set_actor("person", present.ticket, present.session)
     sign_ins.record_failed(
-        house(),
+        runtime(),
         cause,
         tiktok_code,
         on=present.ticket if present else None,
@@ -50,9 +50,9 @@ def attempt_of(state: str | None) -> sign_in_attempts.Attempt:
     attempt = sign_in_attempts.take(state) if state else None
     if attempt is None:
         raise Refused(_stranger(state))
-    if not sign_ins.spend_state(attempt.state, house().clock()):
+    if not sign_ins.spend_state(attempt.state, runtime().clock()):
         raise Refused(refusal_page("already_done", None))
-    if attempt.is_over(house().clock()):
+    if attempt.is_over(runtime().clock()):
         raise Refused(refusal_page("expired", attempt))
     return attempt
 
