@@ -1,1 +1,1 @@
-"""Programs that measure how fast tokens are kept and handed out; no part of the app, no test."""
+"""Programs that measure the performance of refreshes, token requests and operators' pages."""

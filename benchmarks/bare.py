@@ -1,6 +1,6 @@
-"""The least that Flask can do: a route that answers with as much JSON as a hand-out; reads nothing.
+"""Baseline: a bare Flask route that returns as much JSON as a hand-out and reads no database.
 
-Served by the same gunicorn.conf.py as the app: `gunicorn benchmarks.bare:app`.
+Served with the same gunicorn.conf.py as the app: `gunicorn benchmarks.bare:app`.
 """
 
 from flask import Flask, Response, jsonify
@@ -13,7 +13,7 @@ app = Flask(__name__)
 
 @app.get("/api/v1/tokens/<open_id>")
 def token(open_id: str) -> Response:
-    """Answer as a hand-out does, with made-up values."""
+    """Respond like a hand-out, with fake values."""
     return jsonify(
         {
             "open_id": open_id,
@@ -31,5 +31,5 @@ def token(open_id: str) -> Response:
 
 @app.get("/healthz")
 def healthz() -> str:
-    """Say that it listens."""
+    """Report that the server is up."""
     return "ok"

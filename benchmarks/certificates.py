@@ -1,4 +1,4 @@
-"""Makes a certificate for 127.0.0.1 that lives a day; for benchmarks on loopback alone."""
+"""Creates a self-signed certificate for 127.0.0.1, valid for one day, for tests on loopback."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -14,14 +14,14 @@ HOST = "127.0.0.1"
 
 
 class Certificate(NamedTuple):
-    """The two files of a certificate, in PEM."""
+    """The certificate file and its key file, both PEM."""
 
     certificate: Path
     key: Path
 
 
 def made(folder: Path) -> Certificate:
-    """Make a self-signed certificate in this folder."""
+    """Create a self-signed certificate in this folder."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Time to claim 64 of N due rows: it must not grow with N. Calls no provider, lands nothing."""
+"""Measures how long it takes to claim 64 of N due rows. The time must not grow with N."""
 
 import argparse
 from collections.abc import Iterator
@@ -9,18 +9,18 @@ from time import perf_counter
 from sqlalchemy import text, update
 
 from benchmarks import people
+from benchmarks.output import progress, table
 from benchmarks.stage import Stage, server, stage
-from benchmarks.telling import progress, table
 from tests.databases import Postgres
 from webapp.database import writing
 from webapp.models import User
 from webapp.services.refresh.claims import claim_due
 
-_HEAD = ("Database, due rows", "Median ms", "95 % under, ms", "µs a row claimed")
+_HEAD = ("Database, due rows", "Median ms", "p95 ms", "µs per claimed row")
 
 
 def main() -> None:
-    """Measure, and write the table."""
+    """Measure and print the table."""
     asked = _asked()
     rows = list(_measured("SQLite", None, asked))
     if asked.database or asked.postgres:
@@ -32,12 +32,18 @@ def main() -> None:
 def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.claiming", description=__doc__)
     parser.add_argument(
-        "--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], help="each N, rising"
+        "--rows",
+        type=int,
+        nargs="+",
+        default=[10_000, 100_000, 1_000_000],
+        help="each N, in ascending order",
     )
-    parser.add_argument("--claims", type=int, default=100, help="how many are timed at each N")
-    parser.add_argument("--most", type=int, default=64, help="rows of one claim")
-    parser.add_argument("--database", help="postgresql://… of a user who can create databases")
-    parser.add_argument("--postgres", action="store_true", help="start a PostgreSQL for this run")
+    parser.add_argument("--claims", type=int, default=100, help="number of timed claims at each N")
+    parser.add_argument("--most", type=int, default=64, help="rows per claim")
+    parser.add_argument("--database", help="PostgreSQL URL of a user who may create databases")
+    parser.add_argument(
+        "--postgres", action="store_true", help="start a temporary PostgreSQL server"
+    )
     return parser.parse_args()
 
 
@@ -47,7 +53,7 @@ def _measured(
     with stage(postgres) as here:
         there = 0
         for count in asked.rows:
-            progress(f"{name}: filling up to {count:,} rows")
+            progress(f"{name}: adding rows up to {count:,}")
             people.add(here.runtime, range(there, count), due=True)
             there = count
             _settle(here)
@@ -62,7 +68,7 @@ def _measured(
 
 
 def _settle(here: Stage) -> None:
-    """Let every row be due and unclaimed; let PostgreSQL know of them, as autovacuum does."""
+    """Make every row due and unclaimed. On PostgreSQL, run ANALYZE as autovacuum would."""
     now = here.runtime.clock()
     with writing() as session:
         session.execute(
@@ -76,12 +82,12 @@ def _settle(here: Stage) -> None:
 
 
 def _claim(here: Stage, most: int) -> float:
-    """Return how long one claim took, in milliseconds."""
+    """Return the duration of one claim in milliseconds."""
     start = perf_counter()
     claims = claim_due(here.runtime, most, here.runtime.clock())
     passed = perf_counter() - start
     if len(claims) != most:
-        raise RuntimeError(f"{len(claims)} rows were claimed, not {most}")
+        raise RuntimeError(f"{len(claims)} rows were claimed instead of {most}")
     return passed * 1000
 
 

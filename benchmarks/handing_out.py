@@ -1,7 +1,8 @@
-"""Tokens handed out a second through gunicorn, beside a bare Flask route under the same settings.
+"""Measures tokens handed out per second through gunicorn, compared with a bare Flask route.
 
-All servers run at once and are asked in turns, so that a busy machine slows all alike. The limit
-of 6,000 a minute and key is measured too: switched off, and on with as many keys as it takes.
+All servers run at the same time and are measured in turn, so a busy machine slows them all alike.
+The rate limit (6,000 requests a minute per key) is measured off and on; when it is on, enough keys
+are used that no request is refused.
 """
 
 import argparse
@@ -16,20 +17,20 @@ from statistics import median
 from typing import Any
 
 from benchmarks import people
+from benchmarks.output import progress, table
 from benchmarks.stage import Stage, stage
-from benchmarks.telling import progress, table
 from tests.processes import ROOT, plain_environment, reserved_port
 from tests.servers import gunicorn
 from webapp.services.handout import service_keys
 
-_HEAD = ("Connections, server", "Answers/s", "Of the bare route's")
+_HEAD = ("Connections, server", "Responses/s", "Share of bare route")
 _WORKERS = 2
 _WARM_UP = 1.0
 
 
 @dataclass(frozen=True)
 class Server:
-    """One server that is asked, and what it is asked with."""
+    """One server under test, and the service keys to use with it."""
 
     name: str
     port: int
@@ -37,13 +38,13 @@ class Server:
 
 
 def main() -> None:
-    """Measure, and write the table."""
+    """Measure and print the table."""
     asked = _asked()
     rates: dict[tuple[int, str], list[float]] = {}
     with stage() as here, _servers(here, asked.keys) as servers:
         open_ids = people.add(here.runtime, range(asked.rows), due=False)
         random.shuffle(open_ids)
-        # As on any day: who asks has asked within the hour, so nothing is written down.
+        # The usual case: each service used each token within the hour, so no use is recorded.
         people.use(here.runtime, open_ids, servers[0].keys)
         paths = [f"/api/v1/tokens/{open_id}" for open_id in open_ids]
         for server in servers:
@@ -59,19 +60,23 @@ def main() -> None:
 
 def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.handing_out", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7, help="the table holds their medians")
-    parser.add_argument("--seconds", type=float, default=3, help="of each round and server")
+    parser.add_argument(
+        "--rounds", type=int, default=7, help="the table shows medians of the rounds"
+    )
+    parser.add_argument("--seconds", type=float, default=3, help="duration per round and server")
     parser.add_argument("--rows", type=int, default=10_000, help="people in the database")
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 8])
-    parser.add_argument("--keys", type=int, default=64, help="service keys for the limited one")
+    parser.add_argument(
+        "--keys", type=int, default=64, help="service keys for the server with the limit"
+    )
     return parser.parse_args()
 
 
 @contextmanager
 def _servers(here: Stage, keys: int) -> Iterator[list[Server]]:
-    """Serve the bare route, and the app without and with its limit."""
+    """Serve the bare route, the app without its rate limit, and the app with it."""
     now = here.runtime.clock()
-    issued = [service_keys.issue(f"made-up {number}", now) for number in range(keys)]
+    issued = [service_keys.issue(f"benchmark {number}", now) for number in range(keys)]
     kinds = (
         ("bare route", "benchmarks.bare:app", "0"),
         ("token, no limit", "wsgi:app", "0"),
@@ -104,8 +109,8 @@ def _env(here: Stage, port: int, limit: str) -> dict[str, str]:
 
 
 def _rate(server: Server, paths: list[str], connections: int, seconds: float) -> float:
-    """Return the answers of one second. Raises RuntimeError if one of them was no token."""
-    wish: dict[str, Any] = {
+    """Return responses per second. Raises RuntimeError if any of them is not a 200."""
+    job: dict[str, Any] = {
         "port": server.port,
         "connections": connections,
         "seconds": seconds,
@@ -113,8 +118,8 @@ def _rate(server: Server, paths: list[str], connections: int, seconds: float) ->
         "keys": server.keys,
     }
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.asking"],
-        input=json.dumps(wish) + "\n",
+        [sys.executable, "-m", "benchmarks.load_client"],
+        input=json.dumps(job) + "\n",
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -124,7 +129,7 @@ def _rate(server: Server, paths: list[str], connections: int, seconds: float) ->
     )
     found = json.loads(done.stdout)
     if set(found["statuses"]) != {"200"}:
-        raise RuntimeError(f"{server.name} answered {found['statuses']}")
+        raise RuntimeError(f"{server.name} responded with {found['statuses']}")
     return float(found["answers"] / found["seconds"])
 
 

@@ -1,7 +1,8 @@
-"""The loop that one writes first: a request, a row, a commit; sequential, or 32 threads at once.
+"""Baseline: the obvious refresh loop (read a row, call the provider, commit).
 
-Seals and stores as the app does, so that only the way of working differs. What it lacks is in
-docs/benchmarks.md. Each thread keeps its database session while it waits for the provider.
+Runs sequentially or in 32 threads. It encrypts and stores tokens as the app does, so only the
+structure differs; docs/performance.md lists what it lacks. Each thread holds its database session
+while it waits for the provider.
 """
 
 import argparse
@@ -25,7 +26,7 @@ THREADS = 32
 
 
 def refresh(engine: Engine, settings: Settings, vault: Vault, user_id: int) -> bool:
-    """Refresh one row with a session held across the call; False: it was not stored."""
+    """Refresh one row, holding the session during the call. Return False if it was not stored."""
     with Session(engine) as session, requests.Session() as web:
         user = session.get_one(User, user_id)
         held = vault.load(user)
@@ -58,13 +59,15 @@ def _tokens(document: dict[str, str]) -> TokenSet:
 
 
 def main() -> None:
-    """Refresh every row that is due, then end."""
+    """Refresh every row that is due, then exit."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.naive", description=__doc__)
-    parser.add_argument("--threads", type=int, default=1, help="1: sequential, in this thread")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="1 means sequential, in the main thread"
+    )
     threads = parser.parse_args().threads
     settings = load(os.environ)
     vault = Vault(settings.token_keys)
-    # Room for every thread: with SQLAlchemy's fifteen, half of them would wait for a connection.
+    # One connection per thread: with SQLAlchemy's default of 15, half of them would wait for one.
     url = make_url(settings.database_url)
     if url.get_backend_name() == "postgresql":
         url = url.set(drivername="postgresql+psycopg")

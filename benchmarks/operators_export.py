@@ -1,46 +1,46 @@
-"""A whole list taken away as a file, and what memory the server's process needs meanwhile."""
+"""Measures an export of the whole list and the memory of the server process meanwhile."""
 
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.operators_room import Room
+from benchmarks.operators_site import Site
 
-_PIECE = 1_048_576
+_CHUNK = 1_048_576
 
 
 @dataclass(frozen=True)
-class Taken:
-    """What one export took."""
+class Export:
+    """Measurements of one export."""
 
     rows: int
     seconds: float
-    #: Resident memory of the process in MB: before, at most while it ran, after.
+    #: Resident memory of the process in MB: before, peak, after.
     before: float
-    most: float
+    peak: float
     after: float
 
 
-def take(room: Room, kind: str) -> Taken:
-    """Read a whole export, looking at the server's memory at every piece."""
-    connection = room.connect()
-    before = _resident(room.pid)
+def measure(site: Site, kind: str) -> Export:
+    """Download a whole export and sample the server's memory after every chunk."""
+    connection = site.connect()
+    before = _resident(site.pid)
     start = time.perf_counter()
     connection.request(
-        "GET", f"/operators/tokens.{kind}", headers={"Cookie": f"session={room.cookie}"}
+        "GET", f"/operators/tokens.{kind}", headers={"Cookie": f"session={site.cookie}"}
     )
     answer = connection.getresponse()
-    lines, most = 0, before
-    while piece := answer.read(_PIECE):
-        lines += piece.count(b"\n")
-        most = max(most, _resident(room.pid))
+    lines, peak = 0, before
+    while chunk := answer.read(_CHUNK):
+        lines += chunk.count(b"\n")
+        peak = max(peak, _resident(site.pid))
     seconds = time.perf_counter() - start
     connection.close()
-    # Two lines are none of a row: head and nothing in CSV; both brackets in JSON.
+    # CSV has one line that is not a row (the header), JSON has two (the brackets).
     rows = lines - 1 if kind == "csv" else lines - 2
-    if answer.status != 200 or rows != room.people:
-        raise RuntimeError(f"{answer.status}, {rows} rows of {room.people} came")
-    return Taken(rows, seconds, before, most, _resident(room.pid))
+    if answer.status != 200 or rows != site.people:
+        raise RuntimeError(f"{answer.status}, {rows} rows instead of {site.people}")
+    return Export(rows, seconds, before, peak, _resident(site.pid))
 
 
 def _resident(pid: int) -> float:

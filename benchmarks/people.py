@@ -1,4 +1,4 @@
-"""Fills a migrated database with made-up people whose tokens benchmarks.provider knows."""
+"""Fills a migrated database with fake people whose tokens benchmarks.provider accepts."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -13,16 +13,16 @@ from webapp.models import ServiceUse, Status, User
 from webapp.services.runtime import Runtime
 from webapp.tokens import TokenSet
 
-#: Rows of one statement; more gains nothing and costs memory.
-_AT_ONCE = 5_000
+#: Rows per statement. More is no faster and uses more memory.
+_BATCH = 5_000
 SCOPES = ("user.info.basic", "video.list")
 
 
 def add(runtime: Runtime, numbers: range, *, due: bool) -> list[str]:
-    """Insert the people of these numbers and return their open_ids; `due`: to be refreshed now."""
+    """Insert people with these numbers and return their open_ids. `due`: refresh is due now."""
     now = runtime.clock()
-    for start in range(numbers.start, numbers.stop, _AT_ONCE):
-        some = range(start, min(start + _AT_ONCE, numbers.stop))
+    for start in range(numbers.start, numbers.stop, _BATCH):
+        some = range(start, min(start + _BATCH, numbers.stop))
         with writing() as session:
             session.execute(
                 insert(cast(Table, User.__table__)), list(_rows(runtime, some, now, due=due))
@@ -31,7 +31,7 @@ def add(runtime: Runtime, numbers: range, *, due: bool) -> list[str]:
 
 
 def use(runtime: Runtime, open_ids: Sequence[str], keys: Sequence[str]) -> None:
-    """Note that each was handed to a service just now, the keys taken in turns as they ask."""
+    """Record that each person's token was just used by a service, cycling through the keys."""
     now = runtime.clock()
     with writing() as session:
         ids = dict(session.execute(select(User.open_id, User.id)).tuples().all())
@@ -43,7 +43,7 @@ def use(runtime: Runtime, open_ids: Sequence[str], keys: Sequence[str]) -> None:
 
 
 def refreshes() -> int:
-    """Return how many refreshes the rows have seen, all together."""
+    """Return the total number of refreshes stored in all rows."""
     with reading() as session:
         return session.scalar(select(func.sum(User.version))) or 0
 

@@ -1,7 +1,7 @@
-"""A token endpoint on loopback that is light enough to be no bottleneck; rotates, and keeps books.
+"""A token endpoint light enough not to be the bottleneck. Rotates tokens and keeps statistics.
 
-The sandbox judges every request as TikTok does, which takes four times as much of the processor
-(docs/benchmarks.md). This one knows refreshes alone, and whether a refresh token was spent before.
+The sandbox checks every request as TikTok does, which takes about four times as much CPU
+(docs/performance.md). This server only handles refreshes and detects spent refresh tokens.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import cast
 from urllib.parse import parse_qs
 
-#: As long as TikTok's tokens are, about.
+#: Makes tokens about as long as TikTok's.
 _FILL = "x" * 48
 _LIFE = 7200
 _GRANT_LIFE = 15_552_000
@@ -22,37 +22,37 @@ _BACKLOG = 1024
 
 
 def open_id(number: int) -> str:
-    """Return the open_id of the person of this number."""
+    """Return the open_id of the person with this number."""
     return f"-000{number:032}"
 
 
 def access_token(number: int, generation: int) -> str:
-    """Return the access token that came with so many refreshes."""
+    """Return the access token after `generation` refreshes."""
     return f"act.{number}.{generation}.{_FILL}"
 
 
 def refresh_token(number: int, generation: int) -> str:
-    """Return the refresh token that came with so many refreshes."""
+    """Return the refresh token after `generation` refreshes."""
     return f"rft.{number}.{generation}.{_FILL}"
 
 
 @dataclass
-class Books:
-    """What came in. Times are seconds of the wall clock."""
+class Statistics:
+    """What the provider received. Times are wall-clock seconds."""
 
     refreshed: int = 0
     spent: int = 0
     unknown: int = 0
     first_asked: float = 0.0
     last_answered: float = 0.0
-    most_at_once: int = 0
-    at_once: int = 0
-    #: CPU seconds of this process, so that one sees whether it was in the way.
+    most_in_flight: int = 0
+    in_flight: int = 0
+    #: CPU seconds of this process, to see whether it was the bottleneck.
     cpu: float = 0.0
     generations: dict[int, int] = field(default_factory=dict)
 
     def answer(self, form: str) -> dict[str, object]:
-        """Rotate, or refuse a refresh token that is spent or that nobody knows."""
+        """Rotate the token pair, or refuse a refresh token that is spent or unknown."""
         given = parse_qs(form).get("refresh_token", [""])[0].split(".")
         if len(given) != 4 or given[0] != "rft":
             self.unknown += 1
@@ -74,49 +74,49 @@ class Books:
             "token_type": "Bearer",
         }
 
-    def told(self) -> dict[str, object]:
-        """Return the books for whoever asks, without the tokens' generations."""
+    def report(self) -> dict[str, object]:
+        """Return the statistics without the token generations."""
         self.cpu = time.process_time()
         return {name: value for name, value in asdict(self).items() if name != "generations"}
 
 
 class Call(asyncio.Protocol):
-    """One connection: a whole request, the latency, the answer, the end or the next request."""
+    """One connection: read a request, wait for the latency, respond, then close or repeat."""
 
-    def __init__(self, books: Books, latency: float) -> None:
-        """Take the books, and how many seconds a refresh takes."""
-        self._books = books
+    def __init__(self, statistics: Statistics, latency: float) -> None:
+        """Take the statistics and the duration of a refresh in seconds."""
+        self._statistics = statistics
         self._latency = latency
-        self._came = b""
+        self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember where to answer."""
+        """Keep the transport for responses."""
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        """Gather a request; when it is whole, answer it after the latency."""
-        self._came += data
-        head, whole, body = self._came.partition(b"\r\n\r\n")
+        """Collect a request. When it is complete, respond after the latency."""
+        self._received += data
+        head, whole, body = self._received.partition(b"\r\n\r\n")
         if not whole:
             return
         wanted = int((_header(head, b"content-length") or b"0").decode())
         if len(body) < wanted:
             return
-        self._came = b""
+        self._received = b""
         closing = _header(head, b"connection") == b"close"
         if head.startswith(b"GET"):
-            self._send(self._books.told(), closing=True)
+            self._send(self._statistics.report(), closing=True)
             return
-        books = self._books
-        books.first_asked = books.first_asked or time.time()
-        books.at_once += 1
-        books.most_at_once = max(books.most_at_once, books.at_once)
+        statistics = self._statistics
+        statistics.first_asked = statistics.first_asked or time.time()
+        statistics.in_flight += 1
+        statistics.most_in_flight = max(statistics.most_in_flight, statistics.in_flight)
         loop = asyncio.get_running_loop()
         loop.call_later(self._latency, self._refreshed, body.decode(), closing)
 
     def _refreshed(self, form: str, closing: bool) -> None:
-        self._books.at_once -= 1
-        self._send(self._books.answer(form), closing=closing)
+        self._statistics.in_flight -= 1
+        self._send(self._statistics.answer(form), closing=closing)
 
     def _send(self, answer: dict[str, object], *, closing: bool) -> None:
         body = json.dumps(answer).encode()
@@ -139,13 +139,13 @@ def _header(head: bytes, name: bytes) -> bytes | None:
 
 
 async def _serve(latency: float, certificate: str | None, key: str | None) -> None:
-    books = Books()
+    statistics = Statistics()
     context = None
     if certificate is not None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(certificate, key)
     server = await asyncio.get_running_loop().create_server(
-        lambda: Call(books, latency), "127.0.0.1", 0, ssl=context, backlog=_BACKLOG
+        lambda: Call(statistics, latency), "127.0.0.1", 0, ssl=context, backlog=_BACKLOG
     )
     sys.stdout.write(f"provider ready on {server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
@@ -155,9 +155,11 @@ async def _serve(latency: float, certificate: str | None, key: str | None) -> No
 def main() -> None:
     """Serve until SIGTERM."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.provider", description=__doc__)
-    parser.add_argument("--latency", type=float, default=0.3, help="seconds a refresh takes")
-    parser.add_argument("--certificate", help="PEM file; with it TLS is spoken")
-    parser.add_argument("--key", help="PEM file of the certificate's key")
+    parser.add_argument(
+        "--latency", type=float, default=0.3, help="duration of a refresh in seconds"
+    )
+    parser.add_argument("--certificate", help="PEM file; enables TLS")
+    parser.add_argument("--key", help="PEM file with the certificate's key")
     asked = parser.parse_args()
     asyncio.run(_serve(asked.latency, asked.certificate, asked.key))
 

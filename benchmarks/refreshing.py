@@ -1,7 +1,7 @@
-"""Refreshes a second of one worker process, beside the same loop written naively; 300 ms a call.
+"""Measures refreshes per second of one worker process, compared with naive loops, at 300 ms a call.
 
-The worker is `flask tokens run --once`, as it is. Rates and spent tokens are the provider's own
-books; CPU is the process's, less that of one that finds nothing due.
+The worker is an ordinary `flask tokens run --once`. Rates and spent tokens are counted by the
+provider. CPU is that of the process, minus that of a run that finds nothing due.
 """
 
 import argparse
@@ -21,8 +21,8 @@ from urllib.request import urlopen
 
 from benchmarks import certificates, people
 from benchmarks.naive import THREADS
+from benchmarks.output import progress, table
 from benchmarks.stage import server, stage
-from benchmarks.telling import progress, table
 from tests.databases import Postgres
 from tests.processes import Process, plain_environment
 
@@ -33,12 +33,12 @@ _LOOPS = ("sequential", "pooled", "worker")
 _BASE = "sequential, new session each"
 _LONGEST = 600
 _READY = re.compile(r"^provider ready on (\d+)$", re.MULTILINE)
-_HEAD = ("Loop", "Refreshes/s", "× sequential", "CPU ms a refresh", "Spent tokens sent", "Lost")
+_HEAD = ("Loop", "Refreshes/s", "× sequential", "CPU ms per refresh", "Spent tokens sent", "Lost")
 
 
 @dataclass(frozen=True)
-class Way:
-    """One way to work off what is due, and how many rows it is given."""
+class Loop:
+    """One way to process due rows, and how many rows it gets."""
 
     name: str
     args: list[str]
@@ -47,56 +47,64 @@ class Way:
 
 @dataclass(frozen=True)
 class Measured:
-    """One run of one way."""
+    """One run of one loop."""
 
     rate: float
     cpu_ms: float
     spent: int
-    #: Grants that the provider has rotated and the database does not know.
+    #: Grants that the provider rotated and the database does not have.
     lost: int
 
 
 def main() -> None:
-    """Measure, and write the table."""
+    """Measure and print the table."""
     asked = _asked()
     found: dict[tuple[str, str], list[Measured]] = {}
     with server(asked.database, own=asked.postgres) as postgres:
         for number in range(asked.runs):
             for wire in asked.wires:
-                for way in _ways(asked, wire):
-                    one = _measure(way, wire, asked.latency, postgres)
-                    progress(f"run {number + 1}, {wire}, {way.name}: {one}")
-                    found.setdefault((wire, way.name), []).append(one)
+                for loop in _loops(asked, wire):
+                    one = _measure(loop, wire, asked.latency, postgres)
+                    progress(f"run {number + 1}, {wire}, {loop.name}: {one}")
+                    found.setdefault((wire, loop.name), []).append(one)
     table(_HEAD, _rows(found))
 
 
 def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.refreshing", description=__doc__)
-    parser.add_argument("--runs", type=int, default=3, help="the table holds their medians")
+    parser.add_argument("--runs", type=int, default=3, help="the table shows medians of the runs")
     parser.add_argument("--rows", type=int, default=6000, help="due rows for the worker")
-    parser.add_argument("--pooled", type=int, default=640, help=f"… for {THREADS} naive threads")
-    parser.add_argument("--sequential", type=int, default=20, help="… for the sequential loop")
+    parser.add_argument(
+        "--pooled", type=int, default=640, help=f"due rows for {THREADS} naive threads"
+    )
+    parser.add_argument(
+        "--sequential", type=int, default=20, help="due rows for the sequential loop"
+    )
     parser.add_argument("--wires", nargs="+", choices=_WIRES, default=_WIRES)
     parser.add_argument("--loops", nargs="+", choices=_LOOPS, default=_LOOPS)
-    parser.add_argument("--latency", type=float, default=0.3, help="seconds a refresh takes")
-    parser.add_argument("--database", help="postgresql://… of a user who can create databases")
-    parser.add_argument("--postgres", action="store_true", help="start a PostgreSQL for this run")
+    parser.add_argument(
+        "--latency", type=float, default=0.3, help="duration of a refresh in seconds"
+    )
+    parser.add_argument("--database", help="PostgreSQL URL of a user who may create databases")
+    parser.add_argument(
+        "--postgres", action="store_true", help="start a temporary PostgreSQL server"
+    )
     return parser.parse_args()
 
 
-def _ways(asked: argparse.Namespace, wire: str) -> list[Way]:
-    flask = ["flask"] if wire == "http" else ["benchmarks.trusting"]
+def _loops(asked: argparse.Namespace, wire: str) -> list[Loop]:
+    flask = ["flask"] if wire == "http" else ["benchmarks.flask_with_ca"]
     pooled = [*_NAIVE, "--threads", str(THREADS)]
     worker = [sys.executable, "-m", *flask, "--app", "wsgi", *_WORKER]
-    ways = {
-        "sequential": Way(_BASE, _NAIVE, asked.sequential),
-        "pooled": Way(f"{THREADS} threads, session held", pooled, asked.pooled),
-        "worker": Way("worker", worker, asked.rows),
+    loops = {
+        "sequential": Loop(_BASE, _NAIVE, asked.sequential),
+        "pooled": Loop(f"{THREADS} threads, session held", pooled, asked.pooled),
+        "worker": Loop("worker", worker, asked.rows),
     }
-    return [ways[loop] for loop in asked.loops]
+    return [loops[name] for name in asked.loops]
 
 
-def _measure(way: Way, wire: str, latency: float, postgres: Postgres | None) -> Measured:
+def _measure(loop: Loop, wire: str, latency: float, postgres: Postgres | None) -> Measured:
     with (
         TemporaryDirectory(prefix="coatcheck-benchmark-") as name,
         _provider(Path(name), wire, latency) as (url, trust),
@@ -104,21 +112,21 @@ def _measure(way: Way, wire: str, latency: float, postgres: Postgres | None) -> 
     ):
         env = here.env | trust
         log = here.folder / "program.log"
-        idle = _cpu_seconds(Process(way.args, log, env=env))
-        people.add(here.runtime, range(way.rows), due=True)
-        busy = _cpu_seconds(Process(way.args, log, env=env))
-        books = _books(url, trust)
-        refreshed: int = books["refreshed"]
+        idle = _cpu_seconds(Process(loop.args, log, env=env))
+        people.add(here.runtime, range(loop.rows), due=True)
+        busy = _cpu_seconds(Process(loop.args, log, env=env))
+        counts = _statistics(url, trust)
+        refreshed: int = counts["refreshed"]
         return Measured(
-            rate=refreshed / (books["last_answered"] - books["first_asked"]),
+            rate=refreshed / (counts["last_answered"] - counts["first_asked"]),
             cpu_ms=(busy - idle) * 1000 / refreshed,
-            spent=books["spent"],
+            spent=counts["spent"],
             lost=refreshed - people.refreshes(),
         )
 
 
 def _cpu_seconds(process: Process) -> float:
-    """Return what a process has used when it has ended. Raises ServerFailed if it fails."""
+    """Wait for a process and return its CPU seconds. Raises ServerFailed if it fails."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     if process.wait(_LONGEST) != 0:
         raise process.fail("it failed")
@@ -128,7 +136,7 @@ def _cpu_seconds(process: Process) -> float:
 
 @contextmanager
 def _provider(folder: Path, wire: str, latency: float) -> Iterator[tuple[str, dict[str, str]]]:
-    """Run a provider; give its URL, and the environment in which its certificate is trusted."""
+    """Run a provider. Yield its URL and the environment that makes its certificate trusted."""
     args = [sys.executable, "-m", "benchmarks.provider", "--latency", str(latency)]
     trust: dict[str, str] = {}
     if wire == "https":
@@ -145,15 +153,15 @@ def _provider(folder: Path, wire: str, latency: float) -> Iterator[tuple[str, di
         process.kill()
 
 
-def _books(url: str, trust: dict[str, str]) -> Any:
+def _statistics(url: str, trust: dict[str, str]) -> Any:
     context = ssl.create_default_context(cafile=trust["BENCHMARK_CERTIFICATE"]) if trust else None
-    address = f"{url}/books"
-    with urlopen(address, context=context, timeout=10) as answer:  # noqa: S310  our own loopback
+    address = f"{url}/statistics"
+    with urlopen(address, context=context, timeout=10) as answer:  # noqa: S310  a local server
         return json.load(answer)
 
 
 def _rows(found: dict[tuple[str, str], list[Measured]]) -> Iterator[list[str]]:
-    rates = {way: median(each.rate for each in runs) for way, runs in found.items()}
+    rates = {loop: median(each.rate for each in runs) for loop, runs in found.items()}
     for (wire, name), runs in found.items():
         rate, base = rates[wire, name], rates.get((wire, _BASE))
         yield [

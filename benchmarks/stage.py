@@ -1,4 +1,4 @@
-"""A folder, an environment, a migrated database and an app for one measurement; gone afterwards."""
+"""A temporary folder, an environment, a migrated database and an app for one measurement."""
 
 import tempfile
 from collections.abc import Iterator
@@ -19,20 +19,20 @@ from webapp.services.runtime import Runtime
 from webapp.settings import load
 from webapp.views.http.runtime import KEY
 
-#: As in production: commits wait for the disk.
+#: Room for many connections. As in production, commits wait for the disk.
 _SERVER = ("max_connections=300",)
 
 
 class NoServer(RuntimeError):
-    """PostgreSQL was asked for and its programs are not on this machine."""
+    """PostgreSQL was requested, but its programs are not installed."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Where one measurement takes place. Use the runtime inside the app's context."""
+    """Everything one measurement needs. Use the database inside `app.app_context()`."""
 
     folder: Path
-    #: Everything that a process of the app needs to run on this database.
+    #: Environment variables with which a process of the app uses this database.
     env: dict[str, str]
     port: int
     app: Flask
@@ -46,16 +46,16 @@ class Stage:
 
 @contextmanager
 def server(url: str | None, *, own: bool) -> Iterator[databases.Postgres | None]:
-    """Give the PostgreSQL server of `url`, or one of our own; None: SQLite.
+    """Yield the PostgreSQL server at `url`, or a temporary one if `own`, or None for SQLite.
 
-    Raises NoServer if one of our own cannot be started.
+    Raises NoServer if a temporary one cannot be started.
     """
     if url is not None:
         yield databases.Postgres(make_url(url).set(drivername="postgresql+psycopg"))
         return
     programs = databases.find_postgres() if own else None
     if own and programs is None:
-        raise NoServer("no programs of PostgreSQL on this machine")
+        raise NoServer("PostgreSQL is not installed on this machine")
     with databases.postgres(programs, _SERVER) if programs else nullcontext() as started:
         yield started
 
@@ -64,13 +64,13 @@ def server(url: str | None, *, own: bool) -> Iterator[databases.Postgres | None]
 def stage(
     postgres: databases.Postgres | None = None, *, tiktok_url: str = NOBODY
 ) -> Iterator[Stage]:
-    """Give a stage with an empty, migrated database."""
+    """Yield a stage with an empty, migrated database."""
     with (
         tempfile.TemporaryDirectory(prefix="coatcheck-benchmark-") as name,
         reserved_port() as port,
         _database(postgres, Path(name)) as url,
     ):
-        # A refresh is paced by the machine alone; the rest is as in production.
+        # REFRESH_RATE is high enough that only the machine sets the pace.
         env = complete(url, port, tiktok_url=tiktok_url)
         env |= {"REFRESH_RATE": "10000", "LOG_LEVEL": "WARNING"}
         app = create_app(load(env))

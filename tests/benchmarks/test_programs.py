@@ -1,4 +1,4 @@
-"""Each benchmark runs at a tiny size and tells what it should; nobody's times are judged."""
+"""Each benchmark runs at a tiny size and prints its table. Times are not checked."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from tests.processes import ROOT, plain_environment
 
 
 def table(program: str, *options: str) -> list[list[str]]:
-    """Run a benchmark and return the cells of its table, without the line under the head."""
+    """Run a benchmark and return the cells of its table, without the separator line."""
     done = subprocess.run(
         [sys.executable, "-m", f"benchmarks.{program}", *options],
         capture_output=True,
@@ -25,7 +25,7 @@ def table(program: str, *options: str) -> list[list[str]]:
 
 
 def assert_nothing_lost(rows: list[list[str]]) -> None:
-    """Fail unless every loop was measured, and each grant stored that was refreshed, once."""
+    """Fail unless every loop was measured and stored every grant it refreshed, once."""
     head, *measured = rows
     assert head[4:] == ["Spent tokens sent", "Lost"]
     assert {tuple(row[4:]) for row in measured} == {("0", "0")}
@@ -34,7 +34,7 @@ def assert_nothing_lost(rows: list[list[str]]) -> None:
 
 @pytest.mark.alone
 @pytest.mark.long
-def test_refreshing_tells_that_no_token_was_spent_twice_and_no_grant_lost() -> None:
+def test_refreshing_shows_that_no_token_was_spent_twice_and_no_grant_was_lost() -> None:
     tiny = ("--runs", "1", "--rows", "20", "--sequential", "2", "--latency", "0.05")
     rows = table("refreshing", *tiny, "--wires", "https", "--loops", "sequential", "worker")
     assert [row[0] for row in rows[1:]] == ["https, sequential, new session each", "https, worker"]
@@ -57,14 +57,14 @@ def test_refreshing_compares_three_loops_over_two_wires() -> None:
 def test_handing_out_compares_the_app_with_a_bare_route() -> None:
     tiny = ("--rounds", "1", "--seconds", "0.2", "--rows", "50", "--connections", "2")
     head, *rows = table("handing_out", *tiny, "--keys", "2")
-    assert head[2] == "Of the bare route's"
+    assert head[2] == "Share of bare route"
     assert [row[0] for row in rows] == ["2, bare route", "2, token, no limit", "2, token, limit on"]
     assert rows[0][2] == "100 %"
     assert all(float(row[1]) > 0 for row in rows)
 
 
 @pytest.mark.long
-def test_claiming_tells_how_long_a_claim_takes_among_so_many_rows() -> None:
+def test_claiming_shows_how_long_a_claim_takes_among_that_many_rows() -> None:
     head, *rows = table("claiming", "--rows", "200", "400", "--claims", "4", "--most", "8")
     assert head[1] == "Median ms"
     assert [row[0] for row in rows] == ["SQLite, 200", "SQLite, 400"]
@@ -73,7 +73,7 @@ def test_claiming_tells_how_long_a_claim_takes_among_so_many_rows() -> None:
 
 @pytest.mark.alone
 @pytest.mark.long
-def test_operators_pages_compares_every_page_with_the_same_one_among_few() -> None:
+def test_operators_pages_compares_every_page_with_the_same_page_of_a_small_database() -> None:
     tiny = ("--people", "600", "--small", "200", "--rounds", "1")
     head, *rows = table("operators_pages", *tiny)
     assert head[-1] == "Ratio"

@@ -30,7 +30,9 @@ def test_an_open_breaker_holds_everybody_and_lets_one_alone_probe(
     with pytest.raises(Pending):
         fresh_access(runtimes[1], open_id, rejected_version=1)
     now = world.clock.advance(breaker.PROBE_EVERY)
-    permits = at_once(world.app, 8, lambda number: breaker.permit(runtimes[number % 2], 5, now).count)
+    permits = at_once(
+        world.app, 8, lambda number: breaker.permit(runtimes[number % 2], 5, now).count
+    )
     assert sorted(permits) == [0] * 7 + [1]
     assert world.calls() == 0
     world.assert_in_step(living=1)

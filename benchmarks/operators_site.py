@@ -1,4 +1,4 @@
-"""A database of made-up people, served by gunicorn to an operator who is signed in."""
+"""A database of fake people, served by gunicorn to a signed-in operator."""
 
 import http.client
 import time
@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 from flask.sessions import SecureCookieSessionInterface
 from sqlalchemy import Table, func, insert, select, text, update
 
+from benchmarks.output import progress
 from benchmarks.stage import Stage, stage
-from benchmarks.telling import progress
 from demo import crowd
 from tests.databases import Postgres
 from tests.servers import gunicorn
@@ -25,30 +25,30 @@ from webapp.services.operators import counts, list_query
 from webapp.services.operators.list_query import COLUMNS, Place, Query, Sort
 
 _ROWS_A_PAGE = 50
-_AT_ONCE = 5_000
+_BATCH = 5_000
 
 
 @dataclass(frozen=True)
-class Room:
-    """One database behind one server."""
+class Site:
+    """One database and the server in front of it."""
 
     people: int
     stage: Stage
-    #: How long the filling took, and one count of everything, in seconds.
+    #: Seconds that filling the database took, and one count of all connections.
     filled: float
     counted: float
     cookie: str
-    #: Process id of the one worker process.
+    #: Process ID of the only worker process.
     pid: int
 
     def connect(self) -> http.client.HTTPConnection:
-        """Return a connection to the server."""
+        """Return a new connection to the server."""
         return http.client.HTTPConnection("127.0.0.1", self.stage.port, timeout=600)
 
-    def ask(self, path: str) -> tuple[int, bytes, float]:
-        """Return status, body and the milliseconds that the whole answer took.
+    def get(self, path: str) -> tuple[int, bytes, float]:
+        """Return the status, the body and the duration in milliseconds.
 
-        Over a connection of its own: the server ends one that is idle for some seconds.
+        Uses a new connection each time, because the server closes idle ones after a few seconds.
         """
         start = time.perf_counter()
         with closing(self.connect()) as connection:
@@ -58,7 +58,10 @@ class Room:
         return answer.status, body, (time.perf_counter() - start) * 1000
 
     def deep(self, sort: Sort, row: int) -> str:
-        """Return the path of the page behind this row, or of the last one: found, not walked to."""
+        """Return the path of the page that begins after this row, or of the last page.
+
+        The position is looked up in the database, without walking through the pages before it.
+        """
         column = COLUMNS[sort]
         with self.stage.app.app_context(), reading() as session:
             valued = session.scalar(select(func.count(column))) or 0
@@ -68,23 +71,23 @@ class Room:
         pairs = list_query.query_pairs(Query(sort=sort, after=Place(value, user_id)))
         return path(*pairs)
 
-    def somebody(self) -> User:
-        """Return the row of one person with a name, in the middle."""
+    def some_user(self) -> User:
+        """Return a person with a display name from the middle of the table."""
         named = select(User).where(User.display_name.is_not(None)).order_by(User.id)
         with self.stage.app.app_context(), reading() as session:
             return session.scalars(named.offset(self.people // 2).limit(1)).one()
 
 
 def path(*pairs: tuple[str, str]) -> str:
-    """Return the address of the list with these parameters."""
+    """Return the path of the list with these query parameters."""
     return "/operators/tokens" + (f"?{urlencode(pairs)}" if pairs else "")
 
 
 @contextmanager
-def room(people: int, postgres: Postgres | None) -> Iterator[Room]:
-    """Give a room with so many people and as many audit events."""
+def site(people: int, postgres: Postgres | None) -> Iterator[Site]:
+    """Yield a site with this many people and as many audit events."""
     with stage(postgres) as here:
-        progress(f"filling with {people:,} people")
+        progress(f"adding {people:,} people")
         start = time.perf_counter()
         for there in crowd.seed(here.runtime, people):
             if there % 100_000 == 0:
@@ -98,12 +101,12 @@ def room(people: int, postgres: Postgres | None) -> Iterator[Room]:
         cookie = _cookie(here)
         with gunicorn(here.env, here.folder, workers=1) as server:
             (pid,) = children(server.process.pid)
-            yield Room(people, here, filled, counted, cookie, pid)
+            yield Site(people, here, filled, counted, cookie, pid)
 
 
 def _add_events(here: Stage, number: int) -> None:
     now = here.runtime.clock()
-    for start in range(0, number, _AT_ONCE):
+    for start in range(0, number, _BATCH):
         rows: list[dict[str, Any]] = [
             {
                 "at": now - timedelta(seconds=number - each),
@@ -115,21 +118,21 @@ def _add_events(here: Stage, number: int) -> None:
                 "ticket": f"ct_{each:08}",
                 "fields": '{"version": 2}',
             }
-            for each in range(start, min(start + _AT_ONCE, number))
+            for each in range(start, min(start + _BATCH, number))
         ]
         with writing() as session:
             session.execute(insert(cast(Table, AuditEvent.__table__)), rows)
 
 
 def _settle() -> None:
-    """Let PostgreSQL know of the rows, as autovacuum does."""
+    """On PostgreSQL, run ANALYZE as autovacuum would."""
     with writing() as session:
         if session.connection().dialect.name == "postgresql":
             session.execute(text("ANALYZE"))
 
 
 def _cookie(here: Stage) -> str:
-    """Make the first person an operator, and return what their browser sends."""
+    """Make the first person an operator and return their session cookie."""
     with writing() as session:
         user = session.scalars(
             update(User)

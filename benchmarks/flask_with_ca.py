@@ -1,6 +1,6 @@
-"""Runs `flask` with one more certificate trusted, for a provider of our own that speaks TLS.
+"""Runs `flask` with one additional trusted certificate, for the benchmark provider with TLS.
 
-The app takes no CA bundle out of the environment, on purpose; so the only way is to say it here.
+The app deliberately reads no CA bundle from the environment, so the certificate is added here.
 """
 
 import os
