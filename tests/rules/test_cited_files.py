@@ -32,8 +32,8 @@ _COMMENTS = {
 _HASH = re.compile(r"(?:^|\s)#[^\n]*")
 #: Names that end like a file of ours and are none.
 _NAMES = frozenset({"Node.js", "Next.js", "Auth.js"})
-#: What an operator may add, and what a page names because it is not there.
-_ABSENT = frozenset({"static/brand/tiktok-button.svg", "extensions.py"})
+#: What an operator may add, what the app answers without a file, what a page says is not there.
+_ABSENT = frozenset({"static/brand/tiktok-button.svg", "robots.txt", "extensions.py"})
 
 
 @cache
