@@ -1,4 +1,4 @@
-# Shortcuts. Everything here can be typed by hand; the README does.
+# Shortcuts for commands that README.md and CONTRIBUTING.md write out.
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
@@ -12,12 +12,12 @@ $(BIN)/pytest: requirements.txt requirements-dev.txt requirements-postgres.txt
 	$(BIN)/pip install -r requirements-dev.txt
 	@touch $@
 
-setup: $(BIN)/pytest ## Make .venv with everything that tests need
+setup: $(BIN)/pytest ## Create .venv with everything that tests need
 
 try: setup ## Try the app on this machine (PORT=8000)
 	$(BIN)/python wsgi.py
 
-test: setup ## Run all tests that can run here
+test: setup ## Run the quick tests
 	$(BIN)/python -m pytest
 
 lint: setup ## Check style and types
@@ -28,8 +28,8 @@ lint: setup ## Check style and types
 doctor: setup ## Check settings, database, keys and TikTok's answer
 	$(BIN)/flask doctor
 
-migrate: setup ## Bring the database to the newest migration
+migrate: setup ## Apply the newest migrations
 	$(BIN)/flask db upgrade
 
-css: ## Join the four stylesheets, without their white space, into the one that pages load
+css: ## Join and minify the stylesheets into the one that pages load
 	cat static/css/tokens.css static/css/base.css static/css/components.css static/css/pages.css | $(BIN)/python -m rcssmin > static/style.css

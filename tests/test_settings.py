@@ -1,6 +1,7 @@
 """The settings: what is let in, what is refused, and that no refusal tells a secret."""
 
 import base64
+import re
 import secrets
 from pathlib import Path
 
@@ -189,9 +190,35 @@ class TestWhatIsWritten:
         for name, told in written_settings.in_example().items():
             assert len(told.meaning.split()) >= 4, f"{name} needs a sentence above it"
 
-    def test_the_readme_has_the_same_table(self) -> None:
-        hint = f"paste the output of `{written_settings.COMMAND}` into the README"
-        assert written_settings.in_readme() == written_settings.in_example(), hint
+    def test_the_docs_say_the_same_of_each(self) -> None:
+        told = {name: row.told for name, row in written_settings.in_docs().items()}
+        assert told == written_settings.in_example(), "docs/settings.md and .env.example differ"
+
+    def test_the_docs_give_an_example_of_all_but_secrets(self) -> None:
+        rows = written_settings.in_docs().values()
+        assert all(bool(row.example) != ("secret" in row.kind) for row in rows)
+
+    def test_the_examples_of_the_docs_are_let_in_together(self, env: Env) -> None:
+        examples = {name: row.example for name, row in written_settings.in_docs().items()}
+        secret = f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
+        given = {name: text for name, text in examples.items() if text}
+        settings = load(env | {"NOTIFY_SECRET": secret} | given)
+        assert settings.app_name == examples["APP_NAME"]
+
+    def test_the_docs_give_the_bounds_of_numbers(self, env: Env) -> None:
+        numbers = {
+            name: [int(text) for text in re.findall(r"[0-9]+", row.kind)]
+            for name, row in written_settings.in_docs().items()
+            if row.kind.startswith("number")
+        }
+        wanted = {n for n, text in written_settings.in_code().items() if (text or "").isdecimal()}
+        flags = {n for n, row in written_settings.in_docs().items() if row.kind == "0 or 1"}
+        assert numbers.keys() == wanted - flags
+        for name, (low, high) in numbers.items():
+            assert load(env | {name: str(low)})
+            assert load(env | {name: str(high)})
+            for beyond in (low - 1, high + 1):
+                assert name in refused(env | {name: str(beyond)})
 
     def test_the_filled_in_example_is_let_in(self, env: Env) -> None:
         given = {name: told.default or "" for name, told in written_settings.in_example().items()}

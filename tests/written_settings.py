@@ -1,12 +1,10 @@
-"""The settings as `.env.example` and the README tell them, to be held against the code."""
+"""The settings as `.env.example` and docs/settings.md describe them, to compare with the code."""
 
 import re
 from dataclasses import dataclass
 
 from tests.processes import ROOT
 from webapp.settings import Settings
-
-COMMAND = "python -m tests.written_settings"
 
 
 @dataclass(frozen=True)
@@ -15,6 +13,16 @@ class Told:
 
     default: str | None
     meaning: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table in docs/settings.md."""
+
+    kind: str
+    told: Told
+    #: Empty for a secret.
+    example: str
 
 
 def in_code() -> dict[str, str | None]:
@@ -38,29 +46,17 @@ def in_example() -> dict[str, Told]:
     return told
 
 
-def in_readme() -> dict[str, Told]:
-    """Return what the README's table says."""
+def in_docs() -> dict[str, Row]:
+    """Return what the tables of docs/settings.md say."""
     rows = re.findall(
-        r"^\| `([A-Z_]+)` \| (.*?) \| (.+?) \|$",
-        (ROOT / "README.md").read_text(encoding="utf-8"),
+        r"^\| `([A-Z_]+)` \| (.+?) \| (.+?) \| (.+?) \| (.+?) \|$",
+        (ROOT / "docs" / "settings.md").read_text(encoding="utf-8"),
         re.MULTILINE,
     )
-    return {name: Told(_of_cell(cell), meaning) for name, cell, meaning in rows}
-
-
-def readme_table() -> str:
-    """Return the README's table, made from `.env.example`."""
-    rows = [
-        f"| `{name}` | {_cell(told.default)} | {told.meaning} |"
-        for name, told in in_example().items()
-    ]
-    return "\n".join(["| name | default | meaning |", "|---|---|---|", *rows])
-
-
-def _cell(default: str | None) -> str:
-    if default is None:
-        return "required"
-    return f"`{default}`" if default else "none"
+    return {
+        name: Row(kind, Told(_of_cell(default), meaning), "" if example == "–" else example[1:-1])
+        for name, kind, default, meaning, example in rows
+    }
 
 
 def _of_cell(cell: str) -> str | None:
@@ -73,7 +69,3 @@ def _text(value: object) -> str:
     if isinstance(value, tuple):
         return ",".join(map(str, value))
     return str(value)
-
-
-if __name__ == "__main__":
-    print(readme_table())  # noqa: T201  # the table is this command's whole output

@@ -1,4 +1,4 @@
-"""Moving to PostgreSQL by the README's steps, each as one types it."""
+"""Moving to PostgreSQL by the steps of docs/operate.md, each as one types it."""
 
 from collections.abc import Iterator, Mapping
 
@@ -26,7 +26,7 @@ def empty(postgres_server: databases.Postgres) -> Iterator[str]:
 
 @pytest.mark.long
 @pytest.mark.postgres
-def test_the_readmes_steps_move_an_installation(
+def test_the_steps_move_an_installation(
     runtime: Runtime, sandbox: Sandbox, env: Mapping[str, str], empty: str, serve: Serve
 ) -> None:
     assert binding.mismatch(runtime) is None
@@ -45,8 +45,8 @@ def test_the_readmes_steps_move_an_installation(
     assert sandbox.counters()["spent_refresh_tokens_seen"] == 0
 
 
-def test_the_readme_names_these_steps_in_this_order() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_docs_name_these_steps_in_this_order() -> None:
+    text = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
     section = text.partition("## Move to PostgreSQL")[2].partition("\n## ")[0]
     places = [section.find(step) for step in STEPS]
     assert -1 not in places

@@ -1,4 +1,4 @@
-"""The README's section on being told: its snippet runs, its words are the code's."""
+"""The section on webhooks in docs/api.md: its snippet runs, its words are the code's."""
 
 import base64
 import os
@@ -15,7 +15,8 @@ from webapp.clock import utc_now
 from webapp.notify import Sender
 from webapp.services.notifications import outbox
 
-SECTION = (ROOT / "README.md").read_text(encoding="utf-8").split("## Be told")[1].split("\n## ")[0]
+PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+SECTION = PAGE.split("\n## Webhooks")[1].split("\n## ")[0]
 
 
 def run(body: bytes, headers: dict[str, str]) -> list[tuple[str, ...]]:
