@@ -8,9 +8,9 @@ import sys
 from types import FrameType
 
 from sandbox.app import create_app
-from sandbox.desk import EXTENSION, Desk
+from sandbox.http_server import Server
 from sandbox.registration import Registration
-from sandbox.wire import Server
+from sandbox.runtime import EXTENSION, Desk
 
 # Made up, the same for everybody and guarding nothing but made-up people.
 CLIENT_KEY = "sandbox-client-key"

@@ -5,9 +5,9 @@ from ipaddress import ip_address
 from flask import Flask, Response, abort, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from sandbox import api, authorize, control, token
-from sandbox.desk import EXTENSION, desk, furnish
+from sandbox import authorize, control_api, profile_and_videos, token
 from sandbox.registration import Registration
+from sandbox.runtime import EXTENSION, desk, furnish
 from sandbox.wishes import problem
 
 WITH_SLASH = (
@@ -38,7 +38,7 @@ def create_app(registration: Registration) -> Flask:
     app.before_request(_only_this_machine)
     app.after_request(_headers)
     app.register_error_handler(HTTPException, _plain_error)
-    for room in (authorize, token, api, control):
+    for room in (authorize, token, profile_and_videos, control_api):
         app.register_blueprint(room.blueprint)
     for path in WITH_SLASH:
         app.add_url_rule(

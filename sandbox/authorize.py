@@ -7,10 +7,10 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 
 from sandbox import scopes
 from sandbox.bend import bend, merged
-from sandbox.desk import desk
 from sandbox.faults import Fault
 from sandbox.question import Asked, Faulty, read
 from sandbox.registration import origin
+from sandbox.runtime import desk
 
 blueprint = Blueprint("authorize", __name__)
 

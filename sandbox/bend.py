@@ -8,9 +8,9 @@ from typing import Any
 from flask import Response, request
 
 from sandbox import delivery
-from sandbox.errors import error_payload, json_response
 from sandbox.faults import Fault
-from sandbox.wire import DELIVERY, Delivery
+from sandbox.http_server import DELIVERY, Delivery
+from sandbox.responses import error_payload, json_response
 
 DELETE = "$delete"
 HTML = "<!doctype html><title>Pretend TikTok</title><h1>502 Bad Gateway</h1><p>A fault of a test."

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from flask import Response
 
 from sandbox.bend import bend
-from sandbox.desk import desk
-from sandbox.errors import API_STATUS, FLAT, error_payload, json_response
+from sandbox.responses import API_STATUS, FLAT, error_payload, json_response
+from sandbox.runtime import desk
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ import secrets
 import threading
 from collections.abc import Callable
 
-from sandbox.knobs import Knobs
 from sandbox.records import Code, Refused
+from sandbox.settings import Knobs
 from sandbox.signing import fingerprint
 
 

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, jsonify, request
 
 from sandbox import scopes
-from sandbox.desk import desk
 from sandbox.people import Person, edited, union_id_of
 from sandbox.registration import LOOPBACK
+from sandbox.runtime import desk
 from sandbox.webhooks import Notice
 from sandbox.wishes import open_id_wished, person_named, problem, scopes_wished, wished
 

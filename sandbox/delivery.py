@@ -5,7 +5,7 @@ import struct
 import time
 from collections.abc import Iterator
 
-from sandbox.wire import Answer, Delivery
+from sandbox.http_server import Answer, Delivery
 
 CHUNK = 65_536
 

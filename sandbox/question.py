@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from werkzeug.datastructures import MultiDict
 
 from sandbox import scopes
-from sandbox.desk import desk
 from sandbox.registration import is_desktop
+from sandbox.runtime import desk
 from sandbox.signing import CHALLENGE
 
 NEVER_IN_A_URL = ("client_secret", "code_verifier")

@@ -5,9 +5,9 @@ from urllib.parse import parse_qsl
 from flask import Blueprint, Response, request
 
 from sandbox.calls import Outcome, failure, serve
-from sandbox.desk import desk
 from sandbox.faults import GRANT_TYPES
 from sandbox.records import Refused
+from sandbox.runtime import desk
 from sandbox.signing import VERIFIER, challenge_of
 from sandbox.webhooks import Notice
 

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, jsonify, request
 
 from sandbox import scopes
-from sandbox.desk import desk
+from sandbox.runtime import desk
 
 Wish = dict[str, Any]
 

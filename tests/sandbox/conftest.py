@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.sandbox.caller import Caller, start, stop
-from tests.sandbox.inbox import Inbox
+from tests.sandbox.client import Caller, start, stop
+from tests.sandbox.webhook_receiver import Inbox
 
 
 @pytest.fixture(scope="module")

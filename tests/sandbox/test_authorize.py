@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import pytest
 import requests
 
-from tests.sandbox.caller import Caller, brought, start, stop
+from tests.sandbox.client import Caller, brought, start, stop
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from tests.sandbox.caller import Caller
+from tests.sandbox.client import Caller
 
 
 def fault(sandbox: Caller, kind: str, endpoint: str = "token", **more: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.sandbox.caller import ROOT, Caller, start, stop
+from tests.sandbox.client import ROOT, Caller, start, stop
 
 
 def test_it_ends_quietly_when_asked() -> None:

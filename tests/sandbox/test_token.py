@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 import requests
 
-from tests.sandbox.caller import FORM, Caller
+from tests.sandbox.client import FORM, Caller
 
 
 def code_for(sandbox: Caller, person: str = "mara") -> tuple[str, str]:

@@ -5,10 +5,10 @@ from collections.abc import Collection
 from flask import Blueprint, Response, request
 
 from sandbox.calls import Outcome, failure, serve
-from sandbox.desk import desk
-from sandbox.errors import log_id
 from sandbox.people import VIDEO_FIELDS, Person, union_id_of
 from sandbox.records import Grant, Refused
+from sandbox.responses import log_id
+from sandbox.runtime import desk
 from sandbox.scopes import USER_FIELDS
 
 blueprint = Blueprint("api", __name__)

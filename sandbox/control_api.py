@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from flask import Blueprint, Response, jsonify, request
 
 from sandbox import consents
-from sandbox.desk import desk
 from sandbox.faults import ENDPOINTS, read
-from sandbox.knobs import Latency, Lifetimes, Manners
+from sandbox.runtime import desk
+from sandbox.settings import Latency, Lifetimes, Manners
 from sandbox.wishes import person_named, problem, wished
 
 blueprint = Blueprint("control", __name__, url_prefix="/control")

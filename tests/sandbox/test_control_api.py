@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from sandbox.signing import challenge_of, signature
-from tests.sandbox.caller import Caller
-from tests.sandbox.inbox import Inbox
+from tests.sandbox.client import Caller
+from tests.sandbox.webhook_receiver import Inbox
 from tests.services.test_disconnect_waits import until
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.sandbox.caller import Caller
+from tests.sandbox.client import Caller
 
 
 def code(answer: requests.Response) -> tuple[int, str]:

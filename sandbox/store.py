@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from sandbox import scopes
-from sandbox.knobs import Knobs
 from sandbox.people import CAST, Person, open_id_of, union_id_of
 from sandbox.records import Grant, Refused
+from sandbox.settings import Knobs
 from sandbox.signing import fingerprint
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from flask import current_app
 
-from sandbox.books import Books
 from sandbox.codes import Codes
 from sandbox.counters import Counters
 from sandbox.faults import Faults
-from sandbox.knobs import Knobs, Latency, Lifetimes, Manners
 from sandbox.registration import Registration
+from sandbox.settings import Knobs, Latency, Lifetimes, Manners
+from sandbox.store import Books
 from sandbox.webhooks import Webhooks
 
 EXTENSION = "coatcheck.sandbox"
