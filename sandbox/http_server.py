@@ -1,12 +1,15 @@
-"""HTTP/1.1 with keep-alive, one thread a connection, and answers that may misbehave on the wire.
+"""An HTTP/1.1 server for one WSGI app, and ways to send a response badly.
 
-Never logs a request (codes stand in URLs) and never listens beyond 127.0.0.1.
+Keeps connections alive, with one thread for each. Never logs a request (URLs contain codes) and
+never listens beyond 127.0.0.1.
 """
 
 import socket
 import socketserver
+import struct
 import sys
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -14,37 +17,43 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-DELIVERY = "sandbox.delivery"  # environ key: how the answer goes out, if not plainly
+SENDER = "sandbox.sender"  # environ key: the Sender to use instead of the normal one
 LARGEST_BODY = 1_000_000  # bytes of a request
+CHUNK = 65_536  # bytes
+SEND_TIMEOUT = 10  # seconds
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A finished answer before it goes out; `status` is the line after the version."""
+class RawResponse:
+    """A complete response before it is sent; `status` is the code and phrase, as `200 OK`."""
 
     status: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
 
-    def head(self, *length: tuple[str, str]) -> bytes:
-        """Return status line and headers, closed by an empty line."""
+    def head(self, *more: tuple[str, str]) -> bytes:
+        """Return the status line and headers, with `more` headers and the empty line at the end."""
         lines = [f"HTTP/1.1 {self.status}"]
-        lines += [f"{name}: {value}" for name, value in (*self.headers, *length)]
+        lines += [f"{name}: {value}" for name, value in (*self.headers, *more)]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
-    def plain(self, *more: tuple[str, str]) -> bytes:
-        """Return the answer as it should be on the wire."""
+    def whole(self, *more: tuple[str, str]) -> bytes:
+        """Return the response as it should be on the wire, with `more` headers."""
         if self.status.startswith("304"):
             return self.head(*more)
         return self.head(("Content-Length", str(len(self.body))), *more) + self.body
 
 
-Delivery = Callable[[socket.socket, Answer], None]
+Sender = Callable[[socket.socket, RawResponse], None]
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """Serves one WSGI app on 127.0.0.1; `keep_alive` tells the idle seconds of a connection."""
+    """Serves one WSGI app on 127.0.0.1.
+
+    `keep_alive` returns how many seconds an idle connection may stay open; 0 closes each
+    connection after its response. Raises OSError if the port cannot be used.
+    """
 
     allow_reuse_address = True
     daemon_threads = True
@@ -54,60 +63,60 @@ class Server(socketserver.ThreadingTCPServer):
     def __init__(self, port: int, app: WsgiApp, keep_alive: Callable[[], float]) -> None:
         self.app = app
         self.keep_alive = keep_alive
-        super().__init__(("127.0.0.1", port), Handler)
+        super().__init__(("127.0.0.1", port), Connection)
 
     @property
     def port(self) -> int:
-        """The port it really listens on."""
+        """The port that the server listens on, also if it was asked for port 0."""
         return int(self.socket.getsockname()[1])
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: callers that hang up are the daily bread of tests."""
+        """Print nothing: in tests, clients that hang up are normal."""
 
 
-class Handler(BaseHTTPRequestHandler):
-    """One connection: reads whole requests, calls the app, writes whole answers."""
+class Connection(BaseHTTPRequestHandler):
+    """One connection: reads whole requests, calls the app, sends whole responses."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: Server
 
     def handle(self) -> None:
-        """Serve requests until one side is done."""
+        """Serve requests until one side closes the connection."""
         try:
             super().handle()
         except OSError:
             self.close_connection = True
 
     def handle_one_request(self) -> None:
-        """Wait for the next request as long as an idle connection may stay open."""
+        """Wait for the next request for as long as an idle connection may stay open."""
         self.connection.settimeout(self.server.keep_alive() or 60.0)
         super().handle_one_request()
 
     def log_message(self, format: str, *args: object) -> None:
-        """Keep silent: URLs carry codes."""
+        """Log nothing: URLs contain codes."""
 
     def _serve(self) -> None:
         body = self._body()
         if body is None:
             return
         environ = self._environ(body)
-        answer = _run(self.server.app, environ)
+        response = _run(self.server.app, environ)
         if self.command == "HEAD":
             self.close_connection = True
-            self.connection.sendall(answer.head())
+            self.connection.sendall(response.head())
             return
-        delivery: Delivery | None = environ.get(DELIVERY)
-        if delivery is not None:
+        sender: Sender | None = environ.get(SENDER)
+        if sender is not None:
             self.close_connection = True
-            delivery(self.connection, answer)
+            sender(self.connection, response)
             return
         if not self.server.keep_alive():
             self.close_connection = True
         closing = (("Connection", "close"),) if self.close_connection else ()
-        self.connection.sendall(answer.plain(*closing))
+        self.connection.sendall(response.whole(*closing))
 
-    # BaseHTTPRequestHandler asks for these names.
+    # BaseHTTPRequestHandler looks for these names.
     do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = do_HEAD = do_OPTIONS = _serve
 
     def _body(self) -> bytes | None:
@@ -159,7 +168,7 @@ def _header_variables(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     return variables
 
 
-def _run(app: WsgiApp, environ: dict[str, Any]) -> Answer:
+def _run(app: WsgiApp, environ: dict[str, Any]) -> RawResponse:
     started: list[tuple[str, list[tuple[str, str]]]] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], *_: object) -> None:
@@ -174,4 +183,90 @@ def _run(app: WsgiApp, environ: dict[str, Any]) -> Answer:
             close()
     status, headers = started[-1]
     kept = tuple(pair for pair in headers if pair[0].lower() != "content-length")
-    return Answer(status, kept, body)
+    return RawResponse(status, kept, body)
+
+
+def drop(*, reset: bool) -> Sender:
+    """Return a sender that closes without sending anything; `reset` sends RST instead of FIN."""
+
+    def send(connection: socket.socket, response: RawResponse) -> None:
+        if reset:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+
+    return send
+
+
+def silence(seconds: float) -> Sender:
+    """Return a sender that sends nothing for `seconds`, or until the client leaves, and closes."""
+
+    def send(connection: socket.socket, response: RawResponse) -> None:
+        _client_left(connection, seconds)
+
+    return send
+
+
+def slow_body(interval: float) -> Sender:
+    """Return a sender for the head, then the body, a byte every `interval` seconds."""
+
+    def send(connection: socket.socket, response: RawResponse) -> None:
+        # Without this header the next call could be sent on a connection that is closing.
+        whole = response.whole(("Connection", "close"))
+        head = len(whole) - len(response.body)
+        connection.sendall(whole[:head])
+        _send_slowly(connection, whole[head:], interval)
+
+    return send
+
+
+def slow_all(interval: float) -> Sender:
+    """Return a sender for everything, status line included, a byte every `interval` seconds."""
+
+    def send(connection: socket.socket, response: RawResponse) -> None:
+        _send_slowly(connection, response.whole(("Connection", "close")), interval)
+
+    return send
+
+
+def half(connection: socket.socket, response: RawResponse) -> None:
+    """Announce the whole body, send half of it and close."""
+    whole = response.whole()
+    connection.settimeout(SEND_TIMEOUT)
+    connection.sendall(whole[: len(whole) - (len(response.body) + 1) // 2])
+
+
+def chunked(connection: socket.socket, response: RawResponse) -> None:
+    """Send the body in chunks, so its length is not announced."""
+    connection.settimeout(SEND_TIMEOUT)
+    connection.sendall(response.head(("Transfer-Encoding", "chunked")))
+    for piece in _pieces(response.body):
+        connection.sendall(b"%x\r\n%b\r\n" % (len(piece), piece))
+    connection.sendall(b"0\r\n\r\n")
+
+
+def _send_slowly(connection: socket.socket, octets: bytes, interval: float) -> None:
+    for position in range(len(octets)):
+        connection.settimeout(SEND_TIMEOUT)
+        connection.sendall(octets[position : position + 1])
+        if _client_left(connection, interval):
+            return
+
+
+def _client_left(connection: socket.socket, seconds: float) -> bool:
+    """Wait up to `seconds`; return True as soon as the client closes the connection."""
+    ends = time.monotonic() + seconds
+    while (left := ends - time.monotonic()) > 0:
+        connection.settimeout(left)
+        try:
+            if not connection.recv(CHUNK):
+                return True
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
+    return False
+
+
+def _pieces(body: bytes) -> Iterator[bytes]:
+    for start in range(0, len(body), CHUNK):
+        yield body[start : start + CHUNK]

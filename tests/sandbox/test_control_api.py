@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.signing import challenge_of, signature
+from sandbox.token import challenge_of
+from sandbox.webhooks import signature
 from tests.sandbox.client import Caller
 from tests.sandbox.webhook_receiver import Inbox
 from tests.services.test_disconnect_waits import until

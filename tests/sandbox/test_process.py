@@ -35,7 +35,7 @@ def test_a_taken_port_is_one_clear_line(running: Caller) -> None:
     assert ended.returncode == 1
     assert ended.stdout == ""
     assert ended.stderr.splitlines() == [
-        f"sandbox: port {port} is taken; choose another with --port, or 0 for a free one"
+        f"sandbox: port {port} is in use; choose another with --port, or 0 for a free one"
     ]
 
 
@@ -106,7 +106,7 @@ def test_no_page_sets_a_cookie_or_allows_scripts(sandbox: Caller) -> None:
 def test_every_page_says_that_it_is_not_tiktok(sandbox: Caller) -> None:
     consent = sandbox.authorize(sandbox.question())
     for page in (sandbox.http.get(sandbox.url), consent, sandbox.authorize({})):
-        assert "Pretend TikTok" in page.text
+        assert "Mock TikTok" in page.text
         assert "not TikTok" in page.text
         assert "<script" not in page.text
         assert "style=" not in page.text
