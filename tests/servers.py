@@ -65,7 +65,7 @@ class Sandbox:
             _agreed(session.delete(f"{self.url}/control/faults", timeout=ANSWER_WITHIN))
 
     def counters(self) -> Any:
-        """Return `calls` (endpoint → outcome → count), `faults`, `trap_hits` and the other counts."""
+        """Return `calls` (endpoint → outcome → count), `faults`, `trap_hits` and the rest."""
         return self._ask("counters")
 
     def calls(self, call: str) -> int:
