@@ -1,1 +1,1 @@
-"""A pretend TikTok in its own process, for tests and demos; never shares an import with webapp."""
+"""A mock TikTok for tests and demos. It runs as its own process and shares no code with webapp."""

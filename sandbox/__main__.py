@@ -1,4 +1,4 @@
-"""`python -m sandbox`: starts the pretend TikTok on 127.0.0.1; never anywhere else."""
+"""The command `python -m sandbox`: serves the mock TikTok, on 127.0.0.1 only."""
 
 import argparse
 import errno
@@ -8,27 +8,27 @@ import sys
 from types import FrameType
 
 from sandbox.app import create_app
-from sandbox.desk import EXTENSION, Desk
-from sandbox.registration import Registration
-from sandbox.wire import Server
+from sandbox.http_server import Server
+from sandbox.runtime import EXTENSION, Runtime
+from sandbox.settings import RegisteredApp
 
-# Made up, the same for everybody and guarding nothing but made-up people.
+# Public defaults; they protect nothing but made-up people.
 CLIENT_KEY = "sandbox-client-key"
 CLIENT_SECRET = "sandbox-client-secret"  # noqa: S105  # see above
 
 
 def main() -> int:
-    """Serve until Ctrl-C or SIGTERM; returns the exit code (1: could not listen)."""
-    wish = _arguments()
-    registration = Registration(
-        wish.client_key, wish.client_secret, tuple(wish.redirect_uri), wish.webhook_url
+    """Serve until Ctrl-C or SIGTERM; return the exit code (1: cannot listen on the port)."""
+    given = _arguments()
+    registered = RegisteredApp(
+        given.client_key, given.client_secret, tuple(given.redirect_uri), given.webhook_url
     )
-    app = create_app(registration)
-    desk: Desk = app.extensions[EXTENSION]
+    app = create_app(registered)
+    runtime: Runtime = app.extensions[EXTENSION]
     try:
-        server = Server(wish.port, app.wsgi_app, lambda: desk.knobs.manners.keep_alive)
+        server = Server(given.port, app.wsgi_app, lambda: runtime.settings.behavior.keep_alive)
     except OSError as failure:
-        print(_words(wish.port, failure), file=sys.stderr)  # noqa: T201  # a command's own words
+        print(_message(given.port, failure), file=sys.stderr)  # noqa: T201  # output of a command
         return 1
     signal.signal(signal.SIGTERM, _stop)
     try:
@@ -44,22 +44,31 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m sandbox",
-        description="A pretend TikTok for tests and demos, on 127.0.0.1 only.",
+        description="A mock TikTok for tests and demos, on 127.0.0.1 only.",
     )
-    parser.add_argument("--port", type=_port, default=9009, help="0 takes a free one")
-    parser.add_argument("--client-key", default=os.environ.get("SANDBOX_CLIENT_KEY") or CLIENT_KEY)
+    parser.add_argument(
+        "--port",
+        type=_port,
+        default=9009,
+        help="default: 9009; 0 picks a free port",
+    )
+    parser.add_argument(
+        "--client-key",
+        default=os.environ.get("SANDBOX_CLIENT_KEY") or CLIENT_KEY,
+        help="client key of the registered app (default: SANDBOX_CLIENT_KEY, or a fixed one)",
+    )
     parser.add_argument(
         "--client-secret",
         default=os.environ.get("SANDBOX_CLIENT_SECRET") or CLIENT_SECRET,
-        help="better in SANDBOX_CLIENT_SECRET, where `ps` does not show it",
+        help="its secret; prefer SANDBOX_CLIENT_SECRET, because `ps` shows arguments",
     )
     parser.add_argument(
         "--redirect-uri",
         action="append",
         default=[],
-        help="a registered redirect URI (repeat it); default: any on loopback with a port",
+        help="a registered redirect URI, can be repeated (default: any loopback URI with a port)",
     )
-    parser.add_argument("--webhook-url", help="where signed notices go")
+    parser.add_argument("--webhook-url", help="where to send signed webhooks (default: nowhere)")
     return parser.parse_args()
 
 
@@ -70,9 +79,9 @@ def _port(text: str) -> int:
     return port
 
 
-def _words(port: int, failure: OSError) -> str:
+def _message(port: int, failure: OSError) -> str:
     if failure.errno == errno.EADDRINUSE:
-        return f"sandbox: port {port} is taken; choose another with --port, or 0 for a free one"
+        return f"sandbox: port {port} is in use; choose another with --port, or 0 for a free one"
     return f"sandbox: cannot listen on port {port}: {failure.strerror}"
 
 

@@ -1,4 +1,4 @@
-"""The made-up people of the pretend TikTok and what their profiles say; never their consents."""
+"""The made-up people of the mock TikTok, with their profiles and videos."""
 
 import hashlib
 from base64 import urlsafe_b64encode
@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 DAY = 86_400
-NEWEST_VIDEO = 1_795_000_000  # seconds since 1970; a fixed day, so that tests can count on it
+NEWEST_VIDEO = 1_795_000_000  # seconds since 1970; fixed, for tests to rely on
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One TikTok account; `name` is the short word that `login_as` takes."""
+    """One TikTok account; `name` is the short name that `login_as` takes."""
 
     name: str
     display_name: str
@@ -23,7 +23,7 @@ class Person:
     video_count: int = 0
 
     def profile(self, open_id: str, union_id: str) -> dict[str, object]:
-        """Return every field that user info can name, counts as integers."""
+        """Return every field that user info can return; counts are integers."""
         picture = f"https://p16-sandbox.tiktokcdn.com/pretend/{self.name}"
         return {
             "open_id": open_id,
@@ -43,7 +43,7 @@ class Person:
         }
 
     def videos(self) -> list[dict[str, object]]:
-        """Return all videos, newest first; `create_time` in seconds, a day apart."""
+        """Return all videos, newest first, a day apart; `create_time` in seconds since 1970."""
         return [self._video(number) for number in range(self.video_count, 0, -1)]
 
     def _video(self, number: int) -> dict[str, object]:
@@ -71,8 +71,8 @@ class Person:
 
 VIDEO_FIELDS = frozenset(Person("any", "any", video_count=1).videos()[0])
 
-# The first ones are offered first on the consent page; the last one has a hostile name on purpose.
-CAST: tuple[Person, ...] = (
+# The consent page lists them in this order; the last one has a hostile name on purpose.
+DEFAULT_PEOPLE: tuple[Person, ...] = (
     Person("mara", "Mara Lindqvist", "Ceramics and slow mornings.", True, 18_204, 310, 99_120, 45),
     Person("tomas", "Tomás Ferreira", "Longboards.", False, 902, 411, 12_008, 21),
     Person("aiko", "Aiko Tanaka", "", False, 77, 80, 1_204, 3),
@@ -97,7 +97,7 @@ CAST: tuple[Person, ...] = (
 
 
 def open_id_of(client_key: str, name: str) -> str:
-    """Return the person's id in one app: the same after a restart, another for another app."""
+    """Return the person's id in one app: stable across restarts, different for each app."""
     return "-000" + _digest("open_id", client_key, name)[:36]
 
 
@@ -106,18 +106,18 @@ def union_id_of(name: str) -> str:
     return _digest("union_id", name)[:36]
 
 
-def edited(person: Person, changes: Mapping[str, object]) -> Person:
+def with_changes(person: Person, changes: Mapping[str, object]) -> Person:
     """Return the person with `changes` applied.
 
-    Raises ValueError if a field is unknown or has another type than the person's.
+    Raises ValueError if a field is unknown or a value has the wrong type.
     """
     for key, value in changes.items():
         if key == "name" or key not in Person.__slots__:
-            raise ValueError(f"a person has no {key!r} that could be set")
+            raise ValueError(f"{key!r} is not a profile field that can be set")
         if type(value) is not type(getattr(person, key)):
             raise ValueError(f"{key} must be {type(getattr(person, key)).__name__}")
-        str(value).encode()  # half a surrogate pair raises: the pages could not show it
-    return replace(person, **dict(changes))  # type: ignore[arg-type]  # types compared just above
+        str(value).encode()  # raises ValueError for half a surrogate pair, which no page could show
+    return replace(person, **dict(changes))  # type: ignore[arg-type]  # types checked just above
 
 
 def _digest(*words: str) -> str:

@@ -1,4 +1,4 @@
-"""The scopes the pretend TikTok knows and the user fields behind them; never decides a grant."""
+"""The scopes that the mock TikTok knows, and the scope that each profile field needs."""
 
 from collections.abc import Iterable
 
@@ -6,11 +6,11 @@ BASIC = "user.info.basic"
 
 LABELS: dict[str, str] = {
     BASIC: "Read your display name and picture",
-    "user.info.profile": "Read your bio, profile link, user name and verification",
-    "user.info.stats": "Read your counts of followers, likes and videos",
+    "user.info.profile": "Read your bio, profile link, username and verification",
+    "user.info.stats": "Read your follower, like and video counts",
     "video.list": "Read your public videos",
-    "video.upload": "Put drafts into your inbox",
-    "video.publish": "Publish videos for you",
+    "video.upload": "Save drafts to your inbox",
+    "video.publish": "Publish videos on your behalf",
     "research.data.basic": "Research: public data",
     "research.adlib.basic": "Research: the ad library",
     "research.data.u18eu": "Research: European data about people under 18",
@@ -20,10 +20,10 @@ LABELS: dict[str, str] = {
     "artist.certification.read": "Read your artist certification",
     "artist.certification.update": "Change your artist certification",
     "message.list.read": "Read your messages",
-    "message.list.send": "Send messages for you",
+    "message.list.send": "Send messages on your behalf",
     "message.list.manage": "Manage your messages",
 } | {
-    f"portability.{what}.{how}": f"Take a copy of your data ({what}, {how})"
+    f"portability.{what}.{how}": f"Download a copy of your data ({what}, {how})"
     for what in ("all", "activity", "directmessages", "postsandprofile")
     for how in ("single", "ongoing")
 }
@@ -50,7 +50,10 @@ USER_FIELDS: dict[str, str] = {
 
 
 def parse(text: str) -> tuple[str, ...] | None:
-    """Split a comma list of scopes; None if it has a space, a repeat, a gap or an unknown one."""
+    """Split a comma-separated list of scopes.
+
+    Returns None if it contains a space, a repeat, an empty item or an unknown scope.
+    """
     names = tuple(text.split(","))
     if len(set(names)) != len(names) or any(name not in LABELS for name in names):
         return None
@@ -58,6 +61,6 @@ def parse(text: str) -> tuple[str, ...] | None:
 
 
 def joined(names: Iterable[str]) -> str:
-    """Join scopes with commas in the catalogue's order, as TikTok's answers carry them."""
+    """Join scopes with commas, in the order of LABELS, as TikTok's responses do."""
     chosen = set(names)
     return ",".join(name for name in LABELS if name in chosen)

@@ -43,7 +43,7 @@ class Gunicorn:
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """The pretend TikTok, and its control room (`/control/…`, see sandbox/README.md)."""
+    """The mock TikTok and its control API (`/control/…`, see sandbox/README.md)."""
 
     #: Origin without a slash at the end.
     url: str
@@ -52,33 +52,33 @@ class Sandbox:
     client_secret: str = field(repr=False)
 
     def faults(self, endpoint: str, kind: str, **options: Any) -> Any:
-        """Order a fault for `token`, `revoke`, `user_info`, `video_list` or `authorize`.
+        """Add a fault for `token`, `revoke`, `user_info`, `video_list` or `authorize`.
 
-        `faults("token", "http500", times=1)`; options: `times`, `rate`, `grant_type`, `after` and
-        those of the kind. Without `times` or `rate` it stands until `forget()`.
+        Example: `faults("token", "http500", times=1)`. Options: `times`, `rate`, `grant_type`,
+        `after`, and those of the kind. Without `times` it stays active until `forget_faults()`.
         """
         return self.control("faults", endpoint=endpoint, kind=kind, **options)
 
     def forget_faults(self) -> None:
-        """Call every fault off; all else stays."""
+        """Remove every fault, and nothing else."""
         with plain_session() as session:
             _agreed(session.delete(f"{self.url}/control/faults", timeout=ANSWER_WITHIN))
 
     def counters(self) -> Any:
-        """Return `calls` (endpoint → outcome → number), `faults`, `trap_hits` and the rest."""
+        """Return `calls` (endpoint → outcome → count), `faults`, `trap_hits` and the rest."""
         return self._ask("counters")
 
     def calls(self, call: str) -> int:
-        """Return how often one kind of call came, whatever its outcome (names as in `counters`)."""
+        """Return the number of calls of one kind, with any outcome (names as in `counters`)."""
         outcomes: dict[str, int] = self.counters()["calls"].get(call, {})
         return sum(outcomes.values())
 
     def books(self) -> Any:
-        """Return what TikTok holds: open_id → the standing consent, tokens as SHA-256."""
+        """Return what the mock has stored: open_id → consent, with tokens as SHA-256."""
         return self._ask("books")["grants"]
 
     def people(self) -> list[dict[str, Any]]:
-        """Return everybody who can sign in, with `name`, `open_id` and the whole profile."""
+        """Return everyone who can sign in, with `name`, `open_id` and the whole profile."""
         found: list[dict[str, Any]] = self._ask("people")["people"]
         return found
 
@@ -87,35 +87,35 @@ class Sandbox:
         return str(next(p["open_id"] for p in self.people() if p["name"] == person))
 
     def lifetimes(self, **seconds: int) -> Any:
-        """Set `expires_in`, `refresh_expires_in`, `code` of what is handed out from now on."""
+        """Set `expires_in`, `refresh_expires_in` and `code` for what is issued from now on."""
         return self.control("lifetimes", **seconds)
 
     def latency(self, seconds: float, endpoint: str | None = None, *, after: bool = False) -> Any:
-        """Let calls wait before their work, or (`after`) between the work and the answer."""
+        """Make calls wait `seconds` before the work, or (`after`) between it and the response."""
         return self.control("latency", seconds=seconds, endpoint=endpoint, after=after)
 
     def release(self) -> Any:
-        """End the latency, for the calls that wait too."""
+        """End the latency, also for calls that are waiting now."""
         return self.control("release")
 
-    def manners(self, **changes: Any) -> Any:
-        """Set `auto_auth`, `error_status`, `old_access_tokens_die` and the like."""
+    def settings(self, **changes: Any) -> Any:
+        """Set `auto_auth`, `error_status`, `old_access_tokens_die` and similar settings."""
         return self.control("settings", **changes)
 
     def expire(self, person: str, *, access: bool = True, refresh: bool = False) -> Any:
-        """Let a person's tokens be over at TikTok, now."""
+        """Expire a person's tokens at TikTok now."""
         return self.control("expire", person=person, access=access, refresh=refresh)
 
     def deauthorize(self, person: str) -> Any:
-        """Let a person remove their consent at TikTok."""
+        """End a person's consent, as they can in TikTok."""
         return self.control("deauthorize", person=person)
 
     def forget(self) -> Any:
-        """Forget everything, faults and settings included: as at the start."""
+        """Return to the state at start-up; faults and settings are reset, too."""
         return self.control("forget")
 
     def control(self, what: str, **values: Any) -> Any:
-        """POST `values` as JSON to `/control/<what>` and return the answer's JSON."""
+        """POST `values` as JSON to `/control/<what>` and return the JSON of the response."""
         with plain_session() as session:
             url = f"{self.url}/control/{what}"
             return _agreed(session.post(url, json=values, timeout=ANSWER_WITHIN))

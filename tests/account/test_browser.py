@@ -40,7 +40,7 @@ def test_removed_at_tiktok_then_back_in_two_clicks(
     expect(banner).to_contain_text("because it was removed in the TikTok app.")
     expect(page.locator(".ticket .tag")).to_have_text("Needs you")
     banner.get_by_role("button", name="Reconnect TikTok").click()
-    expect(page).to_have_title("Allow access? · Pretend TikTok")
+    expect(page).to_have_title("Allow access? · Mock TikTok")
     allow(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("Connected again")
     page.goto(f"{server.url}/account")

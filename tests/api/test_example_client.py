@@ -36,7 +36,7 @@ def example(
 
 
 def status_at_tiktok(sandbox: Sandbox, access_token: str) -> int:
-    """Return what the pretend TikTok answers to a call with the token."""
+    """Return what the mock TikTok answers to a call with the token."""
     url = f"{sandbox.url}/v2/user/info/?fields=open_id"
     with plain_session() as session:
         return session.get(url, headers={"Authorization": f"Bearer {access_token}"}).status_code

@@ -99,7 +99,7 @@ def test_another_account_makes_tiktok_ask_although_it_knows_the_browser(
     client: FlaskClient, sandbox: Sandbox
 ) -> None:
     connect(client)
-    sandbox.manners(auto_auth="mara")
+    sandbox.settings(auto_auth="mara")
     plain, other = begin(client), begin(client, another_account=True)
     assert "disable_auto_auth" not in question(plain)
     assert at_tiktok(plain).status_code == 302

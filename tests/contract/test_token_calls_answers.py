@@ -95,7 +95,7 @@ def test_no_answer_but_a_whole_one_connects_anybody(
     sandbox.faults("token", **fault)
     answer = connect(client)
     assert_told(answer, told, app, sandbox)
-    assert "A fault of a test" not in answer.text
+    assert "Simulated fault" not in answer.text
     assert "<script>alert" not in answer.text
 
 

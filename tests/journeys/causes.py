@@ -75,9 +75,9 @@ def leave_out_the_name(page: Page, site: Site, _sandbox: Sandbox) -> None:
 
 
 def be_no_tester(page: Page, site: Site, _sandbox: Sandbox) -> None:
-    """Sign in with an account that is no target user of a Sandbox app."""
+    """Sign in with an account that is not a target user of a Sandbox app."""
     pages.leave_for_tiktok(page, site.url)
-    pages.press(page, "Answer “not a target user”")
+    pages.press(page, "Simulate: not a target user")
 
 
 def return_as_somebody_else(page: Page, site: Site, _sandbox: Sandbox) -> None:

@@ -21,7 +21,7 @@ class Visit:
 
 
 def invite(sandbox: Sandbox, number: int) -> list[str]:
-    """Make so many people at the pretend TikTok; return their short names."""
+    """Add this many people to the mock TikTok; return their short names."""
     names = [f"guest{n:04}" for n in range(number)]
     for name in names:
         sandbox.control("people", name=name, display_name=f"Guest {name[5:]}")

@@ -53,7 +53,7 @@ def leave_for_tiktok(page: Page, url: str, *, choose: Collection[str] = ()) -> N
         for label in choose:
             page.get_by_label(label).check()
         press(page, CONTINUE)
-    expect(page).to_have_title("Allow access? · Pretend TikTok")
+    expect(page).to_have_title("Allow access? · Mock TikTok")
 
 
 def allow(page: Page, person: str = PERSON, *, but: Collection[str] = ()) -> None:
@@ -75,7 +75,7 @@ def connect(
     """Walk the whole way, from the front page back to this site."""
     leave_for_tiktok(page, url, choose=choose)
     allow(page, person, but=but)
-    expect(page).not_to_have_title("Allow access? · Pretend TikTok")
+    expect(page).not_to_have_title("Allow access? · Mock TikTok")
     page.wait_for_load_state()
 
 

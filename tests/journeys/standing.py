@@ -20,7 +20,7 @@ BROKEN = ("Traceback", "request.broken", '"level": "critical"', "Error handling 
 
 @dataclass(frozen=True)
 class Standing:
-    """One served app, its pretend TikTok and its database file."""
+    """One served app, its mock TikTok and its database file."""
 
     server: Gunicorn
     sandbox: Sandbox

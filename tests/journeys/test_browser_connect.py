@@ -53,7 +53,7 @@ def test_the_keyboard_alone_connects(simple: Site, page: Page) -> None:
     page.goto(f"{simple.url}/")
     pages.tab_to(page, "Continue with TikTok")
     page.keyboard.press("Enter")
-    expect(page).to_have_title("Allow access? · Pretend TikTok")
+    expect(page).to_have_title("Allow access? · Mock TikTok")
     pages.tab_to(page, "Allow")
     page.keyboard.press("Enter")
     pages.heading(page, "Connected")

@@ -45,7 +45,7 @@ def test_back_leads_past_the_callback_to_the_question(
 ) -> None:
     pages.connect(page, simple.url)
     page.go_back()
-    expect(page).to_have_title("Allow access? · Pretend TikTok")
+    expect(page).to_have_title("Allow access? · Mock TikTok")
     pages.allow(page)
     pages.heading(page, "Your account")
     assert sandbox.calls(EXCHANGE) == 1

@@ -1,6 +1,6 @@
 """An account is deleted during a refresh, a webhook, a bulk job, a hand-out and an export, often.
 
-Real processes: gunicorn with two workers, `flask tokens run`, the pretend TikTok. No answer is a
+Real processes: gunicorn with two workers, `flask tokens run`, the mock TikTok. No answer is a
 5xx, no token is handed out afterwards, and what stays of the person is what the privacy page says.
 """
 

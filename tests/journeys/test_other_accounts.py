@@ -1,6 +1,6 @@
 """With real processes: whoever deletes, waits or holds a byte back never ends in another's account.
 
-Each scene is gunicorn on SQLite, the pretend TikTok over HTTP, and browsers with their cookies.
+Each scene is gunicorn on SQLite, the mock TikTok over HTTP, and browsers with their cookies.
 """
 
 import json

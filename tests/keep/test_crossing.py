@@ -56,7 +56,7 @@ def test_a_reconnect_before_the_refresh_arrives_is_kept_and_not_blamed(world: Wo
 def test_ending_a_connection_during_a_refresh_leaves_nothing_alive_at_tiktok(
     world: World, end: Callable[..., object], access_is: str
 ) -> None:
-    world.sandbox.manners(old_access_tokens_die=access_is == "ended by the rotation")
+    world.sandbox.settings(old_access_tokens_die=access_is == "ended by the rotation")
     open_id = world.person()
     person = world.row(open_id).ref
     crossed(world, lambda: end(world.runtime, person), expired=access_is == "over")

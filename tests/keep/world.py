@@ -1,4 +1,4 @@
-"""The app and the pretend TikTok side by side, and the one thing that must hold after each case.
+"""The app and the mock TikTok side by side, and the one thing that must hold after each case.
 
 What is stored is what TikTok holds, for every row that is not in `reconnect`, and TikTok saw no
 spent refresh token unless the case says so.

@@ -65,7 +65,7 @@ REFUSED = {
         {"TIKTOK_SCOPES": "user.info.basics"},
         *("TIKTOK_SCOPES", "user.info.basics: ", "take user.info.basics out"),
     ),
-    "a pretend TikTok that nobody allowed": Planted(
+    "a mock TikTok that is not allowed": Planted(
         {"ALLOW_SANDBOX": "0"}, "TIKTOK_API_URL", "another host than TikTok's", "ALLOW_SANDBOX=1"
     ),
     "a debugger for everybody": Planted(

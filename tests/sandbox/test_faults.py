@@ -1,4 +1,4 @@
-"""Each fault that can be ordered misbehaves on the real wire as it says."""
+"""Each fault does over a real connection what it says."""
 
 import json
 import socket
@@ -9,27 +9,27 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from tests.sandbox.caller import Caller
+from tests.sandbox.client import Client
 
 
-def fault(sandbox: Caller, kind: str, endpoint: str = "token", **more: Any) -> dict[str, Any]:
+def fault(sandbox: Client, kind: str, endpoint: str = "token", **more: Any) -> dict[str, Any]:
     return sandbox.control("faults", **{"endpoint": endpoint, "kind": kind, "times": 1} | more)
 
 
-def raw_refresh(sandbox: Caller, token: str) -> socket.socket:
-    """Send a refresh over a bare socket, so that the wire itself can be looked at."""
+def raw_refresh(sandbox: Client, token: str) -> socket.socket:
+    """Send a refresh over a plain socket, to check the exact bytes of the response."""
     parts = urlsplit(sandbox.url)
     form = (
         f"client_key={sandbox.key}&client_secret={sandbox.secret}"
         f"&grant_type=refresh_token&refresh_token={token}"
     )
-    wire = socket.create_connection((parts.hostname or "", parts.port or 0), timeout=10)
-    wire.sendall(
+    connection = socket.create_connection((parts.hostname or "", parts.port or 0), timeout=10)
+    connection.sendall(
         f"POST /v2/oauth/token/ HTTP/1.1\r\nHost: 127.0.0.1:{parts.port}\r\n"
         f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(form)}\r\n\r\n"
         f"{form}".encode()
     )
-    return wire
+    return connection
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,8 @@ def raw_refresh(sandbox: Caller, token: str) -> socket.socket:
         ("raw", {"body": "[" * 9, "status": 201}, 201, b"[[[[[[[[["),
     ],
 )
-def test_an_answer_without_work_leaves_the_token_unspent(
-    sandbox: Caller, kind: str, options: dict[str, Any], status: int, body: bytes
+def test_a_fault_without_work_leaves_the_refresh_token_valid(
+    sandbox: Client, kind: str, options: dict[str, Any], status: int, body: bytes
 ) -> None:
     token = sandbox.sign_in()["refresh_token"]
     fault(sandbox, kind, **options)
@@ -56,23 +56,23 @@ def test_an_answer_without_work_leaves_the_token_unspent(
     assert "access_token" in sandbox.refresh(token).json()
 
 
-def test_the_api_shape_differs_from_the_flat_one(sandbox: Caller) -> None:
+def test_the_api_has_its_own_error_format(sandbox: Client) -> None:
     token = sandbox.sign_in()["access_token"]
     fault(sandbox, "error200", "user_info", error="rate_limit_exceeded", status=429)
     answer = sandbox.user(token)
     assert (answer.status_code, answer.json()["error"]["code"]) == (429, "rate_limit_exceeded")
 
 
-def test_throttle_tells_when_to_come_back(sandbox: Caller) -> None:
+def test_throttle_sends_retry_after(sandbox: Client) -> None:
     for retry_after in (7, "Wed, 21 Oct 2026 07:28:00 GMT", None):
         fault(sandbox, "throttle", retry_after=retry_after)
         answer = sandbox.refresh("rft.any")
         assert answer.status_code == 429
-        told = answer.headers.get("Retry-After")
-        assert told == (None if retry_after is None else str(retry_after))
+        sent = answer.headers.get("Retry-After")
+        assert sent == (None if retry_after is None else str(retry_after))
 
 
-def test_drop_closes_before_the_work(sandbox: Caller) -> None:
+def test_drop_closes_before_the_work(sandbox: Client) -> None:
     token = sandbox.sign_in()["refresh_token"]
     fault(sandbox, "drop")
     with pytest.raises(requests.ConnectionError):
@@ -80,46 +80,46 @@ def test_drop_closes_before_the_work(sandbox: Caller) -> None:
     assert "access_token" in sandbox.refresh(token).json()
 
 
-def test_drop_after_closes_when_the_token_is_spent_already(sandbox: Caller) -> None:
+def test_drop_after_closes_once_the_refresh_token_is_spent(sandbox: Client) -> None:
     token = sandbox.sign_in()["refresh_token"]
     fault(sandbox, "drop", after=True)
     with pytest.raises(requests.ConnectionError):
         sandbox.refresh(token)
     assert sandbox.refresh(token).json()["error"] == "invalid_grant"
-    assert sandbox.look("counters")["spent_refresh_tokens_seen"] == 1
+    assert sandbox.read("counters")["spent_refresh_tokens_seen"] == 1
 
 
-def test_drop_can_reset(sandbox: Caller) -> None:
+def test_drop_can_reset(sandbox: Client) -> None:
     fault(sandbox, "drop", reset=True)
-    with raw_refresh(sandbox, "rft.any") as wire, pytest.raises(ConnectionResetError):
-        wire.recv(1)
+    with raw_refresh(sandbox, "rft.any") as connection, pytest.raises(ConnectionResetError):
+        connection.recv(1)
 
 
-def test_timeout_says_nothing_and_then_closes(sandbox: Caller) -> None:
+def test_timeout_sends_nothing_and_then_closes(sandbox: Client) -> None:
     fault(sandbox, "timeout", seconds=0.3)
     began = time.monotonic()
-    with raw_refresh(sandbox, "rft.any") as wire:
-        assert wire.recv(1) == b""
+    with raw_refresh(sandbox, "rft.any") as connection:
+        assert connection.recv(1) == b""
     assert time.monotonic() - began >= 0.3
 
 
-def test_slow_sends_the_head_at_once_and_the_body_byte_by_byte(sandbox: Caller) -> None:
+def test_slow_sends_the_head_immediately_and_the_body_byte_by_byte(sandbox: Client) -> None:
     token = sandbox.sign_in()["refresh_token"]
     fault(sandbox, "slow", interval=0.01)
-    with raw_refresh(sandbox, token) as wire:
-        first = wire.recv(65_536)
+    with raw_refresh(sandbox, token) as connection:
+        first = connection.recv(65_536)
         assert first.startswith(b"HTTP/1.1 200 OK\r\n")
         assert len(first.partition(b"\r\n\r\n")[2]) <= 1
     assert sandbox.refresh(token).json()["error"] == "invalid_grant"
 
 
-def test_dribbled_headers_begin_with_a_single_byte(sandbox: Caller) -> None:
+def test_dribble_headers_starts_with_a_single_byte(sandbox: Client) -> None:
     fault(sandbox, "dribble_headers", interval=0.3)
-    with raw_refresh(sandbox, "rft.any") as wire:
-        assert wire.recv(65_536) == b"H"
+    with raw_refresh(sandbox, "rft.any") as connection:
+        assert connection.recv(65_536) == b"H"
 
 
-def test_truncated_is_half_of_the_json(sandbox: Caller) -> None:
+def test_truncated_is_half_of_the_json(sandbox: Client) -> None:
     for cut in (False, True):
         token = sandbox.sign_in()["refresh_token"]
         fault(sandbox, "truncated", cut=cut)
@@ -134,7 +134,7 @@ def test_truncated_is_half_of_the_json(sandbox: Caller) -> None:
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_big_is_a_true_answer_that_is_much_too_long(sandbox: Caller, chunked: bool) -> None:
+def test_big_is_a_true_response_that_is_much_too_long(sandbox: Client, chunked: bool) -> None:
     token = sandbox.sign_in()["refresh_token"]
     fault(sandbox, "big", chunked=chunked)
     answer = sandbox.refresh(token)
@@ -143,7 +143,7 @@ def test_big_is_a_true_answer_that_is_much_too_long(sandbox: Caller, chunked: bo
     assert "access_token" in answer.json()
 
 
-def test_gzip_is_small_on_the_wire_and_big_when_unpacked(sandbox: Caller) -> None:
+def test_gzip_is_small_on_the_wire_and_big_when_unpacked(sandbox: Client) -> None:
     token = sandbox.sign_in()["refresh_token"]
     fault(sandbox, "gzip")
     answer = sandbox.refresh(token)
@@ -151,70 +151,70 @@ def test_gzip_is_small_on_the_wire_and_big_when_unpacked(sandbox: Caller) -> Non
     assert len(answer.content) == 10_000_000
 
 
-def test_bad_utf8_cannot_be_decoded(sandbox: Caller) -> None:
+def test_bad_utf8_cannot_be_decoded(sandbox: Client) -> None:
     token = sandbox.sign_in()["refresh_token"]
     fault(sandbox, "bad_utf8")
     with pytest.raises(UnicodeDecodeError):
         json.loads(sandbox.refresh(token).content)
 
 
-def test_redirect_leads_to_a_trap_that_remembers(sandbox: Caller) -> None:
+def test_redirect_leads_to_a_trap_that_records_the_call(sandbox: Client) -> None:
     fault(sandbox, "redirect")
     answer = sandbox.refresh("rft.any")
     assert (answer.status_code, answer.headers["Location"]) == (307, "/control/trap")
-    assert sandbox.look("counters")["trap_hits"] == 0
+    assert sandbox.read("counters")["trap_hits"] == 0
     sandbox.post(answer.headers["Location"], {"client_secret": "x"})
-    assert sandbox.look("counters")["trap"] == [
+    assert sandbox.read("counters")["trap"] == [
         {"method": "POST", "body": True, "authorization": False}
     ]
 
 
-def test_an_answer_can_be_changed_key_by_key(sandbox: Caller) -> None:
+def test_a_response_can_be_changed_key_by_key(sandbox: Client) -> None:
     token = sandbox.sign_in()["refresh_token"]
     changes = {"expires_in": "soon", "refresh_token": "$delete", "open_id": None}
     fault(sandbox, "answer", answer=changes, grant_type="refresh_token")
-    told = sandbox.refresh(token).json()
-    assert told["expires_in"] == "soon"
-    assert "refresh_token" not in told
-    assert told["open_id"] is None
-    assert told["access_token"].startswith("act.")
+    tokens = sandbox.refresh(token).json()
+    assert tokens["expires_in"] == "soon"
+    assert "refresh_token" not in tokens
+    assert tokens["open_id"] is None
+    assert tokens["access_token"].startswith("act.")
 
 
-def test_a_nested_answer_is_merged_deeply(sandbox: Caller) -> None:
+def test_a_nested_change_is_merged_deeply(sandbox: Client) -> None:
     token = sandbox.sign_in()["access_token"]
     fault(sandbox, "answer", "user_info", answer={"data": {"user": {"open_id": "-000other"}}})
     user = sandbox.user(token).json()["data"]["user"]
     assert user == {"open_id": "-000other", "display_name": "Mara Lindqvist"}
 
 
-def test_a_failure_is_not_merged_into(sandbox: Caller) -> None:
+def test_changes_are_not_merged_into_an_error(sandbox: Client) -> None:
     fault(sandbox, "answer", answer={"access_token": "x"})
     assert "access_token" not in sandbox.refresh("rft.unknown").json()
 
 
-def test_the_way_back_can_be_changed(sandbox: Caller) -> None:
-    question = sandbox.question()
+def test_the_redirect_to_the_app_can_be_changed(sandbox: Client) -> None:
+    request = sandbox.request()
     fault(sandbox, "error200", "authorize", error="server_error", error_type="x")
-    came = sandbox.back(question, login_as="jo")
-    assert (came["error"], came["error_type"], came["state"]) == (
+    parameters = sandbox.redirected(request, login_as="jo")
+    assert (parameters["error"], parameters["error_type"], parameters["state"]) == (
         "server_error",
         "x",
-        question["state"],
+        request["state"],
     )
     fault(sandbox, "answer", "authorize", answer={"code": ["a", "b"], "state": "$delete"})
-    answer = sandbox.authorize(question, login_as="jo")
+    answer = sandbox.authorize(request, login_as="jo")
     query = parse_qs(urlsplit(answer.headers["Location"]).query)
     assert query["code"] == ["a", "b"]
     assert "state" not in query
 
 
-def test_the_door_itself_can_fail(sandbox: Caller) -> None:
+def test_the_authorize_page_itself_can_fail(sandbox: Client) -> None:
     fault(sandbox, "http500", "authorize")
-    assert sandbox.authorize(sandbox.question()).status_code == 500
-    assert sandbox.authorize(sandbox.question()).status_code == 200
+    assert sandbox.authorize(sandbox.request()).status_code == 500
+    assert sandbox.authorize(sandbox.request()).status_code == 200
 
 
-def test_faults_are_used_up_in_order_and_only_where_they_belong(sandbox: Caller) -> None:
+def test_faults_are_used_up_in_order_and_only_by_matching_calls(sandbox: Client) -> None:
     fault(sandbox, "http500", times=2, grant_type="refresh_token")
     fault(sandbox, "empty", grant_type="refresh_token")
     assert sandbox.token("client_credentials").status_code == 200
@@ -222,13 +222,13 @@ def test_faults_are_used_up_in_order_and_only_where_they_belong(sandbox: Caller)
     assert [answer.status_code for answer in answers] == [500, 500, 200, 200]
     assert answers[2].content == b""
     assert answers[3].json()["error"] == "invalid_grant"
-    assert sandbox.look("faults") == {"faults": []}
-    told = sandbox.look("counters")
-    assert told["faults"] == {"token.refresh_token.http500": 2, "token.refresh_token.empty": 1}
-    assert told["calls"]["token.refresh_token"] == {"fault": 3, "invalid_grant": 1}
+    assert sandbox.read("faults") == {"faults": []}
+    counters = sandbox.read("counters")
+    assert counters["faults"] == {"token.refresh_token.http500": 2, "token.refresh_token.empty": 1}
+    assert counters["calls"]["token.refresh_token"] == {"fault": 3, "invalid_grant": 1}
 
 
-def test_a_rate_hits_a_share_of_calls_until_it_is_called_off(sandbox: Caller) -> None:
+def test_a_rate_hits_a_share_of_calls_until_it_is_removed(sandbox: Client) -> None:
     sandbox.control("faults", endpoint="token", kind="http500", rate=0.5)
     statuses = [sandbox.refresh("rft.any").status_code for _ in range(200)]
     assert 50 < statuses.count(500) < 150
@@ -237,7 +237,7 @@ def test_a_rate_hits_a_share_of_calls_until_it_is_called_off(sandbox: Caller) ->
 
 
 @pytest.mark.parametrize(
-    ("wish", "words"),
+    ("changes", "message"),
     [
         ({"kind": "explode"}, "unknown kind 'explode'"),
         ({"endpoint": "tokens"}, "unknown endpoint 'tokens'"),
@@ -252,11 +252,11 @@ def test_a_rate_hits_a_share_of_calls_until_it_is_called_off(sandbox: Caller) ->
         ({"endpoint": "revoke", "grant_type": "refresh_token"}, "endpoint token only"),
     ],
 )
-def test_a_fault_that_cannot_be_is_refused_in_words(
-    sandbox: Caller, wish: dict[str, Any], words: str
+def test_an_invalid_fault_is_refused_with_a_message(
+    sandbox: Client, changes: dict[str, Any], message: str
 ) -> None:
-    order = {"endpoint": "token", "kind": "http500"} | wish
-    answer = sandbox.http.post(f"{sandbox.url}/control/faults", json=order)
+    body = {"endpoint": "token", "kind": "http500"} | changes
+    answer = sandbox.http.post(f"{sandbox.url}/control/faults", json=body)
     assert answer.status_code == 400
-    assert words in answer.json()["error"]
-    assert sandbox.look("faults") == {"faults": []}
+    assert message in answer.json()["error"]
+    assert sandbox.read("faults") == {"faults": []}

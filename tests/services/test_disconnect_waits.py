@@ -43,7 +43,7 @@ def somebody_waits_for_a_lock() -> bool:
 def test_a_disconnect_revokes_what_a_refresh_is_just_committing(
     app: Flask, sandbox: Sandbox
 ) -> None:
-    sandbox.manners(old_access_tokens_die=True)
+    sandbox.settings(old_access_tokens_die=True)
     runtime = runtime_of(app)
 
     def act(person: PersonRef) -> Outcome:

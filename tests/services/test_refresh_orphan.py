@@ -49,7 +49,7 @@ class Crossing(Provider):
 def test_a_refresh_that_ends_while_a_disconnect_is_under_way_leaves_no_orphan(
     app: Flask, sandbox: Sandbox, *, old_tokens_die: bool
 ) -> None:
-    sandbox.manners(old_access_tokens_die=old_tokens_die)
+    sandbox.settings(old_access_tokens_die=old_tokens_die)
     crossing = Crossing(runtime_of(app).provider)
     runtime = replace(runtime_of(app), provider=crossing)
     with app.app_context():

@@ -54,7 +54,7 @@ def test_tampered_old_and_future_ones_are_refused(
 def test_the_notice_that_follows_our_own_revoke_changes_nothing(
     sandbox: Sandbox, mara: Browser
 ) -> None:
-    sandbox.manners(webhook_on_revoke=True)
+    sandbox.settings(webhook_on_revoke=True)
     mara.submit("/account/disconnect")
     assert deliveries(sandbox) == [200]
     page = mara.get("/account").text

@@ -1,4 +1,4 @@
-"""A sandbox process, and a caller that does an app's part of the dance by itself."""
+"""A sandbox process, and a client that does an app's part of the OAuth flow."""
 
 import hashlib
 import os
@@ -17,8 +17,8 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 @dataclass
-class Caller:
-    """Talks to one sandbox like an app does; every secret is made up at run time."""
+class Client:
+    """Talks to one sandbox as an app does; every secret is made up at run time."""
 
     url: str
     key: str
@@ -26,17 +26,19 @@ class Caller:
     redirect_uri: str = "http://127.0.0.1:8000/api/auth/tiktok/callback"
     http: requests.Session = field(default_factory=requests.Session)
 
-    def control(self, act: str, **wish: Any) -> dict[str, Any]:
-        answer = self.http.post(f"{self.url}/control/{act}", json=wish)
+    def control(self, call: str, **body: Any) -> dict[str, Any]:
+        """POST `body` to the control API; return the JSON of the response, which must be 200."""
+        answer = self.http.post(f"{self.url}/control/{call}", json=body)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def look(self, what: str) -> dict[str, Any]:
+    def read(self, what: str) -> dict[str, Any]:
+        """GET from the control API; return the JSON of the response."""
         return self.http.get(f"{self.url}/control/{what}").json()
 
-    def question(self, verifier: str | None = None, **changes: str | None) -> dict[str, str]:
-        """The parameters of an authorization; a change to None leaves one out."""
-        asked: dict[str, str | None] = {
+    def request(self, verifier: str | None = None, **changes: str | None) -> dict[str, str]:
+        """Return the parameters of an authorization request; a change to None omits one."""
+        parameters: dict[str, str | None] = {
             "client_key": self.key,
             "response_type": "code",
             "scope": "user.info.basic,video.list",
@@ -45,17 +47,17 @@ class Caller:
             "code_challenge": hashlib.sha256((verifier or "v" * 43).encode()).hexdigest(),
             "code_challenge_method": "S256",
         }
-        return {name: value for name, value in (asked | changes).items() if value is not None}
+        return {name: value for name, value in (parameters | changes).items() if value is not None}
 
-    def authorize(self, question: dict[str, str], **more: str) -> requests.Response:
-        url = f"{self.url}/v2/auth/authorize/?{urlencode(question | more)}"
+    def authorize(self, request: dict[str, str], **more: str) -> requests.Response:
+        url = f"{self.url}/v2/auth/authorize/?{urlencode(request | more)}"
         return self.http.get(url, allow_redirects=False)
 
-    def back(self, question: dict[str, str], **more: str) -> dict[str, str]:
-        """What the person brings back to the app."""
-        answer = self.authorize(question, **more)
+    def redirected(self, request: dict[str, str], **more: str) -> dict[str, str]:
+        """Return the parameters of the redirect to the app."""
+        answer = self.authorize(request, **more)
         assert answer.status_code == 302, answer.text
-        return brought(answer)
+        return redirect_parameters(answer)
 
     def token(self, grant_type: str, **form: str) -> requests.Response:
         form = {"client_key": self.key, "client_secret": self.secret} | form
@@ -81,18 +83,18 @@ class Caller:
         )
 
     def sign_in(self, person: str = "mara", **more: str) -> dict[str, Any]:
-        """The whole dance, up to the token answer."""
+        """Go through the whole flow; return the token response."""
         verifier = secrets.token_urlsafe(48)
-        came = self.back(self.question(verifier), login_as=person, **more)
-        return self.exchange(came["code"], verifier).json()
+        parameters = self.redirected(self.request(verifier), login_as=person, **more)
+        return self.exchange(parameters["code"], verifier).json()
 
     def exchange(self, code: str, verifier: str, **more: str) -> requests.Response:
         form = {"code": code, "redirect_uri": self.redirect_uri, "code_verifier": verifier} | more
         return self.token("authorization_code", **form)
 
 
-def brought(answer: requests.Response) -> dict[str, str]:
-    """The query of a redirect, each parameter once."""
+def redirect_parameters(answer: requests.Response) -> dict[str, str]:
+    """Return the query of a redirect; each parameter must be there once."""
     pairs = parse_qs(urlsplit(answer.headers["Location"]).query, keep_blank_values=True)
     assert all(len(values) == 1 for values in pairs.values())
     return {name: values[0] for name, values in pairs.items()}
@@ -100,14 +102,14 @@ def brought(answer: requests.Response) -> dict[str, str]:
 
 @dataclass
 class Started:
-    """A sandbox process and the address it told."""
+    """A sandbox process and its URL."""
 
     process: subprocess.Popen[str]
     url: str
 
 
 def start(*arguments: str, key: str = "", secret: str = "") -> Started:
-    """Start a sandbox and wait for its ready line."""
+    """Start a sandbox on a free port and wait for its ready line."""
     process = subprocess.Popen(
         [sys.executable, "-m", "sandbox", "--port", "0", *arguments],
         cwd=ROOT,
@@ -123,6 +125,6 @@ def start(*arguments: str, key: str = "", secret: str = "") -> Started:
 
 
 def stop(started: Started) -> tuple[str, str]:
-    """End a sandbox as an operator would; returns what it printed."""
+    """Stop a sandbox with SIGTERM; return its stdout and stderr."""
     started.process.terminate()
     return started.process.communicate(timeout=10)

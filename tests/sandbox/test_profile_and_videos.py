@@ -1,18 +1,18 @@
-"""User info and videos: named fields only, TikTok's codes and statuses."""
+"""User info and video list: only the requested fields, TikTok's error codes and statuses."""
 
 from typing import Any
 
 import pytest
 import requests
 
-from tests.sandbox.caller import Caller
+from tests.sandbox.client import Client
 
 
 def code(answer: requests.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]["code"]
 
 
-def videos(sandbox: Caller, token: str, body: Any, fields: str = "id") -> requests.Response:
+def videos(sandbox: Client, token: str, body: Any, fields: str = "id") -> requests.Response:
     return sandbox.http.post(
         f"{sandbox.url}/v2/video/list/",
         params={"fields": fields},
@@ -21,12 +21,12 @@ def videos(sandbox: Caller, token: str, body: Any, fields: str = "id") -> reques
     )
 
 
-def test_only_the_named_fields_come_back(sandbox: Caller) -> None:
-    told = sandbox.sign_in("tomas")
-    answer = sandbox.user(told["access_token"], "open_id,display_name")
+def test_only_the_requested_fields_are_returned(sandbox: Client) -> None:
+    tokens = sandbox.sign_in("tomas")
+    answer = sandbox.user(tokens["access_token"], "open_id,display_name")
     assert code(answer) == (200, "ok")
     user = answer.json()["data"]["user"]
-    assert user == {"open_id": told["open_id"], "display_name": "Tomás Ferreira"}
+    assert user == {"open_id": tokens["open_id"], "display_name": "Tomás Ferreira"}
 
 
 @pytest.mark.parametrize(
@@ -38,32 +38,32 @@ def test_only_the_named_fields_come_back(sandbox: Caller) -> None:
         ("", (400, "invalid_params")),
     ],
 )
-def test_one_bad_field_fails_the_whole_call(
-    sandbox: Caller, fields: str, expected: tuple[int, str]
+def test_one_invalid_field_fails_the_whole_call(
+    sandbox: Client, fields: str, expected: tuple[int, str]
 ) -> None:
     answer = sandbox.user(sandbox.sign_in()["access_token"], fields)
     assert code(answer) == expected
     assert "user" not in answer.json()["data"]
 
 
-def test_a_narrowed_grant_is_felt_at_once(sandbox: Caller) -> None:
-    told = sandbox.sign_in("mara")
+def test_narrowed_scopes_take_effect_immediately(sandbox: Client) -> None:
+    tokens = sandbox.sign_in("mara")
     sandbox.control("narrow", person="mara", scopes=["video.list"])
-    assert code(sandbox.user(told["access_token"])) == (401, "scope_not_authorized")
-    assert sandbox.refresh(told["refresh_token"]).json()["scope"] == "video.list"
+    assert code(sandbox.user(tokens["access_token"])) == (401, "scope_not_authorized")
+    assert sandbox.refresh(tokens["refresh_token"]).json()["scope"] == "video.list"
 
 
-def test_dead_and_missing_tokens_are_invalid(sandbox: Caller) -> None:
-    told = sandbox.sign_in("mara")
+def test_dead_and_missing_tokens_are_invalid(sandbox: Client) -> None:
+    tokens = sandbox.sign_in("mara")
     assert code(sandbox.user("act.unknown")) == (401, "access_token_invalid")
-    assert code(sandbox.user(told["refresh_token"])) == (401, "access_token_invalid")
+    assert code(sandbox.user(tokens["refresh_token"])) == (401, "access_token_invalid")
     sandbox.control("expire", person="mara")
-    assert code(sandbox.user(told["access_token"])) == (401, "access_token_invalid")
+    assert code(sandbox.user(tokens["access_token"])) == (401, "access_token_invalid")
     answer = sandbox.http.get(f"{sandbox.url}/v2/user/info/", params={"fields": "open_id"})
     assert code(answer) == (401, "access_token_invalid")
 
 
-def test_an_access_token_outlives_a_rotation_unless_told_otherwise(sandbox: Caller) -> None:
+def test_an_access_token_survives_a_refresh_unless_set_otherwise(sandbox: Client) -> None:
     first = sandbox.sign_in()
     second = sandbox.refresh(first["refresh_token"]).json()
     assert code(sandbox.user(first["access_token"])) == (200, "ok")
@@ -72,7 +72,7 @@ def test_an_access_token_outlives_a_rotation_unless_told_otherwise(sandbox: Call
     assert code(sandbox.user(second["access_token"])) == (401, "access_token_invalid")
 
 
-def test_pages_of_videos_follow_the_cursor_to_the_end(sandbox: Caller) -> None:
+def test_the_cursor_leads_through_every_page_of_videos(sandbox: Client) -> None:
     token = sandbox.sign_in("mara")["access_token"]
     seen: list[dict[str, Any]] = []
     body: dict[str, int] = {"max_count": 20}
@@ -90,7 +90,7 @@ def test_pages_of_videos_follow_the_cursor_to_the_end(sandbox: Caller) -> None:
     assert set(seen[0]) == {"id", "create_time"}
 
 
-def test_a_last_full_page_says_that_there_is_no_more(sandbox: Caller) -> None:
+def test_a_full_last_page_says_there_are_no_more(sandbox: Client) -> None:
     token = sandbox.sign_in("oluwaseun")["access_token"]
     page = videos(sandbox, token, {"max_count": 20}).json()["data"]
     assert (len(page["videos"]), page["has_more"]) == (20, False)
@@ -108,12 +108,12 @@ def test_a_last_full_page_says_that_there_is_no_more(sandbox: Caller) -> None:
         [],
     ],
 )
-def test_a_wrong_body_is_refused(sandbox: Caller, body: Any) -> None:
+def test_an_invalid_body_is_refused(sandbox: Client, body: Any) -> None:
     token = sandbox.sign_in()["access_token"]
     assert code(videos(sandbox, token, body)) == (400, "invalid_params")
     assert code(videos(sandbox, token, {}, "title,nonsense")) == (400, "invalid_params")
 
 
-def test_videos_need_their_scope(sandbox: Caller) -> None:
+def test_videos_require_their_scope(sandbox: Client) -> None:
     token = sandbox.sign_in(grant="user.info.basic")["access_token"]
     assert code(videos(sandbox, token, {})) == (401, "scope_not_authorized")

@@ -1,31 +1,33 @@
-"""User info and the list of videos, with TikTok's error codes; never changes anything."""
+"""The user info and video list endpoints, with TikTok's error codes."""
 
 from collections.abc import Collection
 
 from flask import Blueprint, Response, request
 
-from sandbox.calls import Outcome, failure, serve
-from sandbox.desk import desk
-from sandbox.errors import log_id
 from sandbox.people import VIDEO_FIELDS, Person, union_id_of
-from sandbox.records import Grant, Refused
+from sandbox.responses import log_id
+from sandbox.runtime import Outcome, failure, runtime, serve
 from sandbox.scopes import USER_FIELDS
+from sandbox.store import Grant, Refused
 
-blueprint = Blueprint("api", __name__)
+blueprint = Blueprint("profile_and_videos", __name__)
 
-LARGEST_PAGE = 20
-DEFAULT_PAGE = 10
+LARGEST_PAGE = 20  # videos
+DEFAULT_PAGE = 10  # videos
 
 
 @blueprint.get("/v2/user/info/")
 def user_info() -> Response:
-    """Return the named fields of the token's owner (TikTok: Get User Info)."""
+    """Return the requested profile fields of the token's owner (TikTok: Get User Info)."""
     return serve("user_info", lambda: _outcome("user_info"))
 
 
 @blueprint.post("/v2/video/list/")
 def video_list() -> Response:
-    """Return a page of the token's owner's videos (TikTok: List Videos)."""
+    """Return a page of videos of the token's owner, newest first (TikTok: List Videos).
+
+    `cursor` is a UTC time in milliseconds: the page holds videos older than that.
+    """
     return serve("video_list", lambda: _outcome("video_list"))
 
 
@@ -35,7 +37,7 @@ def _outcome(endpoint: str) -> Outcome:
         work = _user if endpoint == "user_info" else _videos
         contents = work(person, grant)
     except Refused as refusal:
-        return failure(endpoint, refusal.code, refusal.words)
+        return failure(endpoint, refusal.code, refusal.description)
     return Outcome({"data": contents, "error": {"code": "ok", "message": "", "log_id": log_id()}})
 
 
@@ -43,7 +45,7 @@ def _owner() -> tuple[Person, Grant]:
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     if kind != "Bearer" or not token:
         raise Refused("access_token_invalid", "The access token is missing.")
-    return desk().books.bearer(token)
+    return runtime().store.owner(token)
 
 
 def _user(person: Person, grant: Grant) -> dict[str, object]:
@@ -75,11 +77,11 @@ def _videos(person: Person, grant: Grant) -> dict[str, object]:
 
 
 def _fields(known: Collection[str]) -> list[str]:
-    asked = request.args.getlist("fields")
-    names = asked[0].split(",") if len(asked) == 1 else []
+    given = request.args.getlist("fields")
+    names = given[0].split(",") if len(given) == 1 else []
     unknown = [name for name in names if name not in known]
     if not names or unknown:
-        raise Refused("invalid_params", f"fields is missing or not known: {unknown!r:.100}.")
+        raise Refused("invalid_params", f"fields is missing or unknown: {unknown!r:.100}.")
     return names
 
 
@@ -89,7 +91,7 @@ def _page() -> tuple[int, int | None]:
         raise Refused("invalid_params", "The body must be a JSON object.")
     size, cursor = body.get("max_count", DEFAULT_PAGE), body.get("cursor")
     if set(body) - {"max_count", "cursor"}:
-        raise Refused("invalid_params", "Only max_count and cursor are known.")
+        raise Refused("invalid_params", "Only max_count and cursor are accepted.")
     if type(size) is not int or not 1 <= size <= LARGEST_PAGE:
         raise Refused("invalid_params", "max_count must be from 1 to 20.")
     if "cursor" in body and (type(cursor) is not int or not 0 <= cursor < 2**63):

@@ -1,15 +1,15 @@
-"""A small receiver of webhooks, so that what arrives can be looked at."""
+"""A small receiver of webhooks that keeps them for tests to check."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
-class Inbox(ThreadingHTTPServer):
-    """Listens on a free loopback port and keeps headers and raw bodies."""
+class WebhookReceiver(ThreadingHTTPServer):
+    """Listens on a free loopback port and keeps headers and raw bodies in `received`."""
 
     def __init__(self) -> None:
-        self.letters: list[tuple[dict[str, str], bytes]] = []
-        super().__init__(("127.0.0.1", 0), _Slot)
+        self.received: list[tuple[dict[str, str], bytes]] = []
+        super().__init__(("127.0.0.1", 0), _Handler)
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     @property
@@ -17,12 +17,12 @@ class Inbox(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/webhooks/tiktok"
 
 
-class _Slot(BaseHTTPRequestHandler):
-    server: Inbox
+class _Handler(BaseHTTPRequestHandler):
+    server: WebhookReceiver
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.letters.append((dict(self.headers), body))
+        self.server.received.append((dict(self.headers), body))
         self.send_response(200)
         self.end_headers()
 
