@@ -81,7 +81,8 @@ def test_every_page_and_readyz_tell_the_same_doubts(
         for each in told:
             assert each["cause"][1:] in text, path
     assert "Problems" not in client.get("/account").text
-    assert "No worker seems to be running. Start one: flask tokens run" in Reading(client.get(PAGE).text).text
+    told = Reading(client.get(PAGE).text).text
+    assert "No worker seems to be running. Start one: flask tokens run" in told
 
 
 def test_the_banner_is_looked_up_every_ten_seconds_alone(

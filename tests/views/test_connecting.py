@@ -54,7 +54,8 @@ def test_what_was_left_off_is_told_with_what_it_costs(scenery: Flask) -> None:
     ) in told
     assert "2 permissions are missing" in read(scenery, "connected-less").text
     # One that TikTok invented since has no words of its own.
-    assert "Features that need “artist.new” won't show any data." in read(scenery, "connected-returned").text
+    told = read(scenery, "connected-returned").text
+    assert "Features that need “artist.new” won't show any data." in told
 
 
 def test_every_scope_that_people_choose_says_what_leaving_it_off_costs() -> None:
