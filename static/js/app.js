@@ -1,13 +1,13 @@
-// Polish that every page works without: times in the reader's own zone, and buttons that copy.
+// Extras; every page works without them: times in the reader's own time zone, and copy buttons.
 
-// After sign-out, Back would show a private page from the browser's memory.
+// Without this, Back after signing out would show a private page from the browser's cache.
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 
 const page = document.documentElement;
 const words = new Intl.RelativeTimeFormat(page.lang);
 const units = [["year", 31536000], ["day", 86400], ["hour", 3600], ["minute", 60]];
 
-function tell() {
+function showTimes() {
   for (const time of document.querySelectorAll("time[datetime]")) {
     const moment = new Date(time.dateTime);
     time.title = moment.toLocaleString(page.lang, { dateStyle: "long", timeStyle: "long" });
@@ -18,23 +18,23 @@ function tell() {
   }
 }
 
-tell();
-setInterval(tell, 60000);
+showTimes();
+setInterval(showTimes, 60000);
 
-// Shows what only works with a script.
+// Shows the elements that only work with JavaScript.
 page.classList.add("js");
 
-const said = Object.assign(document.createElement("p"), { className: "unseen", role: "status" });
+const status = Object.assign(document.createElement("p"), { className: "unseen", role: "status" });
 const copies = document.querySelectorAll("[data-copy]");
-if (copies.length) document.querySelector("main").append(said);
+if (copies.length) document.querySelector("main").append(status);
 for (const button of copies) {
-  // The clipboard is there under https and on this machine alone.
+  // Browsers only offer the clipboard over https and on localhost.
   if (!navigator.clipboard) button.remove();
   const { firstChild: label, dataset: { copy, copied } } = button, word = label.data;
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(copy);
-    [said.textContent, label.data] = ["", copied];
-    setTimeout(() => { said.textContent = copied; }, 50);
+    [status.textContent, label.data] = ["", copied];
+    setTimeout(() => { status.textContent = copied; }, 50);
     setTimeout(() => { label.data = word; }, 2000);
   });
 }

@@ -128,5 +128,5 @@ def test_where_nothing_happened_the_page_says_so(app: Flask, mara: FlaskClient) 
     with app.app_context(), writing() as session:
         session.execute(delete(AuditEvent))
     page = activity(mara)
-    assert "Nothing here yet" in page.text
-    assert "Nothing has happened lately." in account(mara).text
+    assert "No activity yet" in page.text
+    assert "No recent activity." in account(mara).text

@@ -37,8 +37,8 @@ def test_every_browser_is_listed_in_words(app: Flask, clock: MovableClock) -> No
     clock.advance(hours=3)
     here = browser(app, FIREFOX)
     page = Reading(here.get("/account/sessions").text)
-    assert page.the("h1") == "Where you are signed in"
-    assert "Firefox on Linux This one" in page.text
+    assert page.the("h1") == "Signed-in devices"
+    assert "Firefox on Linux This device" in page.text
     assert "Signed in just now." in page.text
     assert "Safari on iPhone" in page.text
     assert "Signed in 3 hours ago, last seen 3 hours ago." in page.text
@@ -84,7 +84,7 @@ def test_signing_all_others_out_keeps_this_one(app: Flask) -> None:
     assert (answer.status_code, answer.headers["Location"]) == (303, "/account/sessions")
     page = here.get("/account/sessions").text
     assert "All other browsers are signed out." in page
-    assert "You are signed in nowhere else." in page
+    assert "You aren't signed in on any other device." in page
     assert phone.get("/account").status_code == 303
 
 

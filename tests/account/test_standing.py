@@ -31,7 +31,7 @@ def test_a_reason_is_told_on_the_next_visit(
     page = account(mara)
     because = ENDINGS[reason.value].because
     assert f"Access stopped working 5 hours ago because {because}." in notices(page)
-    assert "Nothing you have saved is lost." in notices(page)
+    assert "Nothing you've saved is lost." in notices(page)
     assert not JARGON.findall(page.text)
     assert not long_sentences(page)
 
@@ -86,9 +86,9 @@ def test_a_disconnect_without_an_answer_is_told_as_half_done(
     )
     assert the_row(app).status == "revoking"
     for later in (page, account(mara)):
-        assert "TikTok has not confirmed yet" in notices(later)
+        assert "TikTok hasn't confirmed yet" in notices(later)
         assert "Disconnected" in later.text
-        assert "kept only to tell TikTok" in later.text
+        assert "kept only until TikTok is notified" in later.text
         assert "Refresh now" not in later.text
 
 

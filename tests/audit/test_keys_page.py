@@ -31,7 +31,7 @@ def key_in(page: str) -> str:
 
 def test_without_a_key_it_is_said_what_one_is_for(operator: FlaskClient) -> None:
     read = Reading(operator.get(KEYS).text)
-    assert "No service has a key yet" in read.text
+    assert "No service keys yet" in read.text
     assert "/api/docs" in [a.attrs["href"] for a in read.all("a")]
 
 

@@ -40,5 +40,5 @@ def disconnect(client: FlaskClient) -> Told:
     assert (answer.status_code, answer.headers["Location"]) == (303, "/account")
     page = client.get("/account")
     assert page.status_code == 200
-    assert "You are not connected" in page.text or "You are disconnected here" in page.text
+    assert "You're not connected" in page.text or "You're disconnected here" in page.text
     return Told(page.text)

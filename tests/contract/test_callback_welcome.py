@@ -53,9 +53,9 @@ def test_fewer_scopes_than_asked_sign_in_and_the_page_names_what_is_missing(
     answer = connect(client, grant=["user.info.basic"], scopes=asked)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/connected")
     page = client.get("/connected").text
-    assert "One permission was left off" in page
-    assert f"TikTok did not include “{VIDEOS}”" in page
-    assert "What you did not allow" in client.get("/account").text
+    assert "One permission is missing" in page
+    assert f"TikTok didn't grant “{VIDEOS}”" in page
+    assert "What you didn't allow" in client.get("/account").text
     assert VIDEOS in client.get("/account").text
     user = row(client.application, sandbox.open_id("mara"))
     assert (user.scope, user.asked_scope) == ("user.info.basic", "user.info.basic,video.list")
@@ -65,9 +65,9 @@ def test_fewer_scopes_than_asked_sign_in_and_the_page_names_what_is_missing(
 def test_nothing_is_called_missing_when_all_was_granted(client: FlaskClient) -> None:
     connect(client, scopes=["video.list"])
     page = client.get("/connected").text
-    assert "left off" not in page
+    assert "is missing" not in page
     assert VIDEOS in page
-    assert "What you did not allow" not in client.get("/account").text
+    assert "What you didn't allow" not in client.get("/account").text
 
 
 @pytest.mark.rule(19)

@@ -136,7 +136,7 @@ def paste_a_book(page: Page, site: Site, _sandbox: Sandbox) -> None:
     pages.heading(page, "Connected")
     page.goto(f"{site.url}/account/delete")
     page.get_by_label("Your ticket number").fill("a book " * 3000)
-    pages.press(page, "Yes, delete everything")
+    pages.press(page, "Yes, delete my account")
 
 
 def at(path: str, host: str = "127.0.0.1") -> Way:

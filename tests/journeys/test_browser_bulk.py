@@ -59,7 +59,7 @@ def test_a_refresh_of_many_is_watched_to_its_end(simple: Site, page: Page, tmp_p
     page.go_back()
     pages.heading(page, "Refresh 2 connections?")
     pages.press(page, "Bulk")
-    pages.heading(page, "Bulk")
+    pages.heading(page, "Bulk jobs")
     expect(page.get_by_role("row").filter(has_text="Refresh of 2 connections")).not_to_have_count(0)
 
 
@@ -70,11 +70,11 @@ def test_to_disconnect_many_the_number_is_typed_and_stop_is_there(
     pages.press(page, "Disconnect selected…")
     pages.heading(page, "Disconnect 2 connections?")
     complaints.expect("status of 422")
-    page.get_by_label("How many connections").fill("3")
+    page.get_by_label("Number of connections").fill("3")
     pages.press(page, "Yes, disconnect 2 connections")
     expect(page.get_by_role("alert")).to_contain_text("Nothing was disconnected")
-    expect(page.get_by_label("How many connections")).to_have_value("3")
-    page.get_by_label("How many connections").fill("2")
+    expect(page.get_by_label("Number of connections")).to_have_value("3")
+    page.get_by_label("Number of connections").fill("2")
     pages.press(page, "Yes, disconnect 2 connections")
     pages.heading(page, "Disconnecting 2 connections")
     pages.press(page, "Stop")

@@ -67,16 +67,16 @@ def test_what_was_left_off_is_said_in_words_and_can_be_asked_for(
     pages.connect(page, simple.url, but=["video.list"])
     pages.heading(page, "Connected")
     notice = page.locator(".notice")
-    expect(notice.get_by_role("heading")).to_have_text("One permission was left off")
-    expect(notice).to_contain_text("TikTok did not include “Your public videos”.")
+    expect(notice.get_by_role("heading")).to_have_text("One permission is missing")
+    expect(notice).to_contain_text("TikTok didn't grant “Your public videos”.")
     assert "video.list" not in page.locator("body").inner_text()
-    pages.press(page, "Ask TikTok for it now")
+    pages.press(page, "Allow it now")
     pages.press(page, pages.CONTINUE)
     pages.allow(page)
     pages.heading(page, "Connected")
     expect(page.get_by_text("“Your public videos” is now allowed.")).to_be_visible()
     pages.press(page, "Go to your account")
-    expect(page.get_by_text("What you did not allow")).to_be_hidden()
+    expect(page.get_by_text("What you didn't allow")).to_be_hidden()
     (grant,) = sandbox.books().values()
     assert sorted(grant["scopes"]) == ["user.info.basic", "video.list"]
 
@@ -85,7 +85,7 @@ def test_a_permission_that_is_asked_for_again_is_ticked_already(
     choosing: Site, sandbox: Sandbox, page: Page
 ) -> None:
     pages.connect(page, choosing.url, choose=["Your public videos"], but=["video.list"])
-    pages.press(page, "Ask TikTok for it now")
+    pages.press(page, "Allow it now")
     expect(page.get_by_label("Your public videos")).to_be_checked()
     pages.press(page, pages.CONTINUE)
     pages.allow(page)
@@ -98,7 +98,7 @@ def test_what_was_not_chosen_can_be_added_later(
 ) -> None:
     pages.connect(page, choosing.url)
     pages.press(page, "Go to your account")
-    pages.press(page, "Change what you allow")
+    pages.press(page, "Change permissions")
     expect(page.get_by_text("Did TikTok show an error?")).to_be_hidden()
     page.get_by_label("Your public videos").check()
     pages.press(page, pages.CONTINUE)
@@ -133,7 +133,7 @@ def test_a_way_to_tiktok_that_never_came_back_is_asked_about_once(
     pages.press(page, pages.CONTINUE)
     pages.press(page, "Cancel")
     pages.press(page, "Choose access again")
-    pages.heading(page, "Choose what Coatcheck may use")
+    pages.heading(page, "Choose what Coatcheck can access")
     expect(page.get_by_text("Did TikTok show an error?")).to_be_hidden()
 
 

@@ -64,7 +64,7 @@ def disconnect(page: Page, site: Site) -> None:
     """Asked first; then every button says why it cannot be used."""
     pages.press(page, "Disconnect…")
     pages.heading(page, "Disconnect Jo?")
-    pages.press(page, "Keep connected")
+    pages.press(page, "Stay connected")
     pages.press(page, "Disconnect…")
     pages.press(page, "Yes, disconnect")
     expect(page.get_by_role("status").first).to_have_text("Disconnected. TikTok confirmed it.")

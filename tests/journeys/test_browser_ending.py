@@ -93,9 +93,9 @@ def test_whoever_disconnected_can_connect_again(simple: Site, page: Page) -> Non
 def test_thinking_again_keeps_the_connection(simple: Site, page: Page) -> None:
     account(page, simple)
     pages.press(page, "Disconnect TikTok…")
-    pages.press(page, "Keep connected")
+    pages.press(page, "Stay connected")
     pages.press(page, "Delete account…")
-    pages.press(page, "Keep your account")
+    pages.press(page, "Keep my account")
     expect(page.locator(".ticket .tag")).to_have_text("Connected")
 
 
@@ -108,7 +108,7 @@ def test_deleting_needs_the_right_ticket(
     field = page.get_by_label("Your ticket number")
     field.fill("ct_0000-0000")
     complaints.expect("status of 422")
-    pages.press(page, "Yes, delete everything")
+    pages.press(page, "Yes, delete my account")
     expect(page).to_have_title("Error: Delete your account? · Coatcheck")
     expect(field).to_have_attribute("aria-invalid", "true")
     assert field.evaluate("e => getComputedStyle(e).borderTopWidth") == "2px"
@@ -131,7 +131,7 @@ def test_the_download_is_ones_own_data_without_the_tokens(
     simple: Site, sandbox: Sandbox, page: Page
 ) -> None:
     account(page, simple)
-    told = pages.download(page, "Download everything (JSON)")
+    told = pages.download(page, "Download my data (JSON)")
     assert told["display_name"] == "Mara Lindqvist"
     assert told["open_id"] == sandbox.open_id("mara")
     (row,) = simple.rows()

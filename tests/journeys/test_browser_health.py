@@ -38,13 +38,13 @@ def test_pictures_have_words_and_the_same_numbers_as_a_table(page: Page, simple:
     expect(drawing).to_be_visible()
     expect(drawing.locator("rect")).to_have_count(3)
     section = page.locator("section", has=drawing).last
-    section.get_by_text("Same numbers as a table").click()
+    section.get_by_text("Show the numbers as a table").click()
     rows = section.locator("tbody tr")
     expect(rows).to_have_count(24)
     expect(rows.nth(22)).to_contain_text("40")
     expect(rows.nth(20)).to_contain_text("5")
-    expect(page.get_by_role("button", name="Probe now")).to_be_disabled()
-    expect(page.get_by_text("There is nothing to probe")).to_be_visible()
+    expect(page.get_by_role("button", name="Test now")).to_be_disabled()
+    expect(page.get_by_text("Nothing to test")).to_be_visible()
 
 
 def test_a_probe_is_pressed_and_told(page: Page, simple: Site) -> None:
@@ -56,10 +56,10 @@ def test_a_probe_is_pressed_and_told(page: Page, simple: Site) -> None:
         later,
     )
     page.goto(f"{simple.url}/operators/health")
-    expect(page.get_by_label("What is wrong")).to_contain_text("TikTok does not answer")
-    pages.press(page, "Probe now")
+    expect(page.get_by_label("Problems")).to_contain_text("TikTok does not answer")
+    pages.press(page, "Test now")
     expect(page.get_by_text("TikTok answered, so refreshes go out again.")).to_be_visible()
-    expect(page.get_by_label("What is wrong")).to_be_hidden()
+    expect(page.get_by_label("Problems")).to_be_hidden()
 
 
 def test_it_fits_a_narrow_window(simple: Site, page: Page) -> None:

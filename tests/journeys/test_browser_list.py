@@ -36,8 +36,8 @@ def test_an_operator_filters_orders_and_selects(
     expect(page.get_by_role("button", name="Refresh selected")).to_be_visible()
     page.get_by_role("link", name="Clear").click()
     page.get_by_role("link", name="Revoked").click()
-    pages.heading(page, "Tokens")
-    expect(page.get_by_text("No token matches these filters")).to_be_visible()
+    pages.heading(page, "Connections")
+    expect(page.get_by_text("No connections match these filters")).to_be_visible()
 
 
 def test_the_list_is_cards_in_a_narrow_window(simple: Site, open_page: Callable[..., Page]) -> None:

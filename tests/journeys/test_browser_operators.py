@@ -27,7 +27,7 @@ def test_an_operator_sees_everybody_and_no_token(
     name_operator(simple, "Mara Lindqvist")
     page.reload()
     pages.press(page, "Tokens")
-    pages.heading(page, "Tokens")
+    pages.heading(page, "Connections")
     expect(page.locator("tbody tr")).to_have_count(2)
     row = the_row(page, "Jo")
     expect(row).to_contain_text("Healthy")

@@ -23,18 +23,18 @@ def test_one_looks_back_and_signs_the_others_out(
         pages.connect(page, simple.url)
     _looks_back(here, simple)
     here.locator(".crumbs a").click()
-    pages.press(here, "See all 3 browsers, or sign one out")
-    pages.heading(here, "Where you are signed in")
+    pages.press(here, "Manage all 3 devices")
+    pages.heading(here, "Signed-in devices")
     first, *others = here.locator(".tasks li").all()
     expect(first).to_contain_text("Firefox on Linux")
-    expect(first).to_contain_text("This one")
+    expect(first).to_contain_text("This device")
     assert len(others) == 2
     assert here.evaluate("document.documentElement.scrollWidth") == NARROW["width"]
     others[0].get_by_role("button").click()
     expect(here.get_by_role("status")).to_have_text("That browser is signed out.")
-    pages.press(here, "Sign out all others")
+    pages.press(here, "Sign out all other devices")
     expect(here.get_by_role("status")).to_have_text("All other browsers are signed out.")
-    expect(here.get_by_text("You are signed in nowhere else.")).to_be_visible()
+    expect(here.get_by_text("You aren't signed in on any other device.")).to_be_visible()
     for page in (phone, library):
         page.goto(f"{simple.url}/account")
         assert page.url == f"{simple.url}/"

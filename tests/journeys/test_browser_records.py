@@ -31,7 +31,7 @@ def test_an_operator_finds_who_did_what_and_takes_it_away(simple: Site, page: Pa
     page.get_by_label("What").select_option("key.issued")
     pages.press(page, "Apply")
     pages.heading(page, "Audit")
-    expect(page.get_by_role("heading", name="No event matches")).to_be_visible()
+    expect(page.get_by_role("heading", name="No matching events")).to_be_visible()
     expect(page.get_by_label("What")).to_have_value("key.issued")
     pages.press(page, "Clear")
     page.get_by_label("On", exact=True).fill(simple.rows()[0]["open_id"])
@@ -41,7 +41,7 @@ def test_an_operator_finds_who_did_what_and_takes_it_away(simple: Site, page: Pa
         pages.press(page, "CSV")
     assert "connection.connected" in coming.value.path().read_text(encoding="utf-8")
     page.goto(f"{simple.url}/operators/audit?foo=1")
-    expect(page.locator(".notice")).to_contain_text("Ignored: foo.")
+    expect(page.locator(".notice")).to_contain_text("Ignored unknown or invalid filters: foo.")
 
 
 def test_an_operator_issues_a_key_sees_it_once_and_revokes_it(

@@ -41,10 +41,10 @@ def test_the_button_asks_tiktok_with_and_without_javascript(
     as_operator(simple, page)
     row = page.locator(".tasks li").filter(has_text="TikTok accepts key and secret")
     expect(row).to_contain_text("Cannot tell yet")
-    pages.press(page, "Ask TikTok now")
+    pages.press(page, "Check with TikTok")
     expect(row).to_contain_text("TikTok does not refuse them.")
     expect(row).to_contain_text("Done")
-    pages.action(page, "Ask again").wait_for()
+    pages.action(page, "Check again").wait_for()
     # Whichever of gunicorn's workers answers, the answer is the same.
     for _ in range(6):
         page.reload()
@@ -59,7 +59,7 @@ def test_without_javascript_there_is_no_button_that_does_nothing(
     assert page.locator("[data-copy]").count() > 4
     for button in page.locator("[data-copy]").all():
         expect(button).to_be_hidden()
-    page.get_by_text("Settings with nothing to mend").click()
+    page.get_by_text("Settings that need no changes").click()
     expect(page.locator(".tasks li").filter(has_text="SESSION_DAYS")).to_be_visible()
 
 

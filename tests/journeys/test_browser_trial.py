@@ -97,7 +97,7 @@ def test_its_operator_sees_people_in_every_state_that_lasts(trial: Process, page
     pages.connect(page, str(address(trial)), "mara")
     pages.heading(page, "Your account")
     pages.press(page, "Tokens")
-    pages.heading(page, "Tokens")
+    pages.heading(page, "Connections")
     states = page.locator("tbody .tag").all_inner_texts()
     for state in ("Healthy", "Refresh failing", "Needs user"):
         assert state in states

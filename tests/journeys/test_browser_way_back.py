@@ -67,7 +67,7 @@ def test_a_permission_that_the_service_asks_for_and_back(choosing: Site, page: P
 def test_whoever_is_connected_already_needs_one_press(choosing: Site, page: Page) -> None:
     pages.connect(page, choosing.url)
     come(page, choosing)
-    expect(page.get_by_text("You were connected already")).to_be_visible()
+    expect(page.get_by_text("You're already connected")).to_be_visible()
     go_back(page)
 
 

@@ -24,7 +24,7 @@ def test_connect_with_a_choice_left_off_and_added(
     pages.connect(page, choosing.url, choose=["Your public videos"], but=["video.list"])
     pages.heading(page, "Connected")
     expect(page.locator("time").first).to_have_text("just now")
-    pages.press(page, "Ask TikTok for it now")
+    pages.press(page, "Allow it now")
     pages.press(page, pages.CONTINUE)
     pages.allow(page)
     pages.heading(page, "Connected")
@@ -64,7 +64,7 @@ def test_disconnect_connect_again_and_delete(
     complaints.expect("status of 422")
     for typed in ("nonsense", ticket):
         page.get_by_label("Your ticket number").fill(typed)
-        pages.press(page, "Yes, delete everything")
+        pages.press(page, "Yes, delete my account")
     expect(page.get_by_role("status")).to_contain_text("Your account is deleted.")
     assert simple.rows() == []
 
@@ -76,7 +76,7 @@ def test_download_and_both_ways_of_signing_out(
     for each in (page, other):
         pages.connect(each, simple.url)
         each.goto(f"{simple.url}/account")
-    assert pages.download(page, "Download everything (JSON)")["display_name"] == "Mara Lindqvist"
+    assert pages.download(page, "Download my data (JSON)")["display_name"] == "Mara Lindqvist"
     pages.press(page, "Sign out")
     pages.heading(page, "Connect your TikTok to Coatcheck")
     pages.connect(page, simple.url)

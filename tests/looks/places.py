@@ -56,7 +56,7 @@ class Place:
 def delete_with_a_wrong_ticket(page: Page) -> None:
     """Type a number that is not one's own."""
     page.get_by_label("Your ticket number").fill("ct_0000-0000")
-    pages.press(page, "Yes, delete everything")
+    pages.press(page, "Yes, delete my account")
 
 
 def issue_a_key(page: Page) -> None:

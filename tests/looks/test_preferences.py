@@ -33,7 +33,7 @@ def test_the_theme_is_switched_where_one_is_and_kept(
     page.emulate_media(color_scheme="dark")
     pages.press(page, "Light")
     assert ground(page) == light
-    pages.press(page, "Like the system")
+    pages.press(page, "System")
     assert ground(page) == dark
 
 

@@ -144,7 +144,7 @@ class TestTheSection:
 
     def test_it_says_that_nothing_was_to_be_told(self, app: Flask, at: Runtime) -> None:
         text = self.section(app, at)
-        assert "Nothing was to be told in the last days." in text
+        assert "No notifications in the last few days." in text
         assert "none yet" in text
 
     def test_it_says_how_to_have_somebody_told(self, make_app: MakeApp) -> None:

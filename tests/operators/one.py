@@ -105,5 +105,5 @@ def notice(page: Reading) -> str:
     """Return what stands between the head of the page and its heading, in one line."""
     blocks = page.blocks
     start = blocks.index("Sign out") + 1
-    end = blocks.index("Tokens", start)
+    end = blocks.index("Connections", start)
     return " ".join(blocks[start:end])

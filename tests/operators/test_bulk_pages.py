@@ -71,7 +71,7 @@ def test_selected_ones_are_confirmed_ordered_and_watched(
     page = send(client, REFRESH, id=ids, query="status=healthy")
     shown = client.get(page)
     assert Reading(shown.text).the("h1") == "Refresh 3 connections?"
-    assert "1 connection, where there is nothing to do" in shown.text
+    assert "1 connection with nothing to do" in shown.text
     assert jobs(app) == [], "GET orders nothing"
     at = confirmed(client, REFRESH, page)
     look(app)
@@ -167,7 +167,7 @@ def test_without_a_worker_the_page_says_so(
 def test_the_list_of_jobs_has_pages_and_an_empty_state(
     app: Flask, client: FlaskClient, people: list[User]
 ) -> None:
-    assert "Nothing was ordered yet" in client.get("/operators/bulk").text
+    assert "No bulk jobs yet" in client.get("/operators/bulk").text
     now = runtime_of(app).clock()
     with app.app_context(), writing() as session:
         session.add_all(

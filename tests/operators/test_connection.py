@@ -38,7 +38,7 @@ def test_the_page_tells_what_is_known_and_no_token(jo: Desk) -> None:
     for word in (
         *("Healthy", row.open_id, row.ticket, "user.info.basic", "video.list"),
         *(str(runtime.vault.fingerprint(row)), f"{runtime.settings.public_origin}/connect"),
-        *("between 50 and 75 %", "Connected with 1 of 2 permissions", "No service has asked"),
+        *("between 50 and 75 %", "Connected with 1 of 2 permissions", "No service has used"),
     ):
         assert word in page.text, word
     for token in (held.access_token, held.refresh_token, row.access_token, row.refresh_token):
@@ -62,9 +62,9 @@ def test_a_connection_of_another_tiktok_app_is_not_shown(jo: Desk) -> None:
 def test_ones_own_connection_is_named_so(jo: Desk) -> None:
     jo.open_id = OWN_ID
     assert "This is your own connection." in jo.page().text
-    assert "Operator since" in jo.page().text
+    assert "Became operator" in jo.page().text
     confirm = jo.client.get(f"{jo.address}/disconnect").text
-    assert "This is your own connection; you stay signed in" in confirm
+    assert "This is your own connection. You'll stay signed in" in confirm
 
 
 @pytest.mark.parametrize(

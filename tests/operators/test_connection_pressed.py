@@ -24,7 +24,7 @@ def jo(app: Flask, sandbox: Sandbox) -> Desk:
 def timeline(page: Reading) -> list[str]:
     """Return the lines of the timeline."""
     start = page.blocks.index("Timeline") + 1
-    return page.blocks[start : page.blocks.index("All of it in the audit")]
+    return page.blocks[start : page.blocks.index("All events in the audit log")]
 
 
 @pytest.mark.usefixtures("each_database")
@@ -141,7 +141,7 @@ def test_a_test_that_fails_says_what_tiktok_said(
 def test_a_disconnect_asks_first_and_tells_that_tiktok_confirmed(jo: Desk) -> None:
     question = Reading(jo.client.get(f"{jo.address}/disconnect").text)
     assert question.the("h1").endswith("?")
-    assert "This cannot be undone." in question.text
+    assert "This can't be undone." in question.text
     assert jo.row().status == "active"
     page = jo.press("disconnect")
     assert notice(page) == "Disconnected. TikTok confirmed it."
@@ -161,7 +161,7 @@ def test_a_disconnect_that_tiktok_does_not_answer_says_so(jo: Desk) -> None:
 
 def test_a_connection_without_a_token_can_be_put_to_an_end(jo: Desk) -> None:
     jo.mark(status="reconnect", reason="removed_1", access_token=None, refresh_token=None)
-    assert "TikTok is not asked" in jo.client.get(f"{jo.address}/disconnect").text
+    assert "TikTok won't be contacted" in jo.client.get(f"{jo.address}/disconnect").text
     assert (
         notice(jo.press("disconnect"))
         == "Disconnected. There was no token left to revoke, so TikTok was not asked."

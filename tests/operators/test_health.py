@@ -51,11 +51,11 @@ def events(app: Flask) -> list[str]:
 def test_all_is_well_and_nothing_has_happened(app: Flask, client: FlaskClient) -> None:
     operator(app, client, connection(app, 1))
     page = judge(client.get(PAGE), PAGE)
-    assert "All is well" in page.text
-    assert "Nothing yet." in page.text
-    (button,) = [b for b in page.all("button") if b.text == "Probe now"]
+    assert "Everything is working" in page.text
+    assert "No data yet." in page.text
+    (button,) = [b for b in page.all("button") if b.text == "Test now"]
     assert "disabled" in button.attrs
-    assert "There is nothing to probe" in page.text
+    assert "Nothing to test" in page.text
 
 
 def test_a_look_changes_nothing(app: Flask, client: FlaskClient) -> None:
@@ -70,7 +70,7 @@ def test_every_page_and_readyz_tell_the_same_doubts(
 ) -> None:
     user = connection(app, 1)
     operator(app, client, user)
-    assert "What is wrong" not in client.get("/operators/tokens").text
+    assert "Problems" not in client.get("/operators/tokens").text
     opened(app, "config", "invalid_client")
     overdue(app, user.id, clock())
     clock.advance(seconds=11)
@@ -80,8 +80,9 @@ def test_every_page_and_readyz_tell_the_same_doubts(
         text = Reading(client.get(path).text).text
         for each in told:
             assert each["cause"][1:] in text, path
-    assert "What is wrong" not in client.get("/account").text
-    assert "No worker seems to run: flask tokens run" in Reading(client.get(PAGE).text).text
+    assert "Problems" not in client.get("/account").text
+    told = Reading(client.get(PAGE).text).text
+    assert "No worker seems to be running. Start one: flask tokens run" in told
 
 
 def test_the_banner_is_looked_up_every_ten_seconds_alone(
@@ -110,7 +111,7 @@ def mara(app: Flask, sandbox: Sandbox) -> FlaskClient:
 
 
 def pressed(client: FlaskClient) -> str:
-    """Press Probe now; return what is told."""
+    """Press Test now; return what is told."""
     form = the_form(client.get(PAGE).text, f"{PAGE}/probe")
     answer = client.post(form.action, data=form.data())
     assert (answer.status_code, answer.location) == (303, f"{PAGE}#breaker")

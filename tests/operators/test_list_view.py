@@ -37,7 +37,7 @@ def test_the_tiles_count_and_lead_to_their_rows(app: Flask, operator: FlaskClien
     for tile, shown in zip(tiles, (1, 1, 0, 1, 0), strict=True):
         led = Reading(operator.get(tile.attrs["href"]).text)
         assert len([e for e in led.all("input") if e.attrs.get("name") == "id"]) == shown
-        assert ("No token matches these filters" in led.text) == (shown == 0)
+        assert ("No connections match these filters" in led.text) == (shown == 0)
 
 
 def test_headers_order_the_rows_and_turn(operator: FlaskClient) -> None:
@@ -87,6 +87,6 @@ def test_the_age_of_a_count_is_told(
 
 def test_a_search_and_its_end_are_told(operator: FlaskClient) -> None:
     with_name = Reading(operator.get(f"{PATH}?q=-").text)
-    assert "No token matches these filters" in with_name.text
+    assert "No connections match these filters" in with_name.text
     found = Reading(operator.get(f"{PATH}?q=open-001").text)
     assert "1 of 1 token, expiring soonest first" in found.the("caption")

@@ -69,7 +69,7 @@ def test_an_operator_reads_the_list_in_three_groups(operator: FlaskClient) -> No
     assert told["The database is at the newest migration"].endswith("Done")
     assert told["The worker keeps up"].endswith("Done")
     assert told["ALLOW_SANDBOX"].endswith("Check")
-    assert "checks pass." in reading.text
+    assert "checks passed." in reading.text
     assert "There is a problem" not in reading.text
 
 
@@ -105,8 +105,8 @@ def test_the_button_asks_once_and_the_answer_is_kept_with_its_time(
     assert " ms. Done" in told["TikTok can be reached"]
     clock.advance(minutes=2)
     reading = Reading(operator.get(PATH).text)
-    assert "TikTok was asked 2 minutes ago." in reading.text
-    assert "Ask again" in [button.text for button in reading.all("button")]
+    assert "Checked with TikTok 2 minutes ago." in reading.text
+    assert "Check again" in [button.text for button in reading.all("button")]
     assert sandbox.calls("token.client_credentials") == before + 1
 
 
@@ -115,7 +115,7 @@ def test_an_answer_of_long_ago_tells_nothing_any_more(
 ) -> None:
     press_ask(operator)
     clock.advance(minutes=11)
-    assert "Ask TikTok now" in operator.get(PATH).text
+    assert "Check with TikTok" in operator.get(PATH).text
 
 
 def test_wrong_credentials_are_a_problem_with_the_fix(make_app: MakeApp, sandbox: Sandbox) -> None:
@@ -188,8 +188,8 @@ def test_every_word_of_tiktoks_page_has_a_row_to_link_to(
     ids = [e.attrs["id"] for e in reading.all("tr") if "id" in e.attrs]
     words = ["client_key", "redirect_uri", "scope", "code_challenge", "non_sandbox_target"]
     assert ids == words
-    assert f"Set now: {env['TIKTOK_REDIRECT_URI']}" in reading.text
-    assert "Set now: TIKTOK_PKCE=1" in reading.text
+    assert f"Current value: {env['TIKTOK_REDIRECT_URI']}" in reading.text
+    assert "Current value: TIKTOK_PKCE=1" in reading.text
 
 
 def test_the_docs_decode_in_the_same_words() -> None:

@@ -130,7 +130,7 @@ def test_sign_out_is_a_button_on_every_page_of_those_signed_in(app: Flask, name:
 
 @pytest.mark.parametrize("name", SCENES)
 def test_a_pretend_tiktok_is_named_on_every_page(app: Flask, name: str) -> None:
-    told = "Test mode: connected to a pretend TikTok, not the real one." in play(app, SCENES[name])
+    told = "Test mode: connected to a mock TikTok, not the real one." in play(app, SCENES[name])
     assert told == SCENES[name].sandbox
 
 
@@ -192,7 +192,7 @@ def test_what_was_left_off_is_named_with_one_way_to_add_it(app: Flask) -> None:
     assert "“Your public videos”" in page.text
     links = [a.attrs["href"] for a in page.all("a") if "add=" in a.attrs["href"]]
     assert links == ["/connect?add=video.list"]
-    assert "left off" not in words(app, "connected")
+    assert "is missing" not in words(app, "connected")
 
 
 @pytest.mark.parametrize(
@@ -202,10 +202,10 @@ def test_what_was_left_off_is_named_with_one_way_to_add_it(app: Flask) -> None:
         ("due", "Connected", "Reconnect TikTok"),
         ("refreshing", "Connected", "Reconnect TikTok"),
         ("failing", "Connected, being retried", "Reconnect TikTok"),
-        ("expired", "Access has run out for now", "Needs you"),
+        ("expired", "Access has expired for now", "Needs you"),
         ("reconnect", "TikTok needs you to sign in again", "Connect again"),
-        ("revoking", "TikTok has not confirmed yet", "Disconnect TikTok…"),
-        ("revoked", "You are not connected", "Disconnect TikTok…"),
+        ("revoking", "TikTok hasn't confirmed yet", "Disconnect TikTok…"),
+        ("revoked", "You're not connected", "Disconnect TikTok…"),
     ],
 )
 def test_an_account_says_how_it_stands(app: Flask, health: str, said: str, unsaid: str) -> None:
@@ -219,7 +219,7 @@ def test_every_reason_is_told_in_words_and_leads_back(app: Flask, reason: str) -
     page = Reading(play(app, SCENES[f"account-{reason}"]))
     because = ENDINGS[reason].because
     assert f"Access stopped working 3 hours ago because {because}." in page.text
-    assert "Nothing you have saved is lost." in page.text
+    assert "Nothing you've saved is lost." in page.text
     assert [button.text for button in page.primary] == ["Reconnect TikTok"]
     closed = "TikTok closed this connection" in page.text
     assert closed is (reason in ("removed_2", "removed_3", "removed_4"))

@@ -172,7 +172,7 @@ def test_whoever_connected_finds_the_way_back_and_so_does_whoever_returns(
     sent.post("/sign-out", data=form.data())
     returned = walked(sent)
     assert way_back(returned) == [(there, True)]
-    assert "You were connected already" in returned
+    assert "You're already connected" in returned
 
 
 def test_who_is_signed_in_already_is_told_so_with_the_way_back(sent: FlaskClient) -> None:

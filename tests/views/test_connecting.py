@@ -37,7 +37,7 @@ def read(scenery: Flask, name: str) -> Reading:
             "are now allowed.",
         ),
         ("connected-other", "Connected", "This is a different account than before."),
-        ("connected-returned", "Connected", "You were connected already"),
+        ("connected-returned", "Connected", "You're already connected"),
     ],
 )
 def test_step_three_says_what_is_new(scenery: Flask, scene: str, heading: str, said: str) -> None:
@@ -49,12 +49,13 @@ def test_step_three_says_what_is_new(scenery: Flask, scene: str, heading: str, s
 def test_what_was_left_off_is_told_with_what_it_costs(scenery: Flask) -> None:
     told = read(scenery, "connected-again").text
     assert (
-        "TikTok did not include “Your public videos”. "
+        "TikTok didn't grant “Your public videos”. "
         "Your videos and their view counts stay empty. Everything else works."
     ) in told
-    assert "2 permissions were left off" in read(scenery, "connected-less").text
+    assert "2 permissions are missing" in read(scenery, "connected-less").text
     # One that TikTok invented since has no words of its own.
-    assert "What needs “artist.new” will stay empty." in read(scenery, "connected-returned").text
+    told = read(scenery, "connected-returned").text
+    assert "Features that need “artist.new” won't show any data." in told
 
 
 def test_every_scope_that_people_choose_says_what_leaving_it_off_costs() -> None:

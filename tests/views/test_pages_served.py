@@ -131,7 +131,7 @@ def test_operators_see_who_needs_them_soon_and_no_date_that_no_longer_holds(
         session.execute(update(User).where(User.id == rows[0].id).values(refresh_expires_at=soon))
     reading = judge(client.get("/operators/tokens"), "/operators/tokens")
     assert {day(soon)} < {e.text for e in reading.all("span") if "warn" in e.classes}
-    assert "3 tries" in reading.text
+    assert "3 attempts" in reading.text
     assert day(over) not in reading.text
 
 

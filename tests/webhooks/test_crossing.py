@@ -33,7 +33,7 @@ def test_whoever_disconnected_here_stays_disconnected(
     after = row_of(app, mara)
     assert (after.status, after.reason) == ("revoked", None)
     assert after.version == before.version
-    assert "You are not connected" in client.get("/account").text
+    assert "You're not connected" in client.get("/account").text
 
 
 @pytest.mark.rule(61)

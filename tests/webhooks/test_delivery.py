@@ -58,5 +58,5 @@ def test_the_notice_that_follows_our_own_revoke_changes_nothing(
     mara.submit("/account/disconnect")
     assert deliveries(sandbox) == [200]
     page = mara.get("/account").text
-    assert "You are not connected" in page
+    assert "You're not connected" in page
     assert "Needs you" not in page
