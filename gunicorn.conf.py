@@ -164,10 +164,10 @@ def on_starting(server: Any) -> None:
     logs.configure(settings)
     _headers.update(headers.always(settings))
     for doubt in doctor.doubts(settings):
-        logging.getLogger("coatcheck").warning("%s – %s – %s", doubt.name, doubt.cause, doubt.mend)
+        logging.getLogger("coatcheck").warning("%s – %s – %s", doubt.name, doubt.cause, doubt.fix)
     if (found := doctor.whose(settings)) is not None:
         # Pages are served all the same; only refreshing is refused.
-        logging.getLogger("coatcheck").error("%s – %s – %s", found.name, found.cause, found.mend)
+        logging.getLogger("coatcheck").error("%s – %s – %s", found.name, found.cause, found.fix)
 
 
 def child_exit(_server: Any, worker: Any) -> None:

@@ -81,7 +81,7 @@ def _age(runtime: Runtime, person: PersonRef, health: Health, now: datetime) -> 
         if health is Health.DUE:
             user.next_at = now - timedelta(minutes=2)
         elif health is Health.FAILING:
-            # So far off that it lasts: the sandbox answers, so the next try would mend it.
+            # So far off that it lasts: the sandbox answers, so the next try would fix it.
             user.status, user.failures = Status.FAILING, 3
             user.last_error, user.next_at = "temporarily_unavailable", now + timedelta(days=30)
         elif health is Health.EXPIRED:

@@ -18,8 +18,8 @@ pytest_plugins = (
 @pytest.fixture(autouse=True)
 def nobody_acts() -> None:
     """Begin every test as nobody: a worker that ran in this thread leaves its name behind."""
-    if (acting := sys.modules.get("webapp.actor")) is not None:
-        acting.end()
+    if (actor := sys.modules.get("webapp.actor")) is not None:
+        actor.act_as_nobody()
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -185,14 +185,14 @@ class TestDoctor:
         other = {"TOKEN_KEYS": base64.b64encode(os.urandom(32)).decode()}
         code, checks = self.checks(make_app(**other), env | other)
         assert checks["keys"]["verdict"] == "FAIL"
-        assert "TOKEN_KEYS" in checks["keys"]["mend"]
+        assert "TOKEN_KEYS" in checks["keys"]["fix"]
         assert code == 1
 
     def test_an_unmigrated_database_fails(
         self, app: Flask, env: dict[str, str], tmp_path: Path
     ) -> None:
         code, checks = self.checks(app, env | {"DATABASE_URL": f"sqlite:///{tmp_path}/none.db"})
-        assert checks["database"]["mend"] == "flask db upgrade"
+        assert checks["database"]["fix"] == "flask db upgrade"
         assert not (tmp_path / "none.db").exists()
         assert code == 1
 

@@ -72,7 +72,7 @@ def test_what_only_shows_together_is_told_beside_what_is_missing(env: Env) -> No
 def test_every_problem_has_a_cause_and_a_line_that_mends_it() -> None:
     for problem in refused({"SESSION_DAYS": "x", "DATABASE_URL": "x", "PRIVACY_URL": "x"}).values():
         assert problem.cause
-        assert problem.mend
+        assert problem.fix
 
 
 def test_no_refusal_holds_a_value(env: Env) -> None:
@@ -133,7 +133,7 @@ def test_the_name_other_providers_use_is_recognised(env: Env) -> None:
     ],
 )
 def test_a_mistyped_name_is_a_warning_with_the_right_one(env: Env, name: str, right: str) -> None:
-    told = {each.name: each.mend for each in warnings(load(env), env | {name: "x"})}
+    told = {each.name: each.fix for each in warnings(load(env), env | {name: "x"})}
     assert right in told[name]
 
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 class Problem:
     """Something that is wrong or that an operator should know; never the value of a setting.
 
-    `name` is the setting or the part it is about, `cause` says what is wrong, `mend` what to do.
+    `name` is the setting or the part it is about, `cause` says what is wrong, `fix` what to do.
     """
 
     name: str
     cause: str
-    mend: str
+    fix: str
 
 
 def listed(problems: Iterable[Problem]) -> str:
     """Return the problems as text for a terminal, two lines each."""
-    return "\n".join(f"  {each.name} – {each.cause}\n      mend: {each.mend}" for each in problems)
+    return "\n".join(f"  {each.name} – {each.cause}\n      fix: {each.fix}" for each in problems)

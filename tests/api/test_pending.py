@@ -17,9 +17,9 @@ from tests.movable import MovableClock
 from tests.servers import Sandbox
 from webapp.database import db, reading, writing
 from webapp.models import Brakes, User
+from webapp.problems import Problem
 from webapp.services.handout import handout
 from webapp.services.installation import binding
-from webapp.services.installation.binding import Mismatch
 from webapp.services.refresh import breaker, on_demand
 
 REFRESH = "token.refresh_token"
@@ -95,7 +95,7 @@ def test_a_copied_database_refreshes_nothing_and_says_when_to_ask_again(
     clock: MovableClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    mismatch = Mismatch("INSTANCE_ID", "another one", "set it")
+    mismatch = Problem("INSTANCE_ID", "another one", "set it")
     monkeypatch.setattr(binding, "mismatch", lambda runtime: mismatch)
     assert service.get(mara).status_code == 200
     clock.advance(seconds=OVER)

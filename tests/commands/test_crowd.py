@@ -82,7 +82,7 @@ def test_beside_the_real_tiktok_it_refuses_and_says_what_to_set(
     run = command(app, "demo", *words)
     assert run.exit_code == 1
     assert "pretend TikTok only" in run.stderr
-    assert "mend: ALLOW_SANDBOX=1 with TIKTOK_AUTHORIZE_URL" in run.stderr
+    assert "fix: ALLOW_SANDBOX=1 with TIKTOK_AUTHORIZE_URL" in run.stderr
     with app.app_context():
         assert not people()
 

@@ -22,7 +22,7 @@ def test_every_command_says_what_to_do_first(app: Flask) -> None:
     for words in COMMANDS:
         run = command(app, *words.split())
         assert (run.exit_code, run.stdout) == (1, ""), words
-        assert "DATABASE_URL – there is no database yet\n      mend: flask db upgrade" in run.stderr
+        assert "DATABASE_URL – there is no database yet\n      fix: flask db upgrade" in run.stderr
 
 
 def test_looking_at_the_database_writes_no_line_of_log(

@@ -1,4 +1,4 @@
-"""Where no worker may run: each cause with what mends it, exit code 1, and no call to TikTok."""
+"""Where no worker may run: each cause with what fixes it, exit code 1, and no call to TikTok."""
 
 import base64
 import secrets
@@ -69,7 +69,7 @@ def test_a_database_that_is_not_at_the_newest_migration(
     flask_migrate.downgrade(revision="0003")
     said = refused(app, words)
     assert "DATABASE_URL – the database is not at the newest migration" in said
-    assert "mend: flask db upgrade" in said
+    assert "fix: flask db upgrade" in said
 
 
 def test_no_database_at_all(words: tuple[str, ...], env: Mapping[str, str], tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_an_unknown_scope_is_refused_by_name(name: str) -> None:
     assert found.keys() == {name}
     assert "video.lists" in found[name].cause
     assert "video.list is" in found[name].cause, "and the one that was meant is named"
-    assert "video.lists" in found[name].mend
+    assert "video.lists" in found[name].fix
 
 
 @pytest.mark.rule(6)

@@ -1,4 +1,4 @@
-"""Whose database it is: seen at every start, told with what to do, and mended on purpose only."""
+"""Whose database it is: seen at every start, told with what to do, and fixed on purpose only."""
 
 import base64
 import secrets
@@ -34,7 +34,7 @@ def new_key() -> str:
 def told(runtime: Runtime) -> tuple[str, str, str]:
     found = binding.mismatch(runtime)
     assert found is not None, "nothing was seen"
-    return found.name, found.cause, found.mend
+    return found.name, found.cause, found.fix
 
 
 def test_the_first_use_binds_and_later_ones_find_it_so(runtime: Runtime) -> None:
@@ -50,11 +50,11 @@ def test_the_first_use_binds_and_later_ones_find_it_so(runtime: Runtime) -> None
 
 def test_a_copy_in_another_installation_is_seen(runtime: Runtime, move_in: Move) -> None:
     assert binding.mismatch(runtime) is None
-    name, cause, mend = told(move_in(INSTANCE_ID="another-instance"))
+    name, cause, fix = told(move_in(INSTANCE_ID="another-instance"))
     assert name == "INSTANCE_ID"
     assert "belonged to another installation" in cause
-    assert "flask tokens adopt" in mend
-    assert f"INSTANCE_ID={bound().instance_id}" in mend
+    assert "flask tokens adopt" in fix
+    assert f"INSTANCE_ID={bound().instance_id}" in fix
 
 
 def test_a_copy_where_no_id_was_ever_made_is_seen_and_gets_none(
@@ -76,10 +76,10 @@ def test_hosts_with_the_same_instance_id_are_one_installation(
 
 def test_a_wrong_key_is_seen(runtime: Runtime, move_in: Move) -> None:
     assert binding.mismatch(runtime) is None
-    name, cause, mend = told(move_in(TOKEN_KEYS=new_key()))
+    name, cause, fix = told(move_in(TOKEN_KEYS=new_key()))
     assert name == "TOKEN_KEYS"
     assert runtime.vault.key_id in cause
-    assert "TOKEN_KEYS=new,old" in mend
+    assert "TOKEN_KEYS=new,old" in fix
 
 
 def test_a_rotation_is_no_mismatch_and_leads_on_to_the_new_key(
@@ -97,9 +97,9 @@ def test_a_rotation_is_no_mismatch_and_leads_on_to_the_new_key(
 @pytest.mark.rule(53)
 def test_a_changed_client_key_is_seen(runtime: Runtime, move_in: Move) -> None:
     assert binding.mismatch(runtime) is None
-    name, _cause, mend = told(move_in(TIKTOK_CLIENT_KEY="another-app"))
+    name, _cause, fix = told(move_in(TIKTOK_CLIENT_KEY="another-app"))
     assert name == "TIKTOK_CLIENT_KEY"
-    assert "flask tokens adopt" in mend
+    assert "flask tokens adopt" in fix
 
 
 def test_a_database_that_went_back_in_time_is_seen(runtime: Runtime) -> None:
@@ -165,8 +165,8 @@ def test_adopting_mends_it(runtime: Runtime, move_in: Move, sandbox: Sandbox, ha
 
 def test_a_folder_that_takes_no_file_is_told(runtime: Runtime, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
-    name, cause, mend = told(replace(runtime, folder=tmp_path / "file" / "folder"))
-    assert (name, mend) == ("INSTANCE_ID", "let this user write there, or set INSTANCE_ID")
+    name, cause, fix = told(replace(runtime, folder=tmp_path / "file" / "folder"))
+    assert (name, fix) == ("INSTANCE_ID", "let this user write there, or set INSTANCE_ID")
     assert "cannot be kept" in cause
 
 

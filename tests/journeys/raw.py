@@ -1,4 +1,4 @@
-"""HTTP byte by byte, for requests that no client library would send; never mends what it sends."""
+"""HTTP byte by byte, for requests that no client library would send; never fixes what it sends."""
 
 import http.client
 import socket

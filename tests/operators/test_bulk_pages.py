@@ -78,7 +78,7 @@ def test_selected_ones_are_confirmed_ordered_and_watched(
     running = client.get(at)
     assert Reading(running.text).the("h1") == "Refreshing 3 connections"
     assert "0 of 3 done, 0 failed, 1 skipped" in running.text
-    assert "Only the person can mend it" in running.text
+    assert "Only the person can fix it" in running.text
     assert running.headers["Refresh"] == "3"
     assert "Refresh" not in client.get(f"{at}?still=1").headers
     assert f'href="{LIST}?status=healthy"' in running.text

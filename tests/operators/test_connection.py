@@ -76,12 +76,12 @@ def test_ones_own_connection_is_named_so(jo: Desk) -> None:
         ({"next_at": 10**7}, "nobody uses it, so it is only kept alive", []),
         (
             {"status": "reconnect", "reason": "removed_1", "next_at": None},
-            "only the person can mend it",
+            "only the person can fix it",
             ["Refresh now", "Test with TikTok"],
         ),
         (
             {"refresh_expires_at": -60},
-            "only the person can mend it",
+            "only the person can fix it",
             ["Refresh now", "Test with TikTok"],
         ),
         (

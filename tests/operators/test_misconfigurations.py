@@ -32,7 +32,7 @@ class Planted:
     changes: Mapping[str, str | None]
     name: str
     cause: str
-    mend: str
+    fix: str
 
 
 REFUSED = {
@@ -125,15 +125,13 @@ def test_what_forbids_the_start_is_told_by_all_three_alike(pages: Flask, name: s
     env = {name: text for name, text in (sound | planted.changes).items() if text is not None}
     problems = doctor.start_problems(env)[1]
     (problem,) = [p for p in problems if p.name == planted.name and planted.cause in p.cause]
-    assert planted.mend in problem.mend
-    assert f"  {problem.name} – {problem.cause}\n      mend: {problem.mend}" in problem_text(
-        problems
-    )
-    said = {"name": problem.name, "cause": problem.cause, "mend": problem.mend}
+    assert planted.fix in problem.fix
+    assert f"  {problem.name} – {problem.cause}\n      fix: {problem.fix}" in problem_text(problems)
+    said = {"name": problem.name, "cause": problem.cause, "fix": problem.fix}
     (line,) = [each for each in told_by_the_doctor(env) if said.items() <= each.items()]
     assert line["verdict"] == "FAIL"
     page = page_of(pages, env)
-    for word in (problem.name, sentence(problem.cause), problem.mend, "There is a problem"):
+    for word in (problem.name, sentence(problem.cause), problem.fix, "There is a problem"):
         assert word in page
 
 
@@ -159,9 +157,9 @@ def test_what_lets_it_start_is_doubted_by_all_three_alike(
     doubts = doctor.doubts(app.extensions["coatcheck"].settings)
     (doubt,) = [each for each in doubts if each.name != "ALLOW_SANDBOX"]
     run = command(app, "doctor", env=env | changes)
-    assert f"warn {doubt.name} – {doubt.cause} – {doubt.mend}" in run.stdout.splitlines()
+    assert f"warn {doubt.name} – {doubt.cause} – {doubt.fix}" in run.stdout.splitlines()
     page = html.unescape(as_operator(app).get(PATH).text)
-    for word in (doubt.name, sentence(doubt.cause), doubt.mend):
+    for word in (doubt.name, sentence(doubt.cause), doubt.fix):
         assert word in page
 
 
@@ -170,5 +168,5 @@ def test_a_database_that_is_not_migrated_has_the_same_cause_and_fix(pages: Flask
     (problem,) = doctor.start_problems(env)[1]
     assert problem == Problem("DATABASE_URL", "there is no database yet", "flask db upgrade")
     (line,) = [each for each in doctor.checks(env, None, asked=()) if each.verdict == "FAIL"]
-    assert (line.name, line.cause, line.mend) == ("database", problem.cause, problem.mend)
+    assert (line.name, line.cause, line.fix) == ("database", problem.cause, problem.fix)
     assert sentence(problem.cause) in page_of(pages, env)

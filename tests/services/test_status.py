@@ -1,4 +1,4 @@
-"""Whether the app can serve: each fault by the name of its setting, with what mends it."""
+"""Whether the app can serve: each fault by the name of its setting, with what fixes it."""
 
 import base64
 import secrets
@@ -16,11 +16,12 @@ from tests.fixtures.app import MakeApp
 from tests.services.grants import join, made_up
 from tests.services.holding import runtime_of
 from webapp.database import db
-from webapp.services.maintenance.database_checks import Fault, database_fault, faults
+from webapp.problems import Problem
+from webapp.services.maintenance.database_checks import database_fault, faults
 from webapp.services.runtime import Runtime
 
 
-def found(app: Flask) -> list[Fault]:
+def found(app: Flask) -> list[Problem]:
     with app.app_context():
         return faults(runtime_of(app))
 
@@ -40,7 +41,7 @@ def test_a_missing_database_is_told_with_its_command(app: Flask) -> None:
     path = file_of(app)
     path.unlink()
     (fault,) = found(app)
-    assert (fault.name, fault.mend) == ("DATABASE_URL", "flask db upgrade")
+    assert (fault.name, fault.fix) == ("DATABASE_URL", "flask db upgrade")
     assert "no database yet" in fault.cause
     assert not path.exists(), "looking made one"
 
@@ -55,7 +56,7 @@ def test_an_old_migration_is_told_with_its_command(app: Flask, revision: str) ->
     with app.app_context():
         flask_migrate.downgrade(revision=revision)
     (fault,) = found(app)
-    assert (fault.name, fault.mend) == ("DATABASE_URL", "flask db upgrade")
+    assert (fault.name, fault.fix) == ("DATABASE_URL", "flask db upgrade")
     assert "newest migration" in fault.cause
     with app.app_context():
         flask_migrate.upgrade()
@@ -114,7 +115,7 @@ def test_a_file_that_cannot_be_opened_is_no_servers_matter(tmp_path: Path) -> No
     fault = database_fault(engine)
     assert fault is not None
     assert "cannot be opened" in fault.cause
-    assert "let this user read and write the file" in fault.mend
+    assert "let this user read and write the file" in fault.fix
 
 
 def test_a_database_server_that_is_away_is_told_without_its_password(make_app: MakeApp) -> None:

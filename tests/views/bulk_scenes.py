@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any
 
 from webapp.language import gettext as _
-from webapp.services.operators.bulk import ItemProblem, Job, Obstacle
+from webapp.problems import Problem
+from webapp.services.operators.bulk import ItemProblem, Job
 from webapp.views.operators import bulk_texts
 from webapp.views.operators.bulk import BulkRequest
 
@@ -91,8 +92,8 @@ def _wrong() -> dict[str, Any]:
 
 
 def _held() -> dict[str, Any]:
-    mend = _("start one: flask tokens run")
-    return _job(RUNNING, hindrance=Obstacle(_("no worker seems to be running"), mend))
+    fix = _("start one: flask tokens run")
+    return _job(RUNNING, hindrance=Problem("worker", _("no worker seems to be running"), fix))
 
 
 #: Name → template, and what makes its context, in the language that is spoken then.

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from webapp import language
-from webapp.services.maintenance.database_checks import Fault, StoredDatabase
+from webapp.problems import Problem
+from webapp.services.maintenance.database_checks import StoredDatabase
 from webapp.services.maintenance.health import Breaker, HealthFacts, Keys, Work
 from webapp.services.notifications.outbox import DeliveryStatus
 from webapp.services.records.figures import AnswerTimes, Bar
@@ -28,7 +29,7 @@ WELL = HealthFacts(
 ILL = HealthFacts(
     at=NOW,
     troubles=[
-        Fault(
+        Problem(
             "worker",
             language.deferred_ngettext(
                 "the longest overdue refresh has waited for %(num)s minute",

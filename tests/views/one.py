@@ -8,8 +8,8 @@ from typing import Any
 
 from webapp.language import gettext as _
 from webapp.models import Health, Status, User
+from webapp.problems import Problem
 from webapp.services.handout.uses import Use
-from webapp.services.installation.binding import Mismatch
 from webapp.services.operators.connection import ConnectionDetails, NextStep
 from webapp.services.operators.list_query import State
 from webapp.services.records.history import TimelineEvent
@@ -115,7 +115,7 @@ STATES = {
     "foreign": replace(
         WELL,
         next=NextStep("foreign", None),
-        foreign=Mismatch(
+        foreign=Problem(
             "TOKEN_KEYS",
             _(
                 "does not hold the key %(key)s under which the stored tokens were sealed",

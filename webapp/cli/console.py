@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Any, NoReturn, Protocol, Self, cast
+from typing import Any, NoReturn, Self, cast
 
 import click
 from flask import current_app
@@ -59,7 +59,7 @@ def problem_text(problems: Iterable[Problem]) -> str:
     """Return the problems under one heading, as every refused start and command prints them."""
     problems = tuple(problems)
     count = "one thing" if len(problems) == 1 else f"{len(problems)} things"
-    return f"Coatcheck cannot start, {count} to mend:\n{listed(problems)}"
+    return f"Coatcheck cannot start, {count} to fix:\n{listed(problems)}"
 
 
 def fail(reason: str) -> NoReturn:
@@ -68,25 +68,9 @@ def fail(reason: str) -> NoReturn:
     sys.exit(1)
 
 
-class ProblemLike(Protocol):
-    """Something that does not fit, and what to do about it."""
-
-    @property
-    def name(self) -> str:
-        """What it is about, as an operator knows it."""
-
-    @property
-    def cause(self) -> str:
-        """What is wrong with it."""
-
-    @property
-    def mend(self) -> str:
-        """What to do."""
-
-
-def fail_with(heading: str, found: ProblemLike) -> NoReturn:
+def fail_with(heading: str, found: Problem) -> NoReturn:
     """End the command with 1, what does not fit and what to do."""
-    fail(f"{heading}\n{listed([Problem(found.name, found.cause, found.mend)])}")
+    fail(f"{heading}\n{listed([found])}")
 
 
 def show_json(value: Any) -> None:

@@ -1,6 +1,6 @@
-"""`flask tokens check`: whether connections are kept fresh, as an exit code; mends nothing.
+"""`flask tokens check`: whether connections are kept fresh, as an exit code; fixes nothing.
 
-`flask doctor`: every check, one a line; mends nothing.
+`flask doctor`: every check, one a line; fixes nothing.
 """
 
 import os
@@ -32,10 +32,10 @@ def check_keeping(as_json: bool) -> None:
 
 
 def print_checks(found: Iterable[Check]) -> None:
-    """Print each check as `verdict name – cause – mend`, with what nothing proves yet as ok."""
+    """Print each check as `verdict name – cause – fix`, with what nothing proves yet as ok."""
     for each in found:
         cause = each.cause if each.known else f"cannot tell yet: {each.cause}"
-        parts = (f"{each.verdict:4} {each.name}", cause, each.mend)
+        parts = (f"{each.verdict:4} {each.name}", cause, each.fix)
         click.echo(" – ".join(part for part in parts if part))
 
 

@@ -13,11 +13,11 @@ from flask.cli import AppGroup, with_appcontext
 from webapp.cli.console import Progress, fail, fail_with, migrated_runtime, show_json
 from webapp.services.connect.disconnect import CONNECTED_AGAIN, disconnect_person
 from webapp.services.installation import binding
-from webapp.services.maintenance import copy_database, database_checks, doctor, troubles
+from webapp.services.maintenance import copy_database, database_checks, doctor
 from webapp.services.maintenance import reseal as sealing
 from webapp.services.operators import connection
 from webapp.services.people import PersonGone
-from webapp.services.refresh import on_demand, rescue_file
+from webapp.services.refresh import breaker, on_demand, rescue_file
 from webapp.services.runtime import Runtime
 from webapp.services.vault import CannotOpen
 
@@ -79,8 +79,8 @@ def refresh(open_id: str, as_json: bool) -> None:
     except on_demand.ReconnectRequired as end:
         fail(f"{open_id} must connect again: {end.reason}{_since(end.since)}")
     except on_demand.Pending as wait:
-        held = troubles.open_brakes(at)
-        cause = held[0] if held else wait.cause
+        held = breaker.open_problem(at)
+        cause = held.cause if held else wait.cause
         seconds = int(wait.retry_after.total_seconds())
         fail(f"{open_id} was not refreshed: {cause}; try again in {seconds} s")
     except CannotOpen as error:
@@ -223,7 +223,7 @@ def adopt(yes: bool) -> None:
     try:
         binding.adopt(at)
     except OSError as error:
-        fail(f"{at.folder} takes no file ({error.strerror}): mend that, or set INSTANCE_ID")
+        fail(f"{at.folder} takes no file ({error.strerror}): fix that, or set INSTANCE_ID")
     click.echo("The database belongs to this installation now. Start the worker: flask tokens run")
 
 

@@ -20,7 +20,7 @@ from flask.cli import with_appcontext
 from webapp.cli.console import Progress, fail, fail_with, migrated_runtime
 from webapp.services.maintenance import troubles
 from webapp.services.notifications.delivery import Delivery
-from webapp.services.refresh import due
+from webapp.services.refresh import breaker, due
 from webapp.services.runtime import Runtime
 from webapp.services.worker.worker import Worker
 
@@ -135,8 +135,8 @@ def _refuse_unfit(at: Runtime) -> None:
 def _tell_left(at: Runtime, left: int, *, stopped: bool) -> None:
     """End with 1 and the reason if connections that are due had to be left."""
     _refuse_unfit(at)
-    held = troubles.open_brakes(at)
+    held = breaker.open_problem(at)
     if left and held is not None:
-        fail(f"{left} connections are still due: {held[0]}; {held[1]}")
+        fail(f"{left} connections are still due: {held.cause}; {held.fix}")
     if left and stopped:
         fail(f"{left} connections are still due: it was stopped")

@@ -23,7 +23,7 @@ class Status(StrEnum):
     ACTIVE = "active"
     #: The last refresh did not work; it is tried again.
     FAILING = "failing"
-    #: Only the person can mend it.
+    #: Only the person can fix it.
     RECONNECT = "reconnect"
     #: The person disconnected; TikTok has not been told yet.
     REVOKING = "revoking"

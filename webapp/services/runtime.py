@@ -1,5 +1,7 @@
 """What every service needs, as one value: settings, provider, vault and clock."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -7,6 +9,9 @@ from webapp.clock import Clock
 from webapp.services.vault import Vault
 from webapp.settings import Settings
 from webapp.tiktok.provider import Provider
+
+#: Opens an app context, which a thread of its own needs around every service.
+Context = Callable[[], AbstractContextManager[object]]
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,9 @@ _INSTANCE = re.compile(r"[A-Za-z0-9-]{8,64}")
 _EMAIL = re.compile(r"[^@\s<>\"]+@[^@\s<>\"]+\.[^@\s<>\".]+")
 
 
-def refuse(cause: str, mend: str) -> NoReturn:
+def refuse(cause: str, fix: str) -> NoReturn:
     """Raise what pydantic collects with the name of the field, to become a `Problem`."""
-    raise PydanticCustomError("refused", "{cause}", {"cause": cause, "mend": mend})
+    raise PydanticCustomError("refused", "{cause}", {"cause": cause, "fix": fix})
 
 
 def parts(value: Any) -> tuple[str, ...]:
@@ -156,21 +156,21 @@ _STORAGES = {
 }
 
 
-def split_url(text: str, mend: str) -> SplitResult:
+def split_url(text: str, fix: str) -> SplitResult:
     """Return an absolute http(s) URL in its parts; refuses what is none, and names in it."""
     if not re.fullmatch(r"[!-~]+", text):
-        refuse(_("holds white space or characters outside ASCII"), mend)
+        refuse(_("holds white space or characters outside ASCII"), fix)
     try:
         url = urlsplit(text)
         port = url.port
     except ValueError:
-        refuse(_("is not a valid URL"), mend)
+        refuse(_("is not a valid URL"), fix)
     if url.scheme not in ("http", "https") or not url.hostname or port == 0 or "\\" in text:
-        refuse(_("is not an absolute http or https URL"), mend)
+        refuse(_("is not an absolute http or https URL"), fix)
     if "@" in url.netloc:
-        refuse(_("holds a user name"), mend)
+        refuse(_("holds a user name"), fix)
     if "?" in text or "#" in text:
-        refuse(_("holds a query or a fragment"), mend)
+        refuse(_("holds a query or a fragment"), fix)
     return url
 
 
@@ -196,10 +196,10 @@ def _redirect(value: Any) -> Any:
 
 def _tiktok(example: str) -> Any:
     def check(value: Any) -> Any:
-        mend = _("remove it for the default, %(default)s", default=example)
-        url = split_url(str(value), mend)
+        fix = _("remove it for the default, %(default)s", default=example)
+        url = split_url(str(value), fix)
         if url.hostname in TIKTOK_HOSTS and url.scheme != "https":
-            refuse(_("is http: TikTok is reached by https only"), mend)
+            refuse(_("is http: TikTok is reached by https only"), fix)
         return value if str(value).endswith("/") else f"{value}/"
 
     return check
@@ -223,8 +223,8 @@ def _database(value: Any) -> Any:
             )
         return value
     if not re.match(r"sqlite:///[^?#]", text):
-        mend = _("DATABASE_URL=sqlite:///instance/app.db or postgresql://USER@HOST/NAME")
-        refuse(_("is neither a SQLite file nor PostgreSQL"), mend)
+        fix = _("DATABASE_URL=sqlite:///instance/app.db or postgresql://USER@HOST/NAME")
+        refuse(_("is neither a SQLite file nor PostgreSQL"), fix)
     if ":memory:" in text:
         example = "DATABASE_URL=sqlite:///instance/app.db"
         refuse(_("is in memory, where each process would see its own"), example)
@@ -247,12 +247,12 @@ def _notify(value: Any) -> Any:
     text = str(value)
     if not text:
         return text
-    mend = "NOTIFY_URL=https://YOUR-SERVICE/hooks/coatcheck"
-    url = split_url(text.partition("?")[0], mend)
+    fix = "NOTIFY_URL=https://YOUR-SERVICE/hooks/coatcheck"
+    url = split_url(text.partition("?")[0], fix)
     if not re.fullmatch(r"[!-~]+", text) or "#" in text:
-        refuse(_("holds white space, a fragment or characters outside ASCII"), mend)
+        refuse(_("holds white space, a fragment or characters outside ASCII"), fix)
     if url.scheme == "http" and url.hostname not in LOOPBACK:
-        refuse(_("is http on a host that is not this machine"), mend)
+        refuse(_("is http on a host that is not this machine"), fix)
     return value
 
 

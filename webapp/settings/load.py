@@ -124,15 +124,15 @@ def _read(environ: Mapping[str, str]) -> tuple[dict[str, str], list[Problem]]:
         if text and path:
             file = f"{name}_FILE"
             cause = _("and %(file)s are both set", file=file)
-            mend = _("remove %(name)s or %(file)s", name=name, file=file)
-            problems.append(Problem(name, cause, mend))
+            fix = _("remove %(name)s or %(file)s", name=name, file=file)
+            problems.append(Problem(name, cause, fix))
         elif path:
             try:
                 text = Path(path).read_text(encoding="utf-8").strip()
             except (OSError, ValueError):
                 cause = _("names a file that cannot be read")
-                mend = _("give the path of a text file that the app may read")
-                problems.append(Problem(f"{name}_FILE", cause, mend))
+                fix = _("give the path of a text file that the app may read")
+                problems.append(Problem(f"{name}_FILE", cause, fix))
         if text:
             given[name] = text
     return given, problems
@@ -166,7 +166,7 @@ def _validate(values: dict[str, str]) -> tuple[Settings, list[Problem]]:
     except ValidationError as refused:
         errors = refused.errors(include_url=False, include_input=False)
     wrong = {str(error["loc"][0]): error["ctx"] for error in errors}
-    problems = [Problem(name.upper(), why["cause"], why["mend"]) for name, why in wrong.items()]
+    problems = [Problem(name.upper(), why["cause"], why["fix"]) for name, why in wrong.items()]
     sound = {name: text for name, text in values.items() if name not in wrong}
     required = [name.upper() for name in wrong if name.upper() in _REQUIRED]
     return Settings.model_validate(sound | _stand_ins(required)), problems
@@ -198,8 +198,8 @@ def _unknown(environ: Mapping[str, str]) -> Iterator[Problem]:
     for name in sorted(environ):
         if name.startswith("TIKTOK_") and name not in known:
             right = _MISNOMERS.get(name.removesuffix("_FILE")) or _nearest(name)
-            mend = _("rename it to %(right)s", right=right) if right else _("remove it")
-            yield Problem(name, _("is no setting of this app and was ignored"), mend)
+            fix = _("rename it to %(right)s", right=right) if right else _("remove it")
+            yield Problem(name, _("is no setting of this app and was ignored"), fix)
 
 
 def _nearest(name: str) -> str | None:
@@ -214,8 +214,8 @@ def _doubtful(settings: Settings) -> Iterator[Problem]:
         yield Problem("ALLOW_SANDBOX", cause, _("remove it in production"))
     if settings.loopback and f":{settings.port}" not in settings.public_origin:
         cause = _("names another port than PORT, so TikTok's answer will miss this app")
-        mend = _("use one port in both, unless a proxy maps it")
-        yield Problem("TIKTOK_REDIRECT_URI", cause, mend)
+        fix = _("use one port in both, unless a proxy maps it")
+        yield Problem("TIKTOK_REDIRECT_URI", cause, fix)
 
 
 def _order_of(problem: Problem) -> int:

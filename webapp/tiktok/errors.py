@@ -23,7 +23,7 @@ class TikTokError(Exception):
 
 
 class ConnectAgain(TikTokError):
-    """The code or the grant is spent or over: only the person can mend it, by connecting."""
+    """The code or the grant is spent or over: only the person can fix it, by connecting."""
 
 
 class AccessRefused(ConnectAgain):
@@ -55,7 +55,7 @@ class TryLater(TikTokError):
 
 
 class OurConfiguration(TikTokError):
-    """TikTok does not accept this app or its set-up: only the operator can mend it (rule 35)."""
+    """TikTok does not accept this app or its set-up: only the operator can fix it (rule 35)."""
 
 
 class Declined(TikTokError):

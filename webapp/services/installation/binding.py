@@ -6,7 +6,6 @@ the fix are shown. Pages are served all the same.
 """
 
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -17,6 +16,7 @@ from sqlalchemy.orm import Session
 from webapp.database import reading, writing
 from webapp.language import deferred_gettext as _
 from webapp.models import Installation, User
+from webapp.problems import Problem
 from webapp.services.installation import instance_id
 from webapp.services.records import audit
 from webapp.services.runtime import Runtime
@@ -24,19 +24,10 @@ from webapp.services.vault import Vault
 from webapp.settings import Settings
 
 
-@dataclass(frozen=True)
-class Mismatch:
-    """What does not fit, and what to do about it."""
-
-    name: str
-    cause: str
-    mend: str
-
-
-def compare(bound: Installation, settings: Settings, vault: Vault, folder: Path) -> Mismatch | None:
+def compare(bound: Installation, settings: Settings, vault: Vault, folder: Path) -> Problem | None:
     """Return what of the binding does not fit this installation, the gravest first."""
     if bound.moved_at is not None:
-        return Mismatch(
+        return Problem(
             "DATABASE_URL",
             _(
                 "everything in it was copied to another database on %(day)s, which alone"
@@ -49,7 +40,7 @@ def compare(bound: Installation, settings: Settings, vault: Vault, folder: Path)
             ),
         )
     if instance_id.current(settings, folder) != bound.instance_id:
-        return Mismatch(
+        return Problem(
             "INSTANCE_ID",
             _(
                 "the database has belonged to another installation since %(day)s:"
@@ -64,7 +55,7 @@ def compare(bound: Installation, settings: Settings, vault: Vault, folder: Path)
             ),
         )
     if (origin := instance_id.copied_from(settings, folder)) is not None:
-        return Mismatch(
+        return Problem(
             "INSTANCE_ID",
             _(
                 "the folder with the database was copied or moved here from %(origin)s",
@@ -76,7 +67,7 @@ def compare(bound: Installation, settings: Settings, vault: Vault, folder: Path)
             ),
         )
     if instance_id.recorded_generation(folder, bound.binding) > bound.generation:
-        return Mismatch(
+        return Problem(
             "DATABASE_URL",
             _(
                 "the database went back in time: a backup was restored, and TikTok has replaced"
@@ -90,9 +81,9 @@ def compare(bound: Installation, settings: Settings, vault: Vault, folder: Path)
     return _compare_secrets(bound, settings, vault)
 
 
-def _compare_secrets(bound: Installation, settings: Settings, vault: Vault) -> Mismatch | None:
+def _compare_secrets(bound: Installation, settings: Settings, vault: Vault) -> Problem | None:
     if not vault.knows(bound.key_id):
-        return Mismatch(
+        return Problem(
             "TOKEN_KEYS",
             _(
                 "does not hold the key %(key)s under which the stored tokens were sealed",
@@ -101,7 +92,7 @@ def _compare_secrets(bound: Installation, settings: Settings, vault: Vault) -> M
             _("put it back, after the new one: TOKEN_KEYS=new,old"),
         )
     if settings.tiktok_client_key != bound.client_key:
-        return Mismatch(
+        return Problem(
             "TIKTOK_CLIENT_KEY",
             _(
                 "is another than the one the database was bound to: TikTok knows the people in it"
@@ -118,7 +109,7 @@ def _compare_secrets(bound: Installation, settings: Settings, vault: Vault) -> M
 log = structlog.get_logger(__name__)
 
 
-def mismatch(runtime: Runtime) -> Mismatch | None:
+def mismatch(runtime: Runtime) -> Problem | None:
     """Return why nothing may be refreshed from here; None if the database belongs here.
 
     Binds a database that belongs to nobody yet, and follows a rotation of TOKEN_KEYS.
@@ -133,7 +124,7 @@ def mismatch(runtime: Runtime) -> Mismatch | None:
     return found
 
 
-def mismatch_at(engine: Engine, settings: Settings, folder: Path) -> Mismatch | None:
+def mismatch_at(engine: Engine, settings: Settings, folder: Path) -> Problem | None:
     """Return the same for a start that has no app yet, or a look that may change nothing."""
     with Session(engine) as session:
         bound = session.get(Installation, 1)
@@ -159,7 +150,7 @@ def record_generation(runtime: Runtime) -> None:
         log.warning("generation_not_noted", error=type(error).__name__)
 
 
-def adopt(runtime: Runtime) -> Mismatch | None:
+def adopt(runtime: Runtime) -> Problem | None:
     """Bind the database to this installation on purpose; return what did not fit before.
 
     After a copy or a restored backup the refresh tokens in it may be spent. Should TikTok refuse
@@ -185,13 +176,13 @@ def adopt(runtime: Runtime) -> Mismatch | None:
     return before
 
 
-def _bind(runtime: Runtime) -> Mismatch | None:
+def _bind(runtime: Runtime) -> Problem | None:
     try:
         name = instance_id.ensure(runtime.settings, runtime.folder)
     except OSError as error:
         folder, why = runtime.folder, error.strerror
         cause = _("cannot be kept in %(folder)s (%(error)s)", folder=folder, error=why)
-        return Mismatch("INSTANCE_ID", cause, _("let this user write there, or set INSTANCE_ID"))
+        return Problem("INSTANCE_ID", cause, _("let this user write there, or set INSTANCE_ID"))
     try:
         with writing() as session:
             session.add(_binding(runtime, name))

@@ -1,7 +1,9 @@
 """One line of `flask doctor` and one row of the setup page; examines nothing itself."""
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
+
+from webapp.problems import Problem
 
 Verdict = Literal["ok", "warn", "FAIL"]
 Group = Literal["configuration", "tiktok", "running"]
@@ -9,36 +11,24 @@ Group = Literal["configuration", "tiktok", "running"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What was looked at and what was found; `mend` is empty when all is well."""
+    """What was looked at and what was found; `fix` is empty when all is well."""
 
     verdict: Verdict
     name: str
     cause: str
-    mend: str = ""
+    fix: str = ""
     group: Group = "configuration"
     #: False: nothing is known against it, and nothing proves it yet.
     known: bool = True
 
 
-class Found(Protocol):
-    """A problem, a fault or a mismatch: something that is not right, and what mends it."""
-
-    @property
-    def cause(self) -> str:
-        """What is wrong."""
-
-    @property
-    def mend(self) -> str:
-        """What to do."""
-
-
-def check_of(name: str, found: Found | None, well: str, group: Group) -> Check:
+def check_of(name: str, found: Problem | None, well: str, group: Group) -> Check:
     """Return the check of something that is well unless `found` says otherwise."""
     if found is None:
         return Check("ok", name, well, group=group)
-    return Check("FAIL", name, found.cause, found.mend, group)
+    return Check("FAIL", name, found.cause, found.fix, group)
 
 
-def not_asked(name: str, cause: str, mend: str, group: Group = "tiktok") -> Check:
+def not_asked(name: str, cause: str, fix: str, group: Group = "tiktok") -> Check:
     """Return the check of something that only time or another look can tell."""
-    return Check("ok", name, cause, mend, group, known=False)
+    return Check("ok", name, cause, fix, group, known=False)

@@ -113,7 +113,7 @@ def _target(url: str, root: Path) -> Iterator[Engine]:
         fault = database_checks.database_fault(engine)
         if fault is not None:
             raise CannotCopy(
-                f"in the other database: {fault.cause}. With DATABASE_URL set to it: {fault.mend}"
+                f"in the other database: {fault.cause}. With DATABASE_URL set to it: {fault.fix}"
             )
         yield engine
     finally:

@@ -15,22 +15,14 @@ from webapp.database import db, reading
 from webapp.files import sqlite_path
 from webapp.language import deferred_gettext as _
 from webapp.models import User
+from webapp.problems import Problem
 from webapp.services.runtime import Runtime
 from webapp.services.vault import CannotOpen
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
 
-@dataclass(frozen=True)
-class Fault:
-    """What keeps the app from serving, and what mends it."""
-
-    name: str
-    cause: str
-    mend: str
-
-
-def database_fault(engine: Engine | None = None) -> Fault | None:
+def database_fault(engine: Engine | None = None) -> Problem | None:
     """Return what is wrong with the database; None if it answers and is at the newest migration.
 
     Looks through the app's engine, or the one given where there is no app yet.
@@ -38,7 +30,7 @@ def database_fault(engine: Engine | None = None) -> Fault | None:
     engine = engine or db.engine
     path = sqlite_path(engine)
     if path is not None and not path.exists():
-        return Fault("DATABASE_URL", _("there is no database yet"), "flask db upgrade")
+        return Problem("DATABASE_URL", _("there is no database yet"), "flask db upgrade")
     try:
         with engine.connect() as connection:
             heads = _heads(connection)
@@ -46,26 +38,26 @@ def database_fault(engine: Engine | None = None) -> Fault | None:
         return _unreadable(error, is_file=path is not None)
     if heads != set(_scripts().get_heads()):
         cause = _("the database is not at the newest migration")
-        return Fault("DATABASE_URL", cause, "flask db upgrade")
+        return Problem("DATABASE_URL", cause, "flask db upgrade")
     return None
 
 
-def _unreadable(error: SQLAlchemyError, *, is_file: bool) -> Fault:
+def _unreadable(error: SQLAlchemyError, *, is_file: bool) -> Problem:
     # The class alone: a driver's own words may hold the address with its password.
     kind = type(error).__name__
     if not is_file:
         cause = _("the database does not answer (%(error)s)", error=kind)
-        mend = _("start the database server, or correct DATABASE_URL")
+        fix = _("start the database server, or correct DATABASE_URL")
     elif isinstance(error, OperationalError):
         cause = _("the database cannot be opened, or is locked (%(error)s)", error=kind)
-        mend = _(
+        fix = _(
             "let this user read and write the file and its folder, or end whoever holds it,"
             " or correct DATABASE_URL"
         )
     else:
         cause = _("the database cannot be read (%(error)s)", error=kind)
-        mend = _("restore the file whole, from a backup, or correct DATABASE_URL")
-    return Fault("DATABASE_URL", cause, mend)
+        fix = _("restore the file whole, from a backup, or correct DATABASE_URL")
+    return Problem("DATABASE_URL", cause, fix)
 
 
 def current_migration() -> str:
@@ -74,7 +66,7 @@ def current_migration() -> str:
         return ", ".join(sorted(_heads(connection)))
 
 
-def keys_fault(runtime: Runtime) -> Fault | None:
+def keys_fault(runtime: Runtime) -> Problem | None:
     """Return what is wrong with TOKEN_KEYS; None if the newest sealed row opens."""
     newest = select(User).where(User.access_token.is_not(None)).order_by(User.id.desc()).limit(1)
     try:
@@ -84,9 +76,9 @@ def keys_fault(runtime: Runtime) -> Fault | None:
             runtime.vault.load(user)
     except SQLAlchemyError as error:
         cause = _("the database cannot be read (%(error)s)", error=type(error).__name__)
-        return Fault("DATABASE_URL", cause, _("restore the database whole, from a backup"))
+        return Problem("DATABASE_URL", cause, _("restore the database whole, from a backup"))
     except CannotOpen as error:
-        return Fault(
+        return Problem(
             "TOKEN_KEYS",
             _("what is stored cannot be opened: %(why)s", why=_(str(error))),
             _("put the key that sealed it back into TOKEN_KEYS, after the new one"),
@@ -94,7 +86,7 @@ def keys_fault(runtime: Runtime) -> Fault | None:
     return None
 
 
-def faults(runtime: Runtime) -> list[Fault]:
+def faults(runtime: Runtime) -> list[Problem]:
     """Return everything that keeps this installation from serving."""
     fault = database_fault() or keys_fault(runtime)
     return [fault] if fault else []

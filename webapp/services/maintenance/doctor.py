@@ -1,6 +1,6 @@
 """Whether all is as it must be, in one list for the start, `flask doctor` and the setup page.
 
-Mends nothing itself, and tells no value of a setting.
+Fixes nothing itself, and tells no value of a setting.
 """
 
 import os
@@ -76,7 +76,7 @@ def whose(settings: Settings) -> Problem | None:
         found = binding.mismatch_at(engine, settings, own_folder(engine, ROOT))
     finally:
         engine.dispose()
-    return Problem(found.name, found.cause, found.mend) if found else None
+    return found
 
 
 def checks(
@@ -118,7 +118,7 @@ def keeping_checks(runtime: Runtime) -> Iterator[Check]:
     yield check_of("installation", mismatch, well, "running")
     doubts = [doubt for doubt in troubles.doubts(runtime) if doubt != mismatch]
     for doubt in doubts:
-        yield Check("warn", doubt.name, doubt.cause, doubt.mend, "running")
+        yield Check("warn", doubt.name, doubt.cause, doubt.fix, "running")
     if not doubts:
         well = _("nothing is overdue, nothing is held back")
         yield Check("ok", "worker", well, group="running")
@@ -133,9 +133,9 @@ def _settings_checks(
             given = environ.get(name, "").strip() or environ.get(f"{name}_FILE", "").strip()
             yield Check("ok", name, _("is set") if given else _("is the default"))
     for problem in problems:
-        yield Check("FAIL", problem.name, problem.cause, problem.mend)
+        yield Check("FAIL", problem.name, problem.cause, problem.fix)
     for doubt in found:
-        yield Check("warn", doubt.name, doubt.cause, doubt.mend)
+        yield Check("warn", doubt.name, doubt.cause, doubt.fix)
 
 
 def _database_problems(settings: Settings) -> list[Problem]:
@@ -144,7 +144,7 @@ def _database_problems(settings: Settings) -> list[Problem]:
         fault = database_checks.database_fault(engine)
     finally:
         engine.dispose()
-    return [Problem(fault.name, fault.cause, fault.mend)] if fault else []
+    return [fault] if fault else []
 
 
 def _engine(settings: Settings) -> Engine:

@@ -15,11 +15,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.database import reading, writing
 from webapp.models import Brakes, Installation, Status, User
+from webapp.problems import Problem
 from webapp.services import authority
 from webapp.services.authority import HalfDone, NoLongerAllowed
 from webapp.services.installation import binding
 from webapp.services.maintenance import database_checks, reseal, troubles
-from webapp.services.maintenance.database_checks import Fault
 from webapp.services.notifications import outbox
 from webapp.services.operators import counts
 from webapp.services.records import audit, figures
@@ -42,7 +42,7 @@ class Breaker:
     """Why refreshes are held back."""
 
     cause: str
-    mend: str
+    fix: str
     since: datetime | None
     next_probe: datetime | None
 
@@ -75,7 +75,7 @@ class HealthFacts:
     """All that the health page tells."""
 
     at: datetime
-    troubles: list[Fault]
+    troubles: list[Problem]
     work: Work
     breaker: Breaker | None
     answers: figures.AnswerTimes
@@ -127,8 +127,10 @@ def work_of(runtime: Runtime, row: Brakes, now: datetime) -> Work:
 
 
 def _breaker(runtime: Runtime, row: Brakes) -> Breaker | None:
-    found = troubles.open_brakes(runtime)
-    return found and Breaker(*found, since=row.open_since, next_probe=row.probe_at)
+    found = breaker.open_problem(runtime)
+    if found is None:
+        return None
+    return Breaker(found.cause, found.fix, row.open_since, row.probe_at)
 
 
 _KEPT = (Status.ACTIVE.value, Status.FAILING.value)

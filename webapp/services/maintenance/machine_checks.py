@@ -58,8 +58,8 @@ def journal_checks() -> Iterator[Check]:
         yield Check("ok", "journal", well, "", "running")
         return
     cause = _("is not WAL, so readers and writer wait for each other")
-    mend = f"sqlite3 {path} 'PRAGMA journal_mode=WAL'"
-    yield Check("warn", "journal", cause, mend, "running")
+    fix = f"sqlite3 {path} 'PRAGMA journal_mode=WAL'"
+    yield Check("warn", "journal", cause, fix, "running")
 
 
 def disk_check(runtime: Runtime) -> Check:
@@ -74,8 +74,8 @@ def disk_check(runtime: Runtime) -> Check:
         cause = _(
             "has %(size)s MB left where %(folder)s is", size=free // 2**20, folder=runtime.folder
         )
-        mend = _("make room: a full disk stores no refreshed token")
-        return Check("warn", "disk", cause, mend, "running")
+        fix = _("make room: a full disk stores no refreshed token")
+        return Check("warn", "disk", cause, fix, "running")
     return Check("ok", "disk", _("has room"), group="running")
 
 
@@ -95,16 +95,14 @@ def visit_check(settings: Settings, origin: str, *, forwarded: bool) -> Check:
         cause = _(
             "this page came by %(scheme)s, and TIKTOK_REDIRECT_URI says otherwise", scheme=scheme
         )
-        mend = _(
-            "let the proxy pass X-Forwarded-Proto, and set PROXY_HOPS to the number of proxies"
-        )
-        return Check("warn", "proxy", cause, mend)
+        fix = _("let the proxy pass X-Forwarded-Proto, and set PROXY_HOPS to the number of proxies")
+        return Check("warn", "proxy", cause, fix)
     if origin != settings.public_origin:
         cause = _(
             "this page came by %(host)s, and TikTok sends people back to %(origin)s",
             host=host,
             origin=settings.public_origin,
         )
-        mend = _("open %(address)s instead", address=f"{settings.public_origin}/operators/setup")
-        return not_asked("proxy", cause, mend, "configuration")
+        fix = _("open %(address)s instead", address=f"{settings.public_origin}/operators/setup")
+        return not_asked("proxy", cause, fix, "configuration")
     return Check("ok", "proxy", _("this page came by the address that TikTok sends people back to"))

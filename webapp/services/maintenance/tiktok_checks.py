@@ -22,7 +22,7 @@ WEBHOOK_PATH = "/webhooks/tiktok"
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A word that TikTok's error page prints: why it mostly does, and what mends it."""
+    """A word that TikTok's error page prints: why it mostly does, and what fixes it."""
 
     word: str
     cause: str
@@ -149,8 +149,8 @@ def registration_checks(settings: Settings) -> Iterator[Check]:
     yield Check("ok", "redirect", kind, group="tiktok")
     if settings.tiktok_client_key.startswith("sb"):
         cause = _("TIKTOK_CLIENT_KEY is a Sandbox app's: only its target users can connect")
-        mend = _("add them under Target users, or take the key and secret of the production app")
-        yield Check("warn", "app", cause, mend, "tiktok")
+        fix = _("add them under Target users, or take the key and secret of the production app")
+        yield Check("warn", "app", cause, fix, "tiktok")
     else:
         yield Check("ok", "app", _("TIKTOK_CLIENT_KEY is not a Sandbox app's"), group="tiktok")
 
@@ -176,16 +176,16 @@ def webhook_check(runtime: Runtime) -> Check:
     with reading() as session:
         found = session.scalar(told)
     if found is None:
-        mend = _("enter the webhook address at TikTok, then remove the app in the TikTok app")
-        return not_asked("webhook", _("no signed notice of a removed app has come"), mend)
+        fix = _("enter the webhook address at TikTok, then remove the app in the TikTok app")
+        return not_asked("webhook", _("no signed notice of a removed app has come"), fix)
     return Check("ok", "webhook", _("a signed notice of a removed app has come"), group="tiktok")
 
 
 def _endpoint(answered: TikTokAnswer) -> Check:
     if answered.hindrance == "no_answer":
         cause = _("did not answer (%(code)s)", code=answered.code)
-        mend = _("look at the network, then run it again")
-        return Check("warn", "endpoint", cause, mend, "tiktok")
+        fix = _("look at the network, then run it again")
+        return Check("warn", "endpoint", cause, fix, "tiktok")
     well = _("answered in %(ms)s ms", ms=answered.ms)
     return Check("ok", "endpoint", well, group="tiktok")
 
@@ -205,8 +205,8 @@ def _credentials(answered: TikTokAnswer) -> Check:
         )
     if answered.hindrance:
         cause = _("TikTok could not be asked (%(code)s)", code=answered.code)
-        mend = _("look at the network, then run it again")
-        return Check("warn", "credentials", cause, mend, "tiktok")
+        fix = _("look at the network, then run it again")
+        return Check("warn", "credentials", cause, fix, "tiktok")
     return Check("ok", "credentials", _("TikTok does not refuse them"), group="tiktok")
 
 

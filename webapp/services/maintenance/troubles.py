@@ -3,6 +3,7 @@
 It asks TikTok nothing. `database_checks` says whether pages can be served, which is another
 question: a web process still serves while the worker is away, and refreshes on demand."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import func, select
@@ -11,13 +12,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from webapp.database import db, reading
 from webapp.language import Text, deferred_ngettext
 from webapp.language import deferred_gettext as _
-from webapp.models import Brakes, User
+from webapp.models import User
+from webapp.problems import Problem
 from webapp.services.installation import binding
-from webapp.services.installation.binding import Mismatch
 from webapp.services.maintenance import database_checks, reseal
-from webapp.services.maintenance.database_checks import Fault
 from webapp.services.notifications import outbox
-from webapp.services.refresh import rescue_file
+from webapp.services.refresh import breaker, rescue_file
 from webapp.services.refresh.due import lag
 from webapp.services.runtime import Runtime
 
@@ -26,35 +26,23 @@ LATE_AFTER = timedelta(minutes=5)
 #: A notice that waits longer has been tried four times, or there is no worker to try it.
 UNDELIVERED_AFTER = timedelta(hours=1)
 
-_OPEN = {
-    "config": (
-        _("TikTok does not accept this app"),
-        _("flask doctor says which setting it refuses"),
-    ),
-    "transient": (_("TikTok does not answer"), _("nothing: it is tried every 30 seconds")),
-    "key": (
-        _("most stored tokens cannot be opened"),
-        _("put the key that sealed them back into TOKEN_KEYS, after the new one"),
-    ),
-}
 
-
-def refusal(runtime: Runtime) -> Fault | None:
+def refusal(runtime: Runtime) -> Problem | None:
     """Return why no worker may run: the database, the keys, or whose database it is."""
     fault = database_checks.database_fault() or database_checks.keys_fault(runtime)
     if fault is not None:
         return fault
-    return _fault_of(binding.mismatch(runtime))
+    return binding.mismatch(runtime)
 
 
-def doubts(runtime: Runtime) -> list[Fault]:
+def doubts(runtime: Runtime) -> list[Problem]:
     """Return what of the keeping is not as it should be, while pages are served all the same.
 
     Needs a database that is at the newest migration. Changes nothing, binds nothing.
     """
     found = [
         installation_doubt(runtime),
-        _brakes_doubt(runtime),
+        _breaker_doubt(runtime),
         _lag_doubt(runtime),
         _rescue_doubt(runtime),
         _notices_doubt(runtime),
@@ -62,7 +50,7 @@ def doubts(runtime: Runtime) -> list[Fault]:
     return [doubt for doubt in found if doubt is not None]
 
 
-def troubles(runtime: Runtime) -> list[Fault]:
+def troubles(runtime: Runtime) -> list[Problem]:
     """Return all that is wrong, in the words that every page and command tells it in.
 
     What keeps pages from being served, else what of the keeping is not as it should be. Never
@@ -72,25 +60,13 @@ def troubles(runtime: Runtime) -> list[Fault]:
         return database_checks.faults(runtime) or doubts(runtime)
     except (SQLAlchemyError, OSError) as error:
         cause = _("the database does not answer (%(error)s)", error=type(error).__name__)
-        mend = _("look at the database server, or correct it")
-        return [Fault("DATABASE_URL", cause, mend)]
+        fix = _("look at the database server, or correct it")
+        return [Problem("DATABASE_URL", cause, fix)]
 
 
-def installation_doubt(runtime: Runtime) -> Fault | None:
+def installation_doubt(runtime: Runtime) -> Problem | None:
     """Return what of the binding does not fit, without binding anything."""
-    return _fault_of(binding.mismatch_at(db.engine, runtime.settings, runtime.folder))
-
-
-def open_brakes(runtime: Runtime) -> tuple[Text, Text] | None:
-    """Return why nothing goes out now, and what mends it; None while the breaker is closed."""
-    with reading() as session:
-        row = session.get(Brakes, runtime.settings.tiktok_client_key)
-    if row is None or row.open_reason is None:
-        return None
-    cause, mend = _OPEN[row.open_reason]
-    if row.open_code:
-        cause = _("%(cause)s (%(code)s)", cause=cause, code=row.open_code)
-    return cause, mend
+    return binding.mismatch_at(db.engine, runtime.settings, runtime.folder)
 
 
 def foreign_people(runtime: Runtime) -> int:
@@ -107,10 +83,6 @@ def foreign_people(runtime: Runtime) -> int:
         )
 
 
-def _fault_of(mismatch: Mismatch | None) -> Fault | None:
-    return Fault(mismatch.name, mismatch.cause, mismatch.mend) if mismatch else None
-
-
 def unreadable_rows(runtime: Runtime) -> int:
     """Return how many rows no key of TOKEN_KEYS opens, judged by the names they are sealed under.
 
@@ -119,15 +91,14 @@ def unreadable_rows(runtime: Runtime) -> int:
     return reseal.closed(runtime)
 
 
-def _brakes_doubt(runtime: Runtime) -> Fault | None:
-    found = open_brakes(runtime)
+def _breaker_doubt(runtime: Runtime) -> Problem | None:
+    found = breaker.open_problem(runtime)
     if found is None:
         return None
-    cause, mend = found
-    return Fault("breaker", _("refreshes are held back: %(cause)s", cause=cause), mend)
+    return replace(found, cause=_("refreshes are held back: %(cause)s", cause=found.cause))
 
 
-def _lag_doubt(runtime: Runtime) -> Fault | None:
+def _lag_doubt(runtime: Runtime) -> Problem | None:
     late = timedelta(seconds=lag(runtime, runtime.clock()))
     if late <= LATE_AFTER:
         return None
@@ -136,35 +107,35 @@ def _lag_doubt(runtime: Runtime) -> Fault | None:
         "the longest overdue refresh has waited for %(num)s minutes",
         int(late.total_seconds() // 60),
     )
-    return Fault("worker", cause, _("start a worker: flask tokens run"))
+    return Problem("worker", cause, _("start a worker: flask tokens run"))
 
 
-def _rescue_doubt(runtime: Runtime) -> Fault | None:
+def _rescue_doubt(runtime: Runtime) -> Problem | None:
     waiting = rescue_file.has_answers(runtime)
     if not waiting:
         return None
     cause = _(
         "answers of TikTok that the database did not take lie in %(file)s", file=runtime.rescue_file
     )
-    return Fault("rescue", cause, "flask tokens rescue")
+    return Problem("rescue", cause, "flask tokens rescue")
 
 
-def _notices_doubt(runtime: Runtime) -> Fault | None:
+def _notices_doubt(runtime: Runtime) -> Problem | None:
     now = runtime.clock()
     stand = outbox.delivery_status(runtime, now)
     if stand.given_up:
         cause = deferred_ngettext(
             "one notice was given up", "%(num)s notices were given up", stand.given_up
         )
-        mend = _("let the receiver take them, then: flask notices retry")
-        return Fault("NOTIFY_URL", _answered(cause, stand.last_answer), mend)
+        fix = _("let the receiver take them, then: flask notices retry")
+        return Problem("NOTIFY_URL", _answered(cause, stand.last_answer), fix)
     oldest = stand.oldest_waiting_since
     if oldest is None or now - oldest <= UNDELIVERED_AFTER:
         return None
     hours = int((now - oldest).total_seconds() // 3600)
     cause = _("a notice has waited for %(hours)s h to be taken", hours=hours)
-    mend = _("look whether a worker runs and the receiver answers 2xx")
-    return Fault("NOTIFY_URL", _answered(cause, stand.last_answer), mend)
+    fix = _("look whether a worker runs and the receiver answers 2xx")
+    return Problem("NOTIFY_URL", _answered(cause, stand.last_answer), fix)
 
 
 def _answered(cause: Text, answer: str | None) -> Text:

@@ -10,8 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from webapp.actor import Actor, act_as
 from webapp.notify import ReceiverAnswer, Send, Sender
 from webapp.services.notifications import outbox
-from webapp.services.runtime import Runtime
-from webapp.services.worker.committer import Context
+from webapp.services.runtime import Context, Runtime
 
 log = structlog.get_logger(__name__)
 

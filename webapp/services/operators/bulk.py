@@ -6,7 +6,7 @@ does the work: see `bulk_work`.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select
@@ -17,11 +17,11 @@ from webapp.actor import current_actor
 from webapp.database import reading, writing
 from webapp.language import deferred_gettext as _
 from webapp.models import Brakes, BulkItem, BulkJob, ItemState, Status, User
+from webapp.problems import Problem
 from webapp.services import authority
-from webapp.services.maintenance import troubles
 from webapp.services.operators import list_pages, list_query
 from webapp.services.records import audit
-from webapp.services.refresh import due
+from webapp.services.refresh import breaker, due
 from webapp.services.refresh.breaker import rate_factor
 from webapp.services.runtime import Runtime
 
@@ -254,14 +254,6 @@ class ItemProblem:
     display_name: str | None
 
 
-@dataclass(frozen=True)
-class Obstacle:
-    """Why a job does not go on, and what mends it."""
-
-    cause: str
-    mend: str
-
-
 def current_rate(runtime: Runtime) -> float:
     """Return how many connections a second a worker may act on now."""
     with reading() as session:
@@ -317,18 +309,18 @@ def problems(job_id: str, after: int) -> tuple[list[ItemProblem], int | None]:
     return page, found[PAGE_SIZE - 1][0].id if len(found) > PAGE_SIZE else None
 
 
-def obstacle(runtime: Runtime, found: Job) -> Obstacle | None:
+def obstacle(runtime: Runtime, found: Job) -> Problem | None:
     """Return why a job that is not over does not go on; None: it does."""
     if found.ended_at is not None:
         return None
-    held = troubles.open_brakes(runtime)
+    held = breaker.open_problem(runtime)
     if held is not None:
-        return Obstacle(_("refreshes are held back: %(cause)s", cause=held[0]), held[1])
+        return replace(held, cause=_("refreshes are held back: %(cause)s", cause=held.cause))
     now = runtime.clock()
     late = timedelta(seconds=due.lag(runtime, now))
     if late > SILENCE or now - _last_progress(found, now) > SILENCE:
         cause = _("no worker seems to be running")
-        return Obstacle(cause, _("start one: flask tokens run"))
+        return Problem("worker", cause, _("start one: flask tokens run"))
     return None
 
 

@@ -14,10 +14,10 @@ from sqlalchemy.orm import undefer
 from webapp.database import reading
 from webapp.models import Health, Status, User
 from webapp.models.brakes import Brakes
+from webapp.problems import Problem
 from webapp.services.handout import uses
 from webapp.services.handout.uses import Use
 from webapp.services.installation import binding
-from webapp.services.installation.binding import Mismatch
 from webapp.services.operators import list_query
 from webapp.services.operators.list_query import State
 from webapp.services.records import history
@@ -138,7 +138,7 @@ class ConnectionDetails:
     access_over: bool
     next: NextStep
     #: Why nothing may be asked of TikTok from here; None: the database belongs here.
-    foreign: Mismatch | None
+    foreign: Problem | None
     #: While the breaker is open: until when nothing goes out, why, and TikTok's code.
     held_until: datetime | None
     held_reason: str | None
@@ -205,7 +205,7 @@ def _held_until(brakes: Brakes, now: datetime) -> datetime | None:
     return brakes.probe_at
 
 
-def _next(user: User, now: datetime, foreign: Mismatch | None, held: datetime | None) -> NextStep:
+def _next(user: User, now: datetime, foreign: Problem | None, held: datetime | None) -> NextStep:
     if user.status == Status.REVOKED:
         return NextStep("over", None)
     if foreign is not None:

@@ -12,7 +12,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
+from webapp.language import deferred_gettext as _
 from webapp.models import Brakes
+from webapp.problems import Problem
 from webapp.services.notifications import outbox
 from webapp.services.records import audit
 from webapp.services.runtime import Runtime
@@ -29,6 +31,19 @@ MASS_SHARE = 0.3
 FAILING_SHARE = 0.8
 _SLOWEST_RATE = 1 / 64
 _RECOVERY_PER_MINUTE = 0.1
+
+
+_OPEN = {
+    "config": (
+        _("TikTok does not accept this app"),
+        _("flask doctor says which setting it refuses"),
+    ),
+    "transient": (_("TikTok does not answer"), _("nothing: it is tried every 30 seconds")),
+    "key": (
+        _("most stored tokens cannot be opened"),
+        _("put the key that sealed them back into TOKEN_KEYS, after the new one"),
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +101,18 @@ def current(runtime: Runtime) -> Brakes:
     except IntegrityError:
         return current(runtime)
     return made
+
+
+def open_problem(runtime: Runtime) -> Problem | None:
+    """Return why nothing is sent now, and its fix; None while the breaker is closed."""
+    with reading() as session:
+        row = session.get(Brakes, runtime.settings.tiktok_client_key)
+    if row is None or row.open_reason is None:
+        return None
+    cause, fix = _OPEN[row.open_reason]
+    if row.open_code:
+        cause = _("%(cause)s (%(code)s)", cause=cause, code=row.open_code)
+    return Problem("breaker", cause, fix)
 
 
 def rate_factor(brakes: Brakes, now: datetime) -> float:

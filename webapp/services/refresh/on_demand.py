@@ -52,7 +52,7 @@ class NotConnected(Exception):
 
 
 class ReconnectRequired(Exception):
-    """Only the person can mend it, by connecting again."""
+    """Only the person can fix it, by connecting again."""
 
     def __init__(self, reason: str, since: datetime | None) -> None:
         """Take one of the words of `Reason` (or "disconnected"), and since when."""

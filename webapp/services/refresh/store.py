@@ -133,7 +133,7 @@ def record_reconnect_required(
     reason: str,
     code: str,
 ) -> None:
-    """Write down, and have told, that only the person can mend this connection from now on."""
+    """Write down, and have told, that only the person can fix this connection from now on."""
     audit.record(session, now, "connection.reconnect_required", on=ticket, reason=reason, code=code)
     told = {"open_id": open_id, "ticket": ticket, "reason": reason, "since": now.isoformat()}
     outbox.enqueue(session, runtime, now, "connection.reconnect_required", told)

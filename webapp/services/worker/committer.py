@@ -9,7 +9,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import structlog
@@ -17,7 +16,7 @@ import structlog
 from webapp.actor import Actor, act_as
 from webapp.services.refresh.store import GROUP, store_answers
 from webapp.services.refresh.verdicts import NotSent, Result
-from webapp.services.runtime import Runtime
+from webapp.services.runtime import Context, Runtime
 from webapp.tokens import TokenSet
 
 log = structlog.get_logger(__name__)
@@ -75,9 +74,6 @@ class CounterLog:
         if counts:
             self._told = self._tally.taken()
             log.info("worked", **counts, under_way=under_way)
-
-
-Context = Callable[[], AbstractContextManager[object]]
 
 
 class Committer:

@@ -14,19 +14,19 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.actor import Actor, act_as
 from webapp.models import Status
+from webapp.problems import Problem
 from webapp.services import people
 from webapp.services.connect import disconnect
 from webapp.services.installation import binding
-from webapp.services.installation.binding import Mismatch
 from webapp.services.operators import bulk_work
 from webapp.services.refresh import breaker, rescue_file
 from webapp.services.refresh.attempt import attempt, end_if_expired
 from webapp.services.refresh.claims import Claim, claim_due
 from webapp.services.refresh.due import earliest_due, is_due
 from webapp.services.refresh.verdicts import NotSent, Result
-from webapp.services.runtime import Runtime
+from webapp.services.runtime import Context, Runtime
 from webapp.services.worker.chores import Chores
-from webapp.services.worker.committer import Committer, Context, CounterLog, Counters
+from webapp.services.worker.committer import Committer, CounterLog, Counters
 
 
 class TokenBucket:
@@ -87,7 +87,7 @@ class Worker:
         self._diary = CounterLog(self.tally)
         self._committer = Committer(runtime, context, self.tally, self._free)
         #: Why it ended by itself; None: it did not.
-        self.refused: Mismatch | None = None
+        self.refused: Problem | None = None
 
     def stop(self) -> None:
         """Claim nothing more; calls under way are finished and committed."""
@@ -158,7 +158,7 @@ class Worker:
         except SQLAlchemyError as error:
             log.warning("look_failed", error=type(error).__name__)
         if self.refused is not None:
-            log.error("installation_mismatch", cause=self.refused.cause, mend=self.refused.mend)
+            log.error("installation_mismatch", cause=self.refused.cause, fix=self.refused.fix)
         return self.refused is None
 
     def _call(self, claim: Claim) -> None:

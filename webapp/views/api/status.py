@@ -22,7 +22,7 @@ def readyz() -> tuple[Response, int]:
     """Answer whether pages can be served: database, migrations, keys; 503 if not.
 
     What is wrong with the keeping (worker late, breaker open, foreign database) is told as a
-    doubt under 200: taking web processes away would mend none of it, and while the worker is
+    doubt under 200: taking web processes away would fix none of it, and while the worker is
     away it is they who refresh what somebody asks for.
     """
     ours = runtime()

@@ -12,7 +12,7 @@ from webapp.views.http.template_filters import Tag
 _SKIPPED: Mapping[str | None, str] = {
     "gone": N_("The person has deleted the account."),
     "disconnected": N_("It was disconnected already."),
-    "needs_person": N_("Only the person can mend it, by connecting again."),
+    "needs_person": N_("Only the person can fix it, by connecting again."),
     "connected_again": N_("The person has connected again since this was ordered."),
 }
 _FAILED: Mapping[str | None, str] = {

@@ -19,7 +19,7 @@ from webapp.services.records.history import TimelineEvent
 from webapp.views.http.ending_texts import ending
 from webapp.views.http.template_filters import clock_time, display_name, exact
 
-_PERSON = N_("Only the person can mend this: send them the reconnect link.")
+_PERSON = N_("Only the person can fix this: send them the reconnect link.")
 _OVER = N_("It is disconnected. Only the person can connect again: send them the reconnect link.")
 _REVOKING = N_(
     "It is disconnected here, and TikTok is told so until it confirms, for a day at most."
@@ -39,13 +39,13 @@ _NEXT = {
     "due": N_("its time has come: the worker takes it next"),
     "refreshing": N_("being refreshed now; whoever does it has until then"),
     "revoking": N_("TikTok is told again that it is over"),
-    "person": N_("only the person can mend it"),
+    "person": N_("only the person can fix it"),
     "over": N_("it is disconnected"),
 }
 
 
 def person_needed() -> str:
-    """Return that only the person can mend it."""
+    """Return that only the person can fix it."""
     return _(_PERSON)
 
 
@@ -222,7 +222,7 @@ _NO_ANSWER = {
 _EVENTS = {
     "refreshed": (False, N_("Refreshed by %(by)s")),
     "failed": (True, N_("Refresh by %(by)s failed: %(cause)s")),
-    "needs_user": (True, N_("Only the person can mend it: %(cause)s")),
+    "needs_user": (True, N_("Only the person can fix it: %(cause)s")),
     "handed_out": (False, N_("Handed to %(service)s")),
     "connection.deauthorized": (True, N_("Ended at TikTok because %(cause)s (reason %(reason)s)")),
     "connection.disconnect_ordered": (False, N_("Disconnect ordered by %(by)s")),

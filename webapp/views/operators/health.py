@@ -18,8 +18,8 @@ from werkzeug.wrappers import Response
 from webapp import language
 from webapp.language import N_, ngettext
 from webapp.language import gettext as _
+from webapp.problems import Problem
 from webapp.services.maintenance import health, troubles
-from webapp.services.maintenance.database_checks import Fault
 from webapp.services.maintenance.health import ProbeResult, health_facts
 from webapp.services.notifications import outbox
 from webapp.services.operators import counts
@@ -128,7 +128,7 @@ class _LastCheck:
     """What the last look found."""
 
     at: datetime | None = None
-    found: list[Fault] = field(default_factory=list)
+    found: list[Problem] = field(default_factory=list)
     alone: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -138,7 +138,7 @@ def register_banner(app: Flask) -> None:
     app.jinja_env.globals["troubles"] = page_troubles
 
 
-def page_troubles() -> list[Fault]:
+def page_troubles() -> list[Problem]:
     """Return what is wrong if an operator looks at one of their pages."""
     # An address that matches no route has no endpoint; its "not found" is a page all the same.
     who = access_of(current_app, request.endpoint) if request.endpoint else None
@@ -148,13 +148,13 @@ def page_troubles() -> list[Fault]:
     return _current_troubles()
 
 
-def set_troubles(found: list[Fault]) -> None:
+def set_troubles(found: list[Problem]) -> None:
     """Let this be what is wrong: somebody has just looked."""
     look: _LastCheck = current_app.extensions[BANNER_KEY]
     look.at, look.found = runtime().clock(), found
 
 
-def _current_troubles() -> list[Fault]:
+def _current_troubles() -> list[Problem]:
     look: _LastCheck = current_app.extensions[BANNER_KEY]
     ours = runtime()
     is_old = look.at is None or ours.clock() - look.at >= CHECK_EVERY

@@ -71,7 +71,7 @@ FOR_ANYBODY = frozenset(
 
 
 class Task(NamedTuple):
-    """One row: what is looked at, what was found, in which state, and the line that mends it."""
+    """One row: what is looked at, what was found, in which state, and the line that fixes it."""
 
     name: str
     #: The name is a setting's, the same in every language.
@@ -119,9 +119,9 @@ def _task(check: Check, *, values: bool) -> Task:
     name = check.name if is_setting else _(TITLES[check.name])
     if values:
         return Task(
-            name, is_setting, sentence(check.cause), check_tag(check), language.spoken(check.mend)
+            name, is_setting, sentence(check.cause), check_tag(check), language.spoken(check.fix)
         )
-    fix = language.spoken(check.mend) if check.mend in FOR_ANYBODY else ""
+    fix = language.spoken(check.fix) if check.fix in FOR_ANYBODY else ""
     return Task(name, is_setting, "", check_tag(check), fix)
 
 

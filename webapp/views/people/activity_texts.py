@@ -58,7 +58,7 @@ _WORDS: dict[str, dict[str, str]] = {
     "account.signed_out_others": {"": N_("You signed out all other browsers.")},
     "account.signed_out_everywhere": {"": N_("You signed out everywhere.")},
 }
-#: What only the person can mend, and says why.
+#: What only the person can fix, and says why.
 ENDED = ("needs_user", "connection.deauthorized")
 #: What people have words for.
 KNOWN = (*_WORDS, *ENDED)
