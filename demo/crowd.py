@@ -19,8 +19,8 @@ from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
 from webapp.models import NameWord, Reason, Status, User
+from webapp.services import people
 from webapp.services.connect.connect import TICKET_LETTERS
-from webapp.services.operators import list_pages
 from webapp.services.runtime import Runtime
 from webapp.settings import Problem
 from webapp.tokens import TokenSet
@@ -324,7 +324,7 @@ def _insert(session: Session, rows: list[dict[str, Any]]) -> None:
     words = [
         {"word": word, "user_id": ids[row["open_id"]]}
         for row in rows
-        for word in list_pages.search_words(row["display_name"])
+        for word in people.search_words(row["display_name"])
     ]
     session.execute(insert(cast(Table, NameWord.__table__)), words)
 

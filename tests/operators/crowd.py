@@ -8,7 +8,7 @@ from sqlalchemy import insert
 
 from webapp.database import writing
 from webapp.models import NameWord, Reason, Status, User
-from webapp.services.operators import list_pages
+from webapp.services import people
 from webapp.services.runtime import Runtime
 
 SCOPES = ("user.info.basic", "user.info.basic,video.list", "user.info.stats,video.list", "")
@@ -70,7 +70,7 @@ def put(made: list[dict[str, Any]]) -> None:
     words = [
         {"word": word, "user_id": row["id"]}
         for row in made
-        for word in list_pages.search_words(row["display_name"])
+        for word in people.search_words(row["display_name"])
     ]
     with writing() as session:
         session.execute(insert(User), made)

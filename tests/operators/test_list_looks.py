@@ -12,6 +12,7 @@ from tests.operators import crowd
 from tests.operators.test_list_pages import CHOSEN, DAY, changed
 from webapp.database import db, writing
 from webapp.models import Reason
+from webapp.services import people
 from webapp.services.operators import list_pages
 from webapp.services.operators.list_query import Place, Query, Sort, State
 from webapp.services.runtime import Runtime
@@ -144,7 +145,7 @@ def test_the_words_of_a_name_go_with_the_row(runtime: Runtime) -> None:
 def test_a_new_name_takes_the_place_of_the_former(runtime: Runtime) -> None:
     crowd.put([crowd.one(runtime, runtime.clock(), 1, display_name="Mara Lindqvist")])
     with writing() as session:
-        list_pages.store_words(session, 2, "Jo Lindqvist")
+        people.store_words(session, 2, "Jo Lindqvist")
     found = [
         len(list_pages.list_page(runtime, Query(search=name), runtime.clock()).rows)
         for name in ("mara", "jo", "lindq jo")
@@ -153,7 +154,7 @@ def test_a_new_name_takes_the_place_of_the_former(runtime: Runtime) -> None:
 
 
 def test_words_of_a_name_are_bounded() -> None:
-    assert list_pages.search_words(None) == list_pages.search_words("🎩 ·") == []
-    assert list_pages.search_words("ＭＡＲＡ mara Straße") == ["mara", "strasse"]
-    assert len(list_pages.search_words(" ".join("abcdefghijkl"))) == list_pages.MAX_WORDS
-    assert list_pages.search_words("x" * 99) == ["x" * list_pages.MAX_LETTERS]
+    assert people.search_words(None) == people.search_words("🎩 ·") == []
+    assert people.search_words("ＭＡＲＡ mara Straße") == ["mara", "strasse"]
+    assert len(people.search_words(" ".join("abcdefghijkl"))) == people.MAX_WORDS
+    assert people.search_words("x" * 99) == ["x" * people.MAX_LETTERS]

@@ -3,19 +3,30 @@
 An id alone is not enough: see docs/decisions/0021-a-person-is-named-by-id-and-ticket.md.
 """
 
+import re
+import unicodedata
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Text, Update, bindparam, select, update
+from sqlalchemy import Select, Text, Update, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session, undefer
 
 from webapp.database import reading
-from webapp.models import PersonRef, Status, User
+from webapp.models import NameWord, PersonRef, Status, User
 from webapp.services.records import history
+from webapp.services.runtime import Runtime
 
 
 class PersonGone(Exception):
     """This person's account was deleted after the act was begun."""
+
+
+def by_open_id(runtime: Runtime, open_id: str) -> Select[User]:
+    """Return the query for the person with this open_id, within our own TikTok app (rule 52)."""
+    # PostgreSQL has no NUL in texts, and TikTok none in open_ids.
+    known = open_id if "\0" not in open_id else ""
+    ours = runtime.settings.tiktok_client_key
+    return select(User).where(User.client_key == ours, User.open_id == known)
 
 
 def find(person: PersonRef) -> User | None:
@@ -44,6 +55,24 @@ def with_history(session: Session, person: PersonRef) -> User:
     if user is None:
         raise PersonGone
     return user
+
+
+#: A name is a name, whatever is written into it: so many words and letters of it are searched.
+MAX_WORDS = 8
+MAX_LETTERS = 40
+
+
+def search_words(name: str | None) -> list[str]:
+    """Return the words under which a name is found: folded, each once, sorted."""
+    folded = unicodedata.normalize("NFKC", name or "").casefold()
+    return sorted({word[:MAX_LETTERS] for word in re.findall(r"\w+", folded)[:MAX_WORDS]})
+
+
+def store_words(session: Session, user_id: int, name: str | None) -> None:
+    """Write down the words of a name in place of those of the former one."""
+    session.execute(delete(NameWord).where(NameWord.user_id == user_id))
+    if found := [{"word": word, "user_id": user_id} for word in search_words(name)]:
+        session.execute(insert(NameWord), found)
 
 
 #: The marks that a good answer clears.

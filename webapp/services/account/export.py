@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 
 from webapp.database import reading, writing
-from webapp.models import BrowserSession, PersonRef, User
+from webapp.models import BrowserSession, PersonRef
 from webapp.services import authority, people
 from webapp.services.account import overview
 from webapp.services.people import PersonGone
@@ -17,11 +17,8 @@ from webapp.services.runtime import Runtime
 def name_of(runtime: Runtime, open_id: str) -> str | None:
     """Return the name of whoever has this open_id; None if nobody here has, or has no name."""
     with reading() as session:
-        return session.scalar(
-            select(User.display_name).where(
-                User.client_key == runtime.settings.tiktok_client_key, User.open_id == open_id
-            )
-        )
+        found = session.scalar(people.by_open_id(runtime, open_id))
+    return found.display_name if found else None
 
 
 def personal_data(person: PersonRef) -> dict[str, Any]:

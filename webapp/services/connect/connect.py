@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Literal
 
 import structlog
-from sqlalchemy import Select, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp.actor import acting_as, current_actor
 from webapp.database import writing
 from webapp.models import PersonRef, Status, User
+from webapp.services import people
 from webapp.services.connect import sessions
 from webapp.services.connect.sessions import Device
 from webapp.services.notifications import outbox
@@ -102,7 +102,7 @@ def _store(
 ) -> Connected:
     open_id = str(tokens.open_id)
     with writing() as session:
-        user = session.scalar(_row_of(runtime, open_id))
+        user = session.scalar(people.by_open_id(runtime, open_id).with_for_update())
         now = at or runtime.clock()
         kind: Kind = "new" if user is None else _kind(user, now)
         was_lost = user is not None and user.status == Status.RECONNECT
@@ -132,14 +132,6 @@ def _record(
 def _log_restored(session: Session, runtime: Runtime, user: User, now: datetime) -> None:
     told = {"open_id": user.open_id, "ticket": user.ticket}
     outbox.enqueue(session, runtime, now, "connection.restored", told)
-
-
-def _row_of(runtime: Runtime, open_id: str) -> Select[User]:
-    return (
-        select(User)
-        .where(User.client_key == runtime.settings.tiktok_client_key, User.open_id == open_id)
-        .with_for_update()
-    )
 
 
 def _update_row(
@@ -191,7 +183,9 @@ def _check_scopes(
     with writing() as session:
         connected = User.status.not_in((Status.REVOKING, Status.REVOKED))
         user = session.scalar(
-            _row_of(runtime, str(tokens.open_id)).where(User.access_token.is_not(None), connected)
+            people.by_open_id(runtime, str(tokens.open_id))
+            .where(User.access_token.is_not(None), connected)
+            .with_for_update()
         )
         if user is not None:
             was_lost = user.status == Status.RECONNECT

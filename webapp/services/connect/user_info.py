@@ -10,11 +10,10 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp.database import writing
+from webapp.database import reading, writing
 from webapp.models import PersonRef, User
 from webapp.services import authority, people
 from webapp.services.authority import HalfDone, NoLongerAllowed
-from webapp.services.operators import connection, list_pages
 from webapp.services.records import audit
 from webapp.services.refresh.on_demand import (
     Access,
@@ -79,7 +78,7 @@ def _store_profile(person: PersonRef, profile: Profile) -> None:
             return
         if profile.display_name and profile.display_name != user.display_name:
             user.display_name = profile.display_name
-            list_pages.store_words(session, user.id, profile.display_name)
+            people.store_words(session, user.id, profile.display_name)
         user.username = profile.username or user.username
         user.union_id = profile.union_id or user.union_id
 
@@ -112,7 +111,8 @@ def test_access(runtime: Runtime, open_id: str) -> AccessTest:
     CannotOpen where there is no token to ask with, and NoLongerAllowed or HalfDone.
     """
     authority.check()
-    user = connection.find_with_history(runtime, open_id)
+    with reading() as session:
+        user = session.scalar(people.by_open_id(runtime, open_id))
     if user is None:
         raise NotConnected
     access = fresh_access(runtime, open_id, person=user.ref, min_ttl=timedelta())

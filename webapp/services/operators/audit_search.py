@@ -16,7 +16,7 @@ from sqlalchemy.orm import aliased
 from webapp.actor import KINDS
 from webapp.database import reading, writing
 from webapp.models import AuditEvent, User
-from webapp.services import authority
+from webapp.services import authority, people
 from webapp.services.records import audit
 from webapp.services.runtime import Runtime
 
@@ -67,11 +67,8 @@ class Page:
 def ticket_of(runtime: Runtime, open_id: str) -> str | None:
     """Return the ticket of whoever has this open_id; None if nobody here has."""
     with reading() as session:
-        return session.scalar(
-            select(User.ticket).where(
-                User.client_key == runtime.settings.tiktok_client_key, User.open_id == open_id
-            )
-        )
+        found = session.scalar(people.by_open_id(runtime, open_id))
+    return found.ticket if found else None
 
 
 class Person(NamedTuple):

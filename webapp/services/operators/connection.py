@@ -15,6 +15,7 @@ from webapp.database import reading
 from webapp.models import Health, Status, User
 from webapp.models.brakes import Brakes
 from webapp.problems import Problem
+from webapp.services import people
 from webapp.services.handout import uses
 from webapp.services.handout.uses import Use
 from webapp.services.installation import binding
@@ -68,7 +69,7 @@ def facts_of(runtime: Runtime, open_id: str, now: datetime) -> dict[str, Any] | 
 def find(runtime: Runtime, open_id: str) -> User | None:
     """Return the row of this open_id within the TikTok app of the settings, detached."""
     with reading() as session:
-        return session.scalar(select(User).where(_ours(runtime), User.open_id == open_id))
+        return session.scalar(people.by_open_id(runtime, open_id))
 
 
 def _after(runtime: Runtime, last: int) -> list[User]:
@@ -149,15 +150,9 @@ class ConnectionDetails:
 
 def find_with_history(runtime: Runtime, open_id: str) -> User | None:
     """Return the row of this open_id with its history, detached; None if nobody here has it."""
-    # PostgreSQL has no NUL in texts, and TikTok none in open_ids.
-    if "\0" in open_id:
-        return None
     with reading() as session:
-        return session.scalar(
-            select(User)
-            .where(User.client_key == runtime.settings.tiktok_client_key, User.open_id == open_id)
-            .options(undefer(User.history))
-        )
+        query = people.by_open_id(runtime, open_id).options(undefer(User.history))
+        return session.scalar(query)
 
 
 def details_of(runtime: Runtime, open_id: str) -> ConnectionDetails | None:

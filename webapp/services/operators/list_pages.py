@@ -5,16 +5,16 @@ most MAX_FOUND people and sorts those.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, case, delete, func, insert, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, select
 from sqlalchemy.orm import Session, load_only
 
 from webapp.database import reading
 from webapp.models import NameWord, User
+from webapp.services import people
 from webapp.services.operators import list_keyset, list_query
 from webapp.services.operators.list_keyset import KeysetWalk
 from webapp.services.operators.list_query import Place, Query, State
@@ -22,9 +22,6 @@ from webapp.services.runtime import Runtime
 
 #: So many people are looked at for one search; the page says so when there are more.
 MAX_FOUND = 500
-#: A name is a name, whatever is written into it: so many words and letters of it are searched.
-MAX_WORDS = 8
-MAX_LETTERS = 40
 #: Comes after every letter, in byte order.
 _LAST = "\U0010ffff"
 #: What a person may have learnt of their ticket: `ct_` and eight letters, in two halves.
@@ -41,19 +38,6 @@ class SearchResult:
 
 
 NO_MATCH = SearchResult(frozenset(), cut=False)
-
-
-def search_words(name: str | None) -> list[str]:
-    """Return the words under which a name is found: folded, each once, sorted."""
-    folded = unicodedata.normalize("NFKC", name or "").casefold()
-    return sorted({word[:MAX_LETTERS] for word in re.findall(r"\w+", folded)[:MAX_WORDS]})
-
-
-def store_words(session: Session, user_id: int, name: str | None) -> None:
-    """Write down the words of a name in place of those of the former one."""
-    session.execute(delete(NameWord).where(NameWord.user_id == user_id))
-    if found := [{"word": word, "user_id": user_id} for word in search_words(name)]:
-        session.execute(insert(NameWord), found)
 
 
 def search(session: Session, runtime: Runtime, asked: str) -> SearchResult:
@@ -75,7 +59,7 @@ def search(session: Session, runtime: Runtime, asked: str) -> SearchResult:
             .limit(MAX_FOUND + 1)
         )
     )
-    by_name = _named(session, search_words(asked))
+    by_name = _named(session, people.search_words(asked))
     ids = by_ticket | by_open_id.ids | by_name.ids
     cut = by_open_id.cut or by_name.cut or len(ids) > MAX_FOUND
     return SearchResult(frozenset(sorted(ids)[:MAX_FOUND]), cut)

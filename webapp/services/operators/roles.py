@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
 from webapp.models import BrowserSession, User
+from webapp.services import people
 from webapp.services.records import audit
 from webapp.services.runtime import Runtime
 
@@ -84,11 +85,7 @@ def _wait_for_acts(session: Session, user: User) -> None:
 
 
 def _person(session: Session, runtime: Runtime, open_id: str) -> User:
-    user = session.scalar(
-        select(User)
-        .where(User.client_key == runtime.settings.tiktok_client_key, User.open_id == open_id)
-        .with_for_update()
-    )
+    user = session.scalar(people.by_open_id(runtime, open_id).with_for_update())
     if user is None:
         raise NoSuchPerson(f"nobody with the open_id {open_id} has connected here")
     return user

@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.database import reading, writing
 from webapp.models import PersonRef, Status, User
-from webapp.services import authority
+from webapp.services import authority, people
 from webapp.services.installation import binding
 from webapp.services.refresh import breaker, rescue_file
 from webapp.services.refresh.attempt import attempt, end_if_expired
@@ -203,9 +203,7 @@ def fresh_access(
 
 
 def _row(runtime: Runtime, open_id: str, person: PersonRef | None) -> User:
-    query = select(User).where(
-        User.client_key == runtime.settings.tiktok_client_key, User.open_id == open_id
-    )
+    query = people.by_open_id(runtime, open_id)
     if person is not None:
         query = query.where(User.is_(person))
     with reading() as session:

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.exc import (
     DBAPIError,
     InterfaceError,
@@ -160,14 +160,9 @@ def revoke_late_answer(runtime: Runtime, open_id: str, tokens: TokenSet) -> None
 
 def _is_connected(runtime: Runtime, open_id: str) -> bool:
     with reading() as session:
-        kept = session.scalar(
-            select(User.id)
-            .where(User.client_key == runtime.settings.tiktok_client_key)
-            .where(User.open_id == open_id, User.status.notin_(_ENDED))
-            # Wiped by TikTok's webhook: nobody holds the grant any more.
-            .where(User.access_token.is_not(None))
-        )
-    return kept is not None
+        user = session.scalar(people.by_open_id(runtime, open_id))
+    # Without tokens it was wiped by TikTok's webhook: nobody holds the grant any more.
+    return user is not None and user.access_token is not None and user.status not in _ENDED
 
 
 #: One transaction takes this many answers at most.
