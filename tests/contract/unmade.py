@@ -17,7 +17,7 @@ from tests.services.holding import runtime_of, the_row
 from tests.walk import begin, come_back, connect, connect_form, consent
 from webapp.services.authority import HalfDone
 from webapp.services.connect import disconnect
-from webapp.tiktok.provider import Profile
+from webapp.tiktok.profile import Profile
 from webapp.views.http.guards import public
 from webapp.views.http.runtime import KEY
 

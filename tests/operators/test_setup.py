@@ -23,7 +23,7 @@ from webapp.database import writing
 from webapp.services.maintenance import doctor, tiktok_checks
 from webapp.services.maintenance.check import Check
 from webapp.services.records import audit
-from webapp.tiktok.provider import Look, Provider
+from webapp.tiktok.provider import CredentialsCheck, Provider
 from webapp.views.operators import setup
 
 each_database = pytest.mark.usefixtures("each_database")
@@ -148,7 +148,8 @@ def test_a_clock_that_is_wrong_is_told(
     operator: FlaskClient, monkeypatch: pytest.MonkeyPatch, ahead: int | None, word: str
 ) -> None:
     skew = None if ahead is None else timedelta(seconds=ahead)
-    monkeypatch.setattr(Provider, "look", lambda _self: Look(None, 0.2, skew))
+    found = CredentialsCheck(None, 0.2, skew)
+    monkeypatch.setattr(Provider, "check_credentials", lambda _self: found)
     told = rows(press_ask(operator))["The clock is right"]
     assert told.endswith(word)
     assert ("Is 90 seconds ahead of TikTok's." in told) is (ahead == 90)

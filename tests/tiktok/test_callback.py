@@ -48,8 +48,8 @@ def test_code_and_error_together_are_a_bad_callback() -> None:
     "query",
     ["code=a&code=a", "code=a&state=s&state=s", "error=a&error=b", "code=a&scopes=b&scopes=b"],
 )
-def test_doubled_parameters_are_refused(query: str) -> None:
-    with pytest.raises(BadCallback, match="doubled"):
+def test_repeated_parameters_are_refused(query: str) -> None:
+    with pytest.raises(BadCallback, match="repeated"):
         callback.read(args(query), ISSUER)
 
 
@@ -58,7 +58,7 @@ def test_the_state_is_read_by_itself_and_before_anything_else() -> None:
     assert callback.state(args("code=a&error=b&state=s")) == "s"
     assert callback.state(args("code=a")) is None
     assert callback.state(args("code=a&state=")) is None
-    with pytest.raises(BadCallback, match="doubled"):
+    with pytest.raises(BadCallback, match="repeated"):
         callback.state(args("state=s&state=s"))
     with pytest.raises(BadCallback, match="too_long"):
         callback.state(args("state=" + "s" * 513))

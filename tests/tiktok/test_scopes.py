@@ -56,8 +56,8 @@ def test_every_scope_speaks_plainly() -> None:
 @pytest.mark.rule(6)
 def test_an_unknown_scope_is_refused_by_name() -> None:
     (problem,) = scopes.problems(["user.info.basic", "video.lst"])
-    assert problem == ("video.lst", "is no scope of TikTok's; video.list is")
-    assert scopes.problems(["zzz"]) == [("zzz", "is no scope of TikTok's")]
+    assert problem == ("video.lst", "is not a TikTok scope, but video.list is")
+    assert scopes.problems(["zzz"]) == [("zzz", "is not a TikTok scope")]
     assert scopes.problems(KNOWN) == []
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from webapp.settings import Settings
 from webapp.tiktok.errors import TikTokError
-from webapp.tiktok.provider import Provider, code_verifier
+from webapp.tiktok.provider import CredentialsCheck, Provider, code_verifier
 
 from .conftest import OPEN_ID
 from .peer import Behaviour, Peer, Request, answering
@@ -40,8 +40,14 @@ def calls_of(provider: Provider, success: dict[str, object]) -> list[Callable[[]
         lambda: provider.refresh(str(success["refresh_token"])),
         lambda: provider.revoke(access_token),
         lambda: provider.user_info(access_token, open_id=OPEN_ID, scopes=()),
-        lambda: provider.check_credentials(),
+        lambda: raising(provider.check_credentials()),
     ]
+
+
+def raising(found: CredentialsCheck) -> CredentialsCheck:
+    if found.error is not None:
+        raise found.error
+    return found
 
 
 def echoing(*, status: int) -> Behaviour:

@@ -151,8 +151,8 @@ UNHEARD = _("Refreshing did not work either: the timeline says why.")
 BASIC = Scope(
     "user.info.basic",
     _("Your name and picture"),
-    _("So that you and we can tell which account this is."),
-    _("We cannot see your e-mail address or phone number."),
+    _("So we both know which account this is."),
+    _("We can't see your email address or phone number."),
 )
 STATS = Scope(
     "user.info.stats",
@@ -164,8 +164,8 @@ VIDEOS = Scope(
     "video.list",
     _("Your public videos"),
     _("To list them with their view counts."),
-    _("We cannot see private videos, drafts or messages."),
-    _("Your videos and their view counts stay empty."),
+    _("We can't see private videos, drafts or messages."),
+    _("Your videos and their view counts won't be shown."),
 )
 UNKNOWN = Scope("artist.new", "artist.new", "")
 MARA = Person()

@@ -50,7 +50,7 @@ def test_what_was_left_off_is_told_with_what_it_costs(scenery: Flask) -> None:
     told = read(scenery, "connected-again").text
     assert (
         "TikTok didn't grant “Your public videos”. "
-        "Your videos and their view counts stay empty. Everything else works."
+        "Your videos and their view counts won't be shown. Everything else works."
     ) in told
     assert "2 permissions are missing" in read(scenery, "connected-less").text
     # One that TikTok invented since has no words of its own.

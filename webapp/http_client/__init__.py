@@ -1,1 +1,1 @@
-"""webapp.http_client"""
+"""Outgoing HTTP calls: deadlines, TLS, no proxy, no redirects."""

@@ -1,11 +1,7 @@
-"""Which addresses a host has, looked up within a time; opens no connection.
+"""An HTTP connection with one deadline for the whole call: DNS, connect, TLS, send and receive.
 
-The TLS of every call out: verified against requests' bundle of authorities; opens nothing.
-
-One HTTP connection on which no wait outlasts its deadline; knows nothing of what is said on it.
-
-A timeout of `requests` or `http.client` bounds each single wait, so a peer that sends one byte a
-second is never late. Here every wait gets what is left of the one deadline of the whole call.
+A timeout of `requests` or `http.client` limits each single wait, so a peer that sends one byte per
+second never times out. Here every wait gets only the time that is left until the deadline.
 """
 
 import io
@@ -22,7 +18,7 @@ from typing import NamedTuple, cast
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-#: What getaddrinfo gives: family, kind, protocol, canonical name, address.
+#: A result of getaddrinfo: family, kind, protocol, canonical name, address.
 Address = tuple[
     socket.AddressFamily,
     socket.SocketKind,
@@ -30,58 +26,10 @@ Address = tuple[
     str,
     tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes],
 ]
-#: A look-up costs a thread; a worker makes hundreds of calls a second to one host.
-_KNOWN_SECONDS = 10.0
-_known: dict[tuple[str, int], tuple[float, Sequence[Address]]] = {}
-
-
-def addresses_of(host: str, port: int, seconds: float) -> Sequence[Address]:
-    """Return what the last look-up found, if that was just now; else look the host up.
-
-    Raises OSError if there are none, TimeoutError if that takes longer than `seconds`.
-    """
-    since, addresses = _known.get((host, port), (0.0, ()))
-    if addresses and monotonic() - since < _KNOWN_SECONDS:
-        return addresses
-    return _look_up(host, port, seconds)
-
-
-def forget_addresses(host: str, port: int) -> None:
-    """Look this host up anew next time: none of its addresses answered."""
-    _known.pop((host, port), None)
-
-
-def _look_up(host: str, port: int, seconds: float) -> Sequence[Address]:
-    """Return the host's addresses.
-
-    The system's resolver cannot be interrupted, so it runs in a thread of its own that ends when
-    the resolver gives up, and is not waited for any longer than it may take.
-    """
-    found: queue.SimpleQueue[Sequence[Address] | OSError] = queue.SimpleQueue()
-
-    def look() -> None:
-        try:
-            found.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except (OSError, UnicodeError):
-            found.put(OSError("no such host"))
-
-    threading.Thread(target=look, name="lookup", daemon=True).start()
-    try:
-        addresses = found.get(timeout=seconds)
-    except queue.Empty:
-        raise TimeoutError from None
-    if isinstance(addresses, OSError):
-        raise addresses
-    _known[host, port] = (monotonic(), addresses)
-    return addresses
-
-
-@cache
-def tls_context() -> ssl.SSLContext:
-    """Return the process's one TLS context; reading the CA bundle costs 20 ms, so it is once."""
-    context = ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH)
-    context.set_alpn_protocols(["http/1.1"])
-    return context
+#: How long DNS results are reused. A lookup costs a thread, and a worker makes hundreds of calls a
+#: second to one host.
+_DNS_CACHE_SECONDS = 10.0
+_dns_cache: dict[tuple[str, int], tuple[float, Sequence[Address]]] = {}
 
 
 class Origin(NamedTuple):
@@ -93,14 +41,14 @@ class Origin(NamedTuple):
 
 
 class Deadline:
-    """The moment at which a call has taken long enough."""
+    """The time by which a call must have ended."""
 
     def __init__(self, seconds: float) -> None:
-        """Start now; end in so many seconds of wall clock."""
+        """Start now and end in so many seconds."""
         self._ends = monotonic() + seconds
 
     def left(self) -> float:
-        """Return the seconds left, more than 0. Raises TimeoutError if none are."""
+        """Return the seconds left, more than 0. Raises TimeoutError if there are none."""
         left = self._ends - monotonic()
         if left <= 0:
             raise TimeoutError
@@ -108,23 +56,23 @@ class Deadline:
 
 
 class Connection(HTTPConnection):
-    """A connection that is given a deadline before each use. Raises OSError, TimeoutError too."""
+    """A connection that gets a deadline before each use. Raises OSError, also TimeoutError."""
 
     deadline: Deadline
-    #: Whether a byte of the request may have left: before that, nothing can have happened.
+    #: True once a byte of the request may have been sent; before that the peer can't have acted.
     sent: bool
 
     def __init__(self, origin: Origin, tls: ssl.SSLContext) -> None:
-        """Prepare a connection; it is opened by `ready`."""
+        """Prepare a connection; `ready` opens it."""
         super().__init__(origin.host, origin.port)
         self.origin = origin
         self._tls = tls if origin.scheme == "https" else None
-        # For the Host header, which leaves the scheme's own port out.
+        # The Host header leaves out the scheme's default port.
         self.default_port = 443 if self._tls else 80
         self.auto_open = 0
 
     def ready(self, deadline: Deadline) -> None:
-        """Bind what follows to a deadline, and open the connection if it is not."""
+        """Set the deadline of the next call, and open the connection if it is closed."""
         self.deadline = deadline
         self.sent = False
         self._held = b""
@@ -132,8 +80,8 @@ class Connection(HTTPConnection):
             self.connect()
 
     def connect(self) -> None:
-        """Look the host up, connect and shake hands within the deadline."""
-        sock = _reach(self.host, self.port, self.deadline)
+        """Look up the host, connect and do the TLS handshake within the deadline."""
+        sock = _open_socket(self.host, self.port, self.deadline)
         if self._tls is not None:
             try:
                 sock.settimeout(self.deadline.left())
@@ -144,21 +92,24 @@ class Connection(HTTPConnection):
         self.sock = sock
 
     def usable(self) -> bool:
-        """Tell whether an idle connection still stands; a readable one was closed or is dirty."""
+        """Return True if an idle connection can be reused.
+
+        One with something to read was closed by the peer, or has an unexpected answer waiting.
+        """
         if self.sock is None:
             return False
-        watch = select.poll()
-        watch.register(self.sock, select.POLLIN)
-        return not watch.poll(0)
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN)
+        return not poll.poll(0)
 
     def send(self, data: object) -> None:
-        """Hold what http.client wants to send until the request is whole (`flush`)."""
+        """Buffer what http.client sends until the request is complete (`flush`)."""
         self._held += cast(bytes, data)
 
     def flush(self) -> None:
-        """Send all that is held within the deadline, and remember that something was sent.
+        """Send the buffer within the deadline, and set `sent`.
 
-        Head and body in one piece: two would wake the peer twice, and under TLS be two records.
+        Head and body go out together: two packets would wake the peer twice.
         """
         self.sock.settimeout(self.deadline.left())
         self.sent = True
@@ -166,18 +117,18 @@ class Connection(HTTPConnection):
         self._held = b""
 
     def getresponse(self) -> HTTPResponse:
-        """Return the answer's head; head and body are read within the deadline."""
-        bounded = _BoundedSocket(self.sock, self.deadline)
-        whole, self.sock = self.sock, cast(socket.socket, bounded)
+        """Return the response, of which head and body are read within the deadline."""
+        original, bounded = self.sock, _BoundedSocket(self.sock, self.deadline)
+        self.sock = cast(socket.socket, bounded)
         try:
             return super().getresponse()
         finally:
-            # http.client drops the socket of an answer that ends with the connection.
-            self.sock = whole if self.sock is not None else None
+            # http.client drops the socket if the answer ends with the connection.
+            self.sock = original if self.sock is not None else None
 
 
 class _BoundedSocket:
-    """What http.client sees of the socket while it makes an answer: something to read from."""
+    """What http.client needs of a socket to read an answer."""
 
     def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         self._sock = sock
@@ -191,12 +142,12 @@ class _BoundedSocket:
 
 
 class _BoundedReader(io.RawIOBase):
-    """The socket's bytes; each wait is as long as the deadline leaves."""
+    """Reads from a socket; each wait is limited to the time left until the deadline."""
 
     def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         self._sock = sock
         self._deadline = deadline
-        # Keeps the socket open until the answer is read, as http.client counts on.
+        # Keeps the socket open until the answer has been read: http.client relies on it.
         self._file = sock.makefile("rb", buffering=0)
 
     def readable(self) -> bool:
@@ -211,9 +162,20 @@ class _BoundedReader(io.RawIOBase):
         super().close()
 
 
-def _reach(host: str, port: int, deadline: Deadline) -> socket.socket:
-    """Connect to the first address that answers; each gets an even share of what is left."""
-    addresses = addresses_of(host, port, deadline.left())
+@cache
+def tls_context() -> ssl.SSLContext:
+    """Return the TLS context of this process, made once because reading the CA bundle takes 20 ms.
+
+    Certificates are verified against the CA bundle of requests.
+    """
+    context = ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _open_socket(host: str, port: int, deadline: Deadline) -> socket.socket:
+    """Connect to the first address that answers; each gets an equal share of the time left."""
+    addresses = _addresses_of(host, port, deadline.left())
     failure: OSError = OSError("no address")
     for position, (family, kind, protocol, _name, address) in enumerate(addresses):
         sock = socket.socket(family, kind, protocol)
@@ -226,5 +188,41 @@ def _reach(host: str, port: int, deadline: Deadline) -> socket.socket:
             failure = error
         else:
             return sock
-    forget_addresses(host, port)
+    # None of the addresses answered, so look the host up again next time.
+    _dns_cache.pop((host, port), None)
     raise failure
+
+
+def _addresses_of(host: str, port: int, seconds: float) -> Sequence[Address]:
+    """Return the addresses of a host, cached for ten seconds.
+
+    Raises OSError if there are none, TimeoutError if the lookup takes longer than `seconds`.
+    """
+    since, addresses = _dns_cache.get((host, port), (0.0, ()))
+    if addresses and monotonic() - since < _DNS_CACHE_SECONDS:
+        return addresses
+    return _look_up(host, port, seconds)
+
+
+def _look_up(host: str, port: int, seconds: float) -> Sequence[Address]:
+    """Look up a host in a thread of its own, because the system's resolver can't be interrupted.
+
+    The thread ends when the resolver gives up, but is waited for no longer than `seconds`.
+    """
+    results: queue.SimpleQueue[Sequence[Address] | OSError] = queue.SimpleQueue()
+
+    def resolve() -> None:
+        try:
+            results.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError):
+            results.put(OSError("no such host"))
+
+    threading.Thread(target=resolve, name="lookup", daemon=True).start()
+    try:
+        addresses = results.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError from None
+    if isinstance(addresses, OSError):
+        raise addresses
+    _dns_cache[host, port] = (monotonic(), addresses)
+    return addresses

@@ -1,15 +1,15 @@
-"""What a server says of time: `Retry-After` and `Date`; waits for nobody."""
+"""Reads the `Retry-After` and `Date` headers of an answer."""
 
 import math
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-#: An hour: what is asked for beyond that is not believed.
+#: Seconds; longer values of Retry-After are cut to this.
 LONGEST_WAIT = 3600
 
 
 def retry_after(header: str | None, now: datetime) -> int | None:
-    """Return a Retry-After in seconds: a number or a date (RFC 9110 §10.2.3), or None."""
+    """Return the seconds of a Retry-After, a number or a date (RFC 9110 §10.2.3), or None."""
     text = (header or "").strip()
     if text.isascii() and text.isdigit():
         return int(text) if len(text) <= 4 and int(text) <= LONGEST_WAIT else LONGEST_WAIT
@@ -20,7 +20,7 @@ def retry_after(header: str | None, now: datetime) -> int | None:
 
 
 def ahead(header: str | None, now: datetime) -> timedelta | None:
-    """Return by how much our clock is ahead of a `Date`; None if there is no such date."""
+    """Return how far our clock is ahead of a `Date` header; None if there is no such date."""
     then = _date(header or "")
     return None if then is None else now - then
 
@@ -28,7 +28,7 @@ def ahead(header: str | None, now: datetime) -> timedelta | None:
 def _date(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
-        # In UTC at once: what no calendar holds is found out here.
+        # Converted to UTC here, because this raises on dates that no calendar has.
         return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

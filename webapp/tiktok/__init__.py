@@ -1,1 +1,1 @@
-"""Everything TikTok says differently from RFC 6749, and nowhere else; holds no tables."""
+"""Everything TikTok does differently from RFC 6749; no tables."""

@@ -1,6 +1,6 @@
-"""What TikTok sent back with the browser, read strictly; never calls TikTok.
+"""Reads the parameters that TikTok adds to the callback URL. Strict; makes no call.
 
-The view looks up `state` first, for success and error alike (rule 12), then asks for the rest.
+The view reads `state` first, for success and error alike (rule 12), then the rest.
 """
 
 import re
@@ -17,48 +17,50 @@ from webapp.tiktok.errors import (
     clean_code,
 )
 
-_LONGEST_CODE = 2048
-_LONGEST_STATE = 512
-#: Werkzeug leaves bytes that are no UTF-8 percent-encoded; TikTok's values are ASCII anyway.
+_MAX_CODE = 2048
+_MAX_STATE = 512
+#: Werkzeug leaves bytes that aren't UTF-8 percent-encoded; TikTok's values are ASCII.
 _BAD_BYTES = re.compile(r"%[89A-Fa-f][0-9A-Fa-f]")
-#: What TikTok calls access_denied although nobody said no (rule 14).
-_SET_UP_FAULTS = frozenset({"client_key", "redirect_uri", "code_challenge", "scope_not_authorized"})
-_AWAY = frozenset({"server_error", "temporarily_unavailable"})
+#: Types of errors that TikTok sends as `access_denied` although nobody declined (rule 14).
+_CONFIGURATION_ERRORS = frozenset(
+    {"client_key", "redirect_uri", "code_challenge", "scope_not_authorized"}
+)
+_UNAVAILABLE = frozenset({"server_error", "temporarily_unavailable"})
 
 
 class BadCallback(Exception):
-    """Not an answer of TikTok's: answer 400 and call nobody (rules 15, 16). Holds a word, why."""
+    """Not a valid answer of TikTok: respond with 400 and make no call (rules 15, 16)."""
 
     def __init__(self, reason: str) -> None:
-        """Take the reason: doubled, incomplete, both, unreadable, too_long or other_issuer."""
+        """Take the reason: repeated, incomplete, both, unreadable, too_long or other_issuer."""
         super().__init__(reason)
         self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """The answer: either the code, to be exchanged once, or the refusal."""
+    """TikTok's answer: either a code, to be exchanged once, or a refusal."""
 
     code: str | None = field(repr=False)
     refusal: TikTokError | None
 
 
 def state(args: MultiDict[str, str]) -> str | None:
-    """Return the state that came back, None if there is none. Raises BadCallback."""
-    return _one(args, "state", _LONGEST_STATE)
+    """Return the `state` parameter; None if it is missing or empty. Raises BadCallback."""
+    return _single(args, "state", _MAX_STATE)
 
 
 def read(args: MultiDict[str, str], issuer: str) -> Callback:
-    """Return what TikTok answered; `issuer` is the origin of the authorize URL.
+    """Return TikTok's answer; `issuer` is the origin of the authorize URL.
 
-    Raises BadCallback on a doubled parameter (RFC 6749 §3.1), on neither or both of code and
-    error, on bytes or lengths that no code has, and on another `iss` (RFC 9207 §2.4).
+    Raises BadCallback on a repeated parameter (RFC 6749 §3.1), on neither or both of `code` and
+    `error`, on characters or lengths that no code has, and on another `iss` (RFC 9207 §2.4).
     """
     if any(len(values) > 1 for _name, values in args.lists()):
-        raise BadCallback("doubled")
+        raise BadCallback("repeated")
     if args.get("iss") and args["iss"].removesuffix("/") != issuer:
         raise BadCallback("other_issuer")
-    code = _one(args, "code", _LONGEST_CODE)
+    code = _single(args, "code", _MAX_CODE)
     error = args.get("error")
     if code and error:
         raise BadCallback("both")
@@ -69,15 +71,15 @@ def read(args: MultiDict[str, str], issuer: str) -> Callback:
     raise BadCallback("incomplete")
 
 
-def _one(args: MultiDict[str, str], name: str, longest: int) -> str | None:
-    """Return the one value of a parameter; empty is none. Raises BadCallback."""
+def _single(args: MultiDict[str, str], name: str, max_length: int) -> str | None:
+    """Return the value of a parameter; None if missing or empty. Raises BadCallback."""
     values = args.getlist(name)
     if len(values) > 1:
-        raise BadCallback("doubled")
+        raise BadCallback("repeated")
     value = values[0] if values else ""
-    if len(value) > longest:
+    if len(value) > max_length:
         raise BadCallback("too_long")
-    # RFC 6749 appendix A: printable ASCII. A space is what a stray "+" becomes.
+    # RFC 6749 appendix A: printable ASCII. A space comes from a stray "+".
     if not (value.isascii() and value.isprintable()) or " " in value or _BAD_BYTES.search(value):
         raise BadCallback("unreadable")
     return value or None
@@ -86,10 +88,10 @@ def _one(args: MultiDict[str, str], name: str, longest: int) -> str | None:
 def _refusal(error: str, error_type: str) -> TikTokError:
     if error_type == "non_sandbox_target":
         return NotATargetUser(error_type)
-    if error_type in _SET_UP_FAULTS:
+    if error_type in _CONFIGURATION_ERRORS:
         return OurConfiguration(error_type)
     if error == "access_denied":
         return Declined(error)
-    if error in _AWAY:
+    if error in _UNAVAILABLE:
         return TryLater(error)
     return OurConfiguration(clean_code(error))

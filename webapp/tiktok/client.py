@@ -1,8 +1,8 @@
-"""Authlib's Flask OAuth client, taught TikTok's dialect of RFC 6749; judges no answer.
+"""Adapts Authlib's Flask OAuth client to TikTok's dialect of RFC 6749.
 
-Each difference is bent at one seam: the authorize URL in `create_authorization_url`, the form of
+Each difference has one place: the authorize URL in `create_authorization_url`, the form of
 exchange, refresh and revoke in `client_key_post`, the transport in `compliance_fix`, and the
-answers in `parse_response_token`, which hands them on unread (webapp.tiktok.answers reads them).
+answers in `parse_response_token`, which returns them unparsed for `webapp.tiktok.answers`.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from webapp.tiktok.transport import Transport
 
 _AUTH_METHOD = "client_key_post"
 _FORM = "application/x-www-form-urlencoded"
-#: Not in TikTok's contract (rule 2), or not in the form of any token call (rule 24).
+#: Not part of TikTok's contract (rule 2), or not of the form of a token call (rule 24).
 _UNWANTED = ("client_id", "scope", "token_type_hint")
 
 
@@ -30,15 +30,15 @@ class _Credentials(Protocol):
 
 
 class TikTokSession(OAuth2Session):  # type: ignore[misc]  # Authlib publishes no types
-    """One conversation with TikTok: Authlib makes a new one for every call."""
+    """One call to TikTok: Authlib makes a new session for each."""
 
     def prepare_request(self, request: Request) -> PreparedRequest:
-        """Make what is sent of the request and our headers alone: no cookie, no netrc, no hook."""
+        """Prepare the request with our headers only: no cookies, netrc or hooks."""
         request.headers = {**self.headers, **request.headers}
         return request.prepare()
 
     def send(self, request: PreparedRequest, **_options: object) -> Response:
-        """Send, and never follow a redirect: it would carry the secret elsewhere (rule 21)."""
+        """Send without following redirects, which would take the secret elsewhere (rule 21)."""
         response: Response = self.get_adapter(request.url).send(request)
         return response
 
@@ -57,12 +57,12 @@ class TikTokSession(OAuth2Session):  # type: ignore[misc]  # Authlib publishes n
         return f"{url}?{urlencode(query)}", state
 
     def parse_response_token(self, response: Response) -> Response:
-        """Return the raw answer: Authlib would accept bad ones, and lose good ones (rule 26)."""
+        """Return the raw answer: Authlib would accept bad ones and reject good ones (rule 26)."""
         return response
 
 
 class TikTokApp(FlaskOAuth2App):  # type: ignore[misc]  # Authlib publishes no types
-    """TikTok as Authlib registers it, with the one call that Authlib's app leaves out."""
+    """TikTok as an Authlib app, plus revoking, which Authlib's app doesn't have."""
 
     client_cls = TikTokSession
 
@@ -80,10 +80,10 @@ def client_key_post(
     headers: CaseInsensitiveDict[str],
     body: str | None,
 ) -> tuple[str, CaseInsensitiveDict[str], str]:
-    """Put TikTok's names for the credentials into the form of a token call (rules 22 to 24).
+    """Put the credentials under TikTok's names into the form of a token call (rules 22 to 24).
 
-    What spends a grant goes over a fresh connection: on an old one that just died, nobody could
-    tell whether TikTok took the request. An exchange that is lost is simply pressed again.
+    Refresh and revoke use a fresh connection: if a reused one turns out to be dead, it is unknown
+    if TikTok received the request. A lost exchange costs nothing, the person signs in again.
     """
     form = dict(parse_qsl(body or "", keep_blank_values=True))
     for name in _UNWANTED:
@@ -99,8 +99,8 @@ def client_key_post(
 def register(app: Flask, settings: Settings, transport: Transport) -> TikTokApp:
     """Register TikTok as a custom provider of this Flask app, once per app.
 
-    No `code_challenge_method` is given: with one, Authlib logs the verifier at DEBUG. TikTok's
-    challenge is another than RFC 7636's anyway, so webapp.tiktok.provider makes it.
+    No `code_challenge_method` is passed: with one, Authlib logs the verifier at DEBUG. TikTok's
+    challenge differs from RFC 7636's anyway, so webapp.tiktok.provider computes it.
     """
 
     def mount(session: TikTokSession) -> None:
@@ -118,7 +118,7 @@ def register(app: Flask, settings: Settings, transport: Transport) -> TikTokApp:
         client_kwargs={
             "token_endpoint_auth_method": _AUTH_METHOD,
             "revocation_endpoint_auth_method": _AUTH_METHOD,
-            # No proxy, netrc or CA bundle out of the environment.
+            # No proxy, netrc or CA bundle from the environment.
             "trust_env": False,
         },
         client_auth_methods=[(_AUTH_METHOD, client_key_post)],

@@ -1,7 +1,7 @@
-"""What can go wrong at TikTok, sorted by what the caller can do; never carries a secret.
+"""Errors of calls to TikTok, one class per thing the caller can do about it.
 
-TikTok's own words (`error_description`, `message`) are dropped where they arrive: only its code
-and its log id come through, cut short and reduced to the characters that such names have.
+None ever contains a secret: TikTok's own texts (`error_description`, `message`) are dropped, and
+only its code and log ID get through, shortened and reduced to the characters such values have.
 """
 
 import re
@@ -12,10 +12,10 @@ _LOG_ID_LENGTH = 64
 
 
 class TikTokError(Exception):
-    """TikTok did not do what it was asked. Its text is the code and the log id alone."""
+    """A call to TikTok failed. The text is the code and the log ID, nothing else."""
 
     def __init__(self, code: str, *, log_id: str = "", status: int | None = None) -> None:
-        """Take the code (TikTok's, or ours where it sent none), its log id, the HTTP status."""
+        """Take the code (TikTok's, or ours if it sent none), its log ID and the HTTP status."""
         self.code = clean_code(code)
         self.log_id = clean_log_id(log_id)
         self.status = status
@@ -23,15 +23,15 @@ class TikTokError(Exception):
 
 
 class ConnectAgain(TikTokError):
-    """The code or the grant is spent or over: only the person can fix it, by connecting."""
+    """The code or the grant is spent or has expired: the person must connect again."""
 
 
 class AccessRefused(ConnectAgain):
-    """The access token is not accepted: refresh once, try once more (rule 46)."""
+    """The access token is not accepted: refresh once and retry once (rule 46)."""
 
 
 class TryLater(TikTokError):
-    """TikTok is away, slow, throttling or talking nonsense; nothing is known to be wrong here."""
+    """TikTok is unreachable, slow, throttling or sent an unusable answer; retry later."""
 
     def __init__(
         self,
@@ -45,8 +45,9 @@ class TryLater(TikTokError):
     ) -> None:
         """Take what TikTokError takes, and how the call ended.
 
-        `retry_after`: seconds TikTok asked us to wait. `outcome_unknown`: the request went out
-        and no whole answer came back, so TikTok may have done it. `reached`: something answered.
+        `retry_after`: seconds TikTok asked us to wait. `outcome_unknown`: the request was sent
+        but no complete answer arrived, so TikTok may have acted on it. `reached`: something
+        answered.
         """
         super().__init__(code, log_id=log_id, status=status)
         self.retry_after = retry_after
@@ -55,33 +56,33 @@ class TryLater(TikTokError):
 
 
 class OurConfiguration(TikTokError):
-    """TikTok does not accept this app or its set-up: only the operator can fix it (rule 35)."""
+    """TikTok does not accept this app or its configuration: the operator must fix it (rule 35)."""
 
 
 class Declined(TikTokError):
-    """The person said no."""
+    """The person declined."""
 
 
 class NotATargetUser(TikTokError):
-    """The app is a TikTok Sandbox app and this account is none of its target users (rule 14)."""
+    """This is a TikTok Sandbox app, and the account isn't one of its target users (rule 14)."""
 
 
 class ScopeMissing(TikTokError):
-    """The grant does not cover this call: connect again with the scope, never refresh (rule 46)."""
+    """The grant does not cover this call: connect again with the scope, don't refresh (rule 46)."""
 
 
 class WrongAccount(TikTokError):
-    """TikTok answered for another open_id than the one asked about (rules 37, 45)."""
+    """TikTok answered for another open_id than the requested one (rules 37, 45)."""
 
 
 def clean_code(value: object) -> str:
-    """Return an error code fit for logs and rows, or `unreadable_code`.
+    """Return an error code that is safe to log and store, or `unreadable_code`.
 
-    Codes are lower-case words; digits and capitals are refused, so no token passes as a code.
+    Codes are lowercase words. Digits and capitals are refused, so a token can't pass as a code.
     """
     return value if isinstance(value, str) and _CODE.fullmatch(value) else "unreadable_code"
 
 
 def clean_log_id(value: object) -> str:
-    """Return TikTok's log id cut to 64 letters, digits, dashes; empty if there is none."""
+    """Return TikTok's log ID cut to 64 letters, digits and dashes; empty if there is none."""
     return _NOT_IN_LOG_ID.sub("", value)[:_LOG_ID_LENGTH] if isinstance(value, str) else ""

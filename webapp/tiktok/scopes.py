@@ -1,12 +1,7 @@
-"""What is said of one scope; the texts are marked for translation where they stand.
+"""Every TikTok scope in plain words: what it allows, why we ask, and what it doesn't allow.
 
-The scopes that TikTok gives to few apps, in plain words like the rest of the catalogue.
-
-Every scope of TikTok's in plain words: what it opens, why, what it does not; asks nobody.
-
-The words are read by people who connect, so none says scope, token or API. "Why" is what the
-service says by default. All are marked for translation; services.scopes hands them out in the
-reader's language.
+People who connect read these texts, so none of them says scope, token or API. All are marked for
+translation; services.connect.scopes returns them in the reader's language.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,71 +12,74 @@ from types import MappingProxyType
 from webapp.language import N_, Text
 from webapp.language import deferred_gettext as _
 
+#: The one scope that is always needed: it says whose account this is (rule 5).
+BASIC = "user.info.basic"
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
     """One thing that a person can allow."""
 
     id: str
-    #: What it opens, as the person would say it.
+    #: What it allows, in the person's words.
     label: str
     why: str
-    #: What it does not open; may be empty.
+    #: What it does not allow; may be empty.
     limits: str
-    #: What it costs to leave it off, in a sentence; empty: the page says so in general.
+    #: What doesn't work without it, in one sentence; empty: the page says so in general terms.
     without: str = ""
-    #: What an operator should know before asking for it; usually empty.
+    #: What an operator should know before requesting it; usually empty.
     remark: str = ""
 
 
 _PORTABILITY = (
     Scope(
         "portability.all.single",
-        N_("One copy of everything TikTok holds about you"),
-        N_("To bring it over once."),
-        N_("It ends after one copy."),
+        N_("One copy of everything TikTok stores about you"),
+        N_("To import it once."),
+        N_("Access ends after one copy."),
     ),
     Scope(
         "portability.all.ongoing",
-        N_("A regular copy of everything TikTok holds about you"),
+        N_("Regular copies of everything TikTok stores about you"),
         N_("To keep your copy here up to date."),
         "",
     ),
     Scope(
         "portability.activity.single",
         N_("One copy of your activity: likes, follows, searches"),
-        N_("To bring it over once."),
-        N_("Without your messages and posts. It ends after one copy."),
+        N_("To import it once."),
+        N_("Doesn't include your messages and posts. Access ends after one copy."),
     ),
     Scope(
         "portability.activity.ongoing",
-        N_("A regular copy of your activity: likes, follows, searches"),
+        N_("Regular copies of your activity: likes, follows, searches"),
         N_("To keep your copy here up to date."),
-        N_("Without your messages and posts."),
+        N_("Doesn't include your messages and posts."),
     ),
     Scope(
         "portability.directmessages.single",
         N_("One copy of your direct messages"),
-        N_("To bring it over once."),
-        N_("Without your posts and activity. It ends after one copy."),
+        N_("To import it once."),
+        N_("Doesn't include your posts and activity. Access ends after one copy."),
     ),
     Scope(
         "portability.directmessages.ongoing",
-        N_("A regular copy of your direct messages"),
+        N_("Regular copies of your direct messages"),
         N_("To keep your copy here up to date."),
-        N_("Without your posts and activity."),
+        N_("Doesn't include your posts and activity."),
     ),
     Scope(
         "portability.postsandprofile.single",
         N_("One copy of your posts and profile"),
-        N_("To bring it over once."),
-        N_("Without your messages and activity. It ends after one copy."),
+        N_("To import it once."),
+        N_("Doesn't include your messages and activity. Access ends after one copy."),
     ),
     Scope(
         "portability.postsandprofile.ongoing",
-        N_("A regular copy of your posts and profile"),
+        N_("Regular copies of your posts and profile"),
         N_("To keep your copy here up to date."),
-        N_("Without your messages and activity."),
+        N_("Doesn't include your messages and activity."),
     ),
 )
 _RESEARCH = (
@@ -93,7 +91,7 @@ _RESEARCH = (
     ),
     Scope(
         "research.adlib.basic",
-        N_("TikTok's public library of advertisements"),
+        N_("TikTok's public library of ads"),
         N_("For a study of advertising."),
         N_("Nothing about your own account."),
     ),
@@ -108,94 +106,90 @@ _LOCAL = (
     Scope(
         "local.product.manage",
         N_("Manage the products of your local business"),
-        N_("So that you can keep your offers up to date from here."),
-        N_("We cannot see your payments."),
+        N_("So you can keep your offers up to date from here."),
+        N_("We can't see your payments."),
     ),
     Scope(
         "local.shop.manage",
         N_("Manage the shops of your local business"),
-        N_("So that you can keep addresses and hours current from here."),
-        N_("We cannot see your payments."),
+        N_("So you can update addresses and opening hours from here."),
+        N_("We can't see your payments."),
     ),
     Scope(
         "local.voucher.manage",
         N_("Manage and redeem vouchers of your local business"),
-        N_("So that your staff can redeem vouchers from here."),
-        N_("We cannot see your customers' accounts."),
+        N_("So your staff can redeem vouchers from here."),
+        N_("We can't see your customers' accounts."),
     ),
 )
 _ARTIST = (
     Scope(
         "artist.certification.read",
-        N_("See whether you are certified as an artist"),
+        N_("See if you are certified as an artist"),
         N_("To show your artist status."),
-        N_("We cannot change it."),
+        N_("We can't change it."),
     ),
     Scope(
         "artist.certification.update",
         N_("Apply for or change your artist certification"),
-        N_("So that you can ask for certification from here."),
-        N_("TikTok decides, not we."),
+        N_("So you can apply for certification from here."),
+        N_("TikTok decides, not us."),
     ),
 )
-_SEEN_IN_CODE = N_("stands in TikTok's code, but on no page of its documentation")
+_UNDOCUMENTED = N_("is in TikTok's code, but not in its documentation")
 _MESSAGES = (
     Scope(
         "message.list.read",
         N_("Read your direct messages"),
-        N_("So that you can read them here."),
-        N_("We cannot answer for you."),
-        remark=_SEEN_IN_CODE,
+        N_("So you can read them here."),
+        N_("We can't reply for you."),
+        remark=_UNDOCUMENTED,
     ),
     Scope(
         "message.list.send",
         N_("Send direct messages as you"),
-        N_("So that you can answer from here."),
+        N_("So you can reply from here."),
         N_("Only when you press Send here."),
-        remark=_SEEN_IN_CODE,
+        remark=_UNDOCUMENTED,
     ),
     Scope(
         "message.list.manage",
-        N_("Sort and delete your direct messages"),
-        N_("So that you can tidy them up from here."),
-        N_("Only when you ask for it here."),
-        remark=_SEEN_IN_CODE,
+        N_("Organize and delete your direct messages"),
+        N_("So you can organize them from here."),
+        N_("Only when you do so here."),
+        remark=_UNDOCUMENTED,
     ),
 )
 _BUSINESS = Scope(
     "business.basic",
     N_("Your business account's basic details"),
-    N_("To recognise your business account."),
+    N_("To recognize your business account."),
     "",
-    remark=N_("is listed by one guide and on no page of TikTok's; TikTok will probably refuse it"),
+    remark=N_("is mentioned in one guide, but not by TikTok, which will probably refuse it"),
 )
-
+#: The scopes that TikTok grants to few apps.
 SPECIAL = (*_PORTABILITY, *_RESEARCH, *_LOCAL, *_ARTIST, *_MESSAGES, _BUSINESS)
-
-#: The one scope without which nobody can tell whose account it is (rule 5).
-BASIC = "user.info.basic"
-
 
 _USER = (
     Scope(
         BASIC,
         N_("Your name and picture"),
-        N_("So that you and we can tell which account this is."),
-        N_("We cannot see your e-mail address or phone number."),
+        N_("So we both know which account this is."),
+        N_("We can't see your email address or phone number."),
     ),
     Scope(
         "user.info.profile",
-        N_("Your profile page: @name, bio, link, verified mark"),
-        N_("So that we can link to your profile."),
-        N_("Only what everybody else sees too."),
-        without=N_("There is no link to your profile."),
+        N_("Your profile page: @name, bio, link, verified badge"),
+        N_("So we can link to your profile."),
+        N_("Only what everyone else can see."),
+        without=N_("There will be no link to your profile."),
     ),
     Scope(
         "user.info.stats",
         N_("Your follower, following, like and video counts"),
         N_("To show them in your report."),
         N_("Public numbers only."),
-        without=N_("Your report has no numbers."),
+        without=N_("Your report will have no numbers."),
     ),
 )
 _VIDEO = (
@@ -203,22 +197,22 @@ _VIDEO = (
         "video.list",
         N_("Your public videos"),
         N_("To list them with their view counts."),
-        N_("We cannot see private videos, drafts or messages."),
-        without=N_("Your videos and their view counts stay empty."),
+        N_("We can't see private videos, drafts or messages."),
+        without=N_("Your videos and their view counts won't be shown."),
     ),
     Scope(
         "video.upload",
-        N_("Put videos into your TikTok inbox as drafts"),
-        N_("So that you can finish and post them yourself."),
+        N_("Send videos to your TikTok inbox as drafts"),
+        N_("So you can finish and post them yourself."),
         N_("Nothing is posted without you."),
-        without=N_("No draft reaches your TikTok inbox from here."),
+        without=N_("You won't be able to send drafts to your TikTok inbox from here."),
     ),
     Scope(
         "video.publish",
         N_("Post videos to your profile"),
-        N_("So that you can post from here."),
+        N_("So you can post from here."),
         N_("Only when you press Post here."),
-        without=N_("You cannot post from here."),
+        without=N_("You won't be able to post from here."),
     ),
 )
 CATALOGUE: Mapping[str, Scope] = MappingProxyType(
@@ -227,23 +221,23 @@ CATALOGUE: Mapping[str, Scope] = MappingProxyType(
 
 
 def problems(asked: Iterable[str]) -> list[tuple[str, Text]]:
-    """Return each unknown scope with the reason to refuse it at start-up (rule 6)."""
+    """Return each unknown scope and why it is refused at startup (rule 6)."""
     return [(scope, _cause(scope)) for scope in asked if scope not in CATALOGUE]
 
 
 def remarks(asked: Iterable[str]) -> list[tuple[str, str]]:
-    """Return each scope that is known but doubtful, with the warning for the operator."""
+    """Return each known but doubtful scope and the warning for the operator."""
     known = (CATALOGUE[scope] for scope in asked if scope in CATALOGUE)
     return [(scope.id, scope.remark) for scope in known if scope.remark]
 
 
 def asked_for(required: Iterable[str], chosen: Iterable[str] = ()) -> tuple[str, ...]:
-    """Return what to ask TikTok for: the basic scope first, each once (rules 4, 5)."""
+    """Return the scopes to request from TikTok: the basic one first, each once (rules 4, 5)."""
     return tuple(dict.fromkeys((BASIC, *required, *chosen)))
 
 
 def _cause(scope: str) -> Text:
     near = get_close_matches(scope, CATALOGUE, n=1)
     if near:
-        return _("is no scope of TikTok's; %(near)s is", near=near[0])
-    return _("is no scope of TikTok's")
+        return _("is not a TikTok scope, but %(near)s is", near=near[0])
+    return _("is not a TikTok scope")

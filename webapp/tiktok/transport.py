@@ -1,7 +1,7 @@
-"""How calls reach TikTok: one deadline, one size cap, no redirect, no proxy; knows no OAuth.
+"""Sends calls to TikTok: one deadline, a size limit, no redirects, no proxy.
 
-Mounted on every session that Authlib makes, in the place of requests' own adapter: urllib3 has
-neither a deadline for a whole answer nor a word for whether anything was sent.
+Mounted on every session that Authlib makes, in place of requests' own adapter: urllib3 has no
+deadline for a whole answer, and doesn't say whether any part of a request was sent.
 """
 
 import io
@@ -18,11 +18,11 @@ from requests.adapters import BaseAdapter
 from webapp.http_client.connection import Connection, Deadline, Origin, tls_context
 from webapp.tiktok.errors import TryLater
 
-#: Wall clock for one whole call: look-up, connect, handshake, request and answer (rule 28).
+#: Wall-clock time for one whole call: DNS, connect, handshake, request and answer (rule 28).
 CALL_SECONDS = 10.0
-#: The largest answer that is read, in bytes. TikTok's are under two thousand.
+#: The largest answer that is read, in bytes. TikTok's are smaller than 2,000.
 ANSWER_BYTES = 256 * 1024
-#: Idle connections are dropped sooner than servers commonly drop them.
+#: Idle connections are closed sooner than servers usually close them.
 _IDLE_SECONDS = 15.0
 _IDLE_CONNECTIONS = 32
 
@@ -30,9 +30,9 @@ _IDLE_CONNECTIONS = 32
 class Transport(BaseAdapter):
     """Sends a request and returns the whole answer, or raises TryLater. Shared by all threads.
 
-    A request with `Connection: close` goes over a fresh connection, closed afterwards: refresh
-    and revoke ask for that, because one that dies on an old connection leaves the grant's fate
-    unknown. All others share the pool.
+    A request with `Connection: close` uses a fresh connection that is closed afterwards. Refresh
+    and revoke need this: if a reused connection dies, it is unknown what happened to the grant.
+    All others share the pool.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Transport(BaseAdapter):
         answer_bytes: int = ANSWER_BYTES,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """Take the deadline of a call in seconds, and the cap of an answer in bytes."""
+        """Take the deadline of a call in seconds, and the size limit of an answer in bytes."""
         super().__init__()
         self._seconds = seconds
         self._answer_bytes = answer_bytes
@@ -58,10 +58,10 @@ class Transport(BaseAdapter):
         cert: object = None,
         proxies: object = None,
     ) -> requests.Response:
-        """Return TikTok's answer, body and all, whatever its status.
+        """Return TikTok's complete answer, whatever its status.
 
-        Only `request` counts: deadline, verification and route are this transport's own.
-        Raises TryLater; `outcome_unknown` tells whether TikTok may have acted.
+        All parameters but `request` are ignored: this transport decides on deadline, verification
+        and route. Raises TryLater; its `outcome_unknown` says if TikTok may have acted.
         """
         connection = self._connection(request)
         try:
@@ -69,16 +69,16 @@ class Transport(BaseAdapter):
             response = self._exchange(connection, request)
         except (OSError, HTTPException) as error:
             connection.close()
-            # Their texts may quote what was sent or received, so they end here.
+            # Not chained: the texts may quote what was sent or received.
             raise _failure(error, sent=connection.sent) from None
         except BaseException:
             connection.close()
             raise
-        self._pool.give(connection)
+        self._pool.put(connection)
         return response
 
     def close(self) -> None:
-        """Do nothing: every session closes its adapters, and this one outlives them all."""
+        """Do nothing: sessions close their adapters, but this one is shared by all of them."""
 
     def _connection(self, request: requests.PreparedRequest) -> Connection:
         url = urlsplit(str(request.url))
@@ -90,7 +90,7 @@ class Transport(BaseAdapter):
     def _exchange(
         self, connection: Connection, request: requests.PreparedRequest
     ) -> requests.Response:
-        # Compressed answers are not asked for, so a small one cannot unfold into a huge one.
+        # No compression, so a small answer can't unpack into a huge one.
         headers = {**request.headers, "Accept-Encoding": "identity"}
         connection.request(str(request.method), request.path_url, request.body, headers)
         connection.flush()
@@ -106,14 +106,14 @@ class Transport(BaseAdapter):
 
 
 class _Pool:
-    """Idle connections, the latest used first. Safe for threads: a deque's ends are atomic."""
+    """Idle connections, last used first. Thread-safe: both ends of a deque are atomic."""
 
     def __init__(self) -> None:
         self._idle: deque[tuple[float, Connection]] = deque()
         weakref.finalize(self, _close_all, self._idle)
 
     def take(self, origin: Origin) -> Connection | None:
-        """Return a connection that still stands, or None."""
+        """Return a connection that is still usable, or None."""
         while True:
             try:
                 since, connection = self._idle.pop()
@@ -124,18 +124,18 @@ class _Pool:
                 return connection
             connection.close()
 
-    def give(self, connection: Connection) -> None:
-        """Keep a connection for the next call if it is open and there is room."""
+    def put(self, connection: Connection) -> None:
+        """Keep a connection for the next call if it is open, and close the oldest ones."""
         if connection.sock is None:
             return
         self._idle.append((monotonic(), connection))
-        while len(self._idle) > _IDLE_CONNECTIONS or self._stale():
+        while len(self._idle) > _IDLE_CONNECTIONS or self._oldest_is_stale():
             try:
                 self._idle.popleft()[1].close()
             except IndexError:
                 return
 
-    def _stale(self) -> bool:
+    def _oldest_is_stale(self) -> bool:
         try:
             return monotonic() - self._idle[0][0] >= _IDLE_SECONDS
         except IndexError:
@@ -162,7 +162,7 @@ def _response(
     response = requests.Response()
     response.status_code = head.status
     response.headers.update(head.getheaders())
-    # requests reads a redirect's target even when it is told not to follow; nobody here needs it.
+    # requests parses a redirect's target even if it doesn't follow it.
     response.headers.pop("Location", None)
     response.raw = io.BytesIO(body)
     response.url = str(request.url)

@@ -25,7 +25,7 @@ from webapp.services.refresh.on_demand import (
 from webapp.services.runtime import Runtime
 from webapp.services.vault import CannotOpen
 from webapp.tiktok.errors import AccessRefused, TikTokError
-from webapp.tiktok.provider import Profile
+from webapp.tiktok.profile import Profile
 
 log = structlog.get_logger(__name__)
 

@@ -115,7 +115,7 @@ def ask_tiktok(runtime: Runtime) -> TikTokAnswer:
     Raises NoLongerAllowed.
     """
     authority.check()
-    found = runtime.provider.look()
+    found = runtime.provider.check_credentials()
     error, ahead = found.error, found.ahead
     return TikTokAnswer(
         hindrance=_not_asked_because(error) if error else "",
