@@ -87,7 +87,7 @@ class TestOnPostgres:
     def test_a_page_that_is_asked_for_while_the_session_ends_is_no_500(
         self, stage: Stage, clock: MovableClock
     ) -> None:
-        """sessions._seen: ORM update of a row nobody holds: StaleDataError."""
+        """sessions._record_seen: ORM update of a row nobody holds: StaleDataError."""
         clock.advance(minutes=10)
         with stage.app.app_context(), ThreadPoolExecutor(1) as pool:
             with writing() as session:
@@ -199,7 +199,7 @@ def test_who_connects_again_during_a_disconnect_is_not_told_to_be_disconnected(
 
 
 def test_a_second_press_does_not_hear_that_tiktok_confirmed_what_it_refused(stage: Stage) -> None:
-    """disconnect._of_the_other: a row that is gone is taken for a confirmation."""
+    """disconnect._wait_for_outcome: a row that is gone is taken for a confirmation."""
 
     class Away(Slow):
         def refresh(self, refresh_token: str) -> TokenSet:
@@ -286,7 +286,7 @@ def test_an_operator_who_is_removed_during_a_probe_is_not_told_that_nothing_was_
 
 
 def test_a_webhook_that_ends_a_disconnect_counts_as_confirmed(stage: Stage) -> None:
-    """order() leaves last_error of an older refresh, which _of_the_other reads as TikTok's no."""
+    """order() leaves last_error of an old refresh, which _wait_for_outcome takes for TikTok's no."""
     with stage.app.app_context(), writing() as session:
         session.execute(update(User).values(last_error="http_503", status="failing"))
     tiktok = Slow()

@@ -16,7 +16,7 @@ from webapp.models import Status, User
 from webapp.services.connect.connect import (
     Connected,
     DifferentAccount,
-    NeededScopeMissing,
+    RequiredScopeMissing,
     connect_person,
 )
 from webapp.services.runtime import Runtime
@@ -92,7 +92,7 @@ def test_without_the_needed_scope_nothing_is_kept_and_the_grant_is_given_back(
     runtime: Runtime, app: Flask, sandbox: Sandbox
 ) -> None:
     tokens = replace(given(sandbox, runtime.clock()), scopes=frozenset({"video.list"}))
-    with pytest.raises(NeededScopeMissing):
+    with pytest.raises(RequiredScopeMissing):
         join(runtime, tokens)
     assert rows(app) == []
     assert sandbox.books()[tokens.open_id]["ended"] == "revoked"

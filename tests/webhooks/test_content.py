@@ -120,8 +120,8 @@ def test_no_line_of_the_log_holds_what_was_sent(tiktok: TikTok, mara: str) -> No
     assert "<script>" not in str(lines)
     assert "made-up words" not in str(lines)
     assert lines[-1] == {
-        "event": "webhook",
-        "notice": "authorization.removed",
+        "event": "webhook_received",
+        "kind": "authorization.removed",
         "open_id": mara,
         "effect": "forgotten",
         "log_level": "info",

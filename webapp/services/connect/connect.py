@@ -1,4 +1,4 @@
-"""Connecting: a judged answer becomes a person's row; never talks to a browser."""
+"""Connects a person: stores the tokens of a sign-in in their row."""
 
 import secrets
 from collections.abc import Collection
@@ -27,18 +27,19 @@ from webapp.tokens import TokenSet
 
 log = structlog.get_logger(__name__)
 
-#: Without the letters and digits that people mix up (I, L, O, U, 0, 1).
+#: Without letters and digits that people mix up (I, L, O, U, 0, 1).
 TICKET_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
+#: new: connected for the first time · again: the connection had ended · returned: it was working.
 Kind = Literal["new", "again", "returned"]
 
 
-class NeededScopeMissing(Exception):
-    """The person left out the one scope without which nobody can tell whose account this is."""
+class RequiredScopeMissing(Exception):
+    """The person left out the scope that says whose account this is."""
 
 
 class DifferentAccount(Exception):
-    """The sign-in was begun by one person's session and finished with another's account."""
+    """The sign-in began in one person's session and ended with another person's account."""
 
     def __init__(self, open_id: str) -> None:
         """Take the open_id of the account that came back."""
@@ -48,15 +49,14 @@ class DifferentAccount(Exception):
 
 @dataclass(frozen=True)
 class Connected:
-    """What a successful connect did."""
+    """The result of connecting."""
 
     person: PersonRef
     open_id: str
-    #: new: first time here · again: it had ended and works again · returned: it worked already.
     kind: Kind
-    #: What somebody who returned allows now and did not allow before.
+    #: The scopes that somebody who returned has granted in addition.
     added: tuple[str, ...] = ()
-    #: The secret of the new session, for the cookie; empty: no browser was to be signed in.
+    #: The secret of the new session, for the cookie; empty if no device was to be signed in.
     secret: str = field(default="", repr=False)
 
 
@@ -68,28 +68,28 @@ def connect_person(
     now: datetime | None = None,
     device: Device | None = None,
 ) -> Connected:
-    """Store the answer of an exchange under its open_id and clear every mark (rule 54).
+    """Store the tokens of an exchange under their open_id and clear every failure mark (rule 54).
 
-    `viewer` is the open_id that this sign-in must end in; None: anybody's will do.
-    `now`: when they connected; None: when the transaction begins, so that a connect that has to
-    wait for the lock comes after what was ordered meanwhile. `device` is signed in in the same
-    transaction, so that nobody else's row can come in between.
-    Raises NeededScopeMissing and DifferentAccount; then nobody is signed in and no row is made,
-    and a grant that nobody holds is given back to TikTok.
+    `viewer` is the open_id that this sign-in must end with; None: any. `now` is the time of
+    connecting; None: when the transaction begins, so a connect that waits for the lock comes after
+    what was ordered in the meantime. `device` is signed in within the same transaction, so the row
+    can't become another person's in between.
+    Raises RequiredScopeMissing and DifferentAccount. Then nobody is signed in, no row is created,
+    and a grant that belongs to no connected person is revoked.
     """
     if tokens.scopes is None:
-        # An answer that leaves the scope out grants what was asked (RFC 6749 §5.1).
+        # An answer without a scope grants what was requested (RFC 6749 §5.1).
         tokens = replace(tokens, scopes=frozenset(asked))
     if BASIC not in (tokens.scopes or ()):
-        _check_scopes(runtime, tokens, asked, now or runtime.clock())
-        raise NeededScopeMissing
+        _keep_or_revoke(runtime, tokens, asked, now or runtime.clock())
+        raise RequiredScopeMissing
     if viewer is not None and viewer != tokens.open_id:
-        _check_scopes(runtime, tokens, asked, now or runtime.clock())
+        _keep_or_revoke(runtime, tokens, asked, now or runtime.clock())
         raise DifferentAccount(str(tokens.open_id))
     try:
         return _store(runtime, tokens, asked, now, device)
     except IntegrityError:
-        # The same person connected for the first time in two tabs: the other one made the row.
+        # The same person connected for the first time in two tabs, and the other created the row.
         return _store(runtime, tokens, asked, now, device)
 
 
@@ -126,12 +126,12 @@ def _record(
             session, now, "connection.connected", on=user.ticket, kind=kind, scopes=user.scope
         )
     if was_lost:
-        _log_restored(session, runtime, user, now)
+        _notify_restored(session, runtime, user, now)
 
 
-def _log_restored(session: Session, runtime: Runtime, user: User, now: datetime) -> None:
-    told = {"open_id": user.open_id, "ticket": user.ticket}
-    outbox.enqueue(session, runtime, now, "connection.restored", told)
+def _notify_restored(session: Session, runtime: Runtime, user: User, now: datetime) -> None:
+    fields = {"open_id": user.open_id, "ticket": user.ticket}
+    outbox.enqueue(session, runtime, now, "connection.restored", fields)
 
 
 def _update_row(
@@ -142,7 +142,7 @@ def _update_row(
     user.last_error = user.last_log_id = user.claim = None
     user.reason = user.ended_at = user.refused_at = user.failing_since = None
     user.interrupted = False
-    # An answer that says nothing of the grant's end must not inherit an older grant's.
+    # An answer without the grant's expiry must not inherit that of the previous grant.
     user.refresh_expires_at = None
     user.asked_scope = ",".join(sorted(asked))
     user.connected_at = now
@@ -172,13 +172,13 @@ def _new_row(session: Session, client_key: str, open_id: str, now: datetime) -> 
     return user
 
 
-def _check_scopes(
+def _keep_or_revoke(
     runtime: Runtime, tokens: TokenSet, asked: Collection[str], now: datetime
 ) -> None:
-    """Put a grant that ends in no sign-in where it does no harm.
+    """Store or revoke a grant with which nobody is signed in.
 
-    For somebody who is connected it replaced the grant we hold, whose refresh token is dead by
-    now, so it goes into their row. Anybody else's is given back: revoked at TikTok.
+    If its person is connected, it has replaced the stored grant, whose refresh token is now dead,
+    so it is stored in their row. Otherwise it is revoked at TikTok.
     """
     with writing() as session:
         connected = User.status.not_in((Status.REVOKING, Status.REVOKED))
@@ -191,10 +191,10 @@ def _check_scopes(
             was_lost = user.status == Status.RECONNECT
             _update_row(runtime, user, tokens, asked, now)
             if was_lost:
-                _log_restored(session, runtime, user, now)
+                _notify_restored(session, runtime, user, now)
     if user is not None:
         return
     try:
         runtime.provider.revoke(tokens.access_token)
     except TikTokError as error:
-        log.warning("grant_not_given_back", code=error.code, log_id=error.log_id)
+        log.warning("grant_not_revoked", code=error.code, log_id=error.log_id)

@@ -1,7 +1,7 @@
-"""Ending a connection: TikTok is told, then our copy is wiped, whatever TikTok answers.
+"""Disconnects people: revokes the grant at TikTok, then wipes our copy, whatever TikTok answers.
 
-Where TikTok does not answer at all the sealed tokens wait, in `revoking`, for the worker to tell
-it again; after 24 hours they are wiped all the same. Nothing else is done with them meanwhile.
+If TikTok doesn't answer, the encrypted tokens stay in the row with status `revoking`, and the
+worker retries. After 24 hours they are wiped anyway. They are used for nothing else.
 """
 
 import secrets
@@ -33,45 +33,45 @@ from webapp.tokens import TokenSet
 
 log = structlog.get_logger(__name__)
 
-#: How long a second press waits for the first one's answer, and between two looks, in seconds.
+#: How long a second disconnect waits for the result of the first, and how often it checks.
 PATIENCE = 15.0
 _POLL_SECONDS = 0.05
-#: Our code of a disconnect for which TikTok was not asked, since there was no token any more.
+#: Our code if there was no token left, so TikTok was not called.
 NOTHING_HELD = "nothing_held"
-#: Our code of one during which the person connected again: that connection stays.
+#: Our code if the person connected again in the meantime; that connection stays.
 CONNECTED_AGAIN = "connected_again"
-#: Our code of one that another browser or the worker is telling TikTok of now.
+#: Our code if another request or the worker is revoking the grant right now.
 STILL_REVOKING = "revoking"
 
 
 class Superseded(Exception):
-    """The row holds another grant by now than the one that was to end."""
+    """The row no longer has the grant that was to be revoked."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Which half worked."""
+    """The result of disconnecting, at TikTok and here."""
 
-    #: TikTok confirmed the end, or held nothing to end.
+    #: TikTok confirmed the end, or there was nothing left to revoke.
     confirmed: bool
-    #: Our copy is wiped; False: TikTok did not answer and is told again for 24 hours.
+    #: Our copy is wiped; False: TikTok did not answer, and we retry for 24 hours.
     forgotten: bool = True
-    #: TikTok's code, or ours, when it did not confirm.
+    #: TikTok's code, or ours, if it did not confirm.
     code: str = ""
     log_id: str = ""
 
 
 class NotErased(Exception):
-    """The right to erase the account was gone after TikTok had been told of its end."""
+    """The right to delete the account was lost after the grant had been revoked."""
 
     def __init__(self, *, connected: bool) -> None:
-        """Take whether the person has connected again meanwhile."""
+        """Take True if the person has connected again in the meantime."""
         super().__init__("not erased")
         self.connected = connected
 
 
 def disconnect_person(runtime: Runtime, person: PersonRef) -> Outcome:
-    """Revoke at TikTok (refreshing first if the access is over), then forget (rule 40).
+    """Revoke at TikTok (refreshing first if the access token has expired), then forget (rule 40).
 
     Raises PersonGone and NoLongerAllowed, with nothing changed.
     """
@@ -79,24 +79,24 @@ def disconnect_person(runtime: Runtime, person: PersonRef) -> Outcome:
     if user is None:
         return Outcome(confirmed=True, code=NOTHING_HELD)
     if user.claim is None:
-        return _outcome_of_the_other(person)
+        return _wait_for_outcome(person)
     return finish_disconnect(runtime, user)
 
 
 def finish_disconnect(runtime: Runtime, user: User) -> Outcome:
-    """Tell TikTok about a row in `revoking`, once, and write down what came of it.
+    """Revoke the grant of a row in `revoking`, with one attempt, and store the result.
 
-    Only while the row holds the very grant that TikTok was told of: whoever connects again
-    meanwhile keeps the new one, and whoever disconnects that one waits for an answer of its own.
+    The result is stored only while the row has the same grant: if the person has connected again,
+    the new grant stays, and disconnecting that one is a call of its own.
     """
     outcome = _revoke_at_tiktok(runtime, user)
     now = runtime.clock()
     started = user.ended_at or now
     patient = now - started < KEEP_REVOKING
     with writing(durable=True) as session:
-        row = _still(session, user)
+        row = _row_if_unchanged(session, user)
         if row is None:
-            return _overtaken(session, user) or outcome
+            return _outcome_of_newer_grant(session, user) or outcome
         if outcome.forgotten or not patient:
             runtime.vault.forget(row)
             row.status = Status.REVOKED
@@ -122,18 +122,18 @@ def finish_disconnect(runtime: Runtime, user: User) -> Outcome:
 def record_revoked(
     session: Session, runtime: Runtime, user: User, now: datetime, *, confirmed: bool, code: str
 ) -> None:
-    """Write down, and have told, that a connection is over because somebody wanted it so."""
+    """Record that a connection was ended on purpose, and enqueue the notification."""
     audit.record(session, now, "connection.revoked", on=user.ticket, confirmed=confirmed, code=code)
     figures.add_counts(session, runtime.settings.tiktok_client_key, now, {"revoked": 1})
-    told: dict[str, str | bool | None] = {"open_id": user.open_id, "ticket": user.ticket}
-    told["confirmed"] = confirmed
-    outbox.enqueue(session, runtime, now, "connection.revoked", told)
+    fields: dict[str, str | bool | None] = {"open_id": user.open_id, "ticket": user.ticket}
+    fields["confirmed"] = confirmed
+    outbox.enqueue(session, runtime, now, "connection.revoked", fields)
 
 
 def delete_person(runtime: Runtime, person: PersonRef) -> Outcome:
-    """Disconnect, then erase the row and every session; nothing of it is left in the file.
+    """Disconnect, then delete the row and every session, also from SQLite's files.
 
-    An account that was erased meanwhile, in another browser, is done. Raises NoLongerAllowed, with
+    Succeeds if the account has been deleted from another device. Raises NoLongerAllowed, with
     nothing changed, and NotErased.
     """
     outcome = Outcome(confirmed=True, code=NOTHING_HELD)
@@ -153,7 +153,7 @@ def delete_person(runtime: Runtime, person: PersonRef) -> Outcome:
 
 
 def _erase(runtime: Runtime, person: PersonRef) -> bool:
-    """Erase the row and its sessions; False if they connected again meanwhile.
+    """Delete the row and its sessions; False if the person has connected again.
 
     Raises NoLongerAllowed.
     """
@@ -173,10 +173,11 @@ def _erase(runtime: Runtime, person: PersonRef) -> bool:
 
 
 def _begin(runtime: Runtime, person: PersonRef) -> User | None:
-    """Mark the row, so that a refresh under way cannot bring the connection back.
+    """Mark the row `revoking`, so a refresh in progress can't bring the connection back.
 
-    If this process dies now, the worker takes over when the lease ends. None: nothing is held. A
-    row without a claim: somebody else is telling TikTok in this moment.
+    If this process dies now, the worker takes over when the lease ends. Return None if there are
+    no tokens, and a row without a claim if the grant is being revoked by another request or the
+    worker.
     """
     now = runtime.clock()
     with writing(durable=True) as session:
@@ -186,7 +187,7 @@ def _begin(runtime: Runtime, person: PersonRef) -> User | None:
         authority.require(session)
         if user.access_token is None:
             if user.status != Status.REVOKED:
-                _end_what_is_forgotten(session, runtime, user, now)
+                _end_without_tokens(session, runtime, user, now)
             return None
         if _is_being_revoked(user, now):
             session.expunge(user)
@@ -202,11 +203,11 @@ def _is_being_revoked(user: User, now: datetime) -> bool:
     return user.status == Status.REVOKING and leased
 
 
-def _outcome_of_the_other(person: PersonRef) -> Outcome:
-    """Wait for whoever tells TikTok now, another browser or the worker; return what came of it.
+def _wait_for_outcome(person: PersonRef) -> Outcome:
+    """Wait until another request or the worker has revoked the grant; return the outcome.
 
-    Telling it twice would let the second hear that nothing is left to end, and say that it failed.
-    Raises PersonGone if the account was deleted meanwhile.
+    A second call to TikTok would be told that nothing is left to revoke, and look like a failure.
+    Raises PersonGone if the account is deleted in the meantime.
     """
     until = time.monotonic() + PATIENCE
     while True:
@@ -221,9 +222,8 @@ def _outcome_of_the_other(person: PersonRef) -> Outcome:
         _pause(_POLL_SECONDS)
 
 
-def _end_what_is_forgotten(session: Session, runtime: Runtime, user: User, now: datetime) -> None:
-    """End a connection of which nothing is held any more, so that TikTok need not be told."""
-    # It is somebody's act all the same.
+def _end_without_tokens(session: Session, runtime: Runtime, user: User, now: datetime) -> None:
+    """End a connection that has no tokens left, so there is nothing to revoke at TikTok."""
     audit.record(session, now, "connection.disconnect_ordered", on=user.ticket)
     record_revoked(session, runtime, user, now, confirmed=True, code=NOTHING_HELD)
     runtime.vault.forget(user)
@@ -231,10 +231,10 @@ def _end_what_is_forgotten(session: Session, runtime: Runtime, user: User, now: 
     user.reason = None
 
 
-def mark_revoking(session: Session, user: User, now: datetime, told_at: datetime) -> None:
-    """Mark a row that holds tokens in the caller's transaction; the worker tells TikTok then.
+def mark_revoking(session: Session, user: User, now: datetime, next_at: datetime) -> None:
+    """Mark a row with tokens in the caller's transaction; the worker revokes it at `next_at`.
 
-    One that is marked already keeps its version: it is the same grant that is to end.
+    A row that is already marked keeps its version, because it is the same grant that ends.
     """
     if user.status != Status.REVOKING:
         user.ended_at = now
@@ -244,11 +244,11 @@ def mark_revoking(session: Session, user: User, now: datetime, told_at: datetime
     audit.record(session, now, "connection.disconnect_ordered", on=user.ticket)
     user.failures = 0
     user.last_error = user.last_log_id = None
-    user.next_at = told_at
+    user.next_at = next_at
 
 
-def _overtaken(session: Session, user: User) -> Outcome | None:
-    """Return what holds instead, if the row was given another grant meanwhile; None: it was not."""
+def _outcome_of_newer_grant(session: Session, user: User) -> Outcome | None:
+    """Return the outcome if the row has got another grant in the meantime; None if it hasn't."""
     row = people.locked(session, user.ref)
     if row is None or row.access_token is None:
         return None
@@ -257,8 +257,8 @@ def _overtaken(session: Session, user: User) -> Outcome | None:
     return Outcome(confirmed=False, forgotten=False, code=CONNECTED_AGAIN)
 
 
-def _still(session: Session, user: User) -> User | None:
-    """Return the row, held, while it waits for the end of the grant that `user` holds."""
+def _row_if_unchanged(session: Session, user: User) -> User | None:
+    """Return the row, locked, if the grant of `user` is still the one to revoke."""
     row = people.locked(session, user.ref)
     same = row is not None and row.version == user.version and row.status == Status.REVOKING
     return row if same else None
@@ -274,23 +274,23 @@ def _revoke_at_tiktok(runtime: Runtime, user: User) -> Outcome:
     except Superseded:
         return Outcome(confirmed=False, forgotten=False, code=CONNECTED_AGAIN)
     except TikTokError as error:
-        told = log.error if isinstance(error, WrongAccount) else log.warning
-        told("revoke_failed", open_id=user.open_id, code=error.code, log_id=error.log_id)
+        log_failure = log.error if isinstance(error, WrongAccount) else log.warning
+        log_failure("revoke_failed", open_id=user.open_id, code=error.code, log_id=error.log_id)
         answered = not isinstance(error, TryLater)
         return Outcome(confirmed=False, forgotten=answered, code=error.code, log_id=error.log_id)
     return Outcome(confirmed=True)
 
 
 def _revoke(runtime: Runtime, user: User, held: HeldTokens) -> None:
-    """Revoke with an access token that works; TikTok takes no other (tiktok-contract: Revoke)."""
+    """Revoke with an access token that works, because TikTok accepts no other (rule 40)."""
     now = runtime.clock()
-    over = user.access_expires_at is None or user.access_expires_at <= now
-    if not over:
+    expired = user.access_expires_at is None or user.access_expires_at <= now
+    if not expired:
         try:
             runtime.provider.revoke(held.access_token)
         except AccessRefused:
-            over = True
-    if over:
+            expired = True
+    if expired:
         renewed = runtime.provider.refresh(held.refresh_token or "")
         if renewed.open_id not in (None, user.open_id):
             raise WrongAccount("other_open_id")
@@ -301,13 +301,13 @@ def _revoke(runtime: Runtime, user: User, held: HeldTokens) -> None:
 
 
 def _store_renewed(runtime: Runtime, user: User, renewed: TokenSet) -> bool:
-    """Seal the renewed pair into the row: if the revoke fails now, the old one is spent.
+    """Store the renewed tokens, because the old refresh token is dead even if the revoke fails.
 
-    `user` takes on the version that the row has then. False: the row waits for this end no more.
+    Updates the version of `user`. Return False if this grant is no longer the one to revoke.
     """
     now = runtime.clock()
     with writing(durable=True) as session:
-        row = _still(session, user)
+        row = _row_if_unchanged(session, user)
         if row is None:
             return False
         runtime.vault.store(row, renewed, now)

@@ -1,4 +1,4 @@
-"""Which scopes are offered and which are missing, in the catalogue's words; asks nobody."""
+"""The scopes that are offered, granted or missing, with their texts in the reader's language."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -11,45 +11,45 @@ from webapp.tiktok.scopes import CATALOGUE, Scope, asked_for
 
 @dataclass(frozen=True)
 class Offer:
-    """What the connect page shows: needed, and people's own choice."""
+    """The scopes on the connect page."""
 
     required: list[Scope]
     optional: list[Scope]
 
 
 def offer(settings: Settings) -> Offer:
-    """Return the scopes of the settings with their words."""
+    """Return the scopes of the settings with their texts."""
     return Offer(described(settings.tiktok_scopes), described(settings.tiktok_optional_scopes))
 
 
 def chosen(settings: Settings, ticked: Collection[str]) -> tuple[str, ...]:
-    """Return what to ask for: the needed ones and what was ticked among the optional ones.
+    """Return the scopes to request: the required ones, and the optional ones that were ticked.
 
-    Whatever else was sent is left out: a form can be changed by whoever sends it.
+    Anything else in `ticked` is ignored, since the sender of a form can change it.
     """
     optional = [scope for scope in settings.tiktok_optional_scopes if scope in ticked]
     return asked_for(settings.tiktok_scopes, optional)
 
 
 def missing(user: User) -> list[Scope]:
-    """Return what was asked for and left off."""
+    """Return the scopes that were requested but not granted."""
     return described(sorted(user.asked - user.granted))
 
 
 def granted(user: User) -> list[Scope]:
-    """Return what was allowed."""
+    """Return the granted scopes."""
     return described(sorted(user.granted))
 
 
 def granted_names(user: User) -> list[str]:
-    """Return what to ask for when somebody reconnects: what they had allowed, as far as known."""
+    """Return the scopes to request on a reconnect: the granted ones, if they are known."""
     return sorted(user.granted or user.asked)
 
 
 def described(names: Collection[str]) -> list[Scope]:
-    """Return the catalogue's words in the reader's language.
+    """Return scopes with their texts in the reader's language.
 
-    One that TikTok added since speaks for itself.
+    A scope that is not in our catalog gets its name as its label.
     """
     return [_translated(CATALOGUE[name]) if name in CATALOGUE else _unknown(name) for name in names]
 
@@ -65,4 +65,4 @@ def _translated(scope: Scope) -> Scope:
 
 
 def _unknown(name: str) -> Scope:
-    return Scope(name, name, _("Asked for by this site."), "")
+    return Scope(name, name, _("Requested by this site."), "")

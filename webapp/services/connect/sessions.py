@@ -1,4 +1,4 @@
-"""Who is signed in with which browser; their life ends on the server, not in the cookie."""
+"""Sessions: who is signed in on which device. They expire on the server, not in the cookie."""
 
 import hashlib
 import secrets
@@ -14,71 +14,71 @@ from webapp.services import authority, people
 from webapp.services.records import audit
 from webapp.services.runtime import Runtime
 
-#: `seen_at` is written at most this often, so that reading a page seldom writes.
+#: `seen_at` is written at most this often, so most page views write nothing.
 SEEN_EVERY = timedelta(minutes=5)
-#: So many browsers are listed; whoever has more ends them all at once.
-MOST = 50
-#: So many sessions whose life is over are removed with each sign-in.
-OLD_AT_ONCE = 100
+#: The account page lists at most this many devices.
+MAX_LISTED = 50
+#: At most this many expired sessions are removed with each sign-in.
+MAX_REMOVED = 100
 
 
 class NoSuchSession(Exception):
-    """This person has no session of this key, or its life is over."""
+    """This person has no session with this key, or it has expired."""
 
 
 @dataclass(frozen=True)
 class Visitor:
-    """The person behind a request, as pages may know them."""
+    """The person behind a request, as far as views may know them."""
 
     ref: PersonRef
     open_id: str
     name: str | None
     operator: bool
-    #: Names the session in the database; good for nothing in a cookie.
+    #: The session's key in the database, which isn't accepted in a cookie.
     session: str = field(repr=False)
 
     @property
     def ticket(self) -> str:
-        """Return what the person knows themselves by."""
+        """Return the person's ticket."""
         return self.ref.ticket
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """The browser that is to be signed in."""
+    """The device that is to be signed in."""
 
-    #: "Firefox" and "Linux"; None: nobody could tell.
+    #: Such as "Firefox" and "Linux"; None if unknown.
     browser: str | None = None
     system: str | None = None
-    #: The secret of the session that it has now, which ends; empty: it has none.
+    #: The secret of the device's current session, which ends; empty if it has none.
     replaces: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """One signed-in browser, as its person may know it."""
+    """One signed-in device, as its person sees it."""
 
-    #: Names it among the sessions of one person, and is good for nothing else.
+    #: Identifies the session among those of its person, and is accepted nowhere else.
     key: str
-    #: "Firefox" and "Linux"; None: nobody could tell.
+    #: Such as "Firefox" and "Linux"; None if unknown.
     browser: str | None
     system: str | None
     since: datetime
     seen_at: datetime
-    #: It is the one that asks.
+    #: True for the device that sent this request.
     this_one: bool
 
 
 def begin(session: Session, runtime: Runtime, user: User, device: Device, now: datetime) -> str:
-    """Sign a browser in and return the secret for its cookie: 256 bits, stored as a hash.
+    """Sign a device in and return the secret for its cookie: 256 bits, stored as a hash.
 
-    In the caller's transaction, which has just found or made the person's row and holds it: what
-    is signed in is the person that it stored, whoever else is deleted or connects meanwhile.
+    Must run in the transaction that found or created the person's row and has it locked, so it
+    can't become another person's row in between.
     """
     secret = secrets.token_urlsafe(32)
     if device.replaces:
-        session.execute(_of_secret(device.replaces))
-    session.execute(delete(BrowserSession).where(BrowserSession.digest.in_(_old(runtime, now))))
+        session.execute(_delete_by_secret(device.replaces))
+    session.execute(delete(BrowserSession).where(BrowserSession.digest.in_(_expired(runtime, now))))
     session.add(
         BrowserSession(
             digest=digest_of(secret),
@@ -93,18 +93,18 @@ def begin(session: Session, runtime: Runtime, user: User, device: Device, now: d
 
 
 def find(runtime: Runtime, secret: str, now: datetime) -> Visitor | None:
-    """Return who is signed in with this secret; None if nobody, or if its life is over."""
+    """Return who is signed in with this secret; None if nobody is or the session has expired."""
     digest = digest_of(secret)
     with reading() as session:
         row = session.execute(
             select(BrowserSession, User)
             .join(User, User.id == BrowserSession.user_id)
-            .where(BrowserSession.digest == digest, ~or_(*_over(runtime, now)))
+            .where(BrowserSession.digest == digest, ~or_(*_is_expired(runtime, now)))
         ).first()
     if row is None:
         return None
     browser, user = row
-    if now - browser.seen_at > SEEN_EVERY and not _seen(digest, now):
+    if now - browser.seen_at > SEEN_EVERY and not _record_seen(digest, now):
         return None
     return Visitor(
         ref=user.ref,
@@ -118,16 +118,16 @@ def find(runtime: Runtime, secret: str, now: datetime) -> Visitor | None:
 def of(
     session: Session, runtime: Runtime, person: PersonRef, secret: str, now: datetime
 ) -> list[Browser]:
-    """Return where a person is signed in: the browser of this secret, then the latest seen.
+    """Return a person's signed-in devices: the one with this secret, then the last seen first.
 
-    No more than MOST.
+    At most MAX_LISTED.
     """
     here = digest_of(secret)
     rows = session.scalars(
         select(BrowserSession)
-        .where(BrowserSession.user_id == _id_of(person), ~or_(*_over(runtime, now)))
+        .where(BrowserSession.user_id == _id_of(person), ~or_(*_is_expired(runtime, now)))
         .order_by((BrowserSession.digest == here).desc(), BrowserSession.seen_at.desc())
-        .limit(MOST)
+        .limit(MAX_LISTED)
     )
     return [
         Browser(
@@ -143,22 +143,22 @@ def of(
 
 
 def end(secret: str) -> None:
-    """Sign this browser out; a saved cookie is dead from now on."""
+    """Sign this device out; a saved copy of its cookie no longer works."""
     with writing() as session:
-        session.execute(_of_secret(secret))
+        session.execute(_delete_by_secret(secret))
 
 
 def end_one(runtime: Runtime, visitor: Visitor, key: str, secret: str) -> bool:
-    """Sign one of this person's browsers out, and tell whether it is the one of this secret.
+    """Sign out one of this person's devices. Return True if it is the one with this secret.
 
-    Raises NoSuchSession for whatever is none of theirs, PersonGone, NoLongerAllowed.
+    Raises NoSuchSession if this person has no such session, PersonGone, NoLongerAllowed.
     """
     now = runtime.clock()
     with writing() as session:
-        _hold(session, visitor.ref)
+        _lock_and_authorize(session, visitor.ref)
         rows = session.scalars(
             select(BrowserSession.digest).where(
-                BrowserSession.user_id == _id_of(visitor.ref), ~or_(*_over(runtime, now))
+                BrowserSession.user_id == _id_of(visitor.ref), ~or_(*_is_expired(runtime, now))
             )
         )
         digest = next((each for each in rows if _key(each) == key), None)
@@ -170,12 +170,12 @@ def end_one(runtime: Runtime, visitor: Visitor, key: str, secret: str) -> bool:
 
 
 def end_others(visitor: Visitor, secret: str, now: datetime) -> None:
-    """Sign out every browser of this person but the one of this secret.
+    """Sign out every device of this person except the one with this secret.
 
     Raises PersonGone, NoLongerAllowed.
     """
     with writing() as session:
-        _hold(session, visitor.ref)
+        _lock_and_authorize(session, visitor.ref)
         audit.record(session, now, "account.signed_out_others", on=visitor.ticket)
         session.execute(
             delete(BrowserSession).where(
@@ -186,9 +186,9 @@ def end_others(visitor: Visitor, secret: str, now: datetime) -> None:
 
 
 def end_everywhere(person: PersonRef, now: datetime) -> None:
-    """Sign every browser of this person out. Raises PersonGone, NoLongerAllowed."""
+    """Sign out every device of this person. Raises PersonGone, NoLongerAllowed."""
     with writing() as session:
-        _hold(session, person)
+        _lock_and_authorize(session, person)
         audit.record(session, now, "account.signed_out_everywhere", on=person.ticket)
         session.execute(delete(BrowserSession).where(BrowserSession.user_id == _id_of(person)))
 
@@ -198,33 +198,33 @@ def digest_of(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _hold(session: Session, person: PersonRef) -> None:
-    """Hold the person's row, then the right to act on it. Raises PersonGone, NoLongerAllowed."""
+def _lock_and_authorize(session: Session, person: PersonRef) -> None:
+    """Lock the person's row, then the right to act on it. Raises PersonGone, NoLongerAllowed."""
     if people.locked(session, person) is None:
         raise people.PersonGone
     authority.require(session)
 
 
 def _id_of(person: PersonRef) -> ScalarSelect[int]:
-    """Return the id of this person's row as part of a statement; no id once they are deleted."""
+    """Return a subquery for the ID of this person's row; it finds none once they are deleted."""
     return select(User.id).where(User.is_(person)).scalar_subquery()
 
 
-def _of_secret(secret: str) -> Delete:
+def _delete_by_secret(secret: str) -> Delete:
     return delete(BrowserSession).where(BrowserSession.digest == digest_of(secret))
 
 
-def _old(runtime: Runtime, now: datetime) -> Select[str]:
-    """Return some sessions whose life is over; two sign-ins at once take different ones."""
+def _expired(runtime: Runtime, now: datetime) -> Select[str]:
+    """Return some expired sessions; concurrent sign-ins get different ones."""
     return (
         select(BrowserSession.digest)
-        .where(or_(*_over(runtime, now)))
-        .limit(OLD_AT_ONCE)
+        .where(or_(*_is_expired(runtime, now)))
+        .limit(MAX_REMOVED)
         .with_for_update(skip_locked=True)
     )
 
 
-def _over(runtime: Runtime, now: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+def _is_expired(runtime: Runtime, now: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     settings = runtime.settings
     return (
         BrowserSession.created_at < now - timedelta(days=settings.session_days),
@@ -232,8 +232,8 @@ def _over(runtime: Runtime, now: datetime) -> tuple[ColumnElement[bool], ColumnE
     )
 
 
-def _seen(digest: str, now: datetime) -> bool:
-    """Write down that a session is in use; False: it has ended in this very moment."""
+def _record_seen(digest: str, now: datetime) -> bool:
+    """Record that a session is in use. Return False if it has ended in the meantime."""
     with writing() as session:
         seen = session.scalar(
             update(BrowserSession)
@@ -246,5 +246,5 @@ def _seen(digest: str, now: datetime) -> bool:
 
 
 def _key(digest: str) -> str:
-    # A hash again, so that a page shows nothing of what the table keeps.
+    # Hashed again, so pages don't reveal what the table stores.
     return hashlib.sha256(f"key of {digest}".encode()).hexdigest()[:16]

@@ -1,15 +1,15 @@
-"""What TikTok's notices change: a removed authorization forgets the tokens; never calls TikTok."""
+"""Applies TikTok's webhook events: a removed authorization ends the connection. Makes no call."""
 
 from datetime import UTC, datetime
 from typing import Literal
 
 import structlog
-from sqlalchemy import Select, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
 from webapp.models import Reason, Status, User
+from webapp.services import people
 from webapp.services.connect import disconnect
 from webapp.services.notifications import outbox
 from webapp.services.records import audit
@@ -21,20 +21,22 @@ __all__ = ["HEADER", "CannotStore", "NotSigned", "receive"]
 
 log = structlog.get_logger(__name__)
 
-#: forgotten: tokens wiped · finished: a disconnect here needs no answer any more · the rest:
-#: nothing to do, and why.
+#: forgotten: tokens wiped · finished: completed a disconnect that waited for TikTok · the others:
+#: nothing was done, because the connection had ended (already) or is newer than the event (older),
+#: the person is unknown (stranger), the event is another app's (foreign) or of another kind
+#: (not_ours).
 Effect = Literal["forgotten", "finished", "already", "older", "stranger", "foreign", "not_ours"]
 
 
 class CannotStore(Exception):
-    """The database is away, so TikTok must tell it again."""
+    """The database is unavailable, so TikTok must send the event again."""
 
 
 def receive(runtime: Runtime, header: str | None, body: bytes) -> None:
-    """Check the signature over the raw bytes, then do what the notice asks for, at most once.
+    """Check the signature over the raw body, then apply the event, at most once.
 
-    Whatever a signed notice holds, this returns. Raises NotSigned; and CannotKeep, with nothing
-    changed.
+    Raises NotSigned, and CannotStore with nothing changed. A signed body that can't be read is
+    ignored.
     """
     now = runtime.clock()
     secret = runtime.settings.tiktok_client_secret.get_secret_value()
@@ -44,34 +46,35 @@ def receive(runtime: Runtime, header: str | None, body: bytes) -> None:
         log.warning("webhook_refused", reason=str(refusal))
         raise
     try:
-        notice = webhook.read(body)
+        received = webhook.read(body)
     except webhook.Unreadable:
         log.warning("webhook_unreadable", bytes=len(body))
         return
     try:
-        effect = _act(runtime, notice, now)
+        effect = _apply(runtime, received, now)
     except SQLAlchemyError as error:
-        log.error("webhook_not_kept", notice=notice.event, error=type(error).__name__)
+        log.error("webhook_not_stored", kind=received.event, error=type(error).__name__)
         raise CannotStore from None
-    log.info("webhook", notice=notice.event, open_id=notice.open_id, effect=effect)
+    log.info("webhook_received", kind=received.event, open_id=received.open_id, effect=effect)
 
 
-def _act(runtime: Runtime, notice: WebhookEvent, now: datetime) -> Effect:
-    if notice.client_key != runtime.settings.tiktok_client_key:
+def _apply(runtime: Runtime, received: WebhookEvent, now: datetime) -> Effect:
+    if received.client_key != runtime.settings.tiktok_client_key:
         return "foreign"
-    if notice.event != webhook.REMOVED:
+    if received.event != webhook.REMOVED:
         return "not_ours"
+    query = people.by_open_id(runtime, received.open_id)
     with reading() as session:
-        effect = _effect(session.scalar(_row_of(notice)), notice)
+        effect = _effect(session.scalar(query), received)
     if effect not in ("forgotten", "finished"):
-        # Most of what comes is told twice or of strangers: no write lock is taken for it.
+        # Most events change nothing (repeated, or about strangers), so they take no write lock.
         return effect
     with writing(durable=True) as session:
-        user = session.scalar(_row_of(notice).with_for_update())
-        effect = _effect(user, notice)
+        user = session.scalar(query.with_for_update())
+        effect = _effect(user, received)
         if user is not None and effect == "forgotten":
             was_lost = user.status == Status.RECONNECT
-            _require_reconnect(runtime, user, notice, now)
+            _require_reconnect(runtime, user, received, now)
             _record(session, runtime, user, now, was_lost=was_lost)
         elif user is not None and effect == "finished":
             runtime.vault.forget(user)
@@ -80,32 +83,28 @@ def _act(runtime: Runtime, notice: WebhookEvent, now: datetime) -> Effect:
     return effect
 
 
-def _row_of(notice: WebhookEvent) -> Select[User]:
-    return select(User).where(User.client_key == notice.client_key, User.open_id == notice.open_id)
-
-
-def _effect(user: User | None, notice: WebhookEvent) -> Effect:
-    """Return what the notice does to this row as it stands (rule 61)."""
+def _effect(user: User | None, received: WebhookEvent) -> Effect:
+    """Return what the event does to this row (rule 61)."""
     if user is None:
         return "stranger"
-    # TikTok counts whole seconds, so one of the connect's own second is not older.
-    if notice.created_at < int(user.connected_at.timestamp()):
+    # TikTok sends whole seconds, so an event in the second of connecting is not older.
+    if received.created_at < int(user.connected_at.timestamp()):
         return "older"
     if user.status == Status.REVOKING:
         return "finished"
-    # Reason 5 follows our own revoke: whoever disconnected here stays so.
+    # Reason 5 follows our own revoke: a connection that was ended here stays as it is.
     if user.status == Status.REVOKED or user.access_token is None:
         return "already"
     return "forgotten"
 
 
-def _require_reconnect(runtime: Runtime, user: User, notice: WebhookEvent, now: datetime) -> None:
-    """Wipe the tokens, which are dead at TikTok; a refresh under way finds another version."""
+def _require_reconnect(runtime: Runtime, user: User, received: WebhookEvent, now: datetime) -> None:
+    """Wipe the tokens, which are dead at TikTok; a refresh in progress finds another version."""
     runtime.vault.forget(user)
     user.status = Status.RECONNECT
-    user.reason = _reason(notice.reason).value
-    happened = datetime.fromtimestamp(min(notice.created_at, int(now.timestamp())), UTC)
-    user.ended_at = user.ended_at or happened
+    user.reason = _reason(received.reason).value
+    happened_at = datetime.fromtimestamp(min(received.created_at, int(now.timestamp())), UTC)
+    user.ended_at = user.ended_at or happened_at
     user.failures = 0
     user.failing_since = None
     user.refused_at = user.last_error = user.last_log_id = None
@@ -118,16 +117,11 @@ def _record(
     reason = str(user.reason)
     audit.record(session, now, "connection.deauthorized", on=user.ticket, reason=reason)
     if was_lost:
-        # It was told when the connection came to need the person.
+        # The notification was sent when the connection first required a reconnect.
         return
-    told = {"open_id": user.open_id, "ticket": user.ticket, "reason": reason}
-    outbox.enqueue(
-        session,
-        runtime,
-        now,
-        "connection.reconnect_required",
-        told | {"since": (user.ended_at or now).isoformat()},
-    )
+    fields = {"open_id": user.open_id, "ticket": user.ticket, "reason": reason}
+    fields["since"] = (user.ended_at or now).isoformat()
+    outbox.enqueue(session, runtime, now, "connection.reconnect_required", fields)
 
 
 def _reason(number: int) -> Reason:

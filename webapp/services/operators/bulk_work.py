@@ -92,7 +92,7 @@ def _make_due_one(
         skipped = {"state": ItemState.SKIPPED.value, "code": code, "ended_at": now}
         return skipped | {"version": None, "failures": None, "sent_at": None}
     if job.act == "disconnect":
-        disconnect.mark_revoking(session, ours, now, told_at=now)
+        disconnect.mark_revoking(session, ours, now, next_at=now)
     elif ours.next_at is None or (ours.claim is None and ours.next_at > now):
         # Whoever has a claim refreshes it in this moment, and one that is due keeps its turn.
         ours.next_at = now

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from flask import session
+from flask import current_app, request, session
+
+from webapp.services.connect import sign_ins
 
 log = structlog.get_logger(__name__)
 
@@ -39,9 +41,18 @@ class Attempt:
     #: The address that a service wants the person back at; empty: none.
     back: str = ""
 
-    def is_over(self, now: datetime) -> bool:
-        """Tell whether it took longer than an attempt may."""
-        return now - self.started_at > LIFE
+
+class StateRejected(Exception):
+    """The state of a callback is not accepted."""
+
+    def __init__(self, cause: str, attempt: Attempt | None = None) -> None:
+        """Take the cause: the code of an error page, or "reloaded" for a callback that came before.
+
+        `attempt` is the one that was used up by this callback, if it was one of this browser's.
+        """
+        super().__init__(cause)
+        self.cause = cause
+        self.attempt = attempt
 
 
 def begin(
@@ -54,8 +65,29 @@ def begin(
     return attempt
 
 
-def take(state: str) -> Attempt | None:
-    """Take an attempt out of this browser's list, so that it comes back once; None: not here."""
+def redeem(state: str | None, now: datetime) -> Attempt:
+    """Return the attempt that began with this state, and use it up (rules 9, 12, 17).
+
+    Raises StateRejected if the state is missing, unknown, another browser's, used or too old.
+    """
+    attempt = _take(state) if state else None
+    if attempt is None:
+        raise StateRejected(_why_unknown(state))
+    if not sign_ins.spend_state(attempt.state, now):
+        raise StateRejected("already_done")
+    if now - attempt.started_at > LIFE:
+        raise StateRejected("expired", attempt)
+    return attempt
+
+
+def _why_unknown(state: str | None) -> str:
+    if current_app.config["SESSION_COOKIE_NAME"] not in request.cookies:
+        return "cookie_missing"
+    return "reloaded" if state and sign_ins.is_state_spent(state) else "older_attempt"
+
+
+def _take(state: str) -> Attempt | None:
+    """Remove and return an attempt of this browser; None if it has none with this state."""
     kept = _all()
     found = next((each for each in kept if _same(each.state, state)), None)
     if found is not None:

@@ -282,7 +282,7 @@ def devices() -> str:
     """List every browser in which this person is signed in."""
     browsers = overview.browsers(runtime(), me().ref, secret())
     return render_template(
-        "account/sessions.html", browsers=device_rows(browsers), most=sessions.MOST
+        "account/sessions.html", browsers=device_rows(browsers), most=sessions.MAX_LISTED
     )
 
 

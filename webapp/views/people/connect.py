@@ -96,7 +96,7 @@ def callback() -> Response:
         return refusals.refusal_page("incomplete", attempt)
     except TikTokError as error:
         return _refuse(error, attempt)
-    except connect.NeededScopeMissing:
+    except connect.RequiredScopeMissing:
         return refusals.refusal_page("basic_missing", attempt)
     except connect.DifferentAccount as other:
         return _other_account(other.open_id, attempt)

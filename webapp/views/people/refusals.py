@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import current_app, redirect, request, url_for
+from flask import redirect, url_for
 from werkzeug.wrappers import Response
 
 from webapp.services.connect import sign_ins
@@ -43,18 +43,16 @@ def refusal_page(
 
 
 def attempt_of(state: str | None) -> sign_in_attempts.Attempt:
-    """Return the attempt that this state began, used up in the same breath (rules 9, 12, 17).
-
-    Raises Refused if the state is missing, unknown, another browser's, used or too old.
-    """
-    attempt = sign_in_attempts.take(state) if state else None
-    if attempt is None:
-        raise Refused(_stranger(state))
-    if not sign_ins.spend_state(attempt.state, runtime().clock()):
-        raise Refused(refusal_page("already_done", None))
-    if attempt.is_over(runtime().clock()):
-        raise Refused(refusal_page("expired", attempt))
-    return attempt
+    """Return the attempt that began with this state. Raises Refused if the state is rejected."""
+    try:
+        return sign_in_attempts.redeem(state, runtime().clock())
+    except sign_in_attempts.StateRejected as rejected:
+        cause, attempt = rejected.cause, rejected.attempt
+    if cause == "reloaded":
+        if visitor():
+            raise Refused(redirect(url_for("account.show"), 303))
+        cause = "already_done"
+    raise Refused(refusal_page(cause, attempt))
 
 
 def expected_account(attempt: sign_in_attempts.Attempt) -> str | None:
@@ -70,13 +68,3 @@ def expected_account(attempt: sign_in_attempts.Attempt) -> str | None:
     if attempt.viewer not in (None, present.open_id):
         raise Refused(refusal_page("other_account", attempt))
     return present.open_id
-
-
-def _stranger(state: str | None) -> Response:
-    if current_app.config["SESSION_COOKIE_NAME"] not in request.cookies:
-        return refusal_page("cookie_missing", None)
-    if state is None or not sign_ins.is_state_spent(state):
-        return refusal_page("older_attempt", None)
-    if visitor():
-        return redirect(url_for("account.show"), 303)
-    return refusal_page("already_done", None)
