@@ -1,4 +1,4 @@
-"""The time, as a value that is passed in; never read anywhere else, so that tests can move it."""
+"""The clock. All code takes it as a parameter, so tests can set the time."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -7,5 +7,5 @@ Clock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
-    """Return the present moment, aware, in UTC."""
+    """Return the current time, aware, in UTC."""
     return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Sealing: AES-256-GCM under named keys; never stores anything and never logs what it opens."""
+"""Encrypts (seals) and decrypts (opens) tokens: AES-256-GCM under named keys. Logs nothing."""
 
 import base64
 import binascii
@@ -16,61 +16,61 @@ _NONCE_BYTES = 12
 
 
 class CannotOpen(Exception):
-    """A sealed text was made under a key we do not have, or for another row or column."""
+    """A sealed text can't be opened with our keys, or belongs to another row or column."""
 
 
 class Keyring:
-    """The keys of this installation: the first seals, all open.
+    """The keys of this installation: the first one seals, all of them open.
 
-    A sealed text reads `v1.<key id>.<base64url of nonce and ciphertext>`. Its associated data are
-    the open_id, the column and the key id, so that a text moved to another row or column does not
-    open (Fernet would open it; security.md).
+    A sealed text has the form `v1.<key ID>.<base64url of nonce and ciphertext>`. Its associated
+    data are the open_id, the column and the key ID, so a text that was moved to another row or
+    column can't be opened.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
-        """Take base64 texts of 32 bytes each. Raises ValueError if one is not, or none is given."""
+        """Take keys of 32 bytes as base64. Raises ValueError if one is invalid or none is given."""
         if not keys:
             raise ValueError("at least one key is needed")
         self._keys = {key_id(key): AESGCM(decode_key(key)) for key in keys}
-        #: The id of the key that seals.
+        #: The ID of the key that seals.
         self.current = key_id(keys[0])
 
     def knows(self, name: str) -> bool:
-        """Tell whether the key of this id is here."""
+        """Return True if the key with this ID is on the ring."""
         return name in self._keys
 
     @property
     def mark(self) -> str:
-        """Return how every text begins that the current key has sealed."""
+        """The beginning of every text that the current key has sealed."""
         return f"{_VERSION}.{self.current}."
 
     def seal(self, plain: str, *, open_id: str, column: str) -> str:
-        """Return the sealed text of one token, for this row and column only."""
+        """Return a token sealed for this row and column."""
         nonce = os.urandom(_NONCE_BYTES)
         associated = _associated(open_id, column, self.current)
         sealed = nonce + self._keys[self.current].encrypt(nonce, plain.encode(), associated)
-        return f"{_VERSION}.{self.current}.{base64.urlsafe_b64encode(sealed).decode()}"
+        return f"{self.mark}{base64.urlsafe_b64encode(sealed).decode()}"
 
     def open(self, sealed: str, *, open_id: str, column: str) -> str:
         """Return the plain token.
 
-        Raises CannotOpen if its key is not on the ring, or the text was changed or moved.
+        Raises CannotOpen if its key is not on the ring, or if the text was changed or moved.
         """
         try:
             version, name, body = sealed.split(".")
             blob = base64.urlsafe_b64decode(body)
             if version != _VERSION:
-                raise CannotOpen(N_("made by another version of sealing"))
+                raise CannotOpen(N_("encrypted by another version of this app"))
             associated = _associated(open_id, column, name)
             return self._keys[name].decrypt(blob[:12], blob[12:], associated).decode()
         except KeyError:
-            raise CannotOpen(N_("sealed under a key that is not in TOKEN_KEYS")) from None
+            raise CannotOpen(N_("encrypted with a key that is not in TOKEN_KEYS")) from None
         except (InvalidTag, ValueError, binascii.Error):
             raise CannotOpen(N_("changed, or moved from another row or column")) from None
 
 
 def decode_key(text: str) -> bytes:
-    """Return the 32 bytes of a base64 key, in either alphabet. Raises ValueError if it is none."""
+    """Return the 32 bytes of a key in base64 or base64url. Raises ValueError if it is invalid."""
     raw = base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
     if len(raw) != 32:
         raise ValueError("a key has 32 bytes")
@@ -78,7 +78,7 @@ def decode_key(text: str) -> bytes:
 
 
 def key_id(key: str) -> str:
-    """Return the short public name of a key: 8 hex digits of its SHA-256."""
+    """Return the public ID of a key: 8 hex digits of a SHA-256."""
     return hashlib.sha256(b"coatcheck key id" + decode_key(key)).hexdigest()[:8]
 
 

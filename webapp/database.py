@@ -7,18 +7,20 @@ because a held connection costs every other request its turn (security.md, "Fact
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
+    Column,
     Connection,
     DateTime,
     Dialect,
     Engine,
     MetaData,
+    Select,
     Table,
     TypeDecorator,
     cast,
@@ -27,13 +29,15 @@ from sqlalchemy import (
     event,
     func,
     insert,
+    literal,
     select,
     table,
+    tuple_,
 )
 from sqlalchemy.dialects.postgresql import REGCLASS
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import DeclarativeBase, QueryableAttribute, Session
 
 BUSY_TIMEOUT_MS = 10_000
 #: What a connection waits for a free place in the pool, in seconds.
@@ -206,3 +210,31 @@ def _begin(connection: Connection) -> None:
         return
     connection.exec_driver_sql(f"PRAGMA synchronous={durability}")
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def batches(
+    query: Select[Any],
+    keys: Sequence[Column[Any] | QueryableAttribute[Any]],
+    size: int,
+    fetch: Callable[[Select[Any]], Sequence[Any]] | None = None,
+) -> Iterator[Sequence[Any]]:
+    """Yield the rows of a query in lists of up to `size`, ordered by columns that identify a row.
+
+    Each list is read in a transaction of its own, so neither memory nor a transaction grows with
+    the table. A row that is added or removed meanwhile is yielded or not, no other row is missed
+    or repeated. `fetch` runs a query in place of `reading()`.
+    """
+    fetch = fetch or _read
+    query = query.order_by(*keys).limit(size)
+    rows = fetch(query)
+    while rows:
+        yield rows
+        if len(rows) < size:
+            return
+        last = [literal(getattr(rows[-1], key.key), key.type) for key in keys]
+        rows = fetch(query.where(tuple_(*keys) > tuple_(*last)))
+
+
+def _read(query: Select[Any]) -> Sequence[Any]:
+    with reading() as session:
+        return session.scalars(query).all()

@@ -1,7 +1,7 @@
-"""One line an event, in JSON or for people; the last net that keeps secrets out of them.
+"""Configures logging: one line per event, as JSON or readable text, with secrets masked.
 
-Nobody logs a secret on purpose. What slips through in a library's message or an exception's text
-is masked here, by shape and by value, as the last step before a line is written.
+No code logs a secret on purpose. One that slips into a library's message or an exception's text is
+masked here, by shape and by value, as the last step before a line is written.
 """
 
 import json
@@ -15,13 +15,13 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 MASK = "***"
-#: These print verifiers, codes, headers or rows at DEBUG, so LOG_LEVEL=DEBUG is not for them:
-#: Authlib the PKCE verifier, urllib3 request lines, SQLAlchemy every row it reads.
-_TALKATIVE = ("authlib", "urllib3", "requests", "sqlalchemy")
+#: Never at DEBUG, because they would log secrets: Authlib the PKCE verifier, urllib3 request lines,
+#: SQLAlchemy every row it reads.
+_NEVER_AT_DEBUG = ("authlib", "urllib3", "requests", "sqlalchemy")
 _NAMES = r"code|state|code_verifier|client_secret|access_token|refresh_token|token"
-#: By shape: TikTok's tokens · service keys · TikTok's codes · parameters in a URL or a form · the
-#: same in JSON or a repr · Authorization values. A code cannot be told from other text without its
-#: name or suffix.
+#: Masked by shape: TikTok's tokens · service keys · TikTok's codes · parameters in a URL or form ·
+#: the same in JSON or a repr · Authorization values. A code is recognized only by its name or
+#: suffix.
 _SHAPES = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
@@ -37,7 +37,7 @@ _SHAPES = tuple(
         (r"\b(bearer|basic)\s+[A-Za-z0-9._~+/!*=-]{8,}", rf"\1 {MASK}"),
     )
 )
-#: Fields whose whole value goes, whatever it looks like. `code` stays: it is TikTok's error code.
+#: Fields whose whole value is masked. Not `code`, which is TikTok's error code.
 _FIELDS = frozenset(
     {"state", "code_verifier", "client_secret", "access_token", "refresh_token"}
     | {"secret_key", "token_keys", "authorization", "cookie"}
@@ -45,11 +45,11 @@ _FIELDS = frozenset(
 
 
 class LogSettings(Protocol):
-    """What the logs need to know of the settings (the ground does not import itself)."""
+    """The settings for logging; a protocol, so this module need not import webapp.settings."""
 
     @property
     def log_level(self) -> str:
-        """The least serious level that is written."""
+        """The lowest level that is logged."""
 
     @property
     def log_format(self) -> str:
@@ -57,33 +57,33 @@ class LogSettings(Protocol):
 
     @property
     def confidential(self) -> list[str]:
-        """Values that must be in no line."""
+        """Values that must not appear in any line."""
 
 
 def configure(settings: LogSettings) -> None:
-    """Send structlog and the standard logging through one handler on stderr.
+    """Send structlog and standard logging through one handler to stderr.
 
-    May be called again: the latest settings count, and no line comes twice.
+    May be called again: the latest settings apply, and no line is logged twice.
     """
-    before: list[Processor] = [
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     structlog.configure(
-        processors=[*before, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
         logger_factory=structlog.stdlib.LoggerFactory(),
     )
     handler = _Handler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=before,
+            foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
                 Masking(settings.confidential),
-                _as_json if settings.log_format == "json" else _for_people,
+                _as_json if settings.log_format == "json" else _as_text,
             ],
         )
     )
@@ -91,28 +91,28 @@ def configure(settings: LogSettings) -> None:
     root.handlers = [each for each in root.handlers if not isinstance(each, _Handler)]
     root.addHandler(handler)
     root.setLevel(settings.log_level)
-    for name in _TALKATIVE:
+    for name in _NEVER_AT_DEBUG:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
 
 
 class _Handler(logging.StreamHandler[Any]):
-    """Ours, so that a second `configure` can find and replace it."""
+    """A class of our own, so a second `configure` can find and replace its handler."""
 
 
 class Masking:
-    """A processor that takes secrets out of every value of an event, however deep."""
+    """A processor that masks secrets in every value of an event, at any depth."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        """Take the secrets of this installation, which go by value as well as by shape."""
-        # A short one would mask ordinary words; real ones are longer.
+        """Take the secrets of this installation, which are masked by value."""
+        # A shorter one would mask ordinary words; real secrets are longer.
         self._secrets = sorted({each for each in secrets if len(each) >= 8}, key=len, reverse=True)
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-        """Return the event without secrets."""
+        """Return the event with secrets masked."""
         return {self.text(str(name)): self._field(str(name), event[name]) for name in event}
 
     def text(self, text: str) -> str:
-        """Return the text with everything masked that is, or looks like, a secret."""
+        """Return the text with everything masked that is or looks like a secret."""
         for secret in self._secrets:
             text = text.replace(secret, MASK)
         for shape, replacement in _SHAPES:
@@ -137,22 +137,22 @@ class Masking:
 
 
 def _as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-    """Return one line of JSON; control characters are escaped by JSON itself."""
+    """Return one line of JSON, which escapes control characters itself."""
     first = {name: event.pop(name, None) for name in ("timestamp", "level", "event")}
     return json.dumps({**first, **event})
 
 
-def _for_people(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-    """Return one readable line; a traceback follows indented, so that no text can forge a line."""
+def _as_text(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    """Return one readable line. A traceback follows indented, so its text can't forge a line."""
     trace = event.pop("exception", None)
-    stamp, level, what = (event.pop(name, "") for name in ("timestamp", "level", "event"))
+    stamp, level, message = (event.pop(name, "") for name in ("timestamp", "level", "event"))
     fields = "".join(f" {name}={_visible(value)}" for name, value in event.items())
-    line = f"{stamp} {level:8} {_visible(what)}{fields}"
+    line = f"{stamp} {level:8} {_visible(message)}{fields}"
     if trace:
         line += "".join(f"\n    | {_visible(each)}" for each in str(trace).split("\n"))
     return line
 
 
 def _visible(value: Any) -> str:
-    """Return the text with every character that could move a terminal's cursor escaped."""
+    """Return the text with every non-printable character escaped."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(value))

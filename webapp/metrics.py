@@ -1,7 +1,7 @@
-"""Counts HTTP requests for Prometheus, in one sum over all processes of a server.
+"""Counts HTTP requests for Prometheus, summed over all processes of a server.
 
-Where PROMETHEUS_MULTIPROC_DIR is set before this is imported (gunicorn.conf.py does it), each
-process counts in a file of its own there. Knows nobody: endpoints, methods and status classes.
+If PROMETHEUS_MULTIPROC_DIR is set before this is imported (gunicorn.conf.py does so), each process
+counts in a file of its own there. Labels are endpoints, methods and status classes, no people.
 """
 
 import os
@@ -13,11 +13,11 @@ from prometheus_client.core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-#: Seconds. A hand-out takes some milliseconds; a refresh on demand may take ten seconds.
+#: In seconds. A hand-out takes some milliseconds; a refresh on demand may take ten seconds.
 BUCKETS = (0.005, 0.025, 0.1, 0.5, 2.5, 10.0)
-#: Whatever else somebody makes up is "other", so that nobody can make up series.
+#: All other methods count as "other", so callers can't create new series.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-#: A process that is born in this moment has an empty file for an instant.
+#: Reading fails while a process that is just starting has an empty file.
 TRIES = 3
 
 _ours = CollectorRegistry()
@@ -37,7 +37,7 @@ _seconds = Histogram(
 
 
 def count(endpoint: str | None, method: str, status: int, seconds: float) -> None:
-    """Count one request that was answered; `endpoint` is None where no address matched."""
+    """Count one answered request; `endpoint` is None if no route matched."""
     name = endpoint or "none"
     known = method if method in METHODS else "other"
     _requests.labels(name, known, f"{status // 100}xx").inc()
@@ -45,9 +45,9 @@ def count(endpoint: str | None, method: str, status: int, seconds: float) -> Non
 
 
 def exposition(more: Iterable[Metric]) -> bytes:
-    """Return these counts of all processes, and `more`, in Prometheus' text format."""
+    """Return the counts of all processes and the metrics in `more` in Prometheus' text format."""
     registry = CollectorRegistry()
-    registry.register(_Given([*_counts(), *more]))
+    registry.register(_Collected([*_counts(), *more]))
     return generate_latest(registry)
 
 
@@ -63,8 +63,8 @@ def _counts() -> list[Metric]:
     return list(files.collect())
 
 
-class _Given(Collector):
-    """Metrics that were collected already."""
+class _Collected(Collector):
+    """Metrics that have already been collected."""
 
     def __init__(self, metrics: list[Metric]) -> None:
         self._metrics = metrics

@@ -1,4 +1,4 @@
-"""The answer of the token endpoint as a value; never stores, sends or prints a token."""
+"""The tokens of one answer of TikTok's token endpoint."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -6,21 +6,21 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class TokenSet:
-    """One successful answer of TikTok's token endpoint, already judged (rules 26, 29, 30).
+    """A successful answer of TikTok's token endpoint, already checked (rules 26, 29, 30).
 
-    Its repr leaves the tokens out, so that no log or traceback can hold them.
+    Its repr omits the tokens, so they don't appear in logs and tracebacks.
     """
 
     access_token: str = field(repr=False)
-    #: None: the answer brought none, so the stored one is kept (rule 38).
+    #: None: the answer has none, so the stored one is kept (rule 38).
     refresh_token: str | None = field(repr=False)
-    #: None: a refresh answer left it out.
+    #: None: a refresh answer omitted it.
     open_id: str | None
-    #: The granted scopes; None: the answer did not say.
+    #: The granted scopes; None: not in the answer.
     scopes: frozenset[str] | None
-    #: Receipt + `expires_in`, UTC.
+    #: Time of receipt + `expires_in`, UTC.
     access_expires_at: datetime
-    #: Receipt + `refresh_expires_in`, UTC; None: the answer did not say.
+    #: Time of receipt + `refresh_expires_in`, UTC; None: not in the answer.
     refresh_expires_at: datetime | None
-    #: False: `expires_in` was missing or absurd and five minutes are assumed (rule 26).
+    #: False: `expires_in` was missing or absurd, so five minutes are assumed (rule 26).
     life_known: bool = True

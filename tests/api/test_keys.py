@@ -56,7 +56,7 @@ def test_a_name_is_given_once_even_if_its_key_was_revoked(runner: FlaskCliRunner
     assert runner.invoke(args=["keys", "issue", "reports"]).exit_code == 0
     again = runner.invoke(args=["keys", "issue", "reports"])
     assert (again.exit_code, again.stdout) == (1, "")
-    assert "there is a key named reports already" in again.stderr
+    assert "there is already a key named reports" in again.stderr
     assert runner.invoke(args=["keys", "revoke", "reports"]).exit_code == 0
     assert runner.invoke(args=["keys", "issue", "reports"]).exit_code == 1
 

@@ -57,7 +57,7 @@ def test_those_that_stand_so_can_be_picked(app: Flask, people: dict[str, str], h
 def test_more_than_a_page_is_listed_whole(
     runtime: Runtime, sandbox: Sandbox, app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webapp.services.operators.connection._PAGE", 2)
+    monkeypatch.setattr("webapp.services.operators.connection._BATCH", 2)
     joined = [join(runtime, sandbox, name) for name in ("mara", "tomas", "aiko", "jo", "soren")]
     listed = json.loads(command(app, "tokens", "list", "--json").stdout)
     assert [each["open_id"] for each in listed] == joined

@@ -77,12 +77,12 @@ EVERYDAY: dict[str, Scene] = {
     "activity": Scene("account/activity.html", own_scenes._activity(lines=LINES), SIGNED_IN),
     "connection": Scene(
         "operators/connection.html",
-        one._page(replace(one.WELL, happenings=LIFE[:2] + LIFE[3:])),
+        one._page(replace(one.WELL, timeline=LIFE[:2] + LIFE[3:])),
         OPERATOR,
     ),
     "connection-failing": Scene(
         "operators/connection.html",
-        one._page(replace(one.STATES["failing"], happenings=LIFE[4:])),
+        one._page(replace(one.STATES["failing"], timeline=LIFE[4:])),
         OPERATOR,
     ),
     "tokens-none": Scene(

@@ -28,7 +28,7 @@ def rows(runtime: Runtime) -> list[dict[str, Any]]:
 def many(monkeypatch: pytest.MonkeyPatch) -> None:
     """Eleven rows are many, and what is done aside is done at once."""
     monkeypatch.setattr(counts, "COUNT_LIVE_BELOW", 10)
-    monkeypatch.setattr(counts, "_run_aside", lambda work: work())
+    monkeypatch.setattr(counts, "_run_in_background", lambda work: work())
 
 
 def test_a_live_count_tells_each_state_and_each_filter(

@@ -91,7 +91,7 @@ def expected(rows: list[Dict], query: Query, now: datetime, wanted: Any) -> list
     there = [row for row in rows if wanted(row, now)]
     valued = [row for row in there if row[name] is not None]
     without = [row for row in there if row[name] is None]
-    down = query.falling
+    down = query.descending
     valued.sort(key=lambda row: (row[name], row["id"]), reverse=down)
     without.sort(key=lambda row: row["id"], reverse=down)
     return [row["open_id"] for row in (*valued, *without)]
@@ -149,7 +149,7 @@ def test_every_filter_walks_what_matches_once_and_back(runtime: Runtime, rows: l
         assert [row.open_id for row in list_pages.each_row(runtime, query, now)] == list(right)
         ids = [each for each, _ in list_pages.matching(runtime, query, now, after_id=9, limit=5)]
         assert ids == [each for each in right.values() if each > 9][:5]
-        assert list_pages.count_matching(runtime, query, now, most=500) == len(right)
+        assert list_pages.count_matching(runtime, query, now, limit=500) == len(right)
 
 
 def test_all_rows_in_turn_come_in_chunks_and_hold_nothing_between(

@@ -80,7 +80,7 @@ def test_the_age_of_a_count_is_told(
     app: Flask, operator: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(counts, "COUNT_LIVE_BELOW", 0)
-    monkeypatch.setattr(counts, "_run_aside", lambda work: work())
+    monkeypatch.setattr(counts, "_run_in_background", lambda work: work())
     assert "The tokens are being counted." in operator.get(PATH).text
     assert "Counted 0 seconds ago." in operator.get(PATH).text
 

@@ -104,14 +104,14 @@ class TestOnPostgres:
         clock: MovableClock,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """uses.note locks service_uses before the person's row; a deletion the other way round."""
+        """uses.record_use locks service_uses before the person; a deletion the other way round."""
         jo = stage.sandbox.open_id("jo")
         assert service.get(jo).status_code == 200
         clock.advance(minutes=61)
         with stage.app.app_context(), writing() as session:
             far = clock() + timedelta(hours=5)
             session.execute(update(User).values(access_expires_at=far, refreshed_at=clock()))
-        true, written, go = uses._claim_audit, Event(), Event()
+        true, written, go = uses._upsert_use, Event(), Event()
 
         def slowly(*args: Any) -> bool:
             ours = true(*args)
@@ -119,7 +119,7 @@ class TestOnPostgres:
             assert go.wait(30)
             return ours
 
-        monkeypatch.setattr(uses, "_claim_audit", slowly)
+        monkeypatch.setattr(uses, "_upsert_use", slowly)
         path, data = act("delete").sent(stage)
         with stage.app.app_context(), ThreadPoolExecutor(2) as pool:
             asked = pool.submit(service.get, jo)
@@ -286,7 +286,7 @@ def test_an_operator_who_is_removed_during_a_probe_is_not_told_that_nothing_was_
 
 
 def test_a_webhook_that_ends_a_disconnect_counts_as_confirmed(stage: Stage) -> None:
-    """order() leaves last_error of an old refresh, which _wait_for_outcome takes for TikTok's no."""
+    """order() leaves last_error of a refresh, which _wait_for_outcome takes for a no."""
     with stage.app.app_context(), writing() as session:
         session.execute(update(User).values(last_error="http_503", status="failing"))
     tiktok = Slow()
@@ -304,7 +304,7 @@ def test_a_webhook_that_ends_a_disconnect_counts_as_confirmed(stage: Stage) -> N
         )
         try:
             assert (
-                in_app(stage, tiktok_webhook._act, runtime, notice, runtime.clock()) == "finished"
+                in_app(stage, tiktok_webhook._apply, runtime, notice, runtime.clock()) == "finished"
             )
             assert second.result(30).confirmed
         finally:
@@ -320,7 +320,7 @@ def test_the_file_of_all_connections_ends_where_the_right_to_it_ends(
 ) -> None:
     """exporting.pieces goes on for as long as the reader likes: newcomers go to the removed."""
     monkeypatch.setattr(list_pages, "CHUNK_SIZE", 1)
-    monkeypatch.setattr(export, "_PIECE_BYTES", 1)
+    monkeypatch.setattr(export, "_PIECE_LENGTH", 1)
     answer = stage.operator.get("/operators/tokens.csv", buffered=False)
     pieces = iter(answer.response)
     read = next(pieces)

@@ -56,7 +56,7 @@ def walk(runtime: Runtime, person: User) -> list[list[TimelineEvent]]:
     while True:
         page = overview.activity(runtime, person.ref, before)
         assert page.further is (before is not None)
-        pages.append(page.happenings)
+        pages.append(page.events)
         if page.older is None:
             return pages
         before = page.older

@@ -139,7 +139,7 @@ def test_a_session_whose_life_is_over_is_not_listed_and_not_to_be_ended(
 def test_the_list_is_bounded_and_this_browser_is_in_it(
     runtime: Runtime, person: PersonRef, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sessions, "MOST", 2)
+    monkeypatch.setattr(sessions, "MAX_LISTED", 2)
     here = sign_in(runtime, person, clock())
     for _ in range(3):
         sign_in(runtime, person, clock.advance(minutes=1))

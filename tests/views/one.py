@@ -83,7 +83,7 @@ WELL = ConnectionDetails(
         Use("studio-prod", NOW - timedelta(days=30), NOW - timedelta(minutes=30), revoked=False),
         Use("reports", NOW - timedelta(days=80), NOW - timedelta(days=60), revoked=True),
     ],
-    happenings=HAPPENINGS,
+    timeline=HAPPENINGS,
 )
 _LOST = replace(
     WELL,
@@ -142,7 +142,7 @@ STATES = {
         since=None,
         fingerprint=None,
         next=NextStep("over", None),
-        happenings=[],
+        timeline=[],
     ),
 }
 
@@ -156,7 +156,7 @@ def _page(one: ConnectionDetails) -> dict[str, Any]:
         "hindrances": connection_texts.obstacles(one),
         "granted": sorted(user.granted),
         "missing": sorted(user.asked - user.granted),
-        "lines": connection_texts.timeline_lines(one.happenings, len(user.asked)),
+        "lines": connection_texts.timeline_lines(one.timeline, len(user.asked)),
         "life": {"left": 60, "whole": 120} if one.alive else None,
         "reconnect_url": "https://tickets.example/connect",
         "own": user.operator_since is not None,

@@ -1,4 +1,4 @@
-"""Everything stored about a person, as they download it."""
+"""The file with everything stored about a person, which they can download."""
 
 from datetime import datetime
 from typing import Any
@@ -14,15 +14,21 @@ from webapp.services.records import audit, history
 from webapp.services.runtime import Runtime
 
 
-def name_of(runtime: Runtime, open_id: str) -> str | None:
-    """Return the name of whoever has this open_id; None if nobody here has, or has no name."""
-    with reading() as session:
-        found = session.scalar(people.by_open_id(runtime, open_id))
-    return found.display_name if found else None
+def export_data(runtime: Runtime, person: PersonRef) -> dict[str, Any]:
+    """Record the export and return everything stored about a person, ready for JSON.
+
+    Raises PersonGone, NoLongerAllowed.
+    """
+    with writing() as session:
+        if people.locked(session, person) is None:
+            raise PersonGone
+        authority.require(session)
+        audit.record(session, runtime.clock(), "account.exported", on=person.ticket)
+    return personal_data(person)
 
 
 def personal_data(person: PersonRef) -> dict[str, Any]:
-    """Return all that is kept about a person, ready for JSON, without the tokens themselves.
+    """Return everything stored about a person except the tokens, ready for JSON.
 
     Raises PersonGone.
     """
@@ -33,7 +39,7 @@ def personal_data(person: PersonRef) -> dict[str, Any]:
             .where(BrowserSession.user_id == user.id)
             .order_by(BrowserSession.created_at)
         ).all()
-        happened = overview.all_events(session, user)
+        events = overview.all_events(session, user)
     return {
         "open_id": user.open_id,
         "union_id": user.union_id,
@@ -57,10 +63,17 @@ def personal_data(person: PersonRef) -> dict[str, Any]:
             {"at": _iso(each.at), "what": each.word, "by": _actor_word(each.who)}
             for each in history.parse(user.history)
         ],
-        "activity": happened,
+        "activity": events,
         "sealed_access_kept": user.access_token is not None,
         "signed_in": [_session(each) for each in sessions],
     }
+
+
+def name_of(runtime: Runtime, open_id: str) -> str | None:
+    """Return the display name of the person with this open_id; None if unknown."""
+    with reading() as session:
+        found = session.scalar(people.by_open_id(runtime, open_id))
+    return found.display_name if found else None
 
 
 def _session(row: BrowserSession) -> dict[str, str | None]:
@@ -73,22 +86,9 @@ def _session(row: BrowserSession) -> dict[str, str | None]:
 
 
 def _actor_word(actor: str) -> str:
-    """Return an actor of the history as people may know it: which operator it was is not theirs."""
+    """Return an actor of the history without saying which operator it was."""
     return "operator" if actor.startswith("operator:") else actor
 
 
 def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
-
-
-def export_data(runtime: Runtime, person: PersonRef) -> dict[str, Any]:
-    """Return all that is kept about a person, ready for JSON.
-
-    Raises PersonGone, NoLongerAllowed.
-    """
-    with writing() as session:
-        if people.locked(session, person) is None:
-            raise PersonGone
-        authority.require(session)
-        audit.record(session, runtime.clock(), "account.exported", on=person.ticket)
-    return personal_data(person)

@@ -1,6 +1,6 @@
-"""Gives services access tokens: checks the key, finds the connection, records the use.
+"""Hands access tokens to services: checks the key, finds the connection, records the use.
 
-One prepared, indexed read answers while the token is fresh; otherwise the connection is refreshed.
+While the token is fresh, one prepared query is all it takes. Otherwise the connection is refreshed.
 """
 
 from collections import namedtuple
@@ -33,13 +33,18 @@ from webapp.services.refresh.on_demand import (
 from webapp.services.runtime import Runtime
 from webapp.services.vault import CannotOpen
 
+log = structlog.get_logger(__name__)
+
+#: Retry-After while the database or the keys of this installation are the problem.
+RETRY_AFTER = timedelta(seconds=30)
+
 
 class DatabaseAway(Exception):
-    """The database did not answer; the message is the name of the driver's error, no more."""
+    """The database did not answer; the message is only the name of the driver's error."""
 
 
 class PreparedRead:
-    """One statement that reads one row."""
+    """A compiled query for one row, without the overhead of SQLAlchemy's sessions."""
 
     def __init__(self, statement: Select[Any]) -> None:
         """Take the statement; its parameters are texts, bound by name."""
@@ -47,7 +52,7 @@ class PreparedRead:
         self._prepared: dict[str, _Prepared] = {}
 
     def first(self, values: Mapping[str, str]) -> Any:
-        """Return the row as a named tuple; None if there is none. Raises Away."""
+        """Return the row as a named tuple; None if there is none. Raises DatabaseAway."""
         engine = db.engine
         name = engine.dialect.name
         prepared = self._prepared.get(name)
@@ -68,22 +73,22 @@ class PreparedRead:
 
 
 class _Prepared:
-    """The statement in one database's words, and how its values become ours."""
+    """The statement compiled for one kind of database, and the conversion of its values."""
 
     def __init__(self, statement: Select[Any], dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
         columns = statement.selected_columns
         self._text = str(compiled)
-        #: Names in order where the driver takes them by position; None: by name.
+        #: Parameter names in order if the driver takes them by position; None: by name.
         self._order = compiled.positiontup if compiled.positional else None
-        row = namedtuple("row", columns.keys())  # type: ignore[misc]  # known at run time only
+        row = namedtuple("row", columns.keys())  # type: ignore[misc]  # known only at run time
         self._row: Callable[..., Any] = row
         self._processors = [
             (index, processor)
             for index, column in enumerate(columns)
             if (processor := column.type.dialect_impl(dialect).result_processor(dialect, None))
         ]
-        # SQLite's driver is told by database.py to begin nothing by itself.
+        # database.py has turned off the implicit BEGIN of SQLite's driver.
         self._begins = dialect.name != "sqlite"
 
     def run(self, connection: DBAPIConnection | None, values: Mapping[str, str]) -> Any:
@@ -107,11 +112,6 @@ class _Prepared:
                 row[index] = processor(row[index])
         return self._row(*row)
 
-
-log = structlog.get_logger(__name__)
-
-#: When to ask again while it is the database or the keys of this installation that are in the way.
-RETRY_AFTER = timedelta(seconds=30)
 
 _keys = ServiceKey.__table__
 _users = User.__table__
@@ -147,11 +147,11 @@ _key_and_connection = PreparedRead(
 
 
 class BadKey(Exception):
-    """No key, an unknown or a revoked one; which of them is nobody's business."""
+    """There is no key, or it is unknown or revoked; callers aren't told which."""
 
 
 class ScopeMissing(Exception):
-    """The person did not grant all of the scopes that were asked for."""
+    """The person did not grant all of the requested scopes."""
 
     def __init__(self, missing: list[str]) -> None:
         """Take the scopes that are missing, sorted."""
@@ -160,12 +160,12 @@ class ScopeMissing(Exception):
 
 
 class FoundConnection(ConnectionRow, uses.HandedOut, Protocol):
-    """A person's row as it is handed out, and what is known of this service and them."""
+    """The columns of a person's row and of the service's key that a hand-out needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedCall:
-    """A service whose key was accepted, and the row it asks for as it was at that moment."""
+    """A service whose key was accepted, and the row it asks for, as read with the key."""
 
     #: The public part of the key.
     key_id: str
@@ -176,11 +176,11 @@ class CheckedCall:
 
 
 def check_call(runtime: Runtime, key: str, open_id: str) -> CheckedCall:
-    """Accept a service's key, and bring the row along. Raises BadKey, Pending."""
+    """Check a service's key and read the row in the same query. Raises BadKey, Pending."""
     public = public_id(key)
     if public is None:
         raise BadKey
-    # PostgreSQL has no NUL in texts, and TikTok none in open_ids.
+    # PostgreSQL doesn't accept NUL in texts, and no open_id contains one.
     asked = "" if "\0" in open_id else open_id
     client_key = runtime.settings.tiktok_client_key
     try:
@@ -192,8 +192,8 @@ def check_call(runtime: Runtime, key: str, open_id: str) -> CheckedCall:
     if found is None or not is_key(key, found.digest) or found.revoked_at is not None:
         raise BadKey
     now = runtime.clock()
-    used_lately = found.key_used_at is not None and now - found.key_used_at < RECORD_USE_EVERY
-    if not used_lately and not _record_key_use(public, now):
+    recorded = found.key_used_at is not None and now - found.key_used_at < RECORD_USE_EVERY
+    if not recorded and not _record_key_use(public, now):
         raise BadKey
     row = cast(FoundConnection, found) if found.id is not None else None
     return CheckedCall(public, found.key_name, open_id, row)
@@ -201,7 +201,7 @@ def check_call(runtime: Runtime, key: str, open_id: str) -> CheckedCall:
 
 def hand_out(
     runtime: Runtime,
-    arrival: CheckedCall,
+    call: CheckedCall,
     *,
     min_ttl: timedelta,
     scopes: Collection[str] = (),
@@ -209,66 +209,66 @@ def hand_out(
 ) -> Access:
     """Return a working access token with at least `min_ttl` left, and all of `scopes`.
 
-    `rejected_version`: TikTok answered 401 to that version (see `refresh.fresh`).
-    Whatever took time, a refresh or a lock, may have outlasted the key or the connection: both are
-    looked at again before the token leaves. Raises NotConnected, ReconnectRequired, ScopeMissing,
-    Pending, NoLongerAllowed.
+    `rejected_version`: TikTok answered 401 to that version (see `on_demand.fresh_access`).
+    The key may be revoked or the connection may end during a refresh or while waiting for a lock,
+    so both are checked again before the token is returned. Raises NotConnected, ReconnectRequired,
+    ScopeMissing, Pending, NoLongerAllowed.
     """
-    row = arrival.row
+    row = call.row
     if row is None:
         raise NotConnected
     if rejected_version is not None and rejected_version > row.version:
-        # Not of this row's life: handing out what there is tells more than spending a refresh.
+        # This row never had that version, so it is no reason to spend a refresh.
         rejected_version = None
     try:
         access = stored_access(runtime, row, min_ttl, rejected_version, runtime.clock())
         if access is None:
-            access = _refreshed(runtime, arrival, row, min_ttl, rejected_version)
+            access = _refreshed(runtime, call, row, min_ttl, rejected_version)
     except SQLAlchemyError as error:
         raise _database_pending(type(error).__name__) from None
     except CannotOpen as error:
-        log.error("row_cannot_be_opened", open_id=arrival.open_id, reason=str(error))
+        log.error("token_not_decrypted", open_id=call.open_id, reason=str(error))
         raise Pending(RETRY_AFTER, "cannot_open") from None
     missing = sorted(set(scopes) - access.scopes)
     if missing:
         raise ScopeMissing(missing)
     if _record_use(row, runtime.clock()):
-        _check_again(runtime, arrival, row)
+        _check_again(runtime, call, row)
     return access
 
 
 def _refreshed(
     runtime: Runtime,
-    arrival: CheckedCall,
+    call: CheckedCall,
     row: FoundConnection,
     min_ttl: timedelta,
     rejected: int | None,
 ) -> Access:
-    """Refresh; whatever comes of it is told only to a key that is still good by then."""
+    """Refresh and return the token. No result, not even an error, goes to a revoked key."""
     person = PersonRef(row.id, row.ticket)
     try:
         access = on_demand.fresh_access(
-            runtime, arrival.open_id, person=person, min_ttl=min_ttl, rejected_version=rejected
+            runtime, call.open_id, person=person, min_ttl=min_ttl, rejected_version=rejected
         )
     except (NotConnected, ReconnectRequired, Pending, CannotOpen):
-        _read_again(runtime, arrival)
+        _read_again(runtime, call)
         raise
-    _check_again(runtime, arrival, row)
+    _check_again(runtime, call, row)
     return access
 
 
-def _check_again(runtime: Runtime, arrival: CheckedCall, row: FoundConnection) -> None:
-    """Look at key and connection once more. Raises what `hand_out` raises."""
-    found = _read_again(runtime, arrival)
+def _check_again(runtime: Runtime, call: CheckedCall, row: FoundConnection) -> None:
+    """Check key and connection once more. Raises what `hand_out` raises."""
+    found = _read_again(runtime, call)
     if found.ticket != row.ticket:
         raise NotConnected
     raise_if_ended(found, runtime.clock())
 
 
-def _read_again(runtime: Runtime, arrival: CheckedCall) -> Any:
-    """Return key and row as they are now. Raises NoLongerAllowed if the key was revoked."""
+def _read_again(runtime: Runtime, call: CheckedCall) -> Any:
+    """Return the current key and row. Raises NoLongerAllowed if the key was revoked."""
     client_key = runtime.settings.tiktok_client_key
-    values = {"key_id": arrival.key_id, "client_key": client_key, "open_id": arrival.open_id}
+    values = {"key_id": call.key_id, "client_key": client_key, "open_id": call.open_id}
     try:
         found = _key_and_connection.first(values)
     except DatabaseAway as error:
@@ -279,15 +279,15 @@ def _read_again(runtime: Runtime, arrival: CheckedCall) -> Any:
 
 
 def _database_pending(error: str) -> Pending:
-    log.error("database_away", error=error)
+    log.error("database_unavailable", error=error)
     return Pending(RETRY_AFTER, "database")
 
 
 def _record_key_use(key_id: str, now: datetime) -> bool:
-    """Write down that a key is used; False: it was revoked while we waited for the lock."""
+    """Record the use of a key. Return False if it was revoked while we waited for the lock."""
     try:
         with writing() as session:
-            noted = session.scalar(
+            updated = session.scalar(
                 update(ServiceKey)
                 .where(ServiceKey.id == key_id, ServiceKey.revoked_at.is_(None))
                 .values(last_used_at=now)
@@ -297,11 +297,11 @@ def _record_key_use(key_id: str, now: datetime) -> bool:
     except SQLAlchemyError as error:
         _log_not_recorded(error)
         return True
-    return noted is not None
+    return updated is not None
 
 
 def _record_use(row: FoundConnection, now: datetime) -> bool:
-    """Write down who was handed what, at most hourly; return whether that may have taken time.
+    """Record the hand-out, at most hourly. Return True if that may have taken time.
 
     Raises NoLongerAllowed.
     """
@@ -313,5 +313,5 @@ def _record_use(row: FoundConnection, now: datetime) -> bool:
 
 
 def _log_not_recorded(error: SQLAlchemyError) -> None:
-    """Go on: a token that is good is not held back because its use could not be written down."""
-    log.warning("use_not_noted", error=type(error).__name__)
+    """Log the failure and continue: a good token is handed out even if its use isn't recorded."""
+    log.warning("use_not_recorded", error=type(error).__name__)

@@ -1,7 +1,7 @@
-"""The keys by which other services ask for tokens: made, revoked, listed; never kept in the clear.
+"""Service keys, with which other services get tokens: issue, revoke, list. Only hashes are stored.
 
-A key reads `cck_<id>_<secret>`: by the public id its row is found, and the SHA-256 of the whole
-is compared in constant time. 256 random bits need no slow hash.
+A key has the form `cck_<id>_<secret>`: its row is found by the public ID, and the SHA-256 of the
+whole key is compared in constant time. 256 random bits need no slow hash.
 """
 
 import hashlib
@@ -27,20 +27,20 @@ _SHAPE = re.compile(r"cck_([0-9a-f]{12})_[0-9a-f]{64}")
 
 
 class BadName(ValueError):
-    """No name for a key; the message says what one looks like."""
+    """Not a valid name for a key; the message says what is."""
 
 
 class NameTaken(Exception):
-    """A key of this name was issued before, and a record is never overwritten."""
+    """A key with this name has been issued before. Names are never reused."""
 
 
 class NoSuchKey(Exception):
-    """No key of this name was ever issued."""
+    """No key with this name was ever issued."""
 
 
 @dataclass(frozen=True)
 class KeyRow:
-    """One key as operators see it."""
+    """A key as operators see it."""
 
     id: str
     name: str
@@ -51,12 +51,12 @@ class KeyRow:
 
 
 def issue(name: str, now: datetime) -> str:
-    """Make a key and return it; it is never seen again.
+    """Create a key and return it. It can't be recovered later.
 
     Raises BadName, NameTaken, NoLongerAllowed.
     """
     if not name.isprintable() or name != name.strip() or not 1 <= len(name) <= MAX_NAME_LENGTH:
-        raise BadName(f"a name is 1 to {MAX_NAME_LENGTH} printable characters")
+        raise BadName(f"a name has 1 to {MAX_NAME_LENGTH} printable characters")
     public = secrets.token_hex(6)
     key = f"cck_{public}_{secrets.token_hex(32)}"
     try:
@@ -65,13 +65,13 @@ def issue(name: str, now: datetime) -> str:
             session.add(ServiceKey(id=public, name=name, digest=_digest(key), created_at=now))
             audit.record(session, now, "key.issued", key=public, name=name)
     except IntegrityError:
-        raise NameTaken(f"there is a key named {name} already; take another name") from None
+        raise NameTaken(f"there is already a key named {name}; choose another name") from None
     log.info("service_key_issued", key=public, name=name)
     return key
 
 
 def revoke(name: str, now: datetime) -> bool:
-    """Refuse this key from now on. False: it was revoked before.
+    """Revoke a key. Return False if it had been revoked before.
 
     Raises NoSuchKey, NoLongerAllowed.
     """
@@ -90,7 +90,7 @@ def revoke(name: str, now: datetime) -> bool:
 
 
 def list_all() -> list[KeyRow]:
-    """Return every key that was issued, the oldest first."""
+    """Return every key that was issued, oldest first."""
     with reading() as session:
         rows = session.scalars(
             select(ServiceKey).order_by(ServiceKey.created_at, ServiceKey.id)
@@ -99,20 +99,20 @@ def list_all() -> list[KeyRow]:
 
 
 def find(public: str) -> KeyRow | None:
-    """Return the key with this public id; None if there is none."""
+    """Return the key with this public ID; None if there is none."""
     with reading() as session:
         row = session.get(ServiceKey, public)
     return _row(row) if row else None
 
 
 def public_id(key: str) -> str | None:
-    """Return the part of a key by which its row is found; None if this is no key."""
+    """Return the public ID of a key; None if this isn't the form of a key."""
     found = _SHAPE.fullmatch(key)
     return found[1] if found else None
 
 
 def is_key(key: str, digest: str) -> bool:
-    """Tell in constant time whether this is the key whose digest was kept."""
+    """Return True if this key has this digest. Takes constant time."""
     return hmac.compare_digest(_digest(key), digest)
 
 

@@ -1,4 +1,4 @@
-"""Which service was handed whose access, written down at most hourly; hands nothing out itself."""
+"""Records which service was handed whose token, at most hourly."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -15,26 +15,26 @@ from webapp.services import authority
 from webapp.services.records import audit, history
 from webapp.services.refresh.on_demand import RECORD_USE_EVERY
 
-#: A service that asks all day is told of once a day; `ServiceUse` knows the hour.
+#: At most one audit event per service and connection in this time; `ServiceUse` has the hour.
 AUDIT_EVERY = timedelta(hours=24)
 
 
 class HandedOut(Protocol):
-    """What of a hand-out says who got whose access, and when they last got it."""
+    """The columns that say which service is handed whose token."""
 
-    #: The person's.
+    #: Of the person.
     id: int
     ticket: str
-    #: The key's.
+    #: Of the key.
     key_id: str
     key_name: str
-    #: When this key was last noted to be handed this connection; None: never.
+    #: When a hand-out of this connection to this key was last recorded; None: never.
     handed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One service that was handed one connection."""
+    """A service that was handed a connection's token."""
 
     name: str
     first_at: datetime
@@ -43,30 +43,30 @@ class Use:
 
 
 def record_use(row: HandedOut, now: datetime) -> bool:
-    """Write down that this key was handed this connection, at most hourly, in one transaction.
+    """Record that this key was handed this connection, at most hourly, in one transaction.
 
-    The first time in a day it is told in the audit and in the row's history as well. Return whether
-    anything was to be written down. Raises NoLongerAllowed.
+    Once a day, it is also recorded in the audit and in the row's history. Return True if a write
+    was due, so time may have passed. Raises NoLongerAllowed.
     """
     if row.handed_at is not None and now - row.handed_at < RECORD_USE_EVERY:
         return False
     with writing() as session:
-        if not _is_there(session, row):
+        if not _lock_person(session, row):
             return True
         authority.require(session)
-        if not _claim_audit(session, row, now):
-            # Another thread was handed it in this very moment, and writes it down.
+        if not _upsert_use(session, row, now):
+            # A concurrent hand-out has just recorded it.
             return True
-        told = row.handed_at is None or now - row.handed_at >= AUDIT_EVERY
+        audited = row.handed_at is None or now - row.handed_at >= AUDIT_EVERY
         service = replace(current_actor(), kind="service", name=row.key_name)
-        line = history.format_entry(now, "handed_out", service, None, "", "") if told else ""
+        line = history.format_entry(now, "handed_out", service, None, "", "") if audited else ""
         session.execute(
             update(User)
             .where(User.id == row.id, User.ticket == row.ticket)
-            .values(last_used_at=now, **({"history": history.prepend(line)} if told else {}))
+            .values(last_used_at=now, **({"history": history.prepend(line)} if audited else {}))
             .execution_options(synchronize_session=False)
         )
-        if told:
+        if audited:
             with acting_as(service):
                 audit.record(
                     session, now, "connection.handed_out", on=row.ticket, service=row.key_name
@@ -74,26 +74,26 @@ def record_use(row: HandedOut, now: datetime) -> bool:
     return True
 
 
-def uses_of(session: Session, user_id: int, most: int | None = None) -> list[Use]:
-    """Return the services that this connection was handed to, the latest first."""
+def uses_of(session: Session, user_id: int, limit: int | None = None) -> list[Use]:
+    """Return the services that were handed this connection's token, the latest first."""
     rows = session.execute(
         select(ServiceKey.name, ServiceUse.first_at, ServiceUse.last_at, ServiceKey.revoked_at)
         .join(ServiceKey, ServiceKey.id == ServiceUse.key_id)
         .where(ServiceUse.user_id == user_id)
         .order_by(ServiceUse.last_at.desc(), ServiceKey.name)
-        .limit(most)
+        .limit(limit)
     )
-    return [Use(name, first, last, gone is not None) for name, first, last, gone in rows]
+    return [Use(name, first, last, revoked is not None) for name, first, last, revoked in rows]
 
 
-def _is_there(session: Session, row: HandedOut) -> bool:
-    """Hold the person's row before any that goes with it, as a deletion does; False: deleted."""
-    there = select(User.id).where(User.id == row.id, User.ticket == row.ticket)
-    return session.scalar(there.with_for_update(key_share=True)) is not None
+def _lock_person(session: Session, row: HandedOut) -> bool:
+    """Lock the person's row first, in the same order as a deletion. Return False if deleted."""
+    query = select(User.id).where(User.id == row.id, User.ticket == row.ticket)
+    return session.scalar(query.with_for_update(key_share=True)) is not None
 
 
-def _claim_audit(session: Session, row: HandedOut, now: datetime) -> bool:
-    """Write the use, unless somebody did within the hour; one of those who try at once gets it."""
+def _upsert_use(session: Session, row: HandedOut, now: datetime) -> bool:
+    """Record the use. Return False if another hand-out has done so within the hour."""
     values = {"user_id": row.id, "key_id": row.key_id, "first_at": now, "last_at": now}
     kind = session.get_bind().dialect.name
     statement = (postgresql.insert if kind == "postgresql" else sqlite.insert)(ServiceUse)

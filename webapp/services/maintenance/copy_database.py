@@ -17,15 +17,13 @@ from sqlalchemy import (
     create_engine,
     func,
     insert,
-    literal,
     select,
     text,
-    tuple_,
 )
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from webapp.database import Base, continue_after, db, last_id, prepare, writing
+from webapp.database import Base, batches, continue_after, db, last_id, prepare, writing
 from webapp.files import absolute_url
 from webapp.models import Installation, User
 from webapp.services.maintenance import database_checks
@@ -165,14 +163,10 @@ def _rows(connection: Connection) -> int:
 
 def _copy_table(source: Connection, there: Connection, table: Table) -> Iterator[int]:
     """Copy a table by key and yield the rows of each batch."""
-    keys = table.primary_key.columns
-    query = select(table).order_by(*keys).limit(BATCH)
-    found = source.execute(query).all()
-    while found:
-        there.execute(insert(table), [dict(row._mapping) for row in found])
-        yield len(found)
-        last = [literal(found[-1]._mapping[key], key.type) for key in keys]
-        found = source.execute(query.where(tuple_(*keys) > tuple_(*last))).all()
+    keys = list(table.primary_key.columns)
+    for rows in batches(select(table), keys, BATCH, lambda query: source.execute(query).all()):
+        there.execute(insert(table), [dict(row._mapping) for row in rows])
+        yield len(rows)
 
 
 def _compare(source: Connection, there: Connection) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
-from webapp.database import reading, scrub, writing
+from webapp.database import batches, reading, scrub, writing
 from webapp.models import User
 from webapp.services.installation import binding
 from webapp.services.records import audit
@@ -91,9 +91,8 @@ def reseal(runtime: Runtime) -> Iterator[Resealed]:
 def _passes(runtime: Runtime) -> Iterator[Resealed]:
     done, changed = 0, 1
     while changed:
-        changed, closed, last = 0, 0, 0
-        while rows := _after(runtime, last):
-            last = rows[-1].id
+        changed, closed = 0, 0
+        for rows in batches(select(User).where(_otherwise(runtime)), [User.id], BATCH):
             sealed = _sealed(runtime, rows)
             closed += len(rows) - len(sealed)
             changed += _write(sealed)
@@ -124,12 +123,6 @@ def _otherwise(runtime: Runtime) -> ColumnElement[bool]:
             for column in (User.access_token, User.refresh_token)
         )
     )
-
-
-def _after(runtime: Runtime, last: int) -> Sequence[User]:
-    query = select(User).where(_otherwise(runtime), User.id > last).order_by(User.id).limit(BATCH)
-    with reading() as session:
-        return session.scalars(query).all()
 
 
 def _sealed(runtime: Runtime, rows: Sequence[User]) -> list[tuple[User, dict[str, str]]]:

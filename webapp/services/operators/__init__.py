@@ -1,1 +1,1 @@
-"""What operators see and do."""
+"""The operators' pages: the list, connections, bulk jobs, the audit, roles."""

@@ -1,8 +1,8 @@
-"""Reads the audit for operators, newest first, a page at a time; changes no event.
+"""Searches the audit log for operators, newest first, one page at a time.
 
-Every page reads a bounded number of rows, whatever the table holds. One filter and the dates are
-answered by an index in the order of the page. Where further filters are left, they are looked for
-among the next `WINDOW` events alone, and the page says how far that was.
+Every page reads a limited number of rows, however many there are. An index answers one filter and
+the dates in the order of the page. Further filters are applied only to the next `WINDOW` events,
+and the page says how far the search went.
 """
 
 from collections.abc import Iterator
@@ -21,16 +21,16 @@ from webapp.services.records import audit
 from webapp.services.runtime import Runtime
 
 PAGE = 50
-#: How many events one look goes through at most.
+#: One query searches at most this many events.
 WINDOW = 10_000
-#: What one look of an export takes.
+#: Events that an export reads with one query.
 BATCH = 1000
-_LARGEST_ID = 2**63 - 1
+_MAX_ID = 2**63 - 1
 _ORDER = (AuditEvent.at, AuditEvent.id)
 
 
 class Key(NamedTuple):
-    """Where an event stands in the order of the page."""
+    """The position of an event in the order of the page."""
 
     at: datetime
     id: int
@@ -38,12 +38,12 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class AuditQuery:
-    """Which events; empty or None: any."""
+    """Filters that all apply; empty or None: any."""
 
     since: datetime | None = None
-    #: The first moment after them.
+    #: Exclusive.
     until: datetime | None = None
-    #: A kind of actor, else an actor's name: a ticket, a key's name, a command's words.
+    #: A kind of actor, or an actor's name: a ticket, a key's name, the words of a command.
     who: str = ""
     what: str = ""
     #: A ticket.
@@ -53,34 +53,34 @@ class AuditQuery:
 
 @dataclass(frozen=True)
 class Page:
-    """One page of events, newest first, and the keys of its neighbours."""
+    """One page of events, newest first, and the keys of its neighbors."""
 
     events: list[AuditEvent]
-    #: Give it as `before` for older ones; None: there are none.
+    #: Pass it as `before` for older events; None if there are none.
     older: Key | None
-    #: Give it as `after` for newer ones; None: there are none.
+    #: Pass it as `after` for newer events; None if there are none.
     newer: Key | None
-    #: The look ended here, before the page was full: there may be more beyond.
+    #: The search ended here before the page was full: there may be more beyond.
     looked_to: datetime | None = None
 
 
+class Person(NamedTuple):
+    """The person with a ticket."""
+
+    name: str | None
+    #: None: they connected with another TikTok app than that of the settings.
+    open_id: str | None
+
+
 def ticket_of(runtime: Runtime, open_id: str) -> str | None:
-    """Return the ticket of whoever has this open_id; None if nobody here has."""
+    """Return the ticket of the person with this open_id; None if there is none."""
     with reading() as session:
         found = session.scalar(people.by_open_id(runtime, open_id))
     return found.ticket if found else None
 
 
-class Person(NamedTuple):
-    """Whom a ticket belongs to."""
-
-    name: str | None
-    #: None: of another app than the one of the settings, whose pages do not show them.
-    open_id: str | None
-
-
 def people_of(runtime: Runtime, tickets: set[str]) -> dict[str, Person]:
-    """Return those of the tickets that belong to somebody; the rest are deleted."""
+    """Return the person of each ticket; those of deleted people are missing."""
     if not tickets:
         return {}
     query = select(User.ticket, User.display_name, User.open_id, User.client_key)
@@ -95,23 +95,23 @@ def people_of(runtime: Runtime, tickets: set[str]) -> dict[str, Person]:
 
 def audit_page(wanted: AuditQuery, *, before: Key | None = None, after: Key | None = None) -> Page:
     """Return up to 50 events: newer than `after`, else older than `before`, else the newest."""
-    upwards = after is not None
-    found, end = _fetch(wanted, after or before, PAGE + 1, upwards=upwards)
-    further = key_of(found[PAGE - 1]) if len(found) > PAGE else end
+    forward = after is not None
+    found, end = _fetch(wanted, after or before, PAGE + 1, forward=forward)
+    following = key_of(found[PAGE - 1]) if len(found) > PAGE else end
     found = found[:PAGE]
     looked_to = end.at if end is not None else None
     if after is not None:
         found.reverse()
         older = key_of(found[-1]) if found else Key(after.at, after.id + 1)
-        return Page(found, older, further, looked_to)
+        return Page(found, older, following, looked_to)
     newer = None
     if before is not None:
         newer = key_of(found[0]) if found else Key(before.at, before.id - 1)
-    return Page(found, further, newer, looked_to)
+    return Page(found, following, newer, looked_to)
 
 
 def all_events(wanted: AuditQuery) -> Iterator[list[AuditEvent]]:
-    """Yield all the events in batches, newest first; each batch is a look of its own."""
+    """Yield all events in batches, newest first; each batch is read in its own transaction."""
     at: Key | None = None
     while True:
         found, end = _fetch(wanted, at, BATCH)
@@ -122,33 +122,34 @@ def all_events(wanted: AuditQuery) -> Iterator[list[AuditEvent]]:
 
 
 def record_export(runtime: Runtime, query: str) -> None:
-    """Write down that the audit itself is taken away as a file. Raises NoLongerAllowed."""
+    """Record an export of the audit log. Raises NoLongerAllowed."""
     with writing() as session:
         authority.require(session)
         audit.record(session, runtime.clock(), "audit.exported", query=query)
 
 
 def key_of(event: AuditEvent) -> Key:
-    """Return where an event stands."""
+    """Return the position of an event."""
     return Key(event.at, event.id)
 
 
 def _fetch(
-    wanted: AuditQuery, at: Key | None, count: int, *, upwards: bool = False
+    wanted: AuditQuery, at: Key | None, count: int, *, forward: bool = False
 ) -> tuple[list[AuditEvent], Key | None]:
-    """Return the next events, and where the look ended if it did so before it found enough."""
-    driving, rest = _conditions(wanted)
-    query: Any = select(AuditEvent).filter_by(**driving).where(*_dates(wanted))
+    """Return the next events, and where the search ended if it didn't find `count`."""
+    indexed, rest = _conditions(wanted)
+    query: Any = select(AuditEvent).filter_by(**indexed).where(*_dates(wanted))
     if at is not None:
         here, there = tuple_(*_ORDER), tuple_(*_bound(at))
-        query = query.where(here > there if upwards else here < there)
-    query = query.order_by(*(c if upwards else c.desc() for c in _ORDER))
+        query = query.where(here > there if forward else here < there)
+    query = query.order_by(*(c if forward else c.desc() for c in _ORDER))
     with reading() as session:
         if not rest:
             return list(session.scalars(query.limit(count))), None
-        near = aliased(AuditEvent, query.limit(WINDOW).subquery())
-        order = (c if upwards else c.desc() for c in (near.at, near.id))
-        found = list(session.scalars(select(near).filter_by(**rest).order_by(*order).limit(count)))
+        window = aliased(AuditEvent, query.limit(WINDOW).subquery())
+        order = (c if forward else c.desc() for c in (window.at, window.id))
+        matching = select(window).filter_by(**rest).order_by(*order).limit(count)
+        found = list(session.scalars(matching))
         if len(found) >= count:
             return found, None
         end = session.execute(query.with_only_columns(*_ORDER).offset(WINDOW - 1).limit(1)).first()
@@ -156,7 +157,7 @@ def _fetch(
 
 
 def _conditions(wanted: AuditQuery) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the filter that an index answers, the narrowest first, and those that are left."""
+    """Return the most selective filter, which an index answers, and the other filters."""
     kind = wanted.who in KINDS
     found = [
         (column, value)
@@ -182,4 +183,4 @@ def _dates(wanted: AuditQuery) -> list[ColumnElement[bool]]:
 
 
 def _bound(at: Key) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-    return literal(at.at, AuditEvent.at.type), literal(min(at.id, _LARGEST_ID), AuditEvent.id.type)
+    return literal(at.at, AuditEvent.at.type), literal(min(at.id, _MAX_ID), AuditEvent.id.type)

@@ -1,6 +1,6 @@
-"""Everything known about a connection: its row, what happens next and why, what can be done.
+"""The details of a connection: its columns, its next step and why, its uses and timeline.
 
-It holds no token, only a token's fingerprint.
+They contain no token, only a fingerprint.
 """
 
 from collections.abc import Iterator
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select
 from sqlalchemy.orm import undefer
 
-from webapp.database import reading
+from webapp.database import batches, reading
 from webapp.models import Health, Status, User
 from webapp.models.brakes import Brakes
 from webapp.problems import Problem
@@ -26,10 +26,10 @@ from webapp.services.records.history import TimelineEvent
 from webapp.services.refresh import breaker
 from webapp.services.runtime import Runtime
 
-#: The words by which connections can be picked.
+#: The values of `health` by which connections can be filtered.
 HEALTHS: tuple[str, ...] = tuple(each.value for each in Health)
-_PAGE = 500
-#: Columns that tell something and are no secret, in the order they are read.
+_BATCH = 500
+#: The columns that aren't secret, in the order of the output.
 _SHOWN = (
     *("status", "reason", "ended_at", "version", "next_at", "failures", "refused_at"),
     *("interrupted", "last_error", "last_log_id", "refreshes", "refreshed_at"),
@@ -41,45 +41,34 @@ _SHOWN = (
 def list_all(
     runtime: Runtime, now: datetime, health: str | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Yield the connections by key, a page at a time; with `health` those that stand so."""
-    last = 0
-    while found := _after(runtime, last):
-        last = found[-1].id
-        for user in found:
+    """Yield the connections in the order of their IDs, all or those with this `health`."""
+    ours = User.client_key == runtime.settings.tiktok_client_key
+    for users in batches(select(User).where(ours), [User.id], _BATCH):
+        for user in users:
             if health in (None, user.health(now).value):
                 yield _summary(user, now)
 
 
 def facts_of(runtime: Runtime, open_id: str, now: datetime) -> dict[str, Any] | None:
-    """Return all that is known of one connection, times as text; None if there is none."""
+    """Return all columns of one connection, times as text; None if there is none."""
     user = find(runtime, open_id)
     if user is None:
         return None
-    told = {name: _plain(getattr(user, name)) for name in _SHOWN}
+    columns = {name: _plain(getattr(user, name)) for name in _SHOWN}
     return _summary(user, now) | {
         "granted": sorted(user.granted),
         "asked": sorted(user.asked),
         "claimed": user.claim is not None,
         "tokens_kept": user.access_token is not None,
         "fingerprint": runtime.vault.fingerprint(user),
-        **told,
+        **columns,
     }
 
 
 def find(runtime: Runtime, open_id: str) -> User | None:
-    """Return the row of this open_id within the TikTok app of the settings, detached."""
+    """Return the row of this open_id within our own TikTok app, detached."""
     with reading() as session:
         return session.scalar(people.by_open_id(runtime, open_id))
-
-
-def _after(runtime: Runtime, last: int) -> list[User]:
-    query = select(User).where(_ours(runtime), User.id > last).order_by(User.id).limit(_PAGE)
-    with reading() as session:
-        return list(session.scalars(query))
-
-
-def _ours(runtime: Runtime) -> ColumnElement[bool]:
-    return User.client_key == runtime.settings.tiktok_client_key
 
 
 def _summary(user: User, now: datetime) -> dict[str, Any]:
@@ -98,7 +87,7 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-#: Why the next refresh is when it is, and why there is none.
+#: Why the next refresh is at that time, or why there is none.
 NextReason = Literal[
     "scheduled",
     "idle",
@@ -115,7 +104,7 @@ NextReason = Literal[
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """When this connection is acted on next, and why then."""
+    """When the worker next acts on this connection, and why then."""
 
     why: NextReason
     #: None: never.
@@ -128,35 +117,35 @@ class ConnectionDetails:
 
     user: User
     health: Health
-    #: As the list of all has it.
+    #: As in the operators' list.
     state: State
-    #: Why the person must come back, and since when; None while all is well.
+    #: Why the person must reconnect, and since when; None if they needn't.
     reason: str | None
     since: datetime | None
     fingerprint: str | None
-    #: TikTok can still be asked with what we hold.
+    #: There are tokens, and the grant hasn't ended.
     alive: bool
     access_over: bool
     next: NextStep
-    #: Why nothing may be asked of TikTok from here; None: the database belongs here.
+    #: Why this installation may not call TikTok for this database; None: it may.
     foreign: Problem | None
-    #: While the breaker is open: until when nothing goes out, why, and TikTok's code.
+    #: While the breaker is open: until when nothing is sent, why, and TikTok's code.
     held_until: datetime | None
     held_reason: str | None
     held_code: str | None
     uses: list[Use]
-    happenings: list[TimelineEvent]
+    timeline: list[TimelineEvent]
 
 
 def find_with_history(runtime: Runtime, open_id: str) -> User | None:
-    """Return the row of this open_id with its history, detached; None if nobody here has it."""
+    """Return the row of this open_id with its history, detached; None if there is none."""
     with reading() as session:
         query = people.by_open_id(runtime, open_id).options(undefer(User.history))
         return session.scalar(query)
 
 
 def details_of(runtime: Runtime, open_id: str) -> ConnectionDetails | None:
-    """Return all that is known of this connection; None if nobody here has this open_id."""
+    """Return the details of a connection; None if there is none with this open_id."""
     user = find_with_history(runtime, open_id)
     if user is None:
         return None
@@ -166,8 +155,8 @@ def details_of(runtime: Runtime, open_id: str) -> ConnectionDetails | None:
     brakes = breaker.current(runtime)
     held = _held_until(brakes, now)
     with reading() as session:
-        handed = uses.uses_of(session, user.id)
-        happenings = history.timeline(session, user)
+        used_by = uses.uses_of(session, user.id)
+        timeline = history.timeline(session, user)
     return ConnectionDetails(
         user=user,
         health=user.health(now),
@@ -182,8 +171,8 @@ def details_of(runtime: Runtime, open_id: str) -> ConnectionDetails | None:
         held_until=held,
         held_reason=brakes.open_reason if held else None,
         held_code=brakes.open_code if held else None,
-        uses=handed,
-        happenings=happenings,
+        uses=used_by,
+        timeline=timeline,
     )
 
 
@@ -194,7 +183,7 @@ def _is_alive(user: User, now: datetime) -> bool:
 
 
 def _held_until(brakes: Brakes, now: datetime) -> datetime | None:
-    """Return until when not even a probe may go out; None: one may go out now."""
+    """Return until when not even a probe may be sent; None: one may be sent now."""
     if brakes.open_reason is None or brakes.probe_at is None or brakes.probe_at <= now:
         return None
     return brakes.probe_at

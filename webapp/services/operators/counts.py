@@ -1,7 +1,7 @@
-"""How many connections are in each state: counted live while few, else in the background.
+"""Counts connections by state: live while there are few, in the background otherwise.
 
-A count of a million rows takes a second or more, so nobody waits for it: the first request after
-the last count is a minute old starts the next one, one process at a time, and shows the last.
+Counting a million rows takes a second or more, so no request waits for it: the first request after
+the last count is a minute old starts the next one, in one process, and shows the last one.
 """
 
 import contextvars
@@ -23,51 +23,62 @@ from webapp.models import Headcount, Status, User
 from webapp.services.operators.list_query import SOON, STATUSES, Query, State
 from webapp.services.runtime import Runtime
 
+log = structlog.get_logger(__name__)
+
 HOURS = 24
 WEEKS = 12
+#: Up to this many rows are counted during the request.
+COUNT_LIVE_BELOW = 20_000
+#: How long a count is used.
+FRESH_FOR = timedelta(minutes=1)
+#: A count that has taken longer belongs to a process that died.
+CLAIM_FOR = timedelta(minutes=10)
+#: Locked while this process counts in the background.
+_counting = threading.Lock()
+#: The start of each hour or week, and its count.
 Bars = list[tuple[datetime, int]]
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """So many connections that have status, reason and scope in common."""
+    """The connections that have status, reason and scope in common."""
 
     status: str
     reason: str | None
     scope: str
     count: int
-    #: Active ones whose access ends soon; they are among `count`.
+    #: How many of them are active with access that ends soon.
     soon: int
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """All connections of one TikTok app by kind."""
+    """All connections of our TikTok app by kind."""
 
     kinds: Sequence[Kind]
-    #: None: counted for whoever looks.
+    #: None: counted for this request.
     counted_at: datetime | None
     expiries: Bars
     reconnects: Bars
 
     @property
     def total(self) -> int:
-        """Return how many there are."""
+        """The number of all connections."""
         return sum(kind.count for kind in self.kinds)
 
     @property
     def by_state(self) -> dict[State, int]:
-        """Return how many are in each state."""
+        """The number of connections in each state."""
         return {state: sum(_of(kind, state) for kind in self.kinds) for state in State}
 
     @property
     def scopes(self) -> list[str]:
-        """Return every scope that anybody has granted, sorted."""
+        """Every scope that anyone has granted, sorted."""
         found = {scope for kind in self.kinds for scope in kind.scope.split(",")}
         return sorted(found - {""})
 
     def matching(self, query: Query) -> int | None:
-        """Return how many rows match a query; None if these counts cannot tell."""
+        """Return how many rows match a query; None if that can't be computed from these counts."""
         if query.search or query.failing is not None or query.within is not None:
             return None
         kinds = [
@@ -81,7 +92,7 @@ class Counts:
 
 
 def count_all(session: Session, runtime: Runtime, now: datetime) -> Counts:
-    """Count everything. Reads two indexes from end to end."""
+    """Count everything. Reads two indexes completely."""
     ours = User.client_key == runtime.settings.tiktok_client_key
     ends = User.access_expires_at
     by = (User.status, User.reason, User.scope)
@@ -94,13 +105,13 @@ def count_all(session: Session, runtime: Runtime, now: datetime) -> Counts:
     ]
     hour = now.replace(minute=0, second=0, microsecond=0)
     week = hour.replace(hour=0) - timedelta(days=now.weekday())
-    kept = User.status.in_([Status.ACTIVE.value, Status.FAILING.value])
+    alive = User.status.in_([Status.ACTIVE.value, Status.FAILING.value])
     hours = Counter[datetime]()
-    for moment, number in _count_by(session, ends, 13, (ours, kept), (now, hour, HOURS)):
+    for moment, number in _count_by(session, ends, 13, (ours, alive), (now, hour, HOURS)):
         hours[moment] += number
     weeks = Counter[datetime]()
     ends = User.refresh_expires_at
-    for moment, number in _count_by(session, ends, 10, (ours, kept), (now, week, WEEKS * 7 * 24)):
+    for moment, number in _count_by(session, ends, 10, (ours, alive), (now, week, WEEKS * 7 * 24)):
         weeks[moment - timedelta(days=moment.weekday())] += number
     return Counts(
         kinds,
@@ -117,7 +128,7 @@ def _count_by(
     conditions: Sequence[ColumnElement[bool]],
     span: tuple[datetime, datetime, int],
 ) -> list[tuple[datetime, int]]:
-    """Count rows by the first letters of a time, "2026-11-22 14", within a span of hours."""
+    """Count rows by the first characters of a time, "2026-11-22 14", within a number of hours."""
     now, start, hours = span
     if session.get_bind().dialect.name == "sqlite":
         cut: ColumnElement[str] = func.substr(moment, 1, letters, type_=Text())
@@ -137,7 +148,7 @@ def _count_by(
 
 
 def to_json(counts: Counts) -> str:
-    """Return counts as the text that is kept."""
+    """Return counts as the text that is stored."""
     return json.dumps(
         {
             "kinds": [list(asdict(kind).values()) for kind in counts.kinds],
@@ -148,13 +159,13 @@ def to_json(counts: Counts) -> str:
 
 
 def from_json(text: str, counted_at: datetime) -> Counts:
-    """Return counts from the text that was kept, and when it was."""
-    kept = json.loads(text)
+    """Return counts from their stored text and the time of the count."""
+    document = json.loads(text)
 
     def bars(name: str) -> Bars:
-        return [(datetime.fromisoformat(moment), number) for moment, number in kept[name]]
+        return [(datetime.fromisoformat(moment), number) for moment, number in document[name]]
 
-    kinds = [Kind(*each) for each in kept["kinds"]]
+    kinds = [Kind(*each) for each in document["kinds"]]
     return Counts(kinds, counted_at, bars("expiries"), bars("reconnects"))
 
 
@@ -167,42 +178,32 @@ def _of(kind: Kind, state: State) -> int:
     return kind.count - kind.soon
 
 
-log = structlog.get_logger(__name__)
-
-#: Up to so many rows are counted while the page is waited for.
-COUNT_LIVE_BELOW = 20_000
-#: How long a count holds.
-FRESH_FOR = timedelta(minutes=1)
-#: A count that has taken longer belongs to a process that died.
-CLAIM_FOR = timedelta(minutes=10)
-
-
 def current_counts(runtime: Runtime, now: datetime) -> Counts | None:
-    """Return the counts, live or the last ones; None while the first count is being made."""
-    kept = _stored(runtime)
-    if kept is None or kept.total <= COUNT_LIVE_BELOW:
+    """Return the counts, live or the last ones; None until the first count is done."""
+    stored = _stored(runtime)
+    if stored is None or stored.total <= COUNT_LIVE_BELOW:
         with reading() as session:
             if _are_few(session, runtime):
                 return count_all(session, runtime, now)
-    if kept is None or kept.counted_at is None or now - kept.counted_at > FRESH_FOR:
-        _run_aside(lambda: recount(runtime))
-    return kept
+    if stored is None or stored.counted_at is None or now - stored.counted_at > FRESH_FOR:
+        _run_in_background(lambda: recount(runtime))
+    return stored
 
 
 def expiries(runtime: Runtime, now: datetime) -> Bars:
-    """Return (hour's start, accesses that end in it) for the next 24 hours, this one first."""
+    """Return how many access tokens expire in each of the next 24 hours, this one first."""
     found = current_counts(runtime, now)
     return found.expiries if found else []
 
 
 def reconnects(runtime: Runtime, now: datetime) -> Bars:
-    """Return (Monday, grants that end in the week) for the next 12 weeks, this one first."""
+    """Return how many grants expire in each of the next 12 weeks (from Monday), this one first."""
     found = current_counts(runtime, now)
     return found.reconnects if found else []
 
 
 def recount(runtime: Runtime) -> bool:
-    """Count everything and keep it; False if somebody else is at it."""
+    """Count everything and store it. Return False if another process is counting."""
     now = runtime.clock()
     if not _claim(runtime, now):
         return False
@@ -216,7 +217,7 @@ def recount(runtime: Runtime) -> bool:
 
 
 def _stored(runtime: Runtime) -> Counts | None:
-    """Return the last count, if there is one."""
+    """Return the last count, if any."""
     with reading() as session:
         row = session.get(Headcount, runtime.settings.tiktok_client_key)
     if row is None or row.counted_at is None:
@@ -231,7 +232,7 @@ def _are_few(session: Session, runtime: Runtime) -> bool:
 
 
 def _claim(runtime: Runtime, now: datetime) -> bool:
-    """Take on the next count; False if another process has, or made one in the meantime."""
+    """Claim the next count. Return False if another process has claimed or just finished one."""
     key = runtime.settings.tiktok_client_key
     try:
         with writing() as session:
@@ -252,8 +253,8 @@ def _claim(runtime: Runtime, now: datetime) -> bool:
 
 
 def _in_a_thread(work: Callable[[], object]) -> None:
-    """Do it beside this request, in its context: that knows which database."""
-    if not _at_it.acquire(blocking=False):
+    """Run `work` in a thread with a copy of this context, which knows the database."""
+    if not _counting.acquire(blocking=False):
         return
 
     def run() -> None:
@@ -262,13 +263,11 @@ def _in_a_thread(work: Callable[[], object]) -> None:
         except SQLAlchemyError as error:
             log.warning("headcount_failed", error=type(error).__name__)
         finally:
-            _at_it.release()
+            _counting.release()
 
     threading.Thread(
         target=contextvars.copy_context().run, args=(run,), name="headcount", daemon=True
     ).start()
 
 
-#: Held while this process counts.
-_at_it = threading.Lock()
-_run_aside: Callable[[Callable[[], object]], None] = _in_a_thread
+_run_in_background: Callable[[Callable[[], object]], None] = _in_a_thread

@@ -1,6 +1,6 @@
-"""The filtered list as one long CSV or JSON text, piece by piece; never a token.
+"""Exports the filtered list as CSV or JSON, in pieces and without tokens.
 
-Neither memory nor a transaction grows with it. No spreadsheet takes a cell for a formula.
+Neither memory nor a transaction grows with the list. No cell can become a spreadsheet formula.
 """
 
 import csv
@@ -17,26 +17,12 @@ from webapp.services.operators.list_query import Query
 from webapp.services.records import audit
 from webapp.services.runtime import Runtime
 
-#: What a spreadsheet begins a formula with (OWASP, CSV injection).
-_FORMULA = tuple("=+-@\t\r")
-
-
-def csv_line(cells: Iterable[object]) -> str:
-    """Return one line; None is an empty cell, and what looks like a formula begins with \'."""
-    text = io.StringIO()
-    csv.writer(text).writerow(map(_csv_cell, cells))
-    return text.getvalue()
-
-
-def _csv_cell(value: object) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
 Format = Literal["csv", "json"]
 
-#: So many characters are collected before they are handed on.
-_PIECE_BYTES = 32_768
+#: How formulas begin in spreadsheets (OWASP, CSV injection).
+_FORMULA = tuple("=+-@\t\r")
+#: Minimum length of a piece in characters.
+_PIECE_LENGTH = 32_768
 COLUMNS = (
     *("ticket", "open_id", "display_name", "username", "status", "reason", "expires"),
     *("reconnect_by", "scopes", "asked", "refreshes", "refreshed_at", "last_used_at", "next_at"),
@@ -45,10 +31,7 @@ COLUMNS = (
 
 
 def record_export(runtime: Runtime, query: Query, kind: Format, now: datetime) -> None:
-    """Write down that somebody takes these rows with them; before the first of them is given.
-
-    Raises NoLongerAllowed.
-    """
+    """Record the export, before the first row is returned. Raises NoLongerAllowed."""
     with writing() as session:
         authority.require(session)
         audit.record(
@@ -57,12 +40,24 @@ def record_export(runtime: Runtime, query: Query, kind: Format, now: datetime) -
 
 
 def pieces(runtime: Runtime, query: Query, kind: Format, now: datetime) -> Iterator[str]:
-    """Yield the text of all rows of a query, ordered by when they first connected.
+    """Yield the text of all rows of a query, in the order in which they first connected.
 
     Raises NoLongerAllowed between two pieces.
     """
-    told = (_exported(row) for row in list_pages.each_row(runtime, query, now))
-    return authority.while_allowed(_gathered(_csv(told) if kind == "csv" else _json(told)))
+    rows = (_exported(row) for row in list_pages.each_row(runtime, query, now))
+    return authority.while_allowed(_joined(_csv(rows) if kind == "csv" else _json(rows)))
+
+
+def csv_line(cells: Iterable[object]) -> str:
+    """Return one line. None is an empty cell; a cell that looks like a formula begins with '."""
+    text = io.StringIO()
+    csv.writer(text).writerow(map(_csv_cell, cells))
+    return text.getvalue()
+
+
+def _csv_cell(value: object) -> str:
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _exported(row: list_pages.Row) -> dict[str, Any]:
@@ -106,17 +101,17 @@ def _cell(value: Any) -> Any:
     return " ".join(value) if isinstance(value, (list, tuple)) else value
 
 
-def _gathered(texts: Iterable[str]) -> Iterator[str]:
-    """Join short texts into pieces worth sending."""
-    held: list[str] = []
+def _joined(texts: Iterable[str]) -> Iterator[str]:
+    """Join short texts into longer pieces."""
+    parts: list[str] = []
     length = 0
     for text in texts:
-        held.append(text)
+        parts.append(text)
         length += len(text)
-        if length >= _PIECE_BYTES:
-            yield "".join(held)
-            held, length = [], 0
-    yield "".join(held)
+        if length >= _PIECE_LENGTH:
+            yield "".join(parts)
+            parts, length = [], 0
+    yield "".join(parts)
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -1,8 +1,8 @@
-"""Walks the rows of a query in its order, both ways, from any place, without sorting them all.
+"""Keyset pagination: reads the rows of a query in its order, in both directions, from any place.
 
-A segment is one (status, reason, scope). Few exist, whatever the number of rows, and within each an
-index holds the rows in any order of the list. So a page is the merge of the heads of all segments:
-nothing else is sorted or read.
+A segment is a (status, reason, scope). Few exist, however many rows there are, and for each segment
+an index has the rows in every order of the list. So a page is merged from the first rows of all
+segments, and nothing else is sorted or read.
 """
 
 from collections.abc import Sequence
@@ -34,17 +34,20 @@ from webapp.services.operators.list_query import COLUMNS, Place, Query
 from webapp.services.runtime import Runtime
 
 
+Conditions = Sequence[ColumnElement[bool]]
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What the rows of one stretch of an index have in common."""
+    """What the rows in one range of an index have in common."""
 
     client_key: str
     status: str
     reason: str | None
     scope: str
 
-    def holds(self) -> list[ColumnElement[bool]]:
-        """Return the conditions of its rows, in the order of the index."""
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return the conditions of its rows, in the order of the index's columns."""
         return [
             User.client_key == self.client_key,
             User.status == self.status,
@@ -54,19 +57,20 @@ class Segment:
 
 
 def existing_segments(session: Session, runtime: Runtime, query: Query) -> list[Segment]:
-    """Return the segments in which rows of this query may be, by leaps through an index."""
+    """Return the segments that rows of this query may be in, by skipping through an index."""
     statuses = tuple(status.value for status in list_query.statuses(query))
     if not statuses:
         return []
     key = runtime.settings.tiktok_client_key
-    rows = session.execute(_seek(statuses, query.reason and query.reason.value), {"key": key})
+    statement = _segments(statuses, query.reason and query.reason.value)
+    rows = session.execute(statement, {"key": key})
     found = [Segment(key, status, reason or None, scope) for status, reason, scope in rows]
     return [each for each in found if query.scope is None or query.scope in each.scope.split(",")]
 
 
 @cache
-def _seek(statuses: tuple[str, ...], reason: str | None) -> CompoundSelect[Any]:
-    """Return the statement for these words; there are few, and building one takes a while."""
+def _segments(statuses: tuple[str, ...], reason: str | None) -> CompoundSelect[Any]:
+    """Return the statement that finds segments, cached because building it is slow."""
     reasons = [reason] if reason else [each.value for each in Reason]
     chains = [_chain("ended", [(status, each) for status in statuses for each in reasons])]
     if reason is None:
@@ -75,9 +79,9 @@ def _seek(statuses: tuple[str, ...], reason: str | None) -> CompoundSelect[Any]:
 
 
 def _chain(name: str, pairs: list[tuple[str, str]]) -> CTE:
-    """Return every scope of these (status, reason): each one found from the one before.
+    """Return a recursive query for the scopes of these (status, reason): each finds the next one.
 
-    Either all pairs have a reason, or none has: then it is empty.
+    Either every pair has a reason, or none has, and then all reasons are empty.
     """
     columns = (column("status", Text), column("reason", Text))
     at = values(*columns, literal_binds=True).data(pairs).cte(f"{name}_pairs")
@@ -103,20 +107,18 @@ def _next_scope(
     return found.order_by(each.reason, each.scope).limit(1).scalar_subquery()
 
 
-Conditions = Sequence[ColumnElement[bool]]
-
-
 @dataclass(frozen=True, slots=True)
 class KeysetWalk:
-    """The rows of one query: those with a value in its order, then those without, by id."""
+    """The rows of a query: first those with a value in the sort column, then those without."""
 
     session: Session
-    stretches: Sequence[Conditions]
+    #: The conditions of each segment.
+    segments: Sequence[Conditions]
     query: Query
     now: datetime
 
-    def take(self, start: Place | None, most: int, *, backwards: bool = False) -> list[Place]:
-        """Return the next `most` rows behind `start`, or before it; without it, from the end."""
+    def take(self, start: Place | None, limit: int, *, backwards: bool = False) -> list[Place]:
+        """Return up to `limit` rows after `start`, or before it; without it, from the end."""
         halves = [True, False] if list_query.has_valueless(self.query) else [True]
         if backwards:
             halves.reverse()
@@ -128,52 +130,52 @@ class KeysetWalk:
             )
         found: list[Place] = []
         for valued in halves:
-            falling = self.query.falling != backwards
-            found += self._half(valued, falling, start, most - len(found))
+            descending = self.query.descending != backwards
+            found += self._half(valued, descending, start, limit - len(found))
             start = None
         return found
 
-    def _half(self, valued: bool, falling: bool, start: Place | None, most: int) -> list[Place]:
-        """Return the merged heads of all stretches, within the rows with or without a value."""
-        if not self.stretches or most < 1:
+    def _half(self, valued: bool, descending: bool, start: Place | None, limit: int) -> list[Place]:
+        """Merge the first rows of all segments, of those with or without a value."""
+        if not self.segments or limit < 1:
             return []
-        heads = [self._head(each, valued, falling, start, most) for each in self.stretches]
+        heads = [self._head(each, valued, descending, start, limit) for each in self.segments]
         parts = [head.subquery() for head in heads]
         merged = union_all(*(select(part.c.id, part.c.value) for part in parts)).subquery()
         first = select(merged.c.value, merged.c.id)
         rows = self.session.execute(
-            first.order_by(*_ordered((merged.c.value, merged.c.id), falling)).limit(most)
+            first.order_by(*_ordered((merged.c.value, merged.c.id), descending)).limit(limit)
         )
         return [Place(value, user_id) for value, user_id in rows]
 
     def _head(
-        self, stretch: Conditions, valued: bool, falling: bool, start: Place | None, most: int
+        self, segment: Conditions, valued: bool, descending: bool, start: Place | None, limit: int
     ) -> Select[Any]:
         value = COLUMNS[self.query.order]
-        conditions = [*stretch, value.is_not(None) if valued else value.is_(None)]
+        conditions = [*segment, value.is_not(None) if valued else value.is_(None)]
         if valued:
             conditions += list_query.bounds(self.query, self.now)
         conditions += list_query.times(self.query, self.now)
         if start is not None:
-            conditions.append(_behind(value, start, falling))
-        # PostgreSQL takes IS NULL for no equality, so the order names what may be null.
+            conditions.append(_after(value, start, descending))
+        # For PostgreSQL, IS NULL is not an equality, so nullable columns are part of the order.
         same = () if self.query.search else (User.reason,)
-        by = _ordered((*same, value, User.id), falling)
+        by = _ordered((*same, value, User.id), descending)
         return (
             select(User.id.label("id"), value.label("value"))
             .where(*conditions)
             .order_by(*by)
-            .limit(most)
+            .limit(limit)
         )
 
 
-def _behind(value: Any, start: Place, falling: bool) -> ColumnElement[bool]:
+def _after(value: Any, start: Place, descending: bool) -> ColumnElement[bool]:
     if start.value is None:
-        return User.id < start.id if falling else User.id > start.id
+        return User.id < start.id if descending else User.id > start.id
     here = tuple_(value, User.id)
     there = tuple_(literal(start.value, value.type), literal(start.id))
-    return here < there if falling else here > there
+    return here < there if descending else here > there
 
 
-def _ordered(columns: Sequence[Any], falling: bool) -> list[Any]:
-    return [each.desc() if falling else each.asc() for each in columns]
+def _ordered(columns: Sequence[Any], descending: bool) -> list[Any]:
+    return [each.desc() if descending else each.asc() for each in columns]

@@ -1,7 +1,7 @@
-"""The operators' list: pages in any order, a search, and all rows one by one.
+"""The operators' list: pages in any order, searching, and all rows one by one.
 
-A page of a million rows costs what a page of a thousand does: see `list_keyset`. A search reads at
-most MAX_FOUND people and sorts those.
+A page costs the same for a million rows as for a thousand (see `list_keyset`). A search reads and
+sorts at most MAX_FOUND people.
 """
 
 import re
@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Select, and_, case, func, select
 from sqlalchemy.orm import Session, load_only
 
-from webapp.database import reading
+from webapp.database import batches, reading
 from webapp.models import NameWord, User
 from webapp.services import people
 from webapp.services.operators import list_keyset, list_query
@@ -20,120 +20,34 @@ from webapp.services.operators.list_keyset import KeysetWalk
 from webapp.services.operators.list_query import Place, Query, State
 from webapp.services.runtime import Runtime
 
-#: So many people are looked at for one search; the page says so when there are more.
+#: A search reads at most this many people; the page says so if there are more.
 MAX_FOUND = 500
-#: Comes after every letter, in byte order.
+PAGE_SIZE = 50
+#: Rows read with one query if all are wanted.
+CHUNK_SIZE = 500
+#: Comes after every other character.
 _LAST = "\U0010ffff"
-#: What a person may have learnt of their ticket: `ct_` and eight letters, in two halves.
+#: A ticket, which has eight letters after `ct_`, in any case.
 _TICKET = re.compile(r"ct_[0-9a-z-]+")
+#: The columns of a row, without the encrypted tokens.
+_READ = (
+    *(User.id, User.display_name, User.username, User.open_id, User.ticket, User.status),
+    *(User.access_expires_at, User.refresh_expires_at, User.scope, User.asked_scope),
+    *(User.refreshes, User.refreshed_at, User.last_used_at, User.connected_at, User.next_at),
+    *(User.failures, User.failing_since, User.last_error, User.reason),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Whom a search has found, before any filter."""
+    """The people that a search has found, before any filter."""
 
     ids: frozenset[int]
-    #: There were more than `MOST`, so some are missing.
+    #: There were more than MAX_FOUND, so some are missing.
     cut: bool
 
 
 NO_MATCH = SearchResult(frozenset(), cut=False)
-
-
-def search(session: Session, runtime: Runtime, asked: str) -> SearchResult:
-    """Return who has this ticket, an open_id that begins so, or a name with all these words."""
-    asked = asked.strip()
-    by_ticket = set[int]()
-    if _TICKET.fullmatch(asked.casefold()):
-        ticket = f"ct_{asked[3:].upper()}"
-        by_ticket = set(session.scalars(select(User.id).where(User.ticket == ticket)))
-    by_open_id = _most(
-        session.scalars(
-            select(User.id)
-            .where(
-                User.client_key == runtime.settings.tiktok_client_key,
-                User.open_id >= asked,
-                User.open_id < asked + _LAST,
-            )
-            .order_by(User.open_id)
-            .limit(MAX_FOUND + 1)
-        )
-    )
-    by_name = _named(session, people.search_words(asked))
-    ids = by_ticket | by_open_id.ids | by_name.ids
-    cut = by_open_id.cut or by_name.cut or len(ids) > MAX_FOUND
-    return SearchResult(frozenset(sorted(ids)[:MAX_FOUND]), cut)
-
-
-def _named(session: Session, asked: list[str]) -> SearchResult:
-    """Return whose names have every word, or one that begins so.
-
-    As soon as one of the words finds few enough, whoever has them all is among those.
-    """
-    looks = [_most(session.scalars(_beginning(word))) for word in asked]
-    if not looks:
-        return NO_MATCH
-    whole = [each.ids for each in looks if not each.cut]
-    if not whole:
-        first = min(looks, key=lambda each: len(each.ids))
-        return SearchResult(_among(session, first.ids, asked), cut=True)
-    return SearchResult(_among(session, min(whole, key=len), asked), cut=False)
-
-
-def _beginning(word: str) -> Select[int]:
-    return (
-        select(NameWord.user_id)
-        .where(NameWord.word >= word, NameWord.word < word + _LAST)
-        .order_by(NameWord.word, NameWord.user_id)
-        .limit(MAX_FOUND + 1)
-    )
-
-
-def _among(session: Session, ids: frozenset[int], asked: list[str]) -> frozenset[int]:
-    """Return those of these people whose names have every word."""
-    if len(asked) == 1:
-        return ids
-    held: dict[int, list[str]] = {}
-    for row in session.execute(
-        select(NameWord.user_id, NameWord.word).where(NameWord.user_id.in_(ids))
-    ):
-        held.setdefault(row.user_id, []).append(row.word)
-
-    def has(theirs: list[str], word: str) -> bool:
-        return any(each.startswith(word) for each in theirs)
-
-    return frozenset(one for one, theirs in held.items() if all(has(theirs, w) for w in asked))
-
-
-def _most(found: Iterable[int]) -> SearchResult:
-    ids = list(found)
-    return SearchResult(frozenset(ids[:MAX_FOUND]), cut=len(ids) > MAX_FOUND)
-
-
-def matches(
-    session: Session, runtime: Runtime, query: Query, now: datetime
-) -> list[ColumnElement[bool]]:
-    """Return all that a row of a query must fulfil; a search by those whom it finds."""
-    found = list_query.conditions(runtime, query, now)
-    if query.search:
-        found.append(User.id.in_(search(session, runtime, query.search).ids))
-    return found
-
-
-def by_id(
-    session: Session, runtime: Runtime, query: Query, now: datetime
-) -> list[ColumnElement[bool]]:
-    """Return what `matches` does, so that a database goes through the ids and sorts nothing.
-
-    SQLite would take the index of the states, and sort all that match for each chunk of them.
-    """
-    found = matches(session, runtime, query, now)
-    return found if query.search else [case((and_(*found), 1), else_=0) == 1]
-
-
-PAGE_SIZE = 50
-#: As many rows are read at once when all are wanted.
-CHUNK_SIZE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,41 +69,125 @@ class Row:
     last_used_at: datetime | None
     connected_at: datetime
     next_at: datetime | None
-    #: Refreshes that failed since the last one that did not, and since when.
+    #: Consecutive failed refreshes, and since when.
     failures: int
     failing_since: datetime | None
     last_error: str | None
-    #: Why the person must come back; None while all is well.
+    #: Why the person must reconnect; None if they needn't.
     reason: str | None
-    #: For the files; no page shows them.
+    #: Only in exports.
     username: str | None = None
     asked: Sequence[str] = ()
 
 
-#: What a row is made of; the sealed tokens stay where they are.
-_READ = (
-    *(User.id, User.display_name, User.username, User.open_id, User.ticket, User.status),
-    *(User.access_expires_at, User.refresh_expires_at, User.scope, User.asked_scope),
-    *(User.refreshes, User.refreshed_at, User.last_used_at, User.connected_at, User.next_at),
-    *(User.failures, User.failing_since, User.last_error, User.reason),
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of connections and the places of its neighbours."""
+    """One page of connections and the places of its neighbors."""
 
     rows: list[Row]
-    #: Give it as `after` for the next page; None on the last.
+    #: Pass it as `after` for the next page; None on the last.
     next: Place | None
-    #: Give it as `before` for the previous page; None on the first.
+    #: Pass it as `before` for the previous page; None on the first.
     previous: Place | None
-    #: The search found more people than it looks at, so some may be missing.
+    #: The search found more people than MAX_FOUND, so some may be missing.
     cut: bool = False
 
 
+def search(session: Session, runtime: Runtime, text: str) -> SearchResult:
+    """Return who has this ticket, an open_id that begins so, or a name with all these words."""
+    text = text.strip()
+    by_ticket = set[int]()
+    if _TICKET.fullmatch(text.casefold()):
+        ticket = f"ct_{text[3:].upper()}"
+        by_ticket = set(session.scalars(select(User.id).where(User.ticket == ticket)))
+    by_open_id = _result(
+        session.scalars(
+            select(User.id)
+            .where(
+                User.client_key == runtime.settings.tiktok_client_key,
+                User.open_id >= text,
+                User.open_id < text + _LAST,
+            )
+            .order_by(User.open_id)
+            .limit(MAX_FOUND + 1)
+        )
+    )
+    by_name = _search_names(session, people.search_words(text))
+    ids = by_ticket | by_open_id.ids | by_name.ids
+    cut = by_open_id.cut or by_name.cut or len(ids) > MAX_FOUND
+    return SearchResult(frozenset(sorted(ids)[:MAX_FOUND]), cut)
+
+
+def _search_names(session: Session, words: list[str]) -> SearchResult:
+    """Return the people whose names contain every word, or words that begin so.
+
+    If one of the words finds few enough people, everyone who matches is among those.
+    """
+    by_word = [_result(session.scalars(_beginning(word))) for word in words]
+    if not by_word:
+        return NO_MATCH
+    complete = [each.ids for each in by_word if not each.cut]
+    if not complete:
+        fewest = min(by_word, key=lambda each: len(each.ids))
+        return SearchResult(_with_all_words(session, fewest.ids, words), cut=True)
+    return SearchResult(_with_all_words(session, min(complete, key=len), words), cut=False)
+
+
+def _beginning(word: str) -> Select[int]:
+    return (
+        select(NameWord.user_id)
+        .where(NameWord.word >= word, NameWord.word < word + _LAST)
+        .order_by(NameWord.word, NameWord.user_id)
+        .limit(MAX_FOUND + 1)
+    )
+
+
+def _with_all_words(session: Session, ids: frozenset[int], words: list[str]) -> frozenset[int]:
+    """Return those of these people whose names contain every word."""
+    if len(words) == 1:
+        return ids
+    names: dict[int, list[str]] = {}
+    for row in session.execute(
+        select(NameWord.user_id, NameWord.word).where(NameWord.user_id.in_(ids))
+    ):
+        names.setdefault(row.user_id, []).append(row.word)
+
+    def has(name: list[str], word: str) -> bool:
+        return any(each.startswith(word) for each in name)
+
+    return frozenset(
+        user_id for user_id, name in names.items() if all(has(name, word) for word in words)
+    )
+
+
+def _result(found: Iterable[int]) -> SearchResult:
+    ids = list(found)
+    return SearchResult(frozenset(ids[:MAX_FOUND]), cut=len(ids) > MAX_FOUND)
+
+
+def matches(
+    session: Session, runtime: Runtime, query: Query, now: datetime
+) -> list[ColumnElement[bool]]:
+    """Return the conditions of the rows of a query, including the people its search finds."""
+    found = list_query.conditions(runtime, query, now)
+    if query.search:
+        found.append(User.id.in_(search(session, runtime, query.search).ids))
+    return found
+
+
+def by_id(
+    session: Session, runtime: Runtime, query: Query, now: datetime
+) -> list[ColumnElement[bool]]:
+    """Return the conditions of `matches` in a form that makes a database read by ID.
+
+    Otherwise SQLite would use the index of the states, and sort all matching rows for each chunk.
+    """
+    found = matches(session, runtime, query, now)
+    return found if query.search else [case((and_(*found), 1), else_=0) == 1]
+
+
 def list_page(runtime: Runtime, query: Query, now: datetime, *, size: int = PAGE_SIZE) -> Page:
-    """Return one page; a page `before` which not enough is left is the first one."""
+    """Return one page. If less than a page is left before `query.before`, return the first one."""
     with reading() as session:
         walk, found = _walk_of(session, runtime, query, now)
         if query.before is not None:
@@ -210,34 +208,23 @@ def list_page(runtime: Runtime, query: Query, now: datetime, *, size: int = PAGE
 
 
 def each_row(runtime: Runtime, query: Query, now: datetime) -> Iterator[Row]:
-    """Yield every row of a query once, in the order of their ids, whatever order it asks for.
+    """Yield every row of a query once, in the order of IDs, because other values may change.
 
-    Reads a chunk at a time and holds nothing between two, so that neither the memory nor a
-    transaction grows with the list. By ids, because the other values move meanwhile.
+    Neither memory nor a transaction grows with the list.
     """
-    last = 0
-    while True:
-        with reading() as session:
-            users = session.scalars(
-                select(User)
-                .where(User.id > last, *by_id(session, runtime, query, now))
-                .order_by(User.id)
-                .limit(CHUNK_SIZE)
-                .options(load_only(*_READ))
-            ).all()
+    with reading() as session:
+        found = select(User).where(*by_id(session, runtime, query, now)).options(load_only(*_READ))
+    for users in batches(found, [User.id], CHUNK_SIZE):
         yield from (_row(user, now) for user in users)
-        if len(users) < CHUNK_SIZE:
-            return
-        last = users[-1].id
 
 
 def matching(
     runtime: Runtime, query: Query, now: datetime, *, after_id: int, limit: int
 ) -> list[tuple[int, str]]:
-    """Return (id, ticket) of the next rows of a query behind an id, in the order of ids.
+    """Return (ID, ticket) of the next rows of a query after an ID, in the order of IDs.
 
-    May look at many rows that do not match: for work in the background. A search finds here whom
-    it finds on the page.
+    May read many rows that don't match, so it is for background work. A search finds the same
+    people as on the page.
     """
     with reading() as session:
         found = session.execute(
@@ -249,29 +236,29 @@ def matching(
         return [(user_id, ticket) for user_id, ticket in found]
 
 
-def count_matching(runtime: Runtime, query: Query, now: datetime, *, most: int) -> int:
-    """Return how many rows match, counted one by one, but no more than `most`."""
+def count_matching(runtime: Runtime, query: Query, now: datetime, *, limit: int) -> int:
+    """Return how many rows match, but no more than `limit`."""
     with reading() as session:
-        rows = select(User.id).where(*matches(session, runtime, query, now)).limit(most)
+        rows = select(User.id).where(*matches(session, runtime, query, now)).limit(limit)
         return session.scalar(select(func.count()).select_from(rows.subquery())) or 0
 
 
 def _walk_of(
     session: Session, runtime: Runtime, query: Query, now: datetime
 ) -> tuple[KeysetWalk, SearchResult]:
-    """Return the rows of a query as stretches: those of the indexes, or those a search found."""
+    """Return the walk over the segments of a query, or over the people that its search found."""
     if not query.search:
-        stretches = [
-            each.holds() for each in list_keyset.existing_segments(session, runtime, query)
+        segments = [
+            each.conditions() for each in list_keyset.existing_segments(session, runtime, query)
         ]
-        return KeysetWalk(session, stretches, query, now), NO_MATCH
+        return KeysetWalk(session, segments, query, now), NO_MATCH
     found = search(session, runtime, query.search)
-    stretch = [User.id.in_(found.ids), *list_query.conditions(runtime, query, now)]
-    return KeysetWalk(session, [stretch] if found.ids else [], query, now), found
+    people_found = [User.id.in_(found.ids), *list_query.conditions(runtime, query, now)]
+    return KeysetWalk(session, [people_found] if found.ids else [], query, now), found
 
 
 def _rows(session: Session, places: Sequence[Place], now: datetime) -> list[Row]:
-    """Return the rows at these places in their order; one that went meanwhile is left out."""
+    """Return the rows at these places in their order, without those deleted in the meantime."""
     users = session.scalars(
         select(User).where(User.id.in_([place.id for place in places])).options(load_only(*_READ))
     )

@@ -1,7 +1,6 @@
-"""What an operator asks the list for: states, filters, order and place, and their query string.
+"""Queries of the operators' list: states, filters, order and place, and their query string.
 
-The states partition the rows by what is stored. Parts of a query string that cannot be read are
-reported, not guessed.
+Every row is in exactly one state. Unreadable parts of a query string are reported, not guessed.
 """
 
 import re
@@ -18,15 +17,15 @@ from sqlalchemy.orm import InstrumentedAttribute
 from webapp.models import Reason, Status, User
 from webapp.services.runtime import Runtime
 
-#: A worker that keeps up refreshes at three quarters of a life, so nobody healthy gets there.
+#: A worker that keeps up refreshes earlier, after three quarters of a token's life.
 SOON = timedelta(minutes=30)
 
 
 class State(StrEnum):
-    """How a connection stands in the operators' list."""
+    """The state of a connection in the operators' list."""
 
     HEALTHY = "healthy"
-    #: Its access ends within half an hour, or is over.
+    #: Its access token expires within half an hour, or has expired.
     SOON = "soon"
     FAILING = "failing"
     RECONNECT = "reconnect"
@@ -43,7 +42,7 @@ STATUSES: Mapping[State, tuple[Status, ...]] = {
 
 
 def state_of(user: User, now: datetime) -> State:
-    """Return the one state of a connection."""
+    """Return the state of a connection."""
     if user.status == Status.ACTIVE:
         ends = user.access_expires_at
         return State.HEALTHY if ends is not None and ends > now + SOON else State.SOON
@@ -51,14 +50,14 @@ def state_of(user: User, now: datetime) -> State:
 
 
 def in_state(state: State, now: datetime, *, seeks: bool = True) -> ColumnElement[bool]:
-    """Return the condition under which a row is in this state; the same partition as `of`.
+    """Return the condition for rows in this state; the same states as in `state_of`.
 
-    `seeks`: a database may look the time up in an index; else it follows another order.
+    `seeks`: the database may find the time in an index. Otherwise it follows another order.
     """
     among = User.status.in_([status.value for status in STATUSES[state]])
     ends: ColumnElement[Any] = User.access_expires_at.expression
     if not seeks:
-        # No index holds this. Else SQLite takes the range first, and sorts what is in it.
+        # An expression without an index. Otherwise SQLite reads this range and sorts it.
         ends = func.coalesce(ends, ends)
     if state is State.HEALTHY:
         return and_(among, ends > now + SOON)
@@ -68,14 +67,14 @@ def in_state(state: State, now: datetime, *, seeks: bool = True) -> ColumnElemen
 
 
 class Sort(StrEnum):
-    """What the list can be ordered by; each has an index."""
+    """The sort columns of the list; each has an index."""
 
     EXPIRES = "expires"
     RECONNECT_BY = "reconnect_by"
     REFRESHES = "refreshes"
     LAST_USED = "last_used"
     NEXT = "next"
-    #: Nobody chooses it: the filter by the same time brings it along.
+    #: Can't be chosen: the `failing` filter implies it.
     FAILING_SINCE = "failing_since"
 
 
@@ -91,7 +90,7 @@ COLUMNS: dict[Sort, InstrumentedAttribute[Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A row's place in an order: its value there (None comes last) and its id."""
+    """A row's place in an order: its value in the sort column (None comes last) and its ID."""
 
     value: datetime | int | None
     id: int
@@ -99,15 +98,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Filters that all hold together, an order, and a place in it to go on from."""
+    """Filters that all apply, an order, and the place in it where a page begins or ends."""
 
     state: State | None = None
-    #: A scope that was granted.
+    #: A granted scope.
     scope: str | None = None
     reason: Reason | None = None
-    #: Failing for at least so long.
+    #: Failing for at least this long.
     failing: timedelta | None = None
-    #: To be reconnected within so long.
+    #: The grant expires within this time.
     within: timedelta | None = None
     #: Words of a name, an open_id or its beginning, or a ticket.
     search: str = ""
@@ -118,13 +117,13 @@ class Query:
 
     @property
     def is_filtered(self) -> bool:
-        """Tell whether it asks for less than everything."""
+        """True if it has any filter."""
         filters = (self.state, self.scope, self.reason, self.failing, self.within)
         return bool(self.search) or any(each is not None for each in filters)
 
     @property
     def forced(self) -> Sort | None:
-        """Return the order that a filter by a time brings along; None if it can be chosen."""
+        """The order that a filter by time implies; None if the order can be chosen."""
         if self.failing is not None:
             return Sort.FAILING_SINCE
         if self.within is not None:
@@ -133,17 +132,17 @@ class Query:
 
     @property
     def order(self) -> Sort:
-        """Return what the rows come ordered by."""
+        """The order of the rows."""
         return self.forced or self.sort
 
     @property
-    def falling(self) -> bool:
-        """Tell whether the largest value comes first; never, where a filter brings the order."""
+    def descending(self) -> bool:
+        """True if the largest value comes first; never if a filter implies the order."""
         return self.down and self.order == self.sort
 
 
 def statuses(query: Query) -> tuple[Status, ...]:
-    """Return the stored words that rows of this query may have."""
+    """Return the stored statuses that rows of this query may have."""
     among = STATUSES[query.state] if query.state else tuple(Status)
     if query.failing is not None:
         among = tuple(each for each in among if each is Status.FAILING)
@@ -153,7 +152,7 @@ def statuses(query: Query) -> tuple[Status, ...]:
 
 
 def times(query: Query, now: datetime) -> list[ColumnElement[bool]]:
-    """Return the conditions about times, which no segment of an index settles."""
+    """Return the conditions on times, which the segments of an index don't cover."""
     found: list[ColumnElement[bool]] = []
     if query.state in (State.HEALTHY, State.SOON):
         found.append(in_state(query.state, now, seeks=query.order is Sort.EXPIRES))
@@ -165,14 +164,14 @@ def times(query: Query, now: datetime) -> list[ColumnElement[bool]]:
 
 
 def has_valueless(query: Query) -> bool:
-    """Tell whether rows without a value in the order of this query may be among its rows."""
+    """Return True if this query may have rows without a value in its sort column."""
     if query.order in (Sort.FAILING_SINCE, Sort.REFRESHES):
         return False
     return query.within is None and (query.state, query.order) != (State.HEALTHY, Sort.EXPIRES)
 
 
 def bounds(query: Query, now: datetime) -> list[ColumnElement[bool]]:
-    """Return where the values that order this query begin and end, in words for an index."""
+    """Return the limits of the sort column's values, in a form that an index can use."""
     if query.failing is not None:
         return [User.failing_since <= now - query.failing]
     if query.within is not None:
@@ -183,10 +182,10 @@ def bounds(query: Query, now: datetime) -> list[ColumnElement[bool]]:
 
 
 def conditions(runtime: Runtime, query: Query, now: datetime) -> list[ColumnElement[bool]]:
-    """Return what a row must fulfil; all but the search, which needs a look (searching).
+    """Return all conditions of the rows of a query except its search.
 
-    For rows that are found by their ids: no index shall take them up, because SQLite believes
-    that few rows have the same app, reads all of them and sorts.
+    For rows that are found by their IDs. The client key is compared in a form that no index can
+    use, because SQLite assumes that few rows have the same one, and would read and sort all.
     """
     found = [
         User.client_key + "" == runtime.settings.tiktok_client_key,
@@ -215,19 +214,19 @@ _PLACE = re.compile(r"(?P<value>-|\d{1,9}|\d{8}T\d{6}\.\d{6}Z)~(?P<id>\d{1,9})")
 
 
 class Unreadable(Exception):
-    """A value that means nothing here."""
+    """The value of a parameter is not valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedQuery:
-    """A query, and the parameters that were dropped on the way."""
+    """A query, and the names of the parameters that were ignored."""
 
     query: Query
     ignored: tuple[str, ...]
 
 
 def parse_pairs(pairs: Iterable[tuple[str, str]]) -> ParsedQuery:
-    """Return the query of an address's parameters; the first of two of the same name counts."""
+    """Return the query of URL parameters; the first of two with the same name applies."""
     values: dict[str, Any] = {}
     ignored: list[str] = []
     places: dict[str, str] = {}
@@ -256,7 +255,7 @@ def parse_pairs(pairs: Iterable[tuple[str, str]]) -> ParsedQuery:
 
 
 def parse_string(text: str) -> Query:
-    """Return the query of a text as `phrase` makes it; what it cannot read is left out."""
+    """Return the query of a query string; unreadable parts are ignored."""
     try:
         pairs = parse_qsl(text, max_num_fields=20)
     except ValueError:
@@ -265,12 +264,12 @@ def parse_string(text: str) -> Query:
 
 
 def query_string(query: Query) -> str:
-    """Return the one text of a query, its filters and order, without the place in it."""
+    """Return the canonical query string of filters and order, without the place."""
     return urlencode(query_pairs(replace(query, after=None, before=None)))
 
 
 def query_pairs(query: Query) -> list[tuple[str, str]]:
-    """Return the parameters of a query in a fixed order, without those that are as usual."""
+    """Return the parameters of a query in a fixed order, without default values."""
     found = {
         "q": query.search,
         "status": query.state,
@@ -331,7 +330,7 @@ def _place_text(place: Place) -> str:
 
 
 def _place(query: Query, text: str) -> Place | None:
-    """Return a place, if it can be one in the order of this query."""
+    """Return a place, if it is valid in the order of this query."""
     found = _PLACE.fullmatch(text) if text.isascii() else None
     if found is None:
         return None

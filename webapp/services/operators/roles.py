@@ -1,4 +1,4 @@
-"""Who may see the operators' pages. There are no operators until one is added on the server."""
+"""Operators: who may see the operators' pages. The first one is added on the server."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,12 +17,12 @@ log = structlog.get_logger(__name__)
 
 
 class NoSuchPerson(Exception):
-    """Nobody with this open_id has connected; an operator connects first, then is added."""
+    """Nobody with this open_id has connected. People must connect before they become operators."""
 
 
 @dataclass(frozen=True)
 class Operator:
-    """One operator, as the command lists them."""
+    """An operator as listed by the command."""
 
     open_id: str
     name: str | None
@@ -30,7 +30,7 @@ class Operator:
 
 
 def add_operator(runtime: Runtime, open_id: str, now: datetime) -> None:
-    """Let this person see the operators' pages. Raises NoSuchPerson."""
+    """Give this person operator access. Raises NoSuchPerson."""
     with writing() as session:
         user = _person(session, runtime, open_id)
         if user.operator_since is None:
@@ -40,7 +40,7 @@ def add_operator(runtime: Runtime, open_id: str, now: datetime) -> None:
 
 
 def remove_operator(runtime: Runtime, open_id: str) -> None:
-    """Take it back; their next request is an ordinary person's. Raises NoSuchPerson."""
+    """Remove this person's operator access, from their next request on. Raises NoSuchPerson."""
     with writing() as session:
         user = _person(session, runtime, open_id)
         if user.operator_since is not None:
@@ -67,7 +67,7 @@ def list_operators(runtime: Runtime) -> list[Operator]:
 
 
 def has_operators(runtime: Runtime) -> bool:
-    """Tell whether there is an operator. Reads every row while there is none."""
+    """Return True if there is an operator. Reads every row while there is none."""
     with reading() as session:
         found = session.scalar(
             select(User.id)
@@ -79,9 +79,9 @@ def has_operators(runtime: Runtime) -> bool:
 
 
 def _wait_for_acts(session: Session, user: User) -> None:
-    """Let what this operator is writing now be written first (see services.authority)."""
-    held = select(BrowserSession.digest).where(BrowserSession.user_id == user.id)
-    session.execute(held.order_by(BrowserSession.digest).with_for_update())
+    """Wait for what this operator is writing right now (see services.authority)."""
+    locked = select(BrowserSession.digest).where(BrowserSession.user_id == user.id)
+    session.execute(locked.order_by(BrowserSession.digest).with_for_update())
 
 
 def _person(session: Session, runtime: Runtime, open_id: str) -> User:

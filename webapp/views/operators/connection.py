@@ -37,7 +37,7 @@ def show(open_id: str) -> str:
         hindrances=connection_texts.obstacles(found),
         granted=sorted(user.granted),
         missing=sorted(user.asked - user.granted),
-        lines=connection_texts.timeline_lines(found.happenings, len(user.asked)),
+        lines=connection_texts.timeline_lines(found.timeline, len(user.asked)),
         life=_life(found),
         reconnect_url=f"{runtime().settings.public_origin}{url_for('connect.choose')}",
         own=_is_own(open_id),

@@ -49,7 +49,7 @@ def _total(
 ) -> int | None:
     """Return how many rows match, as far as it can be told without looking at them all."""
     if asked.query.search:
-        return list_pages.count_matching(ours, asked.query, now, most=list_pages.MAX_FOUND)
+        return list_pages.count_matching(ours, asked.query, now, limit=list_pages.MAX_FOUND)
     if page.next is None and page.previous is None:
         return len(page.rows)
     return counted.matching(asked.query) if counted else None

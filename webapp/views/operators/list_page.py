@@ -142,7 +142,7 @@ def headers(base: str, query: Query) -> list[Header]:
 def caption(query: Query, shown: int, total: int | None) -> str:
     """Return what the table is: how many rows of how many, in which order."""
     upward, downward = ORDERS[query.order][1:]
-    order = _(downward if query.falling else upward)
+    order = _(downward if query.descending else upward)
     if total is None:
         return ngettext("%(num)s token, %(order)s", "%(num)s tokens, %(order)s", shown, order=order)
     return ngettext(
@@ -197,7 +197,7 @@ def _header(base: str, query: Query, sort: Sort) -> Header:
     label, is_number = _(ORDERS[sort][0]), sort is Sort.REFRESHES
     now = ""
     if query.order is sort:
-        now = "descending" if query.falling else "ascending"
+        now = "descending" if query.descending else "ascending"
     if query.forced is not None:
         return Header(label, "", now, is_number)
     turned = address(base, query, sort=sort, down=now == "ascending")

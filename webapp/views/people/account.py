@@ -133,7 +133,7 @@ def activity() -> str:
     }
     return render_template(
         "account/activity.html",
-        lines=activity_texts.lines(page.happenings, me().ticket),
+        lines=activity_texts.lines(page.events, me().ticket),
         links=links,
         days=overview.shown_period(runtime()).days,
     )
