@@ -1,7 +1,6 @@
-"""Bulk jobs as operators order, stop and watch them.
+"""Bulk jobs: ordering, stopping and watching them. `bulk_work` does the work.
 
-A job is a list of connections that were picked, or that matched the list's filters. Nothing here
-does the work: see `bulk_work`.
+A job is a list of connections that were picked, or that matched the list's filters.
 """
 
 import re
@@ -25,60 +24,107 @@ from webapp.services.refresh import breaker, due
 from webapp.services.refresh.breaker import rate_factor
 from webapp.services.runtime import Runtime
 
+ACTS = ("refresh", "disconnect")
+PAGE_SIZE = 50
+#: The worker acts on jobs every second; if it does nothing for this long, it isn't running.
+SILENCE = timedelta(seconds=30)
+#: The form of the IDs that confirmation pages generate for their jobs.
+_JOB_ID = re.compile(r"[A-Za-z0-9_-]{12,32}")
+_PROBLEM_STATES = (ItemState.FAILED, ItemState.SKIPPED)
+
+
+class NotAJob(Exception):
+    """The ID is not one that a confirmation page generates, or the act is unknown."""
+
 
 @dataclass(frozen=True, slots=True)
 class JobSize:
-    """How many connections an order is about."""
+    """How many connections a job would have."""
 
     count: int
-    #: Of those, how many there is nothing to do for.
+    #: How many of them would be skipped, because there is nothing to do.
     skipped: int
 
 
+@dataclass(frozen=True)
+class Job:
+    """A bulk job and its progress."""
+
+    id: str
+    act: str
+    #: The ticket of the operator who ordered it; empty if unknown.
+    actor: str
+    query: str
+    created_at: datetime
+    #: Matching connections are still being added, so `total` grows.
+    gathering: bool
+    total: int
+    done: int
+    failed: int
+    skipped: int
+    stopped: bool
+    ended_at: datetime | None
+
+    @property
+    def left(self) -> int:
+        """The number of connections without a result yet."""
+        return self.total - self.done - self.failed - self.skipped
+
+
+@dataclass(frozen=True)
+class ItemProblem:
+    """A connection for which the act failed, or for which there was nothing to do."""
+
+    failed: bool
+    code: str | None
+    ticket: str
+    #: None, like the name, if the person has been deleted.
+    open_id: str | None
+    display_name: str | None
+
+
 def next_rows(
-    runtime: Runtime, query: str, now: datetime, after_id: int, most: int
+    runtime: Runtime, query: str, now: datetime, after_id: int, limit: int
 ) -> list[tuple[int, str]]:
-    """Return id and ticket of the next rows that match, in the order of their ids."""
-    asked = list_query.parse_string(query)
-    return list_pages.matching(runtime, asked, now, after_id=after_id, limit=most)
+    """Return ID and ticket of the next matching rows, in the order of their IDs."""
+    parsed = list_query.parse_string(query)
+    return list_pages.matching(runtime, parsed, now, after_id=after_id, limit=limit)
 
 
 def size_of_all(runtime: Runtime, act: str, query: str, now: datetime) -> JobSize:
-    """Return how many match now. Counts every one of them."""
+    """Return the size of a job with all matching connections. Counts every one of them."""
     with reading() as session:
-        which = list_pages.matches(session, runtime, list_query.parse_string(query), now)
-        return _size(session, act, which)
+        conditions = list_pages.matches(session, runtime, list_query.parse_string(query), now)
+        return _size(session, act, conditions)
 
 
 def size_of_picked(runtime: Runtime, act: str, open_ids: Sequence[str]) -> JobSize:
-    """Return how many of these there are."""
+    """Return the size of a job with these connections."""
     with reading() as session:
-        return _size(session, act, picked(runtime, open_ids))
+        return _size(session, act, _picked(runtime, open_ids))
 
 
-def picked(runtime: Runtime, open_ids: Sequence[str]) -> list[ColumnElement[bool]]:
-    """Return the conditions of the rows that were picked."""
+def _picked(runtime: Runtime, open_ids: Sequence[str]) -> list[ColumnElement[bool]]:
     return [User.client_key == runtime.settings.tiktok_client_key, User.open_id.in_(open_ids)]
 
 
-def _size(session: Session, act: str, which: Sequence[ColumnElement[bool]]) -> JobSize:
-    by_status = select(User.status, func.count()).where(*which).group_by(User.status)
+def _size(session: Session, act: str, conditions: Sequence[ColumnElement[bool]]) -> JobSize:
+    by_status = select(User.status, func.count()).where(*conditions).group_by(User.status)
     counts = {status: count for status, count in session.execute(by_status)}
     skipped = sum(
         count for status, count in counts.items() if reason_to_skip(act, status, holds=True)
     )
     if act == "disconnect" and Status.RECONNECT in counts:
-        # Asked apart: for a million rows the count above needs an index alone.
-        empty = User.access_token.is_(None)
-        lost = select(func.count()).where(*which, User.status == Status.RECONNECT.value, empty)
-        skipped += session.scalar(lost) or 0
+        # A query of its own, because the one above is answered from an index alone.
+        lost = (User.status == Status.RECONNECT.value, User.access_token.is_(None))
+        skipped += session.scalar(select(func.count()).where(*conditions, *lost)) or 0
     return JobSize(sum(counts.values()), skipped)
 
 
 def reason_to_skip(act: str, status: str, *, holds: bool) -> str | None:
-    """Return why there is nothing to do for a row, as a word of ours; None: there is.
+    """Return our code for why there is nothing to do for a row; None if there is.
 
-    `holds`: it holds tokens.
+    `holds`: the row has the token that the act needs.
     """
     if status in (Status.REVOKING, Status.REVOKED) or not holds and act == "disconnect":
         return "disconnected"
@@ -87,19 +133,10 @@ def reason_to_skip(act: str, status: str, *, holds: bool) -> str | None:
     return None
 
 
-ACTS = ("refresh", "disconnect")
-#: What a confirmation page makes up as the id of its job.
-_JOB_ID = re.compile(r"[A-Za-z0-9_-]{12,32}")
-
-
-class NotAJob(Exception):
-    """The id is none that a confirmation page makes."""
-
-
 def create_for_picked(
     runtime: Runtime, job_id: str, act: str, query: str, open_ids: Sequence[str]
 ) -> None:
-    """Order an act on these connections; nothing more if this id was ordered already.
+    """Order an act on these connections; does nothing if the job exists.
 
     `query`: the filters of the list they were picked from. Raises NotAJob, NoLongerAllowed.
     """
@@ -107,9 +144,9 @@ def create_for_picked(
 
 
 def create_for_all(runtime: Runtime, job_id: str, act: str, query: str, count: int) -> None:
-    """Order an act on all that match; the worker gathers them.
+    """Order an act on all matching connections, which the worker collects.
 
-    `count`: how many did as it was confirmed, for the audit. Raises NotAJob, NoLongerAllowed.
+    `count`: how many matched on confirmation, for the audit. Raises NotAJob, NoLongerAllowed.
     """
     _create(runtime, job_id, act, query, None, count)
 
@@ -140,7 +177,7 @@ def _create(
         with writing() as session:
             authority.require(session)
             session.add(job)
-            # A second press of the button ends here, before anything else is written.
+            # A repeated request fails here, before anything else is written.
             session.flush()
             if open_ids is not None:
                 count = job.total = add_items(
@@ -156,23 +193,25 @@ def _create(
 def _picked_rows(
     session: Session, runtime: Runtime, open_ids: Sequence[str]
 ) -> list[tuple[int, str]]:
-    which = picked(runtime, open_ids)
-    rows = session.execute(select(User.id, User.ticket).where(*which).order_by(User.id))
+    conditions = _picked(runtime, open_ids)
+    rows = session.execute(select(User.id, User.ticket).where(*conditions).order_by(User.id))
     return [(user_id, ticket) for user_id, ticket in rows]
 
 
 def add_items(session: Session, job_id: str, rows: Sequence[tuple[int, str]]) -> int:
-    """Add these rows, by id and ticket, in the caller's transaction; return how many."""
+    """Add these rows (ID, ticket) in the caller's transaction. Return how many."""
     if rows:
-        items = [{"job_id": job_id, "user_id": one, "ticket": ticket} for one, ticket in rows]
+        items = [
+            {"job_id": job_id, "user_id": user_id, "ticket": ticket} for user_id, ticket in rows
+        ]
         session.execute(insert(BulkItem), items)
     return len(rows)
 
 
 def stop_job(runtime: Runtime, job_id: str) -> bool:
-    """Let nothing more be sent; what was sent is finished. False: there is no such job.
+    """Stop a job: nothing more is sent, what was sent completes. Return False if there is none.
 
-    A job that is stopped or over stays as it is. Raises NoLongerAllowed.
+    Does nothing if the job has stopped or ended. Raises NoLongerAllowed.
     """
     now = runtime.clock()
     with writing() as session:
@@ -188,7 +227,7 @@ def stop_job(runtime: Runtime, job_id: str) -> bool:
 
 
 def end_if_done(session: Session, runtime: Runtime, job: BulkJob) -> bool:
-    """End a job of which nothing is left to do, in the caller's transaction; tell whether."""
+    """End a job if nothing is left to do, in the caller's transaction. Return True if it ended."""
     left = [ItemState.SENT] if job.stopped_at else [ItemState.SENT, ItemState.WAITING]
     if job.gathered_to is not None or any(has_items(session, job.id, state) for state in left):
         return False
@@ -206,64 +245,21 @@ def end_if_done(session: Session, runtime: Runtime, job: BulkJob) -> bool:
 
 
 def has_items(session: Session, job_id: str, state: ItemState) -> bool:
-    """Tell whether a job has items in this state."""
-    one = exists().where(BulkItem.job_id == job_id, BulkItem.state == state.value)
-    return bool(session.scalar(select(one)))
-
-
-PAGE_SIZE = 50
-#: A worker feeds a job every second; one that does nothing for so long is not there.
-SILENCE = timedelta(seconds=30)
-_PROBLEM_STATES = (ItemState.FAILED, ItemState.SKIPPED)
-
-
-@dataclass(frozen=True)
-class Job:
-    """One order, and how far it is."""
-
-    id: str
-    act: str
-    #: Who ordered it: a ticket; empty where it is not known.
-    actor: str
-    query: str
-    created_at: datetime
-    #: What matches is still being looked for, so `total` grows.
-    gathering: bool
-    total: int
-    done: int
-    failed: int
-    skipped: int
-    stopped: bool
-    ended_at: datetime | None
-
-    @property
-    def left(self) -> int:
-        """Return of how many nothing has come yet."""
-        return self.total - self.done - self.failed - self.skipped
-
-
-@dataclass(frozen=True)
-class ItemProblem:
-    """One connection for which the act failed, or for which there was nothing to do."""
-
-    failed: bool
-    code: str | None
-    ticket: str
-    #: None, like the name: the person is deleted.
-    open_id: str | None
-    display_name: str | None
+    """Return True if a job has items in this state."""
+    query = exists().where(BulkItem.job_id == job_id, BulkItem.state == state.value)
+    return bool(session.scalar(select(query)))
 
 
 def current_rate(runtime: Runtime) -> float:
-    """Return how many connections a second a worker may act on now."""
+    """Return how many connections per second a worker may act on now."""
     with reading() as session:
         brakes = session.get(Brakes, runtime.settings.tiktok_client_key)
-    part = 1.0 if brakes is None else rate_factor(brakes, runtime.clock())
-    return runtime.settings.refresh_rate * part
+    factor = 1.0 if brakes is None else rate_factor(brakes, runtime.clock())
+    return runtime.settings.refresh_rate * factor
 
 
 def find_job(runtime: Runtime, job_id: str) -> Job | None:
-    """Return a job of this app; None if there is none with this id."""
+    """Return a job of our TikTok app; None if there is none with this ID."""
     with reading() as session:
         found = session.get(BulkJob, job_id)
     if found is None or found.client_key != runtime.settings.tiktok_client_key:
@@ -272,26 +268,26 @@ def find_job(runtime: Runtime, job_id: str) -> Job | None:
 
 
 def jobs_page(runtime: Runtime, after: str | None) -> tuple[list[Job], str | None]:
-    """Return a page of jobs, newest first, behind the job `after`; and the key of the next page."""
-    wanted = select(BulkJob).where(BulkJob.client_key == runtime.settings.tiktok_client_key)
+    """Return the page of jobs after the job `after`, newest first, and the next page's `after`."""
+    query = select(BulkJob).where(BulkJob.client_key == runtime.settings.tiktok_client_key)
     with reading() as session:
         last = session.get(BulkJob, after) if after else None
         if last is not None:
             same = and_(BulkJob.created_at == last.created_at, BulkJob.id < last.id)
-            wanted = wanted.where(or_(BulkJob.created_at < last.created_at, same))
-        newest = wanted.order_by(BulkJob.created_at.desc(), BulkJob.id.desc())
+            query = query.where(or_(BulkJob.created_at < last.created_at, same))
+        newest = query.order_by(BulkJob.created_at.desc(), BulkJob.id.desc())
         found = session.scalars(newest.limit(PAGE_SIZE + 1)).all()
     page = [_job_of(each) for each in found[:PAGE_SIZE]]
     return page, page[-1].id if len(found) > PAGE_SIZE else None
 
 
 def problems(job_id: str, after: int) -> tuple[list[ItemProblem], int | None]:
-    """Return a page of what failed or was skipped, behind the item `after`; and the next key."""
+    """Return the page of failed and skipped items after the item `after`, and the next `after`."""
     with reading() as session:
         found = [
             row
             for state in _PROBLEM_STATES
-            # One look for each: the index has the ids in order within a state.
+            # One query for each: the index has the IDs in order within a state.
             for row in session.execute(
                 select(BulkItem, User.open_id, User.display_name)
                 .outerjoin(User, and_(User.id == BulkItem.user_id, User.ticket == BulkItem.ticket))
@@ -309,31 +305,31 @@ def problems(job_id: str, after: int) -> tuple[list[ItemProblem], int | None]:
     return page, found[PAGE_SIZE - 1][0].id if len(found) > PAGE_SIZE else None
 
 
-def obstacle(runtime: Runtime, found: Job) -> Problem | None:
-    """Return why a job that is not over does not go on; None: it does."""
-    if found.ended_at is not None:
+def obstacle(runtime: Runtime, job: Job) -> Problem | None:
+    """Return why a job makes no progress; None if it does or has ended."""
+    if job.ended_at is not None:
         return None
-    held = breaker.open_problem(runtime)
-    if held is not None:
-        return replace(held, cause=_("refreshes are held back: %(cause)s", cause=held.cause))
+    problem = breaker.open_problem(runtime)
+    if problem is not None:
+        return replace(problem, cause=_("refreshes are paused: %(cause)s", cause=problem.cause))
     now = runtime.clock()
     late = timedelta(seconds=due.lag(runtime, now))
-    if late > SILENCE or now - _last_progress(found, now) > SILENCE:
+    if late > SILENCE or now - _last_progress(job, now) > SILENCE:
         cause = _("no worker seems to be running")
         return Problem("worker", cause, _("start one: flask tokens run"))
     return None
 
 
-def _last_progress(found: Job, now: datetime) -> datetime:
-    """Return when a worker last did something for a job; now, while it waits for TikTok."""
+def _last_progress(job: Job, now: datetime) -> datetime:
+    """Return when a worker last did something for a job; now if it is waiting for TikTok."""
     with reading() as session:
-        if has_items(session, found.id, ItemState.SENT):
+        if has_items(session, job.id, ItemState.SENT):
             return now
-        newest = [found.created_at]
+        newest = [job.created_at]
         for state in (ItemState.DONE, *_PROBLEM_STATES):
             last = session.scalar(
                 select(BulkItem.ended_at)
-                .where(BulkItem.job_id == found.id, BulkItem.state == state.value)
+                .where(BulkItem.job_id == job.id, BulkItem.state == state.value)
                 .order_by(BulkItem.id.desc())
                 .limit(1)
             )

@@ -261,7 +261,7 @@ def _in_a_thread(work: Callable[[], object]) -> None:
         try:
             work()
         except SQLAlchemyError as error:
-            log.warning("headcount_failed", error=type(error).__name__)
+            log.warning("count_failed", error=type(error).__name__)
         finally:
             _counting.release()
 

@@ -33,7 +33,6 @@ from webapp.services.operators import list_query
 from webapp.services.operators.list_query import COLUMNS, Place, Query
 from webapp.services.runtime import Runtime
 
-
 Conditions = Sequence[ColumnElement[bool]]
 
 
