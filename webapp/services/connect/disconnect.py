@@ -206,7 +206,7 @@ def _is_being_revoked(user: User, now: datetime) -> bool:
 def _wait_for_outcome(person: PersonRef) -> Outcome:
     """Wait until another request or the worker has revoked the grant; return the outcome.
 
-    A second call to TikTok would be told that nothing is left to revoke, and look like a failure.
+    To a second call TikTok would answer that nothing is left to revoke, which looks like a failure.
     Raises PersonGone if the account is deleted in the meantime.
     """
     until = time.monotonic() + PATIENCE

@@ -147,7 +147,7 @@ _key_and_connection = PreparedRead(
 
 
 class BadKey(Exception):
-    """There is no key, or it is unknown or revoked; callers aren't told which."""
+    """There is no key, or it is unknown or revoked; the answer does not say which."""
 
 
 class ScopeMissing(Exception):
