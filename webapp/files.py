@@ -20,7 +20,7 @@ def absolute_url(url: str, folder: Path) -> str:
 
 def sqlite_path(engine: Engine) -> Path | None:
     """Return the file behind an SQLite engine; None on PostgreSQL."""
-    if engine.dialect.name != "sqlite" or not engine.url.database:
+    if engine.url.get_backend_name() != "sqlite" or not engine.url.database:
         return None
     return Path(engine.url.database)
 

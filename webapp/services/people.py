@@ -12,7 +12,7 @@ from sqlalchemy import Select, Text, Update, bindparam, delete, insert, select, 
 from sqlalchemy.orm import Session, undefer
 
 from webapp.database import reading
-from webapp.models import NameWord, PersonRef, Status, User
+from webapp.models import NameWord, PersonRef, User, marks
 from webapp.services.records import history
 from webapp.services.runtime import Runtime
 
@@ -75,21 +75,6 @@ def store_words(session: Session, user_id: int, name: str | None) -> None:
         session.execute(insert(NameWord), found)
 
 
-#: The marks that a good answer clears.
-_CLEARED: dict[str, Any] = {
-    "claim": None,
-    "status": Status.ACTIVE.value,
-    "failures": 0,
-    "failing_since": None,
-    "refused_at": None,
-    "interrupted": False,
-    "reason": None,
-    "ended_at": None,
-    "last_error": None,
-    "last_log_id": None,
-}
-
-
 def store_grant(
     session: Session,
     person: PersonRef,
@@ -102,7 +87,7 @@ def store_grant(
     False if the grant has changed since `version`: somebody connected, disconnected or refreshed.
     `line` is put before the row's history.
     """
-    values = _CLEARED | values
+    values = marks.works_again() | values
     keys: dict[str, Any] = {"the_id": person.id, "the_ticket": person.ticket}
     keys |= {"the_version": version, "the_line": line}
     # Not through the ORM: it would build and compile the statement for each of 64 rows.

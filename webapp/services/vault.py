@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from webapp.crypto import CannotOpen, Keyring
-from webapp.models import User
+from webapp.models import User, marks
 from webapp.tokens import TokenSet
 
 __all__ = ["CannotOpen", "HeldTokens", "Vault"]
@@ -75,8 +75,7 @@ class Vault:
 
     def store(self, user: User, tokens: TokenSet, now: datetime) -> None:
         """Put a new answer into the row and count its version up."""
-        for column, value in self.columns(user.open_id, tokens, now).items():
-            setattr(user, column, value)
+        marks.write(user, self.columns(user.open_id, tokens, now))
         user.version += 1
 
     def load(self, user: User) -> HeldTokens | None:
@@ -96,13 +95,7 @@ class Vault:
 
     def forget(self, user: User) -> None:
         """Wipe the row's tokens and count its version up, so that no late answer comes back."""
-        user.access_token = None
-        user.refresh_token = None
-        user.access_expires_at = None
-        user.refresh_expires_at = None
-        user.next_at = None
-        user.claim = None
-        user.scope = ""
+        marks.write(user, marks.forgotten())
         user.version += 1
 
     def fingerprint(self, user: User) -> str | None:

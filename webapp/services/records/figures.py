@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import ColumnElement, case, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from webapp.database import db, reading, writing
+from webapp.database import db, is_sqlite, reading, upsert, writing
 from webapp.models import Figure
 from webapp.models.figure import ALL_TIME
 from webapp.services.runtime import Runtime
@@ -60,9 +59,9 @@ def fold_old_minutes(_runtime: Runtime, now: datetime) -> bool:
 
 def text_of() -> ColumnElement[str]:
     """Return a figure's minute as "2026-11-22 14:05", in UTC, on either database."""
-    if db.engine.dialect.name == "postgresql":
-        return func.to_char(func.timezone("UTC", Figure.minute), "YYYY-MM-DD HH24:MI")
-    return func.substr(Figure.minute, 1, 16)
+    if is_sqlite(db.engine.dialect):
+        return func.substr(Figure.minute, 1, 16)
+    return func.to_char(func.timezone("UTC", Figure.minute), "YYYY-MM-DD HH24:MI")
 
 
 def hour_of(text: str) -> datetime:
@@ -114,15 +113,14 @@ def _add(session: Session, counts: Mapping[tuple[str, datetime, str], int]) -> N
     ]
     if not rows:
         return
-    kind = session.get_bind().dialect.name
-    statement = (postgresql.insert if kind == "postgresql" else sqlite.insert)(Figure).values(rows)
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["client_key", "minute", "what"],
-            set_={"count": Figure.count + statement.excluded.count},
-        ),
-        execution_options={"synchronize_session": False},
+    statement = upsert(
+        session.get_bind().dialect,
+        Figure,
+        rows,
+        key=["client_key", "minute", "what"],
+        changes=lambda new: {"count": Figure.count + new.count},
     )
+    session.execute(statement, execution_options={"synchronize_session": False})
 
 
 HOURS = 24

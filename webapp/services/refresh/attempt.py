@@ -8,8 +8,8 @@ import structlog
 from sqlalchemy import update
 
 from webapp.database import writing
-from webapp.models import Reason, User
-from webapp.services.refresh import store, verdicts
+from webapp.models import Reason, User, marks
+from webapp.services.refresh import store
 from webapp.services.refresh.claims import SEND_WITHIN, Claim
 from webapp.services.refresh.verdicts import CannotOpenRow, NotSent, Result
 from webapp.services.runtime import Runtime
@@ -54,7 +54,7 @@ def end_if_expired(runtime: Runtime, claim: Claim) -> bool:
             update(User)
             .where(User.is_(claim.person), User.claim == claim.name)
             .where(User.version == claim.version)
-            .values(verdicts.grant_is_over(now))
+            .values(marks.needs_person(Reason.GRANT_OVER, now))
             .returning(User.id)
             .execution_options(synchronize_session=False)
         )

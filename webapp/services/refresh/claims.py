@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, and_, case, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, and_, or_, select, true, update
 
 from webapp.database import writing
-from webapp.models import PersonRef, Status, User
+from webapp.models import PersonRef, Status, User, marks
 from webapp.services import authority
 from webapp.services.runtime import Runtime
 from webapp.services.vault import CannotOpen, HeldTokens
@@ -98,12 +98,7 @@ def _claim(
             update(User)
             .where(User.id.in_(ids), free)
             .where(or_(User.refresh_token.is_not(None), User.status == Status.REVOKING))
-            .values(
-                claim=name,
-                next_at=now + LEASE,
-                # A claim that nobody gave back belonged to a process that died in mid-call.
-                interrupted=case((User.claim.is_not(None), True), else_=User.interrupted),
-            )
+            .values(marks.claimed(name, now + LEASE))
             .returning(User)
             .execution_options(synchronize_session=False)
         ).all()
