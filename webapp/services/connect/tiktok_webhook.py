@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
-from webapp.models import Reason, Status, User
+from webapp.models import Reason, Status, User, marks
 from webapp.services import people
 from webapp.services.connect import disconnect
 from webapp.services.notifications import outbox
@@ -78,7 +78,7 @@ def _apply(runtime: Runtime, received: WebhookEvent, now: datetime) -> Effect:
             _record(session, runtime, user, now, was_lost=was_lost)
         elif user is not None and effect == "finished":
             runtime.vault.forget(user)
-            user.status = Status.REVOKED
+            marks.write(user, marks.revoked())
             disconnect.record_revoked(session, runtime, user, now, confirmed=True, code="webhook")
     return effect
 
@@ -101,14 +101,8 @@ def _effect(user: User | None, received: WebhookEvent) -> Effect:
 def _require_reconnect(runtime: Runtime, user: User, received: WebhookEvent, now: datetime) -> None:
     """Wipe the tokens, which are dead at TikTok; a refresh in progress finds another version."""
     runtime.vault.forget(user)
-    user.status = Status.RECONNECT
-    user.reason = _reason(received.reason).value
     happened_at = datetime.fromtimestamp(min(received.created_at, int(now.timestamp())), UTC)
-    user.ended_at = user.ended_at or happened_at
-    user.failures = 0
-    user.failing_since = None
-    user.refused_at = user.last_error = user.last_log_id = None
-    user.interrupted = False
+    marks.write(user, marks.removed(_reason(received.reason), user.ended_at or happened_at))
 
 
 def _record(
