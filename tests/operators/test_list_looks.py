@@ -70,7 +70,10 @@ def hold_to_the_heads(runtime: Runtime, query: Query) -> None:
         assert heads or last is None
 
 
-def test_a_search_or_all_rows_in_turn_go_by_ids(runtime: Runtime) -> None:
+def test_a_search_or_all_rows_in_turn_go_by_ids(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(list_pages, "CHUNK_SIZE", 5)
     crowd.put(crowd.rows(runtime, runtime.clock(), 60))
     with plans() as lines:
         list(list_pages.each_row(runtime, Query(scope="video.list"), runtime.clock()))

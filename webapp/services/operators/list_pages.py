@@ -213,7 +213,9 @@ def each_row(runtime: Runtime, query: Query, now: datetime) -> Iterator[Row]:
     Neither memory nor a transaction grows with the list.
     """
     with reading() as session:
-        found = select(User).where(*by_id(session, runtime, query, now)).options(load_only(*_READ))
+        # With a bound on the ID, SQLite uses the primary key from the first chunk on.
+        conditions = [User.id > 0, *by_id(session, runtime, query, now)]
+    found = select(User).where(*conditions).options(load_only(*_READ))
     for users in batches(found, [User.id], CHUNK_SIZE):
         yield from (_row(user, now) for user in users)
 
