@@ -216,8 +216,8 @@ def ready(here: Site, *words: str) -> Iterator[Callable[[], None]]:
     )
     env = plain_environment() | dict(here.env) | {"LOG_LEVEL": "CRITICAL"}
     args = [sys.executable, "-c", code, *words]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(args, cwd=ROOT, env=env, text=True, **pipes) as command:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(args, cwd=ROOT, env=env, text=True, stdin=pipe, stdout=pipe) as command:
         assert command.stdout is not None
         assert command.stdout.readline() == "ready\n"
 
