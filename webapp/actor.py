@@ -1,4 +1,4 @@
-"""Who acts in this thread: set at the doors, read where an act is written down; decides nothing."""
+"""Who acts in this thread: set at the entry points, read where an act is recorded."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,27 +12,27 @@ KINDS: tuple[str, ...] = get_args(Kind)
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Whoever acts: a caller at a door, or a process of our own."""
+    """The caller of an entry point, or one of our own processes."""
 
     kind: Kind
     #: A ticket (person, operator), a key's name (service), the words typed (command), else empty.
     name: str = ""
-    #: The address a request came from; empty for what is no request.
+    #: The address of the request; empty outside a request.
     address: str = ""
-    #: The reference of that request, which its log lines and its error page have, too.
+    #: The request id, as in the log lines and on the error page; empty outside a request.
     reference: str = ""
-    #: What the right to act rests on, and is looked up again by: the digest of a browser's session,
-    #: the public part of a service's key. Empty where nobody can take the right away.
+    #: By what the right to act is checked again: the digest of a browser's session, or the public
+    #: part of a service's key. Empty where the right cannot be lost.
     credential: str = field(default="", repr=False)
 
     def known_as(self, ticket: str) -> "Actor":
-        """Return the actor once it is known who came in: a command or a worker stays what it is."""
+        """Return the actor after a sign-in as this person; a command or worker stays what it is."""
         if self.kind not in ("person", "operator"):
             return self
         return replace(self, kind="person", name=ticket)
 
 
-#: Nobody came through a door: a start, or a test that calls a service directly.
+#: Outside all entry points: at start-up, or in a test that calls a service directly.
 _NOBODY = Actor("system")
 _actor: ContextVar[Actor] = ContextVar("actor", default=_NOBODY)
 
@@ -43,7 +43,7 @@ def current_actor() -> Actor:
 
 
 def act_as(actor: Actor) -> None:
-    """Let this thread act for `actor` until somebody else begins in it."""
+    """Let this thread act for `actor` until the next call."""
     _actor.set(actor)
 
 

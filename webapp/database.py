@@ -1,19 +1,20 @@
-"""The database: engine, transactions and times on SQLite and PostgreSQL; knows no table by name.
+"""The database: engine, transactions, times and upserts on SQLite and PostgreSQL.
 
-Flask-SQLAlchemy makes the engine and nothing else, so that leaving it is a change of this file.
-Every transaction is one of two: `reading()` or `writing()`. Both end before a call to TikTok,
-because a held connection costs every other request its turn (security.md, "Facts that bite").
+Flask-SQLAlchemy only creates the engine, so this is the one file to change if we leave it.
+Every transaction is either `reading()` or `writing()`. Both must end before a call to TikTok:
+a connection that is held during a call keeps every other request waiting.
 """
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     DateTime,
     Dialect,
@@ -30,28 +31,32 @@ from sqlalchemy import (
     select,
     table,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import REGCLASS
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 BUSY_TIMEOUT_MS = 10_000
-#: What a connection waits for a free place in the pool, in seconds.
+#: How long a caller waits for a free connection of the pool, in seconds.
 POOL_TIMEOUT = 10
 
-#: For `__table_args__` of every table with a numbered key. SQLite would otherwise give the id of a
-#: deleted newest row to the next one; PostgreSQL's sequences never do.
+#: For `__table_args__` of every table with a numbered key. Without it SQLite gives the id of the
+#: newest row, once deleted, to the next one; PostgreSQL's sequences never do.
 NEVER_REUSED = {"sqlite_autoincrement": True}
 
 db = SQLAlchemy()
 
-#: SQLite has one writer. Threads that queue here wake at once; in SQLite's own busy sleep the
-#: slowest waited ten times longer than the median (token-keeping.md).
+#: SQLite's own: one row for each table with AUTOINCREMENT, from the first insert on.
+_SEQUENCE = table("sqlite_sequence", column("name"), column("seq"))
+
+#: SQLite has one writer. Threads that queue here wake immediately; with SQLite's own busy sleep
+#: the slowest waited ten times longer than the median.
 _one_writer = threading.Lock()
 
 
 class Base(DeclarativeBase):
-    """The ground of every table; constraints get names, so that migrations can drop them."""
+    """The base class of every table. Constraints get names, so migrations can drop them."""
 
     metadata = MetaData(
         naming_convention={
@@ -65,54 +70,78 @@ class Base(DeclarativeBase):
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware moment in UTC: `timestamptz` on PostgreSQL, text in UTC on SQLite."""
+    """An aware time in UTC: `timestamptz` on PostgreSQL, text in UTC on SQLite."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Turn an aware moment into what the database keeps. Raises ValueError if naive."""
+        """Convert an aware time to what the database stores. Raises ValueError if naive."""
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError("a naive datetime has no place in the database")
+            raise ValueError("a naive datetime cannot be stored")
         value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+        return value.replace(tzinfo=None) if is_sqlite(dialect) else value
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Turn what the database keeps into an aware moment in UTC."""
+        """Convert what the database stores to an aware time in UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+def is_sqlite(dialect: Dialect) -> bool:
+    """Return True if this is SQLite; otherwise it is PostgreSQL."""
+    return dialect.name == "sqlite"
+
+
 @contextmanager
 def reading() -> Iterator[Session]:
-    """Give a session that only reads; what it returns stays usable after it has ended."""
+    """Open a session for reading; the rows it returns can still be used after it has closed."""
     with Session(db.engine, expire_on_commit=False, autoflush=False) as session:
         yield session
 
 
 @contextmanager
 def writing(*, durable: bool = False) -> Iterator[Session]:
-    """Give a session whose changes are committed together at the end, or not at all.
+    """Open a session whose changes are all committed at the end, or none of them.
 
-    `durable` waits for the disk (SQLite's `synchronous=FULL`): for a refresh, where a commit lost
-    with the power is a lost grant. SQLite takes its write lock at BEGIN, because a read that
-    writes later fails at once with BUSY_SNAPSHOT, whatever the timeout.
+    `durable` waits for the disk (SQLite's `synchronous=FULL`): for refreshes, where a commit lost
+    in a power failure is a lost grant. SQLite takes its write lock at BEGIN, because a transaction
+    that reads first and writes later may fail with BUSY_SNAPSHOT, whatever the timeout.
     """
     engine = db.engine
-    turn = _one_writer if engine.dialect.name == "sqlite" else nullcontext()
+    turn = _one_writer if is_sqlite(engine.dialect) else nullcontext()
     with turn, Session(engine, expire_on_commit=False) as session:
         session.connection(execution_options={"coatcheck_write": "FULL" if durable else "NORMAL"})
         yield session
         session.commit()
 
 
-def engine_options(url: str) -> dict[str, Any]:
-    """Return what Flask-SQLAlchemy hands to `create_engine` for this database URL.
+def upsert(
+    dialect: Dialect,
+    model: type[Base],
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    key: Sequence[str],
+    changes: Callable[[Any], Mapping[str, Any]],
+    where: ColumnElement[bool] | None = None,
+) -> postgresql.Insert | sqlite.Insert:
+    """Return a statement that inserts rows, or changes those whose key columns exist already.
 
-    Parameters never appear in errors or logs: they hold sealed tokens and people's names.
+    `changes` gets the columns of the row that could not be inserted, and returns the new values of
+    the existing one. `where`: change only the existing rows that match.
+    """
+    statement = (sqlite.insert if is_sqlite(dialect) else postgresql.insert)(model).values(rows)
+    set_ = changes(statement.excluded)
+    return statement.on_conflict_do_update(index_elements=key, set_=set_, where=where)
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Return the options that Flask-SQLAlchemy passes to `create_engine` for this database URL.
+
+    Parameters never appear in errors or logs: they contain sealed tokens and people's names.
     """
     options: dict[str, Any] = {
         "hide_parameters": True,
@@ -122,18 +151,18 @@ def engine_options(url: str) -> dict[str, Any]:
     }
     if not url.startswith("sqlite"):
         options["pool_pre_ping"] = True
-        # A server that takes connections and says nothing would hold a request for ever.
+        # A server that accepts connections but never responds would block a request forever.
         options["connect_args"] = {"connect_timeout": 5}
     return options
 
 
 def scrub() -> None:
-    """Leave nothing of what was just deleted in SQLite's write-ahead log.
+    """Remove what was just deleted from SQLite's write-ahead log. Does nothing on PostgreSQL.
 
-    `secure_delete` overwrites the pages of the file; the log keeps older copies until it is
-    folded back and cut. Does nothing on PostgreSQL.
+    `secure_delete` overwrites the pages of the file, but the log keeps older copies until it is
+    checkpointed and truncated.
     """
-    if db.engine.dialect.name != "sqlite":
+    if not is_sqlite(db.engine.dialect):
         return
     connection = db.engine.raw_connection()
     try:
@@ -143,26 +172,26 @@ def scrub() -> None:
 
 
 def last_id(connection: Connection, of: Table) -> int:
-    """Return the highest id that a table with a numbered key ever gave; 0 if it gave none."""
+    """Return the highest id that a table with a numbered key ever assigned; 0 if none."""
     key = of.autoincrement_column
     if key is None:
         return 0
-    if connection.dialect.name == "sqlite":
-        given = select(_SEQUENCE.c.seq).where(_SEQUENCE.c.name == of.name)
+    if is_sqlite(connection.dialect):
+        assigned = select(_SEQUENCE.c.seq).where(_SEQUENCE.c.name == of.name)
     else:
         sequence = func.pg_get_serial_sequence(of.name, key.name)
-        given = select(func.pg_sequence_last_value(cast(sequence, REGCLASS)))
-    there = select(func.max(key))
-    return max(connection.scalar(given) or 0, connection.scalar(there) or 0)
+        assigned = select(func.pg_sequence_last_value(cast(sequence, REGCLASS)))
+    stored = select(func.max(key))
+    return max(connection.scalar(assigned) or 0, connection.scalar(stored) or 0)
 
 
 def continue_after(connection: Connection, of: Table, last: int) -> None:
-    """Make sure that a table with a numbered key never gives an id up to `last` again."""
+    """Make sure that a table with a numbered key assigns only ids above `last`."""
     key = of.autoincrement_column
     last = max(last, last_id(connection, of))
     if key is None or last == 0:
         return
-    if connection.dialect.name == "sqlite":
+    if is_sqlite(connection.dialect):
         connection.execute(delete(_SEQUENCE).where(_SEQUENCE.c.name == of.name))
         connection.execute(insert(_SEQUENCE).values(name=of.name, seq=last))
     else:
@@ -170,27 +199,23 @@ def continue_after(connection: Connection, of: Table, last: int) -> None:
         connection.execute(select(func.setval(sequence, last)))
 
 
-#: SQLite's own: one row for each table with AUTOINCREMENT, from the first insert on.
-_SEQUENCE = table("sqlite_sequence", column("name"), column("seq"))
-
-
 def prepare(engine: Engine) -> None:
-    """Set up a fresh engine: errors that quote no row; pragmas and BEGIN of our own on SQLite."""
-    event.listen(engine, "handle_error", _cut)
-    if engine.dialect.name == "sqlite":
+    """Set up a new engine: errors that quote no row; on SQLite, our own pragmas and BEGIN."""
+    event.listen(engine, "handle_error", _keep_first_line)
+    if is_sqlite(engine.dialect):
         event.listen(engine, "connect", _set_pragmas)
         event.listen(engine, "begin", _begin)
 
 
-def _cut(context: ExceptionContext) -> None:
-    """Keep an error's first line: in the next ones PostgreSQL quotes the row that failed."""
+def _keep_first_line(context: ExceptionContext) -> None:
+    """Cut an error to its first line: in the next ones PostgreSQL quotes the row that failed."""
     for error in (context.original_exception, context.sqlalchemy_exception):
         if isinstance(context.sqlalchemy_exception, DBAPIError) and error and error.args:
             error.args = (str(error.args[0]).partition("\n")[0],)
 
 
 def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
-    # The driver's own BEGIN is off: it comes too late and is never IMMEDIATE.
+    # The driver's own BEGIN is turned off: it comes too late and is never IMMEDIATE.
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")

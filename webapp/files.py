@@ -1,4 +1,4 @@
-"""Where this installation keeps its files, and how they are made; opens no database for use."""
+"""Where this installation keeps its files, and how the SQLite file is created."""
 
 import os
 import secrets
@@ -20,22 +20,22 @@ def absolute_url(url: str, folder: Path) -> str:
 
 def sqlite_path(engine: Engine) -> Path | None:
     """Return the file behind an SQLite engine; None on PostgreSQL."""
-    if engine.dialect.name != "sqlite" or not engine.url.database:
+    if engine.url.get_backend_name() != "sqlite" or not engine.url.database:
         return None
     return Path(engine.url.database)
 
 
 def own_folder(engine: Engine, root: Path) -> Path:
-    """Return where an installation keeps files of its own: beside an SQLite database."""
+    """Return where an installation keeps its own files: beside an SQLite database."""
     path = sqlite_path(engine)
     return path.parent if path is not None else root / "instance"
 
 
 def ensure_file(path: Path) -> None:
-    """Make the SQLite file if it is not there: 0600, in a 0700 folder, in WAL mode.
+    """Create the SQLite file if it does not exist: 0600, in a 0700 folder, in WAL mode.
 
-    The file is finished under another name and linked into place, so that of several processes
-    that start together none ever sees a half-made one, and none waits for another's WAL switch.
+    The file is finished under another name and then linked into place. So if several processes
+    start together, none sees an incomplete file or waits for another's switch to WAL.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.exists():

@@ -1,9 +1,7 @@
-"""What came of a notice, in words that are kept in English and shown in every language.
+"""Sends one signed notification to NOTIFY_URL, once, and returns the result.
 
-Sends one signed notice to NOTIFY_URL and says what came of it; never tries twice by itself.
-
-No redirect is followed and no proxy is asked: a notice names people, so it goes where the setting
-says and nowhere else.
+It follows no redirects and uses no proxy: a notification names people, so it goes only to the
+address in the settings. The result is stored in English and shown in the reader's language.
 """
 
 import re
@@ -26,62 +24,61 @@ from webapp.language import deferred_gettext as _
 CERTIFICATE = _("certificate not trusted")
 CONNECTION_LOST = _("connection lost")
 NO_CONNECTION = _("no connection")
-NO_HTTP = _("answer that is no HTTP")
+NO_HTTP = _("not an HTTP response")
 _WORDS: dict[str, Text] = {
     word: word for word in (CERTIFICATE, CONNECTION_LOST, NO_CONNECTION, NO_HTTP)
 }
-_SILENT = re.compile(r"no answer within ([0-9.e+-]+) s")
+_TIMED_OUT = re.compile(r"no answer within ([0-9.e+-]+) s")
+
+#: The longest one whole call may take: name resolution, connect, handshake, request and answer.
+CALL_SECONDS = 10.0
+#: How much of an answer is read, so the receiver can finish sending it; it is not used.
+ANSWER_BYTES = 16 * 1024
+#: The receiver says that it will never accept notifications again.
+GONE = 410
 
 
 def no_answer_within(seconds: float) -> Text:
-    """Return that no answer came within this time."""
+    """Return the text for a timeout after this time."""
     return _("no answer within %(seconds)s s", seconds=f"{seconds:g}")
 
 
-def stored_word(kept: str | None) -> str | None:
-    """Return what was kept as it can be shown: a status or an error's name as it is."""
-    found = _SILENT.fullmatch(kept or "")
-    if found:
-        return no_answer_within(float(found[1]))
-    return _WORDS.get(kept, kept) if kept else None
-
-
-#: Wall clock for one whole call: look-up, connect, handshake, request and answer.
-CALL_SECONDS = 10.0
-#: So much of an answer is read, for the receiver's sake; what it says is of no use here.
-ANSWER_BYTES = 16 * 1024
-#: The receiver is not there any more, and says so.
-GONE = 410
+def stored_word(stored: str | None) -> str | None:
+    """Return a stored result as a text to show; a status or an error's name stays as it is."""
+    timeout = _TIMED_OUT.fullmatch(stored or "")
+    if timeout:
+        return no_answer_within(float(timeout[1]))
+    return _WORDS.get(stored, stored) if stored else None
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiverAnswer:
-    """What a receiver said to one notice."""
+    """What a receiver answered to one notification."""
 
-    #: None: no answer came.
+    #: None: there was no answer.
     status: int | None
-    #: For people: the status, or what happened instead of an answer; never a text of the peer's.
+    #: For people: the status, or what happened instead; never a text sent by the receiver.
     word: str
-    #: Seconds that the receiver asked to be left alone, at most an hour.
+    #: How many seconds the receiver asked us to wait, at most an hour.
     wait: int = 0
 
     @property
     def taken(self) -> bool:
-        """Whether the receiver has taken it: any 2xx."""
+        """Return True if the receiver accepted it: any 2xx."""
         return self.status is not None and 200 <= self.status < 300
 
     @property
     def gone(self) -> bool:
-        """Whether the receiver will never take any."""
+        """Return True if the receiver will never accept any."""
         return self.status == GONE
 
 
-#: Sends the body under the message id, and never raises.
+#: Sends a body under a message id, and never raises.
 Send = Callable[[str, str], ReceiverAnswer]
 
 
 class Sender:
-    """Sends to one address under one secret. Shared by all threads."""
+    """Sends to one address with one secret. Shared by all threads."""
 
     def __init__(
         self,
@@ -92,7 +89,7 @@ class Sender:
         seconds: float = CALL_SECONDS,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """Take where to send, the `whsec_…` secret, and the deadline of a call in seconds."""
+        """Take the address, the `whsec_…` secret, and the deadline of a call in seconds."""
         self._url = urlsplit(url)
         self._webhook = Webhook(secret)
         self._clock = clock
@@ -100,7 +97,7 @@ class Sender:
         self._tls = tls or tls_context()
 
     def __call__(self, message_id: str, body: str) -> ReceiverAnswer:
-        """Send the body, signed now, and return what came of it. Raises nothing of the network."""
+        """Sign and send the body, and return the result. Raises no network errors."""
         connection = Connection(_origin(self._url), self._tls)
         try:
             connection.ready(Deadline(self._seconds))
@@ -125,7 +122,7 @@ class Sender:
         connection.flush()
         with connection.getresponse() as head:
             wait = retry_after(head.getheader("Retry-After"), now) or 0
-            # Its status has come: whatever happens to the rest, that is the answer.
+            # The status is known, so the rest of the answer does not matter.
             with suppress(OSError, HTTPException):
                 head.read(ANSWER_BYTES)
             return ReceiverAnswer(

@@ -27,7 +27,7 @@ def test_it_refreshes_what_is_due_and_leaves_the_rest(
     assert all(is_what_tiktok_holds(runtime, sandbox, each) for each in (*due, fresh))
     assert "Traceback" not in worker.output()
     assert '"event": "worker_started"' in worker.output()
-    assert '"event": "worked", "refreshed": 2' in worker.output()
+    assert '"event": "worker_progress", "refreshed": 2' in worker.output()
 
 
 @pytest.mark.long

@@ -166,8 +166,11 @@ def test_adopting_mends_it(runtime: Runtime, move_in: Move, sandbox: Sandbox, ha
 def test_a_folder_that_takes_no_file_is_told(runtime: Runtime, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     name, cause, fix = told(replace(runtime, folder=tmp_path / "file" / "folder"))
-    assert (name, fix) == ("INSTANCE_ID", "let this user write there, or set INSTANCE_ID")
-    assert "cannot be kept" in cause
+    assert (name, fix) == (
+        "INSTANCE_ID",
+        "make the folder writable, or set INSTANCE_ID",
+    )
+    assert "cannot be stored" in cause
 
 
 def restore(**columns: object) -> None:

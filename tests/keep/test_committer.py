@@ -44,7 +44,7 @@ def test_answers_that_queue_up_are_committed_in_groups(world: World) -> None:
 
     assert statements(world, commit).count("COMMIT") == 3
     assert freed == [GROUP, GROUP, 150 - 2 * GROUP]
-    assert done.taken() == {"refreshed": 150}
+    assert done.snapshot() == {"refreshed": 150}
     world.assert_in_step(living=150)
 
 
@@ -70,15 +70,15 @@ def test_a_worker_writes_one_line_a_minute_and_none_of_nothing(
     at = 1_000.0
     monkeypatch.setattr("webapp.services.worker.committer.time.monotonic", lambda: at)
     done = Counters()
-    diary = CounterLog(done)
+    counter_log = CounterLog(done)
     with structlog.testing.capture_logs() as lines:
         for second in range(1, 300):
             at = 1_000.0 + second
             if second < 150:
                 done.add("refreshed")
-            diary.keep(7)
+            counter_log.write_if_due(7)
     assert [(line["event"], line["refreshed"], line["under_way"]) for line in lines] == [
-        ("worked", 60, 7),
-        ("worked", 60, 7),
-        ("worked", 29, 7),
+        ("worker_progress", 60, 7),
+        ("worker_progress", 60, 7),
+        ("worker_progress", 29, 7),
     ]

@@ -29,7 +29,7 @@ def test_two_hundred_due_rows_are_refreshed_each_once_by_three_workers(world: Wo
     workers = [Worker(world.runtime, world.app.app_context) for _number in range(3)]
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(lambda worker: run(world, worker), workers))
-    assert sum(worker.tally.taken().get("refreshed", 0) for worker in workers) == 200
+    assert sum(worker.counters.snapshot().get("refreshed", 0) for worker in workers) == 200
     assert (world.calls(), world.refreshes()) == (200, 200)
     assert {user.version for user in rows(world.app)} == {2}
     assert lag(world.runtime, world.clock()) == 0
@@ -52,7 +52,7 @@ def test_a_worker_that_is_stopped_brings_home_what_is_under_way_and_claims_no_mo
         world.change(late, next_at=world.clock())
         provider.release.set()
         working.result(PATIENCE)
-    assert worker.tally.taken() == {"refreshed": world.refreshes()}
+    assert worker.counters.snapshot() == {"refreshed": world.refreshes()}
     assert world.row(late).version == 1
     assert {user.claim for user in rows(world.app)} == {None}
     world.assert_in_step(living=65)
@@ -119,7 +119,7 @@ def test_a_caller_thread_that_breaks_gives_its_place_back(world: World) -> None:
     runtime = with_provider(world.runtime, Meanwhile(world.runtime.provider, before=broken))
     worker = Worker(runtime, world.app.app_context)
     run(world, worker)
-    assert worker.tally.taken() == {"failed": 5}
+    assert worker.counters.snapshot() == {"failed": 5}
     assert {(u.status, u.claim, u.last_error) for u in rows(world.app)} == {
         ("failing", None, "LookupError")
     }

@@ -88,8 +88,8 @@ def test_an_open_breaker_is_not_looked_at_a_hundred_times_a_second(
     monkeypatch.setattr("webapp.services.worker.worker.POLL_SECONDS", 0.2)
     worker = Worker(world.runtime, world.app.app_context)
     looks: list[float] = []
-    look = worker._look
-    monkeypatch.setattr(worker, "_look", lambda pool: (looks.append(monotonic()), look(pool))[1])
+    poll = worker._poll
+    monkeypatch.setattr(worker, "_poll", lambda pool: (looks.append(monotonic()), poll(pool))[1])
     with ThreadPoolExecutor(1) as pool:
         working = pool.submit(run, world, worker, once=False)
         threading.Event().wait(0.7)

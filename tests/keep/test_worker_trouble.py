@@ -68,7 +68,7 @@ def test_cut_off_again_and_again_at_commit_it_loses_nothing(
         for _time in range(5):
             with locked(world.runtime):
                 process.wait_for(lambda: cut_those_who_wait_for_a_lock(world))
-    assert "landing_waits" in process.output()
+    assert "store_retried" in process.output()
 
 
 def cut_those_who_wait_for_a_lock(world: World) -> int | None:

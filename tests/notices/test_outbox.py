@@ -62,7 +62,7 @@ def test_it_is_tried_eight_times_in_a_day_and_a_bit_then_given_up(
     assert {each for each, _body in receiver.came} == {message_id}
     row = the_row()
     assert (len(receiver.came), row.tries, row.delivered_at, row.last_answer) == (8, 8, None, "500")
-    assert "notice_given_up" in caplog.text
+    assert "notification_given_up" in caplog.text
     world.clock.advance(hours=24)
     assert deliver(world.runtime, receiver) == 0
 
@@ -74,7 +74,7 @@ def test_a_receiver_that_is_gone_is_not_asked_again(
     assert deliver(world.runtime, Receiver(GONE)) == 1
     row = the_row()
     assert (row.next_at, row.delivered_at, row.last_answer) == (NEVER, None, "410")
-    assert "notice_given_up" in caplog.text
+    assert "notification_given_up" in caplog.text
 
 
 def test_a_receiver_that_was_away_is_told_when_it_is_back(world: World) -> None:
@@ -239,9 +239,9 @@ class TestTheThread:
             return true(now)
 
         monkeypatch.setattr(outbox, "is_due", away_at_first)
-        monkeypatch.setattr(delivery, "LOOK_EVERY", 0.01)
+        monkeypatch.setattr(delivery, "POLL_EVERY", 0.01)
         thread = delivery.Delivery(runtime, app.app_context)
         thread.start()
         assert asked.wait(10)
         thread.end(drain=True)
-        assert "notices_look_broke" in caplog.text
+        assert "delivery_crashed" in caplog.text

@@ -136,7 +136,7 @@ def test_an_answer_that_is_no_http_is_told_without_a_word_of_it(peer: Peer, send
         return False
 
     peer.will(babble)
-    assert send(ID, BODY) == ReceiverAnswer(None, "answer that is no HTTP")
+    assert send(ID, BODY) == ReceiverAnswer(None, "not an HTTP response")
 
 
 def test_nobody_there_is_told(secret: str) -> None:

@@ -17,7 +17,7 @@ from webapp.views.operators import connection_texts
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 OPERATOR = "operator:ct_2222-0001"
-HELD = _("does not hold the key %(key)s under which the stored tokens were sealed", key="3f9c")
+HELD = _("does not contain the key %(key)s that encrypted the stored tokens", key="3f9c")
 
 
 def _row(**columns: Any) -> User:
@@ -118,10 +118,10 @@ STATES = {
         foreign=Problem(
             "TOKEN_KEYS",
             _(
-                "does not hold the key %(key)s under which the stored tokens were sealed",
+                "does not contain the key %(key)s that encrypted the stored tokens",
                 key="3f9c",
             ),
-            _("put it back, after the new one: TOKEN_KEYS=new,old"),
+            _("add it again, after the new one: TOKEN_KEYS=new,old"),
         ),
     ),
     "lost": _LOST,

@@ -52,7 +52,7 @@ def run(once: bool) -> None:
         _watch(working, worker, notices, asked, shown)
     if worker.refused is not None:
         _refuse_unfit(at)
-    counts = worker.tally.taken()
+    counts = worker.counters.snapshot()
     log.info("worker_ended", **counts)
     if once:
         done = ", ".join(f"{word} {count}" for word, count in counts.items())
@@ -86,7 +86,7 @@ def _watch(
                 worker.stop()
                 notices.stop()
             if shown is not None:
-                shown.at(worker.tally.total())
+                shown.at(worker.counters.total())
     finally:
         worker.stop()
         notices.stop()

@@ -4,7 +4,7 @@ from alembic import context
 from sqlalchemy import Connection, text
 
 import webapp.models  # noqa: F401  (fills the metadata)
-from webapp.database import Base, db
+from webapp.database import Base, db, is_sqlite
 from webapp.files import ensure_file, sqlite_path
 
 #: Any fixed number: the lock of this project's migrations on a PostgreSQL server.
@@ -23,10 +23,10 @@ def _run() -> None:
     with engine.connect() as bare:
         # BEGIN IMMEDIATE: the second of two migrating processes waits, then finds nothing to do.
         connection = bare.execution_options(coatcheck_write="FULL")
-        if engine.dialect.name == "sqlite":
+        if is_sqlite(engine.dialect):
             _let_tables_be_rebuilt(connection)
         with connection.begin():
-            if engine.dialect.name == "postgresql":
+            if not is_sqlite(engine.dialect):
                 connection.execute(
                     text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK}
                 )
@@ -38,7 +38,7 @@ def _run() -> None:
             )
             with context.begin_transaction():
                 context.run_migrations()
-            if engine.dialect.name == "sqlite":
+            if is_sqlite(engine.dialect):
                 _refuse_dangling(connection)
 
 

@@ -1,4 +1,4 @@
-"""The tables, one a file; they hold rows and answer questions about themselves, never commit."""
+"""The tables, one in each file; nothing here commits."""
 
 from webapp.models.audit_event import AuditEvent
 from webapp.models.brakes import Brakes

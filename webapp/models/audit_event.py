@@ -1,4 +1,4 @@
-"""Who did what to whom: rows that are added and, when old, removed; never changed."""
+"""Audit events: rows are added and, when old, removed, but never changed."""
 
 from datetime import datetime
 
@@ -9,11 +9,11 @@ from webapp.database import NEVER_REUSED, Base, UtcDateTime
 
 
 class AuditEvent(Base):
-    """One act, written in the transaction of the act itself (services.audit)."""
+    """One act, written in the transaction of the act itself (services.records.audit)."""
 
     __tablename__ = "audit_events"
     __table_args__ = (
-        # One for each filter, in the order of the page: none of them sorts, or reads the whole.
+        # One for each filter, in the order of the page: no query sorts or reads the whole table.
         Index("ix_audit_events_at", "at", "id"),
         *(
             Index(f"ix_audit_events_{name}", name, "at", "id")
@@ -27,15 +27,15 @@ class AuditEvent(Base):
         BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
     )
     at: Mapped[datetime] = mapped_column(UtcDateTime)
-    #: `acting.Kind`.
+    #: One of `webapp.actor.KINDS`.
     actor_kind: Mapped[str] = mapped_column(Text)
     actor: Mapped[str] = mapped_column(Text)
-    #: The address that a request came from; empty for what is no request.
+    #: The address of the request; empty outside a request.
     address: Mapped[str] = mapped_column(Text)
-    #: Of that request, as its log lines and its error page have it; empty for what is no request.
+    #: The request id, as in the log lines and on the error page; empty outside a request.
     reference: Mapped[str] = mapped_column(Text)
     event: Mapped[str] = mapped_column(Text)
-    #: Of the connection acted on. Ours, not TikTok's: it tells nothing once the person is deleted.
+    #: The ticket of the connection acted on, which identifies nobody once the person is deleted.
     ticket: Mapped[str | None] = mapped_column(Text)
     #: The event's own fields, as a JSON object.
     fields: Mapped[str] = mapped_column(Text)

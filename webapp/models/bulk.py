@@ -1,4 +1,4 @@
-"""Work on many connections at once: the job and its items; does none of it."""
+"""Bulk jobs on many connections, and their items."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -10,34 +10,34 @@ from webapp.database import NEVER_REUSED, Base, UtcDateTime
 
 
 class ItemState(StrEnum):
-    """How far one item is."""
+    """The progress of one item."""
 
     WAITING = "waiting"
-    #: Made due, so that the worker takes it; its row's version was noted.
+    #: Made due for the worker; the version of its row was noted.
     SENT = "sent"
     DONE = "done"
     FAILED = "failed"
-    #: There was nothing to do: it had ended already.
+    #: There was nothing to do: the connection had ended already.
     SKIPPED = "skipped"
 
 
 class BulkJob(Base):
-    """One order of an operator, on the connections that were picked or that matched."""
+    """One bulk job of an operator, on the connections that were selected or that matched."""
 
     __tablename__ = "bulk_jobs"
 
-    #: Random, since it stands in addresses.
+    #: Random, because it appears in URLs.
     id: Mapped[str] = mapped_column(Text, primary_key=True)
     client_key: Mapped[str] = mapped_column(Text)
     #: refresh · disconnect
     act: Mapped[str] = mapped_column(Text)
-    #: Who ordered it: a ticket.
+    #: The ticket of the operator who started it.
     actor: Mapped[str] = mapped_column(Text)
     address: Mapped[str] = mapped_column(Text, default="")
-    #: The filters of the list it was ordered from, as they stand in the address.
+    #: The filters of the list it was started from, as a query string.
     query: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    #: While not None, what matches is still being gathered: the id to go on from.
+    #: While not None, matching connections are still being collected: the id to continue from.
     gathered_to: Mapped[int | None]
     total: Mapped[int] = mapped_column(default=0)
     done: Mapped[int] = mapped_column(default=0)
@@ -59,13 +59,13 @@ class BulkItem(Base):
     job_id: Mapped[str] = mapped_column(ForeignKey("bulk_jobs.id", ondelete="CASCADE"))
     #: No foreign key: a person may delete the account while the job runs.
     user_id: Mapped[int]
-    #: Says whose row it is (see `PersonRef`).
+    #: Confirms whose row it is (see `PersonRef`).
     ticket: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(Text, default=ItemState.WAITING.value)
-    #: The row's version and failures when it was sent: a higher one tells what came of it.
+    #: The row's version and failures when it was sent: whichever is higher later shows the result.
     version: Mapped[int | None]
     failures: Mapped[int | None]
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    #: Why it failed or was skipped: a word of ours or TikTok's code.
+    #: Why it failed or was skipped: our code or TikTok's.
     code: Mapped[str | None] = mapped_column(Text)

@@ -1,4 +1,4 @@
-"""How often what happened, by the minute: a few rows a minute, never one row a refresh."""
+"""Event counts per minute: a few rows a minute, never one row per refresh."""
 
 from datetime import UTC, datetime
 
@@ -7,12 +7,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.database import Base, UtcDateTime
 
-#: The minute under which the count of all time is kept, so that it never falls.
+#: The minute under which all-time counts are stored; they never decrease.
 ALL_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Figure(Base):
-    """One count: of one outcome, in one minute (services.figures folds old ones into hours)."""
+    """The count of one outcome in one minute, or in one hour (services.records.figures)."""
 
     __tablename__ = "figures"
 

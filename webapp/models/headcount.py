@@ -1,4 +1,4 @@
-"""How many connections stand how, counted now and then; not a word about a single person."""
+"""How many connections are in each state, counted from time to time; names no person."""
 
 from datetime import datetime
 
@@ -9,14 +9,14 @@ from webapp.database import Base, UtcDateTime
 
 
 class Headcount(Base):
-    """The last count of one TikTok app's connections (services.headcount)."""
+    """The last count of one TikTok app's connections (services.operators.counts)."""
 
     __tablename__ = "headcounts"
 
     client_key: Mapped[str] = mapped_column(Text, primary_key=True)
-    #: None: never yet.
+    #: None: not counted yet.
     counted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    #: Until then somebody is counting, and nobody else begins.
+    #: Until then one process is counting, and no other starts.
     counting_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    #: JSON (services.headcount).
+    #: JSON, written and read by services.operators.counts.
     body: Mapped[str] = mapped_column(Text, default="")

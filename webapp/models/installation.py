@@ -1,4 +1,4 @@
-"""Which installation this database belongs to, so that a copy of it is seen."""
+"""The installation this database belongs to, so a copy of it can be detected."""
 
 from datetime import datetime
 
@@ -16,14 +16,14 @@ class Installation(Base):
     #: Always 1.
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     instance_id: Mapped[str] = mapped_column(Text)
-    #: The short public name of the key that sealed when the row was written.
+    #: The short public name of the sealing key when the row was written.
     key_id: Mapped[str] = mapped_column(Text)
     client_key: Mapped[str] = mapped_column(Text)
     bound_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    #: Random, new with every binding: says which database the installation's own file counts for.
+    #: Random, new with every binding: names the binding that the generation file counts for.
     binding: Mapped[str] = mapped_column(Text)
-    #: Counts up while a worker runs, here and in that file: a file that is ahead of the row means
-    #: that the database went back in time.
+    #: Counts up while a worker runs, here and in that file. If the file is ahead of the row, the
+    #: database was reset to an earlier state.
     generation: Mapped[int] = mapped_column(default=0)
-    #: When everything was copied to another database, which alone refreshes since; None: never.
+    #: When everything was copied to another database, which refreshes instead; None: never.
     moved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -1,19 +1,19 @@
-"""One word of a person's name, folded for searching; goes with the person's row."""
+"""The words of people's names, folded for searching; deleted with the person's row."""
 
 from sqlalchemy import ForeignKey, Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.database import Base
 
-#: Byte order on both databases, so that a range of words is what begins with the same letters.
+#: Byte order on both databases, so the words with one prefix are one range.
 FOLDED = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 class NameWord(Base):
-    """A word and whose name has it (services.searching)."""
+    """One word of one person's name (services.people.store_words)."""
 
     __tablename__ = "name_words"
-    # For the erasure: the key begins with the word.
+    # For deleting an account: the primary key begins with the word.
     __table_args__ = (Index("ix_name_words_user_id", "user_id"),)
 
     word: Mapped[str] = mapped_column(FOLDED, primary_key=True)

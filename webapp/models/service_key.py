@@ -1,4 +1,4 @@
-"""The keys by which other services ask for tokens; holds their hashes, never a key."""
+"""The keys with which other services request tokens; stores their hashes, never a key."""
 
 from datetime import datetime
 
@@ -13,12 +13,12 @@ class ServiceKey(Base):
 
     __tablename__ = "service_keys"
 
-    #: The public part of the key, by which its row is found.
+    #: The public part of the key, used to find its row.
     id: Mapped[str] = mapped_column(Text, primary_key=True)
     name: Mapped[str] = mapped_column(Text, unique=True)
     #: SHA-256 of the whole key, hex.
     digest: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    #: Written at most hourly.
+    #: Recorded at most once an hour.
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -1,4 +1,4 @@
-"""Which service was handed which connection's access, and when last; never the access itself."""
+"""Which service received an access token of which connection, and when; never the token."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from webapp.database import Base, UtcDateTime
 
 
 class ServiceUse(Base):
-    """One service key and one connection; written at most hourly."""
+    """One service key and one connection; recorded at most once an hour."""
 
     __tablename__ = "service_uses"
     __table_args__ = (Index("ix_service_uses_key_id", "key_id"),)

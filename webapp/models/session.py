@@ -1,4 +1,4 @@
-"""A browser's session with us; holds the hash of its secret, never the secret."""
+"""Browser sessions; stores the hash of a session's secret, never the secret."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from webapp.database import Base, UtcDateTime
 
 
 class BrowserSession(Base):
-    """One signed-in browser. Signing out deletes the row, so a saved cookie is dead with it."""
+    """One signed-in browser. Signing out deletes the row, so a saved cookie stops working too."""
 
     __tablename__ = "browser_sessions"
 
@@ -17,8 +17,8 @@ class BrowserSession(Base):
     digest: Mapped[str] = mapped_column(Text, primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    #: Written at most every five minutes.
+    #: Recorded at most every five minutes.
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
-    #: "Firefox" and "Linux", so that people know their own. None: nobody could tell, or nobody did.
+    #: "Firefox" and "Linux", so people can recognize their devices. None: not known.
     browser: Mapped[str | None] = mapped_column(Text)
     system: Mapped[str | None] = mapped_column(Text)

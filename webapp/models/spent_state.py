@@ -1,4 +1,4 @@
-"""The states that came back once; a second return finds its row and exchanges nothing."""
+"""Used OAuth states: a state that returns a second time finds its row and exchanges nothing."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from webapp.database import Base, UtcDateTime
 
 
 class SpentState(Base):
-    """One used `state` (rules 9, 17). Its row is older than any attempt can be when it goes."""
+    """One used `state` (rules 9, 17). The row is kept longer than a state is valid."""
 
     __tablename__ = "spent_states"
 

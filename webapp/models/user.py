@@ -1,4 +1,4 @@
-"""A person's row: who they are at TikTok, their sealed tokens and what is due; calls nobody."""
+"""A person's row: their TikTok account, their sealed tokens and when to refresh them."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,29 +9,29 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.database import NEVER_REUSED, Base, UtcDateTime
 
-#: With less than this left of the grant, operators see that it ends soon.
+#: Operators see that a grant ends soon when less than this is left of it.
 GRANT_ENDING = timedelta(days=14)
-#: When people are told that the grant ends: early, again a week before, and on the last day.
+#: When people are warned that the grant ends: early, a week before, and on the last day.
 GRANT_WARNINGS = (timedelta(days=1), timedelta(days=7), timedelta(days=30))
-#: What the filters of the operators' list compare as a whole, so that an index can begin with it.
+#: Columns that the filters of the operators' list compare for equality; indexes start with them.
 SEGMENT = ("client_key", "status", "reason", "scope")
 
 
 class Status(StrEnum):
-    """What was decided about a connection; the rest is derived from the clock (`Health`)."""
+    """The stored state of a connection; `Health` adds what depends on the clock."""
 
     ACTIVE = "active"
-    #: The last refresh did not work; it is tried again.
+    #: The last refresh failed; it is retried.
     FAILING = "failing"
-    #: Only the person can fix it.
+    #: Only the person can fix it, by connecting again.
     RECONNECT = "reconnect"
-    #: The person disconnected; TikTok has not been told yet.
+    #: The person disconnected; TikTok has not confirmed it yet.
     REVOKING = "revoking"
     REVOKED = "revoked"
 
 
 class Health(StrEnum):
-    """How a connection stands at one moment."""
+    """The state of a connection at one moment."""
 
     FRESH = "fresh"
     DUE = "due"
@@ -44,13 +44,13 @@ class Health(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a person must connect again; pages put it into words."""
+    """Why a person must connect again; the pages have a text for each."""
 
     #: TikTok refused the grant twice, a minute apart.
     REFUSED = "refused"
-    #: The same, after a refresh whose answer was lost: most likely our doing, not theirs.
+    #: The same, after a refresh whose answer was lost: most likely our fault, not theirs.
     INTERRUPTED = "interrupted"
-    #: The grant's own end has passed.
+    #: The grant has expired.
     GRANT_OVER = "grant_over"
     # TikTok's webhook `authorization.removed`, by its number.
     REMOVED_0 = "removed_0"
@@ -63,10 +63,10 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PersonRef:
-    """Names one person for as long as an act takes; what is done for them is done only to them.
+    """Identifies one person across transactions, so an act never changes another person's row.
 
-    The id finds the row. The ticket is random and never given twice, so an act that was begun for
-    somebody who has been deleted since finds nobody, whoever has the id by then.
+    The id finds the row. The ticket is random and never reused, so an act that was begun for
+    someone who has since been deleted finds no row, even if another person has the id by then.
     """
 
     id: int
@@ -76,15 +76,16 @@ class PersonRef:
 class User(Base):
     """One person's TikTok account within one TikTok app (rule 52).
 
-    The row is also the queue of refreshes: see token-keeping in docs/decisions.
+    The row is also its own entry in the refresh queue: see docs/decisions. `webapp.models.marks`
+    has the changes of state.
     """
 
     __tablename__ = "users"
     __table_args__ = (
         UniqueConstraint("client_key", "open_id", name="uq_users_client_key_open_id"),
-        # The app first, since every look names it: by `next_at` alone, SQLite would sort all rows.
+        # The app first, as every query names it: by `next_at` alone, SQLite would sort all rows.
         Index("ix_users_client_key_next_at", "client_key", "next_at"),
-        # What the operators' list is ordered by (services.segments).
+        # The sort columns of the operators' list (services.operators.list_keyset).
         *(
             Index(f"ix_users_list_{column}", *SEGMENT, column, "id")
             for column in (
@@ -95,7 +96,7 @@ class User(Base):
         Index(
             "ix_users_list_failing_since",
             *(*SEGMENT, "failing_since", "id"),
-            # Nothing to keep up for whoever is well.
+            # No index entry for connections that work.
             sqlite_where=text("failing_since IS NOT NULL"),
             postgresql_where=text("failing_since IS NOT NULL"),
         ),
@@ -103,70 +104,71 @@ class User(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    #: Which TikTok app this open_id belongs to: the same person has another one in another app.
+    #: The TikTok app this open_id belongs to: the same person has a different one in another app.
     client_key: Mapped[str] = mapped_column(Text)
-    #: In byte order on both databases, so that its beginning can be searched for.
+    #: In byte order on both databases, so a prefix can be searched for.
     open_id: Mapped[str] = mapped_column(Text().with_variant(Text(collation="C"), "postgresql"))
-    #: One person across the apps of one developer; None until user info has answered.
+    #: The same for one person in all apps of one developer; None until user info was read.
     union_id: Mapped[str | None] = mapped_column(Text)
-    #: As TikTok gave it, capped; pages clean it. None until user info has answered.
+    #: As TikTok sent it, truncated; the pages clean it. None until user info was read.
     display_name: Mapped[str | None] = mapped_column(Text)
     username: Mapped[str | None] = mapped_column(Text)
-    #: What a person quotes to support: `ct_` and eight letters, ours, never TikTok's.
+    #: What a person quotes to support: `ct_` and eight characters; unknown to TikTok.
     ticket: Mapped[str] = mapped_column(Text, unique=True)
     operator_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
-    #: Sealed (services.vault), unbounded (rule 56). None: forgotten.
+    #: Sealed (services.vault), of unlimited length (rule 56). None: deleted.
     access_token: Mapped[str | None] = mapped_column(Text)
     refresh_token: Mapped[str | None] = mapped_column(Text)
-    #: Granted scopes as TikTok last said, comma-joined and sorted.
+    #: Granted scopes as TikTok last reported them, sorted and comma-separated.
     scope: Mapped[str] = mapped_column(Text, default="")
-    #: What was asked for when the person last connected, so that what was left off can be told.
+    #: The scopes requested when the person last connected, to show which were not granted.
     asked_scope: Mapped[str] = mapped_column(Text, default="")
-    #: Receipt + seconds from the answer (rule 29). None with no token.
+    #: Time of receipt + seconds from the answer (rule 29). None without a token.
     access_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     refresh_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
-    #: +1 on every change of the grant: connect, refresh, forget. Guards every commit after a call.
+    #: +1 on every change of the grant: connect, refresh, forget. Every commit after a call checks
+    #: that it is still the same.
     version: Mapped[int] = mapped_column(default=0)
-    #: When to act next: schedule, back-off, lease end and crash recovery in one. None: never.
+    #: When to act next: schedule, back-off, end of lease and crash recovery in one. None: never.
     next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    #: Random id while somebody acts; `next_at` is then the end of the lease.
+    #: Random id while a process acts on the row; `next_at` is then the end of the lease.
     claim: Mapped[str | None] = mapped_column(Text)
     status: Mapped[str] = mapped_column(Text, default=Status.ACTIVE.value)
 
-    #: Why the person must come back, as one of our words (`Reason`); None while all is well.
+    #: Why the person must connect again (`Reason`); None while the connection works.
     reason: Mapped[str | None] = mapped_column(Text)
-    #: Since when the connection does not work: it left `active` then.
+    #: When the connection ended; None while it works.
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    #: When TikTok first refused this version of the grant; a second time a minute later counts.
+    #: When TikTok first refused this version of the grant; a second refusal a minute later counts.
     refused_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    #: A refresh was sent and its answer never seen, so TikTok may have rotated without us.
+    #: A refresh was sent and its answer lost, so TikTok may have replaced the token.
     interrupted: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     failures: Mapped[int] = mapped_column(default=0)
-    #: Since when refreshes fail, without one success in between; None while they do not.
+    #: When refreshes started to fail, with no success since; None while they work.
     failing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    #: TikTok's code of the last failure, or ours; never its text.
+    #: The code of the last failure, TikTok's or ours; never TikTok's text.
     last_error: Mapped[str | None] = mapped_column(Text)
-    #: TikTok's id of the failed call, for its support.
+    #: TikTok's log id of the failed call, for its support.
     last_log_id: Mapped[str | None] = mapped_column(Text)
     refreshes: Mapped[int] = mapped_column(default=0)
     refreshed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     connected_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    #: What happened last, newest first (services.history); seldom read, so it is left out of rows.
+    #: The latest events, newest first (services.records.history); rarely read, so loaded on demand.
     history: Mapped[str | None] = mapped_column(Text, deferred=True)
 
     @property
     def ref(self) -> PersonRef:
-        """Return what names this person in an act that outlives this transaction."""
+        """Return the reference that identifies this person in later transactions."""
         return PersonRef(self.id, self.ticket)
 
     @classmethod
     def is_(cls, ref: PersonRef) -> ColumnElement[bool]:
-        """Return the condition that a row is this person's."""
+        """Return the condition that selects this person's row."""
         return and_(cls.id == ref.id, cls.ticket == ref.ticket)
 
     @property
@@ -176,11 +178,11 @@ class User(Base):
 
     @property
     def asked(self) -> frozenset[str]:
-        """Return the scopes asked for when the person last connected."""
+        """Return the scopes requested when the person last connected."""
         return frozenset(filter(None, self.asked_scope.split(",")))
 
     def health(self, now: datetime) -> Health:
-        """Return how the connection stands; what the clock can tell is stored nowhere."""
+        """Return the state of the connection at `now`."""
         if self.status in (Status.RECONNECT, Status.REVOKING, Status.REVOKED):
             return Health(self.status)
         if self.refresh_expires_at is not None and self.refresh_expires_at <= now:
@@ -196,17 +198,17 @@ class User(Base):
         return Health.FRESH
 
     def ended(self, now: datetime) -> tuple[str | None, datetime | None]:
-        """Return why the person must come back, as a `Reason`, and since when; None: not known."""
+        """Return why the person must connect again (a `Reason`), and since when; None: unknown."""
         if self.refresh_expires_at is not None and self.refresh_expires_at <= now:
             return self.reason or Reason.GRANT_OVER.value, self.ended_at or self.refresh_expires_at
         return self.reason, self.ended_at
 
     def grant_ending(self, now: datetime) -> bool:
-        """Tell whether the grant itself ends soon, so that the person must come back."""
+        """Return True if the grant itself ends soon, so the person must connect again."""
         return self.refresh_expires_at is not None and self.refresh_expires_at - now < GRANT_ENDING
 
     def grant_warning(self, now: datetime) -> int | None:
-        """Return within how many days (1, 7 or 30) the grant itself ends; None: not that soon."""
+        """Return within how many days (1, 7 or 30) the grant itself ends; None: later than that."""
         if self.refresh_expires_at is None:
             return None
         left = self.refresh_expires_at - now

@@ -1,5 +1,5 @@
-"""What the app does, a room for each act; knows no HTTP and is the only one that commits.
+"""What the app does, independent of HTTP. Only services commit.
 
-Each function ends its own transaction before it returns or calls TikTok; the rows it returns
-are detached and only to be read.
+Each function ends its own transaction before it returns or calls TikTok. The rows it returns are
+detached and must only be read.
 """

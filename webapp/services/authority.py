@@ -1,8 +1,8 @@
-"""Asks once more, in the transaction of an act, whether the caller may still do it.
+"""Checks again, in the transaction of an act, that the caller may still do it.
 
-The guard of a request has asked already. Between its answer and the write a session may end, an
-operator may be removed, a key may be revoked: whoever waits for a lock, or for TikTok, must find
-that out. Worker and commands act for nobody who could lose the right.
+The guard of the request has checked it before. While a request waits for a lock or for TikTok, its
+session may end, its operator may be removed or its key may be revoked. The worker and the commands
+act for nobody who could lose the right, so nothing is checked for them.
 """
 
 from collections.abc import Iterator
@@ -20,15 +20,15 @@ class NoLongerAllowed(Exception):
 
 
 class HalfDone(NoLongerAllowed):
-    """The right was lost after a part of the act was done, which stays done."""
+    """The right was lost after part of the act was done; that part is not undone."""
 
 
 def require(session: Session) -> None:
     """Return if the caller of this request may act in this transaction. Raises NoLongerAllowed.
 
-    Holds that right until the transaction ends: signing out, removing an operator and revoking a
-    key wait for it. So that nobody waits in a circle, rows are locked in this order everywhere:
-    people, then sessions, then keys, then all else. Call it between people and all else.
+    Locks that right until the transaction ends: signing out, removing an operator and revoking a
+    key wait for it. To avoid deadlocks, rows are locked in this order everywhere: people, then
+    sessions, then keys, then everything else. Call this after locking people and before the rest.
     """
     if not holds(session):
         raise NoLongerAllowed(current_actor().kind)
@@ -51,16 +51,16 @@ def holds(session: Session) -> bool:
 
 
 def check() -> None:
-    """Do the same for an act that only asks something of TikTok. Raises NoLongerAllowed."""
+    """Do the same as `require` for an act that only calls TikTok. Raises NoLongerAllowed."""
     if current_actor().credential:
         with reading() as session:
             require(session)
 
 
 def while_allowed(pieces: Iterator[str]) -> Iterator[str]:
-    """Yield the pieces of a long answer for as long as its caller may have them.
+    """Yield the pieces of a long answer while its caller may have them.
 
-    A reader may take hours over it. Raises NoLongerAllowed between two pieces.
+    A client may take hours to read it. Raises NoLongerAllowed between two pieces.
     """
     actor = current_actor()
 
@@ -77,7 +77,7 @@ def while_allowed(pieces: Iterator[str]) -> Iterator[str]:
 
 
 def _is_operator(session: Session, digest: str) -> bool:
-    # A statement of its own: PostgreSQL shows it what was committed while we waited for the lock.
+    # A separate statement: on PostgreSQL it sees what was committed while we waited for the lock.
     query = (
         select(User.id)
         .join(BrowserSession, BrowserSession.user_id == User.id)

@@ -1,4 +1,4 @@
-"""Finds people by id and ticket together, and writes new tokens into their row.
+"""Finds people by id and ticket, and writes new tokens and the words of a name for them.
 
 An id alone is not enough: see docs/decisions/0021-a-person-is-named-by-id-and-ticket.md.
 """
@@ -12,18 +12,22 @@ from sqlalchemy import Select, Text, Update, bindparam, delete, insert, select, 
 from sqlalchemy.orm import Session, undefer
 
 from webapp.database import reading
-from webapp.models import NameWord, PersonRef, Status, User
+from webapp.models import NameWord, PersonRef, User, marks
 from webapp.services.records import history
 from webapp.services.runtime import Runtime
 
+#: How many words of a name can be searched for, and how many letters of each.
+MAX_WORDS = 8
+MAX_LETTERS = 40
+
 
 class PersonGone(Exception):
-    """This person's account was deleted after the act was begun."""
+    """This person's account was deleted after the act had begun."""
 
 
 def by_open_id(runtime: Runtime, open_id: str) -> Select[User]:
     """Return the query for the person with this open_id, within our own TikTok app (rule 52)."""
-    # PostgreSQL has no NUL in texts, and TikTok none in open_ids.
+    # PostgreSQL rejects NUL in text, and TikTok's open_ids contain none.
     known = open_id if "\0" not in open_id else ""
     ours = runtime.settings.tiktok_client_key
     return select(User).where(User.client_key == ours, User.open_id == known)
@@ -44,7 +48,7 @@ def get(person: PersonRef) -> User:
 
 
 def locked(session: Session, person: PersonRef) -> User | None:
-    """Return a person's row, held until the caller's transaction ends; None if it is deleted."""
+    """Return a person's row, locked until the caller's transaction ends; None if deleted."""
     return session.scalar(select(User).where(User.is_(person)).with_for_update())
 
 
@@ -57,37 +61,17 @@ def with_history(session: Session, person: PersonRef) -> User:
     return user
 
 
-#: A name is a name, whatever is written into it: so many words and letters of it are searched.
-MAX_WORDS = 8
-MAX_LETTERS = 40
-
-
 def search_words(name: str | None) -> list[str]:
-    """Return the words under which a name is found: folded, each once, sorted."""
+    """Return the words by which a name is found: folded, without duplicates, sorted."""
     folded = unicodedata.normalize("NFKC", name or "").casefold()
     return sorted({word[:MAX_LETTERS] for word in re.findall(r"\w+", folded)[:MAX_WORDS]})
 
 
 def store_words(session: Session, user_id: int, name: str | None) -> None:
-    """Write down the words of a name in place of those of the former one."""
+    """Store the words of a name in place of those of the former name."""
     session.execute(delete(NameWord).where(NameWord.user_id == user_id))
     if found := [{"word": word, "user_id": user_id} for word in search_words(name)]:
         session.execute(insert(NameWord), found)
-
-
-#: The marks that a good answer clears.
-_CLEARED: dict[str, Any] = {
-    "claim": None,
-    "status": Status.ACTIVE.value,
-    "failures": 0,
-    "failing_since": None,
-    "refused_at": None,
-    "interrupted": False,
-    "reason": None,
-    "ended_at": None,
-    "last_error": None,
-    "last_log_id": None,
-}
 
 
 def store_grant(
@@ -97,15 +81,15 @@ def store_grant(
     values: dict[str, Any],
     line: str = "",
 ) -> bool:
-    """Write sealed columns, clear every mark, count version and refreshes up.
+    """Write sealed columns, clear every mark, and add 1 to the version and the refreshes.
 
-    False if the grant has changed since `version`: somebody connected, disconnected or refreshed.
-    `line` is put before the row's history.
+    Return False if the grant has changed since `version`: by a connect, a disconnect or a refresh.
+    `line` is added at the beginning of the row's history.
     """
-    values = _CLEARED | values
+    values = marks.works_again() | values
     keys: dict[str, Any] = {"the_id": person.id, "the_ticket": person.ticket}
     keys |= {"the_version": version, "the_line": line}
-    # Not through the ORM: it would build and compile the statement for each of 64 rows.
+    # Not through the ORM, which would build and compile the statement for each of 64 rows.
     done = session.connection().execute(_statement(frozenset(values)), values | keys)
     return done.rowcount == 1
 

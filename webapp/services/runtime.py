@@ -10,7 +10,7 @@ from webapp.services.vault import Vault
 from webapp.settings import Settings
 from webapp.tiktok.provider import Provider
 
-#: Opens an app context, which a thread of its own needs around every service.
+#: Opens an app context, which a new thread needs around every service call.
 Context = Callable[[], AbstractContextManager[object]]
 
 
@@ -22,10 +22,10 @@ class Runtime:
     provider: Provider
     vault: Vault = field(repr=False)
     clock: Clock
-    #: Where this installation keeps files of its own: the rescue file, its id.
+    #: Where this installation keeps its own files: the rescue file, its id.
     folder: Path
 
     @property
     def rescue_file(self) -> Path:
-        """Where answers go that the database did not take."""
+        """Return the file for answers that the database did not accept."""
         return self.folder / "rescue.jsonl"

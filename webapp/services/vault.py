@@ -1,4 +1,7 @@
-"""The one room where plain tokens meet sealed columns; never calls TikTok and never commits."""
+"""Seals tokens into rows and opens them; no other service uses the keys.
+
+It never calls TikTok and never commits.
+"""
 
 import hashlib
 import hmac
@@ -10,7 +13,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from webapp.crypto import CannotOpen, Keyring
-from webapp.models import User
+from webapp.models import User, marks
 from webapp.tokens import TokenSet
 
 __all__ = ["CannotOpen", "HeldTokens", "Vault"]
@@ -18,35 +21,35 @@ __all__ = ["CannotOpen", "HeldTokens", "Vault"]
 
 @dataclass(frozen=True, slots=True)
 class HeldTokens:
-    """The plain tokens of one row, for the length of one call."""
+    """The plain tokens of one row, to be kept no longer than one call."""
 
     access_token: str = field(repr=False)
     refresh_token: str | None = field(repr=False)
 
 
 class Vault:
-    """Seals into a row and opens out of it, under the keys of TOKEN_KEYS."""
+    """Seals and opens tokens with the keys of TOKEN_KEYS."""
 
     def __init__(self, keys: Sequence[SecretStr]) -> None:
-        """Take the keys, the sealing one first. Raises ValueError if one is no key."""
+        """Take the keys, the sealing key first. Raises ValueError if one is not a valid key."""
         self._keyring = Keyring([key.get_secret_value() for key in keys])
 
     @property
     def key_id(self) -> str:
-        """Return the public name of the key that seals."""
+        """Return the public name of the sealing key."""
         return self._keyring.current
 
     @property
     def mark(self) -> str:
-        """Return how every sealed text begins that the first key has sealed."""
+        """Return the prefix of every text that the sealing key has sealed."""
         return self._keyring.mark
 
     def knows(self, key_id: str) -> bool:
-        """Tell whether the key of this public name is among TOKEN_KEYS."""
+        """Return True if the key with this public name is in TOKEN_KEYS."""
         return self._keyring.knows(key_id)
 
     def resealed(self, user: User) -> dict[str, str]:
-        """Return the row's sealed columns under the first key. Raises CannotOpen."""
+        """Return the row's columns sealed again with the sealing key. Raises CannotOpen."""
         held = {"access_token": user.access_token, "refresh_token": user.refresh_token}
         return {
             column: self._seal(user.open_id, column, self._open(user.open_id, column, sealed))
@@ -57,8 +60,8 @@ class Vault:
     def columns(self, open_id: str, tokens: TokenSet, now: datetime) -> dict[str, Any]:
         """Return the column values that a new answer changes, sealed for this open_id.
 
-        What the answer left out is kept, so it is not among them: the refresh token (rule 38),
-        the scopes, the end of the grant. An empty text never overwrites (rule 26).
+        What the answer left out is not among them, so the row keeps it: the refresh token
+        (rule 38), the scopes, the end of the grant. An empty text never overwrites (rule 26).
         """
         values: dict[str, Any] = {
             "access_token": self._seal(open_id, "access_token", tokens.access_token),
@@ -74,9 +77,8 @@ class Vault:
         return values
 
     def store(self, user: User, tokens: TokenSet, now: datetime) -> None:
-        """Put a new answer into the row and count its version up."""
-        for column, value in self.columns(user.open_id, tokens, now).items():
-            setattr(user, column, value)
+        """Write a new answer into the row and increment its version."""
+        marks.write(user, self.columns(user.open_id, tokens, now))
         user.version += 1
 
     def load(self, user: User) -> HeldTokens | None:
@@ -86,30 +88,23 @@ class Vault:
         refresh = user.refresh_token
         return HeldTokens(
             access_token=self.access_token(user.open_id, user.access_token),
-            refresh_token=refresh
-            and self._keyring.open(refresh, open_id=user.open_id, column="refresh_token"),
+            refresh_token=refresh and self._open(user.open_id, "refresh_token", refresh),
         )
 
     def access_token(self, open_id: str, sealed: str) -> str:
-        """Return the plain access token of a row that was read in part. Raises CannotOpen."""
-        return self._keyring.open(sealed, open_id=open_id, column="access_token")
+        """Return the plain access token of a partly read row. Raises CannotOpen."""
+        return self._open(open_id, "access_token", sealed)
 
     def forget(self, user: User) -> None:
-        """Wipe the row's tokens and count its version up, so that no late answer comes back."""
-        user.access_token = None
-        user.refresh_token = None
-        user.access_expires_at = None
-        user.refresh_expires_at = None
-        user.next_at = None
-        user.claim = None
-        user.scope = ""
+        """Delete the row's tokens and increment its version, so no late answer is stored."""
+        marks.write(user, marks.forgotten())
         user.version += 1
 
     def fingerprint(self, user: User) -> str | None:
-        """Return eight hex digits that change when the access token does; None without one.
+        """Return eight hex digits that change with the access token; None if there is no token.
 
-        32 bits of a keyed hash of a long random text lead nobody back to it. "unreadable" when
-        the row was sealed under a key that is not here.
+        The token cannot be derived from them: they are 32 bits of a keyed hash of a long random
+        text. "unreadable" if the row is sealed with a key that we do not have.
         """
         try:
             held = self.load(user)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from webapp.actor import acting_as, current_actor
 from webapp.database import writing
-from webapp.models import PersonRef, Status, User
+from webapp.models import PersonRef, Status, User, marks
 from webapp.services import people
 from webapp.services.connect import sessions
 from webapp.services.connect.sessions import Device
@@ -137,11 +137,7 @@ def _log_restored(session: Session, runtime: Runtime, user: User, now: datetime)
 def _update_row(
     runtime: Runtime, user: User, tokens: TokenSet, asked: Collection[str], now: datetime
 ) -> None:
-    user.status = Status.ACTIVE
-    user.failures = 0
-    user.last_error = user.last_log_id = user.claim = None
-    user.reason = user.ended_at = user.refused_at = user.failing_since = None
-    user.interrupted = False
+    marks.write(user, marks.works_again())
     # An answer that says nothing of the grant's end must not inherit an older grant's.
     user.refresh_expires_at = None
     user.asked_scope = ",".join(sorted(asked))

@@ -17,7 +17,7 @@ from sqlalchemy import delete as delete_rows
 from sqlalchemy.orm import Session
 
 from webapp.database import scrub, writing
-from webapp.models import BrowserSession, PersonRef, Status, User
+from webapp.models import BrowserSession, PersonRef, Status, User, marks
 from webapp.services import authority, people
 from webapp.services.authority import NoLongerAllowed
 from webapp.services.notifications import outbox
@@ -99,17 +99,16 @@ def finish_disconnect(runtime: Runtime, user: User) -> Outcome:
             return _overtaken(session, user) or outcome
         if outcome.forgotten or not patient:
             runtime.vault.forget(row)
-            row.status = Status.REVOKED
+            marks.write(row, marks.revoked())
             outcome = Outcome(outcome.confirmed, True, outcome.code, outcome.log_id)
             record_revoked(
                 session, runtime, row, now, confirmed=outcome.confirmed, code=outcome.code
             )
         else:
-            row.claim = None
-            row.failures += 1
-            row.next_at = schedule.back_off(row.failures, now, None)
-        row.last_error = outcome.code or None
-        row.last_log_id = outcome.log_id or None
+            failures = row.failures + 1
+            again = schedule.back_off(failures, now, None)
+            marks.write(row, marks.still_revoking(failures, again))
+        marks.write(row, marks.error(outcome.code, outcome.log_id))
     log.info(
         "disconnected",
         open_id=user.open_id,
@@ -192,8 +191,7 @@ def _begin(runtime: Runtime, person: PersonRef) -> User | None:
             session.expunge(user)
             user.claim = None
             return user
-        mark_revoking(session, user, now, now + LEASE)
-        user.claim = secrets.token_hex(8)
+        mark_revoking(session, user, now, now + LEASE, claim=secrets.token_hex(8))
     return user
 
 
@@ -227,24 +225,22 @@ def _end_what_is_forgotten(session: Session, runtime: Runtime, user: User, now: 
     audit.record(session, now, "connection.disconnect_ordered", on=user.ticket)
     record_revoked(session, runtime, user, now, confirmed=True, code=NOTHING_HELD)
     runtime.vault.forget(user)
-    user.status = Status.REVOKED
-    user.reason = None
+    marks.write(user, marks.revoked())
 
 
-def mark_revoking(session: Session, user: User, now: datetime, told_at: datetime) -> None:
+def mark_revoking(
+    session: Session, user: User, now: datetime, told_at: datetime, claim: str | None = None
+) -> None:
     """Mark a row that holds tokens in the caller's transaction; the worker tells TikTok then.
 
     One that is marked already keeps its version: it is the same grant that is to end.
     """
+    since = user.ended_at
     if user.status != Status.REVOKING:
-        user.ended_at = now
+        since = now
         user.version += 1
-    user.status = Status.REVOKING
-    user.reason = user.claim = user.failing_since = None
+    marks.write(user, marks.revoking(since, told_at, claim))
     audit.record(session, now, "connection.disconnect_ordered", on=user.ticket)
-    user.failures = 0
-    user.last_error = user.last_log_id = None
-    user.next_at = told_at
 
 
 def _overtaken(session: Session, user: User) -> Outcome | None:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
-from webapp.models import Reason, Status, User
+from webapp.models import Reason, Status, User, marks
 from webapp.services.connect import disconnect
 from webapp.services.notifications import outbox
 from webapp.services.records import audit
@@ -75,7 +75,7 @@ def _act(runtime: Runtime, notice: WebhookEvent, now: datetime) -> Effect:
             _record(session, runtime, user, now, was_lost=was_lost)
         elif user is not None and effect == "finished":
             runtime.vault.forget(user)
-            user.status = Status.REVOKED
+            marks.write(user, marks.revoked())
             disconnect.record_revoked(session, runtime, user, now, confirmed=True, code="webhook")
     return effect
 
@@ -102,14 +102,8 @@ def _effect(user: User | None, notice: WebhookEvent) -> Effect:
 def _require_reconnect(runtime: Runtime, user: User, notice: WebhookEvent, now: datetime) -> None:
     """Wipe the tokens, which are dead at TikTok; a refresh under way finds another version."""
     runtime.vault.forget(user)
-    user.status = Status.RECONNECT
-    user.reason = _reason(notice.reason).value
     happened = datetime.fromtimestamp(min(notice.created_at, int(now.timestamp())), UTC)
-    user.ended_at = user.ended_at or happened
-    user.failures = 0
-    user.failing_since = None
-    user.refused_at = user.last_error = user.last_log_id = None
-    user.interrupted = False
+    marks.write(user, marks.removed(_reason(notice.reason), user.ended_at or happened))
 
 
 def _record(

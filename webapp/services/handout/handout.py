@@ -14,7 +14,7 @@ from sqlalchemy import Dialect, Select, and_, bindparam, select, update
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp.database import db, writing
+from webapp.database import db, is_sqlite, writing
 from webapp.models import PersonRef, ServiceKey, ServiceUse, User
 from webapp.services.authority import NoLongerAllowed
 from webapp.services.handout import uses
@@ -44,15 +44,15 @@ class PreparedRead:
     def __init__(self, statement: Select[Any]) -> None:
         """Take the statement; its parameters are texts, bound by name."""
         self._statement = statement
-        self._prepared: dict[str, _Prepared] = {}
+        self._prepared: dict[bool, _Prepared] = {}
 
     def first(self, values: Mapping[str, str]) -> Any:
         """Return the row as a named tuple; None if there is none. Raises Away."""
         engine = db.engine
-        name = engine.dialect.name
-        prepared = self._prepared.get(name)
+        kind = is_sqlite(engine.dialect)
+        prepared = self._prepared.get(kind)
         if prepared is None:
-            prepared = self._prepared[name] = _Prepared(self._statement, engine.dialect)
+            prepared = self._prepared[kind] = _Prepared(self._statement, engine.dialect)
         errors = (SQLAlchemyError, engine.dialect.loaded_dbapi.Error)
         try:
             connection = engine.raw_connection()
@@ -84,7 +84,7 @@ class _Prepared:
             if (processor := column.type.dialect_impl(dialect).result_processor(dialect, None))
         ]
         # SQLite's driver is told by database.py to begin nothing by itself.
-        self._begins = dialect.name != "sqlite"
+        self._begins = not is_sqlite(dialect)
 
     def run(self, connection: DBAPIConnection | None, values: Mapping[str, str]) -> Any:
         """Return the first row as a named tuple; None if there is none."""

@@ -5,11 +5,10 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from webapp.actor import acting_as, current_actor
-from webapp.database import writing
+from webapp.database import upsert, writing
 from webapp.models import ServiceKey, ServiceUse, User
 from webapp.services import authority
 from webapp.services.records import audit, history
@@ -95,16 +94,16 @@ def _is_there(session: Session, row: HandedOut) -> bool:
 def _claim_audit(session: Session, row: HandedOut, now: datetime) -> bool:
     """Write the use, unless somebody did within the hour; one of those who try at once gets it."""
     values = {"user_id": row.id, "key_id": row.key_id, "first_at": now, "last_at": now}
-    kind = session.get_bind().dialect.name
-    statement = (postgresql.insert if kind == "postgresql" else sqlite.insert)(ServiceUse)
+    statement = upsert(
+        session.get_bind().dialect,
+        ServiceUse,
+        [values],
+        key=["user_id", "key_id"],
+        changes=lambda _new: {"last_at": now},
+        where=ServiceUse.last_at <= now - RECORD_USE_EVERY,
+    )
     written = session.execute(
-        statement.values(values)
-        .on_conflict_do_update(
-            index_elements=["user_id", "key_id"],
-            set_={"last_at": now},
-            where=ServiceUse.last_at <= now - RECORD_USE_EVERY,
-        )
-        .returning(ServiceUse.user_id),
+        statement.returning(ServiceUse.user_id),
         execution_options={"synchronize_session": False},
     )
     return written.first() is not None

@@ -1,1 +1,1 @@
-"""Binding a database to the installation it belongs to."""
+"""Binds a database to the installation it belongs to."""

@@ -1,8 +1,8 @@
-"""Binds the database to this installation, so that a copy or a restored backup is noticed.
+"""Binds the database to this installation, so a copy or a restored backup is noticed.
 
-Refresh tokens die on use: a copy that refreshes kills the original's grants, and an old backup
-holds spent ones. If the database does not belong here, nothing is refreshed, and the reason and
-the fix are shown. Pages are served all the same.
+A refresh token can be used once: a copy that refreshes ends the original's grants, and an old
+backup contains spent ones. If the database does not belong here, nothing is refreshed, and the
+reason and the fix are shown. Pages are still served.
 """
 
 import secrets
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
 from webapp.language import deferred_gettext as _
-from webapp.models import Installation, User
+from webapp.models import Installation, User, marks
 from webapp.problems import Problem
 from webapp.services.installation import instance_id
 from webapp.services.records import audit
@@ -23,96 +23,13 @@ from webapp.services.runtime import Runtime
 from webapp.services.vault import Vault
 from webapp.settings import Settings
 
-
-def compare(bound: Installation, settings: Settings, vault: Vault, folder: Path) -> Problem | None:
-    """Return what of the binding does not fit this installation, the gravest first."""
-    if bound.moved_at is not None:
-        return Problem(
-            "DATABASE_URL",
-            _(
-                "everything in it was copied to another database on %(day)s, which alone"
-                " refreshes since",
-                day=f"{bound.moved_at:%Y-%m-%d}",
-            ),
-            _(
-                "set DATABASE_URL to the new one. Where two refresh, each ends the other's grants."
-                " If the other one is gone for good: flask tokens adopt"
-            ),
-        )
-    if instance_id.current(settings, folder) != bound.instance_id:
-        return Problem(
-            "INSTANCE_ID",
-            _(
-                "the database has belonged to another installation since %(day)s:"
-                " this is a copy of it, a restored backup or another host",
-                day=f"{bound.bound_at:%Y-%m-%d}",
-            ),
-            _(
-                "Where two refresh, each ends the other's grants. If the other one is gone for"
-                " good: flask tokens adopt. If this is one more host of the same installation:"
-                " INSTANCE_ID=%(id)s in the environment of every host",
-                id=bound.instance_id,
-            ),
-        )
-    if (origin := instance_id.copied_from(settings, folder)) is not None:
-        return Problem(
-            "INSTANCE_ID",
-            _(
-                "the folder with the database was copied or moved here from %(origin)s",
-                origin=origin,
-            ),
-            _(
-                "Where two refresh, each ends the other's grants. If the other one is gone for"
-                " good: flask tokens adopt"
-            ),
-        )
-    if instance_id.recorded_generation(folder, bound.binding) > bound.generation:
-        return Problem(
-            "DATABASE_URL",
-            _(
-                "the database went back in time: a backup was restored, and TikTok has replaced"
-                " refresh tokens since"
-            ),
-            _(
-                "put the newest copy back. If there is none: flask tokens adopt; those whose"
-                " access was refreshed since the backup have to connect again"
-            ),
-        )
-    return _compare_secrets(bound, settings, vault)
-
-
-def _compare_secrets(bound: Installation, settings: Settings, vault: Vault) -> Problem | None:
-    if not vault.knows(bound.key_id):
-        return Problem(
-            "TOKEN_KEYS",
-            _(
-                "does not hold the key %(key)s under which the stored tokens were sealed",
-                key=bound.key_id,
-            ),
-            _("put it back, after the new one: TOKEN_KEYS=new,old"),
-        )
-    if settings.tiktok_client_key != bound.client_key:
-        return Problem(
-            "TIKTOK_CLIENT_KEY",
-            _(
-                "is another than the one the database was bound to: TikTok knows the people in it"
-                " under the former one only"
-            ),
-            _(
-                "put the former one back. If you mean to change apps: flask tokens adopt;"
-                " everybody then connects again"
-            ),
-        )
-    return None
-
-
 log = structlog.get_logger(__name__)
 
 
 def mismatch(runtime: Runtime) -> Problem | None:
     """Return why nothing may be refreshed from here; None if the database belongs here.
 
-    Binds a database that belongs to nobody yet, and follows a rotation of TOKEN_KEYS.
+    Binds a database that is not bound yet, and records a rotation of TOKEN_KEYS.
     """
     with reading() as session:
         bound = session.get(Installation, 1)
@@ -125,7 +42,7 @@ def mismatch(runtime: Runtime) -> Problem | None:
 
 
 def mismatch_at(engine: Engine, settings: Settings, folder: Path) -> Problem | None:
-    """Return the same for a start that has no app yet, or a look that may change nothing."""
+    """Do the same as `mismatch` without an app and without changing anything."""
     with Session(engine) as session:
         bound = session.get(Installation, 1)
         if bound is None:
@@ -134,10 +51,10 @@ def mismatch_at(engine: Engine, settings: Settings, folder: Path) -> Problem | N
 
 
 def record_generation(runtime: Runtime) -> None:
-    """Count the generation up, in the row and then in the file. Call it after `fault` said None.
+    """Increment the generation, in the row and then in the file. Call only if `mismatch` is None.
 
-    In this order, and with the disk waited for: a crash in between leaves the file behind, never
-    ahead.
+    The row is on the disk before the file is written: after a crash in between the file is behind
+    the row, never ahead of it.
     """
     with writing(durable=True) as session:
         bound = session.get(Installation, 1, with_for_update=True)
@@ -147,15 +64,14 @@ def record_generation(runtime: Runtime) -> None:
     try:
         instance_id.record_generation(runtime.folder, bound.binding, bound.generation)
     except OSError as error:
-        log.warning("generation_not_noted", error=type(error).__name__)
+        log.warning("generation_not_recorded", error=type(error).__name__)
 
 
 def adopt(runtime: Runtime) -> Problem | None:
-    """Bind the database to this installation on purpose; return what did not fit before.
+    """Bind the database to this installation on purpose; return the former mismatch, if any.
 
-    After a copy or a restored backup the refresh tokens in it may be spent. Should TikTok refuse
-    one, that is told as our doing and not as the person's. Raises OSError if the folder takes no
-    file.
+    After a copy or a restored backup its refresh tokens may be spent. If TikTok refuses one, that
+    is reported as our fault, not the person's. Raises OSError if the folder is not writable.
     """
     name = instance_id.renew(runtime.settings, runtime.folder)
     with writing(durable=True) as session:
@@ -169,11 +85,93 @@ def adopt(runtime: Runtime) -> Problem | None:
             session.execute(
                 update(User)
                 .where(User.refresh_token.is_not(None))
-                .values(interrupted=True)
+                .values(marks.interrupted())
                 .execution_options(synchronize_session=False)
             )
     log.warning("database_adopted", cause=before.cause if before else None)
     return before
+
+
+def compare(bound: Installation, settings: Settings, vault: Vault, folder: Path) -> Problem | None:
+    """Return why the database does not belong to this installation, the gravest reason first."""
+    if bound.moved_at is not None:
+        return Problem(
+            "DATABASE_URL",
+            _(
+                "its data was copied to another database on %(day)s, and only that one"
+                " refreshes now",
+                day=f"{bound.moved_at:%Y-%m-%d}",
+            ),
+            _(
+                "set DATABASE_URL to the new one. If both refresh, each ends the other's grants."
+                " If the other one is gone for good: flask tokens adopt"
+            ),
+        )
+    if instance_id.current(settings, folder) != bound.instance_id:
+        return Problem(
+            "INSTANCE_ID",
+            _(
+                "the database has belonged to another installation since %(day)s:"
+                " this is a copy, a restored backup or another host",
+                day=f"{bound.bound_at:%Y-%m-%d}",
+            ),
+            _(
+                "If both refresh, each ends the other's grants. If the other one is gone for good:"
+                " flask tokens adopt. If this is another host of the same installation:"
+                " set INSTANCE_ID=%(id)s on every host",
+                id=bound.instance_id,
+            ),
+        )
+    if (origin := instance_id.copied_from(settings, folder)) is not None:
+        return Problem(
+            "INSTANCE_ID",
+            _(
+                "the folder with the database was copied or moved here from %(origin)s",
+                origin=origin,
+            ),
+            _(
+                "If both refresh, each ends the other's grants. If the other one is gone for good:"
+                " flask tokens adopt"
+            ),
+        )
+    if instance_id.recorded_generation(folder, bound.binding) > bound.generation:
+        return Problem(
+            "DATABASE_URL",
+            _(
+                "the database went back in time: a backup was restored, and TikTok has replaced"
+                " refresh tokens since"
+            ),
+            _(
+                "restore the newest copy. If there is none: flask tokens adopt; people whose"
+                " access was refreshed since the backup have to connect again"
+            ),
+        )
+    return _compare_secrets(bound, settings, vault)
+
+
+def _compare_secrets(bound: Installation, settings: Settings, vault: Vault) -> Problem | None:
+    if not vault.knows(bound.key_id):
+        return Problem(
+            "TOKEN_KEYS",
+            _(
+                "does not contain the key %(key)s that encrypted the stored tokens",
+                key=bound.key_id,
+            ),
+            _("add it again, after the new one: TOKEN_KEYS=new,old"),
+        )
+    if settings.tiktok_client_key != bound.client_key:
+        return Problem(
+            "TIKTOK_CLIENT_KEY",
+            _(
+                "is not the one this database was bound to: TikTok knows the people in it only"
+                " by the former one"
+            ),
+            _(
+                "set the former one again. To change apps on purpose: flask tokens adopt;"
+                " everyone then has to connect again"
+            ),
+        )
+    return None
 
 
 def _bind(runtime: Runtime) -> Problem | None:
@@ -181,8 +179,8 @@ def _bind(runtime: Runtime) -> Problem | None:
         name = instance_id.ensure(runtime.settings, runtime.folder)
     except OSError as error:
         folder, why = runtime.folder, error.strerror
-        cause = _("cannot be kept in %(folder)s (%(error)s)", folder=folder, error=why)
-        return Problem("INSTANCE_ID", cause, _("let this user write there, or set INSTANCE_ID"))
+        cause = _("cannot be stored in %(folder)s (%(error)s)", folder=folder, error=why)
+        return Problem("INSTANCE_ID", cause, _("make the folder writable, or set INSTANCE_ID"))
     try:
         with writing() as session:
             session.add(_binding(runtime, name))
@@ -211,4 +209,4 @@ def _follow_rotation(runtime: Runtime, former: str) -> None:
             .where(Installation.id == 1, Installation.key_id == former)
             .values(key_id=runtime.vault.key_id)
         )
-    log.info("key_rotation_seen", key_id=runtime.vault.key_id)
+    log.info("key_rotation_recorded", key_id=runtime.vault.key_id)

@@ -1,7 +1,7 @@
-"""This installation's own files: its id, and how far its database had come; they hold no secret.
+"""This installation's own files: its id, and the generation of its database. They hold no secrets.
 
-They lie beside an SQLite database, else in `instance/`, and are never copied by a backup of the
-database alone. That is how a copy and a restored backup are told from the original.
+They are stored beside an SQLite database, else in `instance/`, and a backup of the database alone
+does not contain them. So a copy or a restored backup can be distinguished from the original.
 """
 
 import os
@@ -10,19 +10,19 @@ from pathlib import Path
 
 from webapp.settings import Settings
 
-#: Two lines: the id, and the folder it was made in. A copied folder says another place.
+#: Two lines: the id, and the folder it was created in, which differs after a copy.
 ID_FILE = "instance-id"
-#: One line: which binding, and the highest generation that was seen of it.
+#: One line: the binding, and its highest generation.
 GENERATION_FILE = "generation"
 
 
 def current(settings: Settings, folder: Path) -> str | None:
-    """Return INSTANCE_ID, else the id in the folder; None if none was made yet."""
+    """Return INSTANCE_ID, else the id in the folder; None if there is none yet."""
     return settings.instance_id or next(iter(_lines(folder / ID_FILE)), None)
 
 
 def copied_from(settings: Settings, folder: Path) -> str | None:
-    """Return the folder that this one is a copy of; None if it is none or INSTANCE_ID is set."""
+    """Return the folder this one was copied from; None if not copied, or if INSTANCE_ID is set."""
     lines = _lines(folder / ID_FILE)
     if settings.instance_id or len(lines) < 2 or lines[1] == str(folder.resolve()):
         return None
@@ -30,9 +30,9 @@ def copied_from(settings: Settings, folder: Path) -> str | None:
 
 
 def ensure(settings: Settings, folder: Path) -> str:
-    """Return the id, making one if there is none; of several processes all get the same.
+    """Return the id, creating one if there is none; concurrent processes get the same.
 
-    Raises OSError if the folder takes no file.
+    Raises OSError if the folder is not writable.
     """
     found = current(settings, folder)
     if found is not None:
@@ -48,14 +48,14 @@ def ensure(settings: Settings, folder: Path) -> str:
 
 
 def renew(settings: Settings, folder: Path) -> str:
-    """Put a new id in place of one that came here with a copied folder. Raises OSError."""
+    """Return the id, replacing one that came with a copied folder. Raises OSError."""
     if copied_from(settings, folder) is not None:
         (folder / ID_FILE).unlink()
     return ensure(settings, folder)
 
 
 def recorded_generation(folder: Path, binding: str) -> int:
-    """Return the highest generation that was noted here for this binding; 0: none."""
+    """Return the highest generation that was recorded for this binding; 0: none."""
     words = " ".join(_lines(folder / GENERATION_FILE)).split()
     if len(words) != 2 or words[0] != binding or not words[1].isdecimal():
         return 0
@@ -63,12 +63,12 @@ def recorded_generation(folder: Path, binding: str) -> int:
 
 
 def record_generation(folder: Path, binding: str, generation: int) -> None:
-    """Write down how far the database has come. Raises OSError."""
+    """Write the generation of the database. Raises OSError."""
     _draft(folder, GENERATION_FILE, f"{binding} {generation}\n").replace(folder / GENERATION_FILE)
 
 
 def _draft(folder: Path, name: str, text: str) -> Path:
-    """Write a whole file under another name, so that nobody ever reads half of one."""
+    """Write a complete file under another name, so nobody ever reads an incomplete one."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = folder / f".{name}.{secrets.token_hex(4)}"
     opened = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)

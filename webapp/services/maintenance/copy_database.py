@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from webapp.database import Base, continue_after, db, last_id, prepare, writing
+from webapp.database import Base, continue_after, db, is_sqlite, last_id, prepare, writing
 from webapp.files import absolute_url
 from webapp.models import Installation, User
 from webapp.services.maintenance import database_checks
@@ -127,7 +127,7 @@ def _tables() -> list[Table]:
 
 def _lock(source: Connection) -> None:
     """Let nobody write until the end; SQLite's own BEGIN has done so already."""
-    if source.dialect.name == "postgresql":
+    if not is_sqlite(source.dialect):
         names = ", ".join(table.name for table in Base.metadata.sorted_tables)
         source.execute(text(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))
 

@@ -1,1 +1,1 @@
-"""Telling NOTIFY_URL what happened."""
+"""Notifications to NOTIFY_URL."""

@@ -1,4 +1,4 @@
-"""Delivers notifications beside the worker's refreshes: one thread looks, a few threads send."""
+"""Delivers notifications while the worker refreshes: one thread polls, a few threads send."""
 
 import threading
 import time
@@ -14,15 +14,15 @@ from webapp.services.runtime import Context, Runtime
 
 log = structlog.get_logger(__name__)
 
-#: Sent at once, each in a thread of its own: a slow receiver costs ten seconds, not eight times.
+#: Sent concurrently, so a slow receiver delays all of them by ten seconds, not each of them.
 WIDTH = 8
-#: Seconds between two looks at the outbox, and between two cleanings of it.
-LOOK_EVERY = 1.0
+#: Seconds between two polls of the outbox, and between two cleanups of it.
+POLL_EVERY = 1.0
 CLEAN_EVERY = 3600.0
 
 
 def make_sender(runtime: Runtime) -> Sender | None:
-    """Return what sends to NOTIFY_URL; None where nobody is to be told."""
+    """Return the sender to NOTIFY_URL; None if that is not set."""
     settings = runtime.settings
     if not settings.notify_url:
         return None
@@ -30,7 +30,7 @@ def make_sender(runtime: Runtime) -> Sender | None:
 
 
 def send_test(runtime: Runtime) -> ReceiverAnswer:
-    """Send one notice that tells of nothing, past the outbox; NOTIFY_URL must be set."""
+    """Send a test notification immediately, without the outbox."""
     send = make_sender(runtime)
     if send is None:
         return ReceiverAnswer(None, "NOTIFY_URL is not set")
@@ -38,7 +38,7 @@ def send_test(runtime: Runtime) -> ReceiverAnswer:
 
 
 def deliver_due(runtime: Runtime, send: Send, senders: ThreadPoolExecutor) -> int:
-    """Send what is due, eight at most, and write down what came of it; return how many went."""
+    """Send what is due, eight at most, and store the results; return how many were sent."""
     now = runtime.clock()
     if not outbox.is_due(now):
         return 0
@@ -51,36 +51,36 @@ def deliver_due(runtime: Runtime, send: Send, senders: ThreadPoolExecutor) -> in
 def _sent(send: Send, due: outbox.DueNotification) -> ReceiverAnswer:
     try:
         return send(due.message_id, due.body)
-    except Exception as error:  # noqa: BLE001  one that cannot be sent must not cost the others
-        log.error("notice_broke", message=due.message_id, error=type(error).__name__)
+    except Exception as error:  # noqa: BLE001  one that cannot be sent must not stop the others
+        log.error("notification_crashed", message=due.message_id, error=type(error).__name__)
         return ReceiverAnswer(None, type(error).__name__)
 
 
 class Delivery:
-    """Delivers until it is ended; one for each worker."""
+    """Delivers until `end` is called; one for each worker."""
 
     def __init__(self, runtime: Runtime, context: Context) -> None:
-        """Take the runtime, and what opens an app context in a thread."""
+        """Take the runtime, and a function that opens an app context in a thread."""
         self._runtime = runtime
         self._context = context
         self._send: Send | None = make_sender(runtime)
-        #: Somebody waits for the end: no pause any more.
+        #: Someone waits for the end: do not pause any more.
         self._hurry = threading.Event()
         self._stop = threading.Event()
         self._cleaned_at: float | None = None
-        self._thread = threading.Thread(target=self._run, name="notices")
+        self._thread = threading.Thread(target=self._run, name="notifications")
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Send nothing more; what is under way is finished, in ten seconds at most."""
+        """Send nothing more; what is being sent is finished, in ten seconds at most."""
         self._stop.set()
         self._hurry.set()
 
     def end(self, *, drain: bool) -> None:
-        """Return when nothing is under way; `drain`: when nothing is due any more, either."""
+        """Return when nothing is being sent; `drain`: and nothing is due any more."""
         if not drain:
             self._stop.set()
         self._hurry.set()
@@ -88,27 +88,27 @@ class Delivery:
 
     def _run(self) -> None:
         act_as(Actor("worker"))
-        with self._context(), ThreadPoolExecutor(WIDTH, "notice") as senders:
+        with self._context(), ThreadPoolExecutor(WIDTH, "notify") as senders:
             while not self._stop.is_set():
-                if self._look(senders):
+                if self._poll(senders):
                     continue
                 if self._hurry.is_set():
                     return
-                self._hurry.wait(LOOK_EVERY)
+                self._hurry.wait(POLL_EVERY)
 
-    def _look(self, senders: ThreadPoolExecutor) -> int:
-        """Send what is due; return how many that was."""
+    def _poll(self, senders: ThreadPoolExecutor) -> int:
+        """Send what is due; return how many were sent."""
         try:
             self._clean()
             return deliver_due(self._runtime, self._send, senders) if self._send else 0
         except SQLAlchemyError as error:
-            log.warning("notices_look_failed", error=type(error).__name__)
-        except Exception as error:  # noqa: BLE001  without this thread nobody would be told again
-            log.error("notices_look_broke", error=type(error).__name__)
+            log.warning("delivery_poll_failed", error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001  without this thread nothing would be delivered
+            log.error("delivery_crashed", error=type(error).__name__)
         return 0
 
     def _clean(self) -> None:
-        """Once an hour remove what was kept long enough."""
+        """Remove old notifications, once an hour."""
         passed = time.monotonic()
         if self._cleaned_at is None or passed - self._cleaned_at >= CLEAN_EVERY:
             self._cleaned_at = passed

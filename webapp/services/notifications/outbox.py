@@ -1,7 +1,7 @@
 """Notifications to NOTIFY_URL: written with the change they report, delivered by the worker.
 
-A row is added in the transaction of the change. A notification being sent is one whose `next_at`
-was put off by a lease; if the sender dies, the next worker sends it when the lease ends. So each is
+A row is added in the transaction of the change. While a notification is being sent, a lease moves
+its `next_at` ahead; if the sender dies, another worker sends it when the lease ends. So each is
 sent at least once, always with the same message id.
 """
 
@@ -25,6 +25,8 @@ from webapp.services import authority
 from webapp.services.records import audit
 from webapp.services.runtime import Runtime
 
+log = structlog.get_logger(__name__)
+
 EVENTS = frozenset(
     {
         "connection.reconnect_required",
@@ -33,37 +35,53 @@ EVENTS = frozenset(
         "fleet.alarm",
     }
 )
-#: An alarm that comes and goes is told once in this time.
+#: The same alarm is sent once in this time, even if it comes and goes.
 ALARM_AGAIN = timedelta(minutes=10)
 
 Value = str | bool | None
-#: All three are looked up by the index of `next_at`: delivered ones pile up for a week.
+#: All three use the index of `next_at`, because delivered rows accumulate for a week.
 _GIVEN_UP = Notification.next_at == NEVER
 _WAITING = Notification.next_at < NEVER
 _NOT_DELIVERED = Notification.next_at.is_not(None)
-#: Alarms are looked for among the last so many notices, and the last delivery among so many.
+#: How many of the newest rows are searched for an alarm, and for the last delivery.
 _LAST = 10_000
 _LAST_DELIVERED = 100
+
+#: Three times the longest call, so a call ends before its lease does.
+LEASE = timedelta(seconds=30)
+#: The pauses after the first try, the second and so on, then it is given up: about 28 hours.
+PAUSES = tuple(
+    timedelta(seconds=seconds)
+    for seconds in (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 10 * 3600)
+)
+#: The random part of a pause, so the retries after an outage are spread.
+JITTER = 0.1
+#: How long delivered notifications are kept, and others.
+KEEP_DELIVERED = timedelta(days=7)
+KEEP_UNDELIVERED = timedelta(days=14)
+#: How many are retried with one press of the button.
+RETRY_LIMIT = 500
+_random = random.SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryStatus:
-    """How the telling stands."""
+    """The state of all deliveries."""
 
-    #: Host and port of NOTIFY_URL; empty: nobody is to be told.
+    #: Host and port of NOTIFY_URL; empty if that is not set.
     receiver: str
     waiting: int
-    #: When the oldest of those was made.
+    #: When the oldest of these was created.
     oldest_waiting_since: datetime | None
     given_up: int
     last_delivered_at: datetime | None
-    #: What the newest notice that was tried brought: an HTTP status, or what happened instead.
+    #: The result of the newest notification that was tried: an HTTP status, or what happened.
     last_answer: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class NotificationRow:
-    """One notice, for people; never its open_id."""
+    """One notification as the pages show it, without its open_id."""
 
     message_id: str
     event: str
@@ -78,15 +96,28 @@ class NotificationRow:
     last_answer: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class DueNotification:
+    """One notification that we may send until the lease ends."""
+
+    id: int
+    message_id: str
+    event: str
+    body: str = field(repr=False)
+    #: The number of this try, from 1.
+    tries: int
+    lease_ends: datetime
+
+
 def enqueue(
     session: Session, runtime: Runtime, now: datetime, event: str, data: Mapping[str, Value]
 ) -> None:
-    """Have NOTIFY_URL told of a transition; does nothing where nobody is to be told.
+    """Add a notification of a change; does nothing if NOTIFY_URL is not set.
 
-    Raises ValueError if the event is none of EVENTS.
+    Raises ValueError if the event is not one of EVENTS.
     """
     if event not in EVENTS:
-        raise ValueError(f"{event} is no notice")
+        raise ValueError(f"{event} is not a notification event")
     if not runtime.settings.notify_url:
         return
     session.execute(
@@ -104,10 +135,10 @@ def enqueue(
 def enqueue_alarm(
     session: Session, runtime: Runtime, now: datetime, kind: str, reason: str, code: str | None
 ) -> None:
-    """Have NOTIFY_URL told of trouble with all at once; the same once in ten minutes."""
-    # As `written` writes it.
+    """Add a notification of trouble with all connections; the same once in ten minutes."""
+    # As `body_of` writes it.
     mark = f'"alarm":"{kind}","reason":"{reason}"'
-    told = session.scalar(
+    recent = session.scalar(
         select(Notification.id)
         .where(
             Notification.event == "fleet.alarm", Notification.body.contains(mark, autoescape=True)
@@ -116,16 +147,16 @@ def enqueue_alarm(
         .where(Notification.id > select(func.max(Notification.id) - _LAST).scalar_subquery())
         .limit(1)
     )
-    if told is None:
+    if recent is None:
         enqueue(
             session, runtime, now, "fleet.alarm", {"alarm": kind, "reason": reason, "code": code}
         )
 
 
 def forget_person(session: Session, ticket: str) -> None:
-    """Remove what was not told of somebody who is deleted, but for the end of the connection.
+    """Remove undelivered notifications about a deleted person, except for the disconnect.
 
-    That is told all the same, so that receivers can delete what they hold.
+    That one is still delivered, so receivers can delete their data.
     """
     session.execute(
         delete(Notification).where(
@@ -137,10 +168,10 @@ def forget_person(session: Session, ticket: str) -> None:
 
 
 def delivery_status(runtime: Runtime, now: datetime) -> DeliveryStatus:
-    """Return how the telling stands at `now`; where nobody is to be told nothing waits."""
+    """Return the state of all deliveries at `now`; nothing waits if NOTIFY_URL is not set."""
     if not runtime.settings.notify_url:
         return DeliveryStatus("", 0, None, 0, None, None)
-    lately = (
+    newest = (
         select(Notification.delivered_at)
         .where(Notification.delivered_at.is_not(None))
         .order_by(Notification.id.desc())
@@ -153,7 +184,7 @@ def delivery_status(runtime: Runtime, now: datetime) -> DeliveryStatus:
         ).one()
         given_up = session.scalar(select(func.count()).where(_GIVEN_UP)) or 0
         delivered = session.scalar(
-            select(func.max(lately.c.delivered_at)).where(lately.c.delivered_at <= now)
+            select(func.max(newest.c.delivered_at)).where(newest.c.delivered_at <= now)
         )
         answer = session.scalar(
             select(Notification.last_answer)
@@ -166,7 +197,7 @@ def delivery_status(runtime: Runtime, now: datetime) -> DeliveryStatus:
 
 
 def recent_notifications(runtime: Runtime, limit: int = 20) -> list[NotificationRow]:
-    """Return the last notices, those given up before all others; none where nobody is told."""
+    """Return the newest notifications, those given up first; none without NOTIFY_URL."""
     if not runtime.settings.notify_url:
         return []
     newest = select(Notification).order_by(Notification.id.desc())
@@ -174,82 +205,50 @@ def recent_notifications(runtime: Runtime, limit: int = 20) -> list[Notification
     with reading() as session:
         found = list(session.scalars(newest.where(_GIVEN_UP).limit(limit)))
         found += session.scalars(newest.where(others).limit(limit - len(found)))
-    return [_row(notice) for notice in found]
+    return [_row(each) for each in found]
 
 
 def new_id() -> str:
-    """Return a `webhook-id` that nobody had."""
+    """Return a new `webhook-id`."""
     return f"msg_{secrets.token_hex(12)}"
 
 
 def body_of(event: str, now: datetime, data: Mapping[str, Value]) -> str:
-    """Return the body of a notice."""
+    """Return the body of a notification."""
     body = {"type": event, "timestamp": now.isoformat(), "data": dict(data)}
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
-def _row(notice: Notification) -> NotificationRow:
-    given_up = notice.next_at == NEVER
-    state = "given_up" if given_up else "waiting" if notice.next_at else "delivered"
+def _row(notification: Notification) -> NotificationRow:
+    given_up = notification.next_at == NEVER
+    state = "given_up" if given_up else "waiting" if notification.next_at else "delivered"
     return NotificationRow(
-        message_id=notice.message_id,
-        event=notice.event,
-        ticket=json.loads(notice.body)["data"].get("ticket"),
-        created_at=notice.created_at,
+        message_id=notification.message_id,
+        event=notification.event,
+        ticket=json.loads(notification.body)["data"].get("ticket"),
+        created_at=notification.created_at,
         state=state,
-        tries=notice.tries,
-        next_at=None if given_up else notice.next_at,
-        delivered_at=notice.delivered_at,
-        last_answer=stored_word(notice.last_answer),
+        tries=notification.tries,
+        next_at=None if given_up else notification.next_at,
+        delivered_at=notification.delivered_at,
+        last_answer=stored_word(notification.last_answer),
     )
 
 
-log = structlog.get_logger(__name__)
-
-#: Three times the longest call, so that a call ends while its lease holds.
-LEASE = timedelta(seconds=30)
-#: The pauses after the first try, the second and so on; then it is given up. Some 28 hours.
-PAUSES = tuple(
-    timedelta(seconds=seconds)
-    for seconds in (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 10 * 3600)
-)
-#: How much later than that a try may be, by chance: else all of an outage come back at once.
-JITTER = 0.1
-#: How long a delivered one is kept, and one that never was.
-KEEP_DELIVERED = timedelta(days=7)
-KEEP_UNDELIVERED = timedelta(days=14)
-#: The most that one press tries again.
-MOST_AGAIN = 500
-_dice = random.SystemRandom()
-
-
-@dataclass(frozen=True, slots=True)
-class DueNotification:
-    """One notice that is ours to send until the lease ends."""
-
-    id: int
-    message_id: str
-    event: str
-    body: str = field(repr=False)
-    #: Which try this is, from 1.
-    tries: int
-    lease_ends: datetime
-
-
 def is_due(now: datetime) -> bool:
-    """Tell whether anything is to be sent."""
+    """Return True if anything is due."""
     with reading() as session:
         first = session.scalar(select(func.min(Notification.next_at)))
     return first is not None and first <= now
 
 
-def claim(now: datetime, most: int) -> list[DueNotification]:
-    """Take up to `most` notices whose time has come, the longest waiting first."""
+def claim(now: datetime, limit: int) -> list[DueNotification]:
+    """Claim up to `limit` notifications that are due, those due longest first."""
     ids = (
         select(Notification.id)
         .where(Notification.next_at <= now)
         .order_by(Notification.next_at)
-        .limit(most)
+        .limit(limit)
         .with_for_update(skip_locked=True)
     )
     ends = now + LEASE
@@ -271,7 +270,7 @@ def claim(now: datetime, most: int) -> list[DueNotification]:
 
 
 def store_results(sent: Sequence[tuple[DueNotification, ReceiverAnswer]], now: datetime) -> None:
-    """Write down what came of each, and when to try again."""
+    """Store the result of each, and when to try again."""
     with writing() as session:
         for due, answer in sorted(sent, key=lambda each: each[0].id):
             if answer.taken:
@@ -285,7 +284,7 @@ def store_results(sent: Sequence[tuple[DueNotification, ReceiverAnswer]], now: d
 def _delivered(
     session: Session, due: DueNotification, answer: ReceiverAnswer, now: datetime
 ) -> None:
-    # Whoever holds the lease by now: it was taken, so nobody need send it again.
+    # Even if another worker has the lease by now: it was accepted, so nobody has to resend it.
     session.execute(
         update(Notification)
         .where(Notification.id == due.id, Notification.message_id == due.message_id)
@@ -301,7 +300,7 @@ def _delivered(
 def _not_delivered(
     session: Session, due: DueNotification, answer: ReceiverAnswer, now: datetime
 ) -> None:
-    # Only under our own lease: another worker may be sending it, or have delivered it.
+    # Only while we have the lease: another worker may be sending it, or have delivered it.
     session.execute(
         update(Notification)
         .where(Notification.id == due.id, Notification.message_id == due.message_id)
@@ -311,52 +310,52 @@ def _not_delivered(
 
 
 def next_try_at(tries: int, answer: ReceiverAnswer, now: datetime) -> datetime:
-    """Return when to try again after so many tries; NEVER: it is given up."""
+    """Return when to try again after this many tries; NEVER: it is given up."""
     if answer.gone or tries > len(PAUSES):
         return NEVER
-    pause = PAUSES[tries - 1] * _dice.uniform(1, 1 + JITTER)
+    pause = PAUSES[tries - 1] * _random.uniform(1, 1 + JITTER)
     return now + max(pause, timedelta(seconds=answer.wait))
 
 
 def _without_person(body: str) -> str:
-    """Return the body without the open_id: a delivered notice need not tell who it was."""
-    told = json.loads(body)
-    told["data"].pop("open_id", None)
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+    """Return the body without the open_id, which is not needed after the delivery."""
+    content = json.loads(body)
+    content["data"].pop("open_id", None)
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
 def _log_result(due: DueNotification, answer: ReceiverAnswer) -> None:
-    facts = {"message": due.message_id, "notice": due.event, "answer": answer.word}
+    facts = {"message": due.message_id, "notification": due.event, "answer": answer.word}
     if answer.taken:
-        log.info("notice_delivered", tries=due.tries, **facts)
+        log.info("notification_delivered", tries=due.tries, **facts)
     elif answer.gone or due.tries > len(PAUSES):
-        log.error("notice_given_up", tries=due.tries, **facts)
+        log.error("notification_given_up", tries=due.tries, **facts)
     else:
-        log.warning("notice_not_delivered", tries=due.tries, **facts)
+        log.warning("notification_not_delivered", tries=due.tries, **facts)
 
 
 def retry(now: datetime, message_id: str | None = None) -> int:
-    """Have those that were given up tried again from the start, or one; return how many.
+    """Retry the notifications that were given up, or one of them; return how many.
 
-    At most MOST_AGAIN at once, the oldest first. Raises NoLongerAllowed.
+    At most RETRY_LIMIT, the oldest first. Raises NoLongerAllowed.
     """
     with writing() as session:
         authority.require(session)
         chosen = session.scalars(_to_retry(message_id)).all()
-        for notice in chosen:
-            notice.next_at, notice.tries = now, 0
-            audit.record(session, now, "notice.retried", message=notice.message_id)
+        for each in chosen:
+            each.next_at, each.tries = now, 0
+            audit.record(session, now, "notice.retried", message=each.message_id)
     return len(chosen)
 
 
 def remove_old(now: datetime) -> int:
-    """Remove the notices that were kept long enough; return how many."""
-    over = or_(
+    """Remove old notifications; return how many were removed."""
+    expired = or_(
         Notification.delivered_at < now - KEEP_DELIVERED,
         and_(Notification.delivered_at.is_(None), Notification.created_at < now - KEEP_UNDELIVERED),
     )
     with writing() as session:
-        done = session.execute(delete(Notification).where(over))
+        done = session.execute(delete(Notification).where(expired))
         return done.rowcount if isinstance(done, CursorResult) else 0
 
 
@@ -365,7 +364,7 @@ def _to_retry(message_id: str | None) -> Select[Notification]:
         select(Notification)
         .where(Notification.next_at == NEVER)
         .order_by(Notification.id)
-        .limit(MOST_AGAIN)
+        .limit(RETRY_LIMIT)
         .with_for_update()
     )
     return query if message_id is None else query.where(Notification.message_id == message_id)

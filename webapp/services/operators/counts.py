@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Text, case, func, or_, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from webapp.database import reading, writing
+from webapp.database import is_sqlite, reading, writing
 from webapp.models import Headcount, Status, User
 from webapp.services.operators.list_query import SOON, STATUSES, Query, State
 from webapp.services.runtime import Runtime
@@ -119,7 +119,7 @@ def _count_by(
 ) -> list[tuple[datetime, int]]:
     """Count rows by the first letters of a time, "2026-11-22 14", within a span of hours."""
     now, start, hours = span
-    if session.get_bind().dialect.name == "sqlite":
+    if is_sqlite(session.get_bind().dialect):
         cut: ColumnElement[str] = func.substr(moment, 1, letters, type_=Text())
     else:
         cut = func.to_char(

@@ -1,8 +1,8 @@
 """Audit events: who did what, to whom, when and from where.
 
-An event is added in the transaction of the act it records and never changed. It names a connection
-by its ticket alone, so it says nothing about a person once their account is deleted. Events older
-than AUDIT_DAYS are removed.
+An event is added in the transaction of the act it records, and never changed. It names a connection
+only by its ticket, so it identifies nobody once their account is deleted. Events older than
+AUDIT_DAYS are removed.
 """
 
 import json
@@ -21,24 +21,24 @@ from webapp.services.runtime import Runtime
 Field = str | int | bool | None
 
 
-def _fields(words: str = "") -> frozenset[str]:
-    return frozenset(words.split())
+def _fields(names: str = "") -> frozenset[str]:
+    return frozenset(names.split())
 
 
 #: Every event, and exactly the fields that belong to it.
 EVENTS: Mapping[str, frozenset[str]] = {
     #: kind: new · again · returned.
     "connection.connected": _fields("kind scopes"),
-    #: cause: the code of the page that was shown. code: what TikTok said, if it said anything.
+    #: cause: the code of the page that was shown. code: TikTok's error code, if there was one.
     "connection.not_made": _fields("cause code"),
-    #: Somebody asked for it; what the worker does by itself is counted (services.figures).
+    #: Someone requested it; the worker's own refreshes are only counted (services.records.figures).
     "connection.refreshed": _fields("version"),
     "connection.refresh_failed": _fields("verdict code"),
     "connection.reconnect_required": _fields("reason code"),
-    #: TikTok told that the person has removed the app there.
+    #: TikTok reported that the person has removed the app there.
     "connection.deauthorized": _fields("reason"),
     "connection.disconnect_ordered": _fields(),
-    #: confirmed: TikTok said yes. code: what it said else.
+    #: confirmed: TikTok confirmed it. code: its error code otherwise.
     "connection.revoked": _fields("confirmed code"),
     "connection.deleted": _fields(),
     "connection.handed_out": _fields("service"),
@@ -47,7 +47,7 @@ EVENTS: Mapping[str, frozenset[str]] = {
     #: Their own data, as a file.
     "account.exported": _fields(),
     "account.signed_out_everywhere": _fields(),
-    #: One browser, from the list of all; the button on every page tells nothing.
+    #: One browser, from the list of devices; the sign-out button of every page is not recorded.
     "account.signed_out_one": _fields(),
     "account.signed_out_others": _fields(),
     "operator.added": _fields(),
@@ -97,16 +97,16 @@ def record(
     )
 
 
-#: Rows of one transaction: short, so that refreshes wait for milliseconds.
+#: Rows removed in one transaction: few, so refreshes wait only milliseconds.
 REMOVED_AT_ONCE = 1000
 
 
 def remove_old(runtime: Runtime, now: datetime) -> int:
-    """Remove the oldest events whose time is over, at most a batch; return how many."""
-    over = now - timedelta(days=runtime.settings.audit_days)
+    """Remove one batch of the oldest expired events; return how many were removed."""
+    expired_before = now - timedelta(days=runtime.settings.audit_days)
     oldest = (
         select(AuditEvent.id)
-        .where(AuditEvent.at < over)
+        .where(AuditEvent.at < expired_before)
         .order_by(AuditEvent.at)
         .limit(REMOVED_AT_ONCE)
     )

@@ -1,6 +1,6 @@
-"""Counts per minute of what happened, folded into hours, and the sums and charts made from them.
+"""Counts of outcomes per minute, folded into hours, and the sums and charts made from them.
 
-A few rows per minute, never one row per refresh.
+They take a few rows per minute, never one row per refresh.
 """
 
 from collections import Counter
@@ -9,45 +9,69 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import ColumnElement, case, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from webapp.database import db, reading, writing
+from webapp.database import db, is_sqlite, reading, upsert, writing
 from webapp.models import Figure
 from webapp.models.figure import ALL_TIME
 from webapp.services.runtime import Runtime
 
-#: Upper bounds of the classes that answer times are counted in, in milliseconds. The last one
-#: takes whatever is slower, too.
+#: Upper bounds of the buckets for answer times, in milliseconds. The last bucket also counts
+#: everything slower.
 BOUNDS = (100, 250, 500, 1000, 2500, 5000, 10_000)
-#: How long the minutes are kept apart, and how long the hours.
+#: How long counts per minute are kept, and counts per hour.
 MINUTES_FOR = timedelta(hours=48)
 HOURS_FOR = timedelta(days=31)
+#: The lengths of the two charts.
+HOURS = 24
+DAYS = 30
+#: The time over which the current rate is measured.
+LATELY = timedelta(minutes=5)
+_FAILED, _MS = "failed.", "ms."
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What happened in one hour or on one day."""
+
+    start: datetime
+    refreshed: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerTimes:
+    """How long TikTok took; each value is the upper bound of a bucket."""
+
+    count: int
+    #: In milliseconds; None: slower than the last bound but one, or no requests.
+    median: int | None
+    p95: int | None
 
 
 def answer_time_bucket(ms: int) -> str:
-    """Return the word under which an answer that took so long is counted."""
+    """Return the word under which an answer that took `ms` milliseconds is counted."""
     return f"ms.{next((bound for bound in BOUNDS if ms <= bound), BOUNDS[-1])}"
 
 
 def add_counts(session: Session, client_key: str, now: datetime, counts: Mapping[str, int]) -> None:
-    """Count these up, in this minute and for all time, in the caller's transaction."""
+    """Add these counts to this minute's and the all-time counts, in the caller's transaction."""
     minute = now.replace(second=0, microsecond=0)
-    for_both = {
+    both = {
         (client_key, when, what): count
-        # In one order everywhere, so that two processes never wait for each other in a ring.
+        # In the same order everywhere, to avoid deadlocks.
         for what, count in sorted(counts.items())
         for when in (ALL_TIME, minute)
         if count
     }
-    _add(session, for_both)
+    _add(session, both)
 
 
 def fold_old_minutes(_runtime: Runtime, now: datetime) -> bool:
-    """Turn an hour's minutes older than 48 hours into one row; drop the hours of a month ago.
+    """Fold one hour of minutes older than 48 hours; without any, delete hours older than 31 days.
 
-    One hour a call, so that refreshes wait for milliseconds; True: there are more. Several
-    processes may be at it: whoever deletes a minute's rows is the one who adds them to the hour's.
+    Return True if there may be more: one hour per call, so refreshes wait only milliseconds.
+    Several processes may run this: the one that deletes a minute's rows adds them to the hour.
     All-time counts stay.
     """
     hours = _unfolded(now - MINUTES_FOR)
@@ -59,19 +83,19 @@ def fold_old_minutes(_runtime: Runtime, now: datetime) -> bool:
 
 
 def text_of() -> ColumnElement[str]:
-    """Return a figure's minute as "2026-11-22 14:05", in UTC, on either database."""
-    if db.engine.dialect.name == "postgresql":
-        return func.to_char(func.timezone("UTC", Figure.minute), "YYYY-MM-DD HH24:MI")
-    return func.substr(Figure.minute, 1, 16)
+    """Return an SQL expression for a figure's minute as "2026-11-22 14:05", in UTC."""
+    if is_sqlite(db.engine.dialect):
+        return func.substr(Figure.minute, 1, 16)
+    return func.to_char(func.timezone("UTC", Figure.minute), "YYYY-MM-DD HH24:MI")
 
 
 def hour_of(text: str) -> datetime:
-    """Return the hour that such a text, or its first 13 letters, stands for."""
+    """Return the hour of such a text, or of its first 13 characters."""
     return datetime.strptime(text[:13], "%Y-%m-%d %H").replace(tzinfo=UTC)
 
 
 def _unfolded(before: datetime) -> list[datetime]:
-    """Return the whole hours before then that still have minutes of their own, oldest first."""
+    """Return the whole hours before `before` that still have rows per minute, oldest first."""
     text = text_of()
     query = (
         select(func.substr(text, 1, 13))
@@ -86,14 +110,14 @@ def _unfolded(before: datetime) -> list[datetime]:
 
 def _fold_minutes(hour: datetime) -> None:
     with writing() as session:
-        gone = session.execute(
+        deleted = session.execute(
             delete(Figure)
             .where(Figure.minute > hour, Figure.minute < hour + timedelta(hours=1))
             .returning(Figure.client_key, Figure.what, Figure.count)
             .execution_options(synchronize_session=False)
         )
         sums = Counter[tuple[str, datetime, str]]()
-        for client_key, what, count in gone:
+        for client_key, what, count in deleted:
             sums[client_key, hour, what] += count
         _add(session, dict(sorted(sums.items())))
 
@@ -114,45 +138,18 @@ def _add(session: Session, counts: Mapping[tuple[str, datetime, str], int]) -> N
     ]
     if not rows:
         return
-    kind = session.get_bind().dialect.name
-    statement = (postgresql.insert if kind == "postgresql" else sqlite.insert)(Figure).values(rows)
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["client_key", "minute", "what"],
-            set_={"count": Figure.count + statement.excluded.count},
-        ),
-        execution_options={"synchronize_session": False},
+    statement = upsert(
+        session.get_bind().dialect,
+        Figure,
+        rows,
+        key=["client_key", "minute", "what"],
+        changes=lambda new: {"count": Figure.count + new.count},
     )
-
-
-HOURS = 24
-DAYS = 30
-#: What counts as "now" for the pace.
-LATELY = timedelta(minutes=5)
-_FAILED, _MS = "failed.", "ms."
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """What happened in one hour or on one day."""
-
-    start: datetime
-    refreshed: int
-    failed: int
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerTimes:
-    """How long TikTok took, as far as the classes tell; each is the upper bound of a class."""
-
-    count: int
-    #: In milliseconds; None: slower than the last bound but one, or nothing was asked.
-    half: int | None
-    most: int | None
+    session.execute(statement, execution_options={"synchronize_session": False})
 
 
 def by_hour(runtime: Runtime, now: datetime) -> list[Bar]:
-    """Return the last 24 hours, this one last."""
+    """Return the last 24 hours, the current one last."""
     last = now.replace(minute=0, second=0, microsecond=0)
     hours = [last - timedelta(hours=back) for back in reversed(range(HOURS))]
     good, bad = _by_hour(runtime, hours[0])
@@ -172,49 +169,49 @@ def by_day(runtime: Runtime, now: datetime) -> list[Bar]:
 
 
 def totals(runtime: Runtime) -> dict[str, int]:
-    """Return the counts of all time by word; they never fall."""
+    """Return the all-time counts by word; they never decrease."""
     return _sums(runtime, Figure.minute == ALL_TIME)
 
 
 def per_second(runtime: Runtime, now: datetime) -> float:
-    """Return how many refreshes a second were answered in the last minutes."""
+    """Return how many refreshes per second were answered in the last five minutes."""
     since = (now - LATELY).replace(second=0, microsecond=0)
     counts = _sums(runtime, Figure.minute >= since)
-    asked = sum(count for what, count in counts.items() if not what.startswith(_MS))
-    return (asked - counts.get("revoked", 0)) / (now - since).total_seconds()
+    answered = sum(count for what, count in counts.items() if not what.startswith(_MS))
+    return (answered - counts.get("revoked", 0)) / (now - since).total_seconds()
 
 
 def answer_times(runtime: Runtime, now: datetime) -> AnswerTimes:
-    """Return how long TikTok took in the last hour: half of the answers, and 95 of 100."""
-    classes = answer_time_counts(_sums(runtime, Figure.minute > now - timedelta(hours=1)))
-    count = sum(classes.values())
-    return AnswerTimes(count, _quantile(classes, 0.5), _quantile(classes, 0.95))
+    """Return how long TikTok took in the last hour: the median and the 95th percentile."""
+    buckets = answer_time_counts(_sums(runtime, Figure.minute > now - timedelta(hours=1)))
+    count = sum(buckets.values())
+    return AnswerTimes(count, _quantile(buckets, 0.5), _quantile(buckets, 0.95))
 
 
 def answer_time_counts(counts: Mapping[str, int]) -> dict[int, int]:
-    """Return upper bound in milliseconds → count, of counts by word, the quickest first."""
+    """Return upper bound in milliseconds → count, from counts by word, the fastest first."""
     return {bound: counts.get(f"{_MS}{bound}", 0) for bound in BOUNDS}
 
 
-def _quantile(classes: Mapping[int, int], part: float) -> int | None:
-    wanted, seen = sum(classes.values()) * part, 0
-    for bound, count in classes.items():
+def _quantile(buckets: Mapping[int, int], fraction: float) -> int | None:
+    needed, seen = sum(buckets.values()) * fraction, 0
+    for bound, count in buckets.items():
         seen += count
-        if count and seen >= wanted:
-            # The last class takes whatever is slower, so its bound is none.
+        if count and seen >= needed:
+            # The last bucket has no upper bound.
             return bound if bound != BOUNDS[-1] else None
     return None
 
 
 def _by_hour(runtime: Runtime, since: datetime) -> tuple[Counter[datetime], Counter[datetime]]:
-    """Return hour → refreshes that came through, and hour → that did not."""
+    """Return hour → successful refreshes, and hour → failed ones."""
     hour = func.substr(text_of(), 1, 13).label("hour")
     good = case((Figure.what == "refreshed", 1), else_=0).label("good")
     query = (
         select(hour, good, func.sum(Figure.count))
         .where(Figure.client_key == runtime.settings.tiktok_client_key, Figure.minute >= since)
         .where((Figure.what == "refreshed") | Figure.what.startswith(_FAILED))
-        # By name: PostgreSQL takes an expression with parameters in it for another one.
+        # By name: PostgreSQL takes the same expression with other parameters for a different one.
         .group_by("hour", "good")
     )
     found = {1: Counter[datetime](), 0: Counter[datetime]()}

@@ -1,9 +1,9 @@
-"""The last things that happened to one connection, and the timeline made of them and the audit.
+"""The recent history of one connection, and the timeline made from it and the audit events.
 
-The history is a text in the person's own row: newest first, one entry per line, written by the
-UPDATE of the act itself and cut at the end. So it costs no extra row and needs no clean-up. What
-must be kept longer is in the audit. The timeline shows each event once, although an act that
-somebody asked for is in both: the history knows how long TikTok took, the audit where it came from.
+The history is a text in the person's row: one entry per line, newest first, written by the UPDATE
+of the act itself and truncated. So it takes no extra row and needs no cleanup. What must be kept
+longer is in the audit. An act that someone requested is in both, and the timeline shows it once:
+the history knows how long TikTok took, the audit knows where the request came from.
 """
 
 import json
@@ -19,28 +19,55 @@ from webapp.actor import Actor
 from webapp.models import AuditEvent, User
 from webapp.services.records.audit import Field
 
-#: A row keeps this many characters: some twenty entries.
+#: A row keeps this many characters: about twenty entries.
 LONGEST = 1200
+TIMELINE_LENGTH = 50
+#: Word of the history → audit event of the same act.
+_TWINS = {
+    "refreshed": "connection.refreshed",
+    "failed": "connection.refresh_failed",
+    "needs_user": "connection.reconnect_required",
+    "handed_out": "connection.handed_out",
+}
+WORD_OF_EVENT = {event: word for word, event in _TWINS.items()}
+#: How much later the audit event may be, if an answer waits for the database (store.PATIENCE).
+_LATER = timedelta(seconds=90)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that happened, to the second."""
+    """One entry of the history, to the second."""
 
     at: datetime
     #: refreshed · failed · needs_user · handed_out
     word: str
     #: `worker`, `service:NAME`, `operator:TICKET`, `person`, `command`, …
     who: str
-    #: What TikTok took to answer, in milliseconds; None where it was not asked.
+    #: How long TikTok took to answer, in milliseconds; None: it was not asked.
     ms: int | None
-    #: TikTok's code or ours, and TikTok's id of the call; empty where there is none.
+    #: TikTok's code or ours, and TikTok's log id of the call; empty if there is none.
     code: str
     log_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class TimelineEvent:
+    """One thing that happened to a connection."""
+
+    at: datetime
+    #: A word of the history, or an audit event that has no such word.
+    word: str
+    #: As in `Entry.who`.
+    who: str
+    ms: int | None = None
+    code: str = ""
+    log_id: str = ""
+    #: The audit event's own fields.
+    fields: dict[str, Field] = field(default_factory=dict)
+
+
 def actor_word(actor: Actor) -> str:
-    """Return an actor in one word; a person's own ticket is the row's, so it is left out."""
+    """Return an actor in one word, without a person's ticket, as the row has it already."""
     if actor.kind in ("service", "operator"):
         return f"{actor.kind}:{actor.name}"
     return actor.kind
@@ -49,7 +76,7 @@ def actor_word(actor: Actor) -> str:
 def format_entry(
     now: datetime, word: str, actor: Actor, ms: int | None, code: str, log_id: str
 ) -> str:
-    """Return one entry as it is kept."""
+    """Return one entry as it is stored."""
     parts = (str(int(now.timestamp())), word, actor_word(actor), "" if ms is None else str(ms))
     return "|".join(_plain(part) for part in (*parts, code, log_id)) + "\n"
 
@@ -62,7 +89,7 @@ def prepend(text: Any) -> ColumnElement[str]:
 
 
 def parse(text: str | None) -> list[Entry]:
-    """Return the entries, newest first; what was cut or cannot be read is left out."""
+    """Return the entries, newest first, without those that were truncated or cannot be parsed."""
     entries = []
     for each in (text or "").split("\n")[:-1]:
         parts = each.split("|")
@@ -77,37 +104,8 @@ def _plain(part: str) -> str:
     return "".join(c for c in part if c.isprintable() and c != "|")[:80]
 
 
-TIMELINE_LENGTH = 50
-#: By the word of the history, the event of the audit that tells of the same.
-_TWINS = {
-    "refreshed": "connection.refreshed",
-    "failed": "connection.refresh_failed",
-    "needs_user": "connection.reconnect_required",
-    "handed_out": "connection.handed_out",
-}
-WORD_OF_EVENT = {event: word for word, event in _TWINS.items()}
-#: An answer waits so long for a database that is away (landing.PATIENCE), and is told then.
-_LATER = timedelta(seconds=90)
-
-
-@dataclass(frozen=True, slots=True)
-class TimelineEvent:
-    """One thing that happened to a connection."""
-
-    at: datetime
-    #: A word of the history, or an event of the audit that the history does not know.
-    word: str
-    #: As `history.who` says it.
-    who: str
-    ms: int | None = None
-    code: str = ""
-    log_id: str = ""
-    #: The audit event's own fields.
-    fields: dict[str, Field] = field(default_factory=dict)
-
-
 def timeline(session: Session, user: User) -> list[TimelineEvent]:
-    """Return the newest 50 things that happened to this connection, newest first.
+    """Return the newest 50 events of this connection, newest first.
 
     `user.history` must have been read with the row.
     """
@@ -121,20 +119,18 @@ def timeline(session: Session, user: User) -> list[TimelineEvent]:
 
 
 def merge(entries: Sequence[Entry], events: Sequence[AuditEvent]) -> list[TimelineEvent]:
-    """Return both as one, newest first; where both tell the same, with all that they know."""
+    """Return both as one list, newest first, with one event for an act that is in both."""
     left = list(reversed(events))
-    known = []
+    merged = []
     for entry in reversed(entries):
         twin = next((event for event in left if _is_twin(entry, event)), None)
         if twin is not None:
             left.remove(twin)
         at = twin.at if twin is not None else entry.at
-        known.append(TimelineEvent(at, entry.word, entry.who, entry.ms, entry.code, entry.log_id))
-    # In one second the history's come after: its times are cut to that second.
-    found = [*map(from_audit, left), *known]
-    return sorted(reversed(found), key=lambda happening: happening.at, reverse=True)[
-        :TIMELINE_LENGTH
-    ]
+        merged.append(TimelineEvent(at, entry.word, entry.who, entry.ms, entry.code, entry.log_id))
+    # Entries of the history come after events of the same second, as their times are truncated.
+    found = [*map(from_audit, left), *merged]
+    return sorted(reversed(found), key=lambda event: event.at, reverse=True)[:TIMELINE_LENGTH]
 
 
 def _is_twin(entry: Entry, event: AuditEvent) -> bool:
@@ -145,7 +141,7 @@ def _is_twin(entry: Entry, event: AuditEvent) -> bool:
 
 
 def from_audit(event: AuditEvent) -> TimelineEvent:
-    """Return one event of the audit as a happening."""
+    """Return an audit event as a timeline event."""
     fields = json.loads(event.fields)
     return TimelineEvent(
         at=event.at,
@@ -158,5 +154,5 @@ def from_audit(event: AuditEvent) -> TimelineEvent:
 
 
 def _actor_of(event: AuditEvent) -> str:
-    # The kind was one of acting.KINDS when it was written.
+    # The kind was one of actor.KINDS when it was written.
     return actor_word(Actor(event.actor_kind, event.actor))  # type: ignore[arg-type]

@@ -1,1 +1,1 @@
-"""Refreshing access tokens, once per account."""
+"""Refreshes access tokens, with one call per account at a time."""

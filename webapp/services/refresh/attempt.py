@@ -1,6 +1,7 @@
 """Makes the one call to TikTok that a claim allows, or none if the grant has expired already.
 
-Never inside a transaction, and never twice under the same claim."""
+The call is never made inside a transaction, and never twice under the same claim.
+"""
 
 import time
 
@@ -8,8 +9,8 @@ import structlog
 from sqlalchemy import update
 
 from webapp.database import writing
-from webapp.models import Reason, User
-from webapp.services.refresh import store, verdicts
+from webapp.models import Reason, User, marks
+from webapp.services.refresh import store
 from webapp.services.refresh.claims import SEND_WITHIN, Claim
 from webapp.services.refresh.verdicts import CannotOpenRow, NotSent, Result
 from webapp.services.runtime import Runtime
@@ -19,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 def attempt(runtime: Runtime, claim: Claim) -> Result:
-    """Make the one call of a claim and return what came of it. Raises nothing, touches no row."""
+    """Make the one call of a claim and return its result. Raises nothing and writes no row."""
     now = runtime.clock()
     began: float | None = None
     try:
@@ -34,18 +35,18 @@ def attempt(runtime: Runtime, claim: Claim) -> Result:
         return Result(claim, tokens, runtime.clock(), _since(began))
     except (TikTokError, NotSent, CannotOpenRow) as error:
         return Result(claim, error, runtime.clock(), _since(began))
-    except Exception as error:  # noqa: BLE001  whatever breaks here must give the claim back
-        log.error("refresh_broke", open_id=claim.open_id, error=type(error).__name__)
+    except Exception as error:  # noqa: BLE001  whatever fails here must release the claim
+        log.error("refresh_crashed", open_id=claim.open_id, error=type(error).__name__)
         return Result(claim, error, runtime.clock())
 
 
 def _since(began: float | None) -> int | None:
-    """Return the milliseconds that TikTok took; None where it was not asked."""
+    """Return how many milliseconds TikTok took; None if it was not asked."""
     return None if began is None else round((time.monotonic() - began) * 1000)
 
 
 def end_if_expired(runtime: Runtime, claim: Claim) -> bool:
-    """Mark a grant whose own end has passed, without a call (rule 39). False: it has not."""
+    """Mark a grant that has expired, without a call (rule 39); return False if it has not."""
     now = runtime.clock()
     if claim.refresh_expires_at is None or claim.refresh_expires_at > now:
         return False
@@ -54,7 +55,7 @@ def end_if_expired(runtime: Runtime, claim: Claim) -> bool:
             update(User)
             .where(User.is_(claim.person), User.claim == claim.name)
             .where(User.version == claim.version)
-            .values(verdicts.grant_is_over(now))
+            .values(marks.needs_person(Reason.GRANT_OVER, now))
             .returning(User.id)
             .execution_options(synchronize_session=False)
         )
@@ -63,5 +64,5 @@ def end_if_expired(runtime: Runtime, claim: Claim) -> bool:
             store.record_reconnect_required(
                 session, runtime, now, claim.open_id, claim.person.ticket, reason, code=""
             )
-    log.warning("grant_over", open_id=claim.open_id)
+    log.warning("grant_expired", open_id=claim.open_id)
     return True

@@ -1,6 +1,4 @@
-"""The circuit breaker and the call rate, shared by all processes through one row of `brakes`.
-
-It judges outcomes, never a person."""
+"""The circuit breaker and the refresh rate, shared by all processes through one row of `brakes`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,89 +20,88 @@ from webapp.services.runtime import Runtime
 log = structlog.get_logger(__name__)
 
 PROBE_EVERY = timedelta(seconds=30)
-#: How many outcomes are remembered, and how many it takes to judge by them.
+#: How many outcomes are stored, and how many are needed for a decision.
 WINDOW = 50
 MIN_OUTCOMES = 20
-#: Above this share of refused grants nobody is marked: it is not the people.
+#: Above this share of refused grants no connection is marked: the cause is not the people.
 MASS_SHARE = 0.3
-#: From this share of failures the breaker opens.
+#: At this share of failures the breaker opens.
 FAILING_SHARE = 0.8
 _SLOWEST_RATE = 1 / 64
 _RECOVERY_PER_MINUTE = 0.1
 
-
 _OPEN = {
     "config": (
         _("TikTok does not accept this app"),
-        _("flask doctor says which setting it refuses"),
+        _("run flask doctor to see which setting it refuses"),
     ),
-    "transient": (_("TikTok does not answer"), _("nothing: it is tried every 30 seconds")),
+    "transient": (_("TikTok does not respond"), _("nothing to do: we retry every 30 seconds")),
     "key": (
-        _("most stored tokens cannot be opened"),
-        _("put the key that sealed them back into TOKEN_KEYS, after the new one"),
+        _("most stored tokens cannot be decrypted"),
+        _("add the key that encrypted them to TOKEN_KEYS again, after the new one"),
     ),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one refresh tells about TikTok as a whole."""
+    """What one refresh says about TikTok as a whole."""
 
-    #: o ok · g grant refused · i refused after an interruption of ours · t transient or
+    #: o ok · g grant refused · i refused after an interruption on our side · t transient or
     #: ambiguous · k cannot be opened · empty: nothing.
     letter: str = ""
-    #: TikTok's code when it does not accept this app: opens the breaker at once.
+    #: TikTok's code when it does not accept this app: opens the breaker immediately.
     config: str = ""
     throttled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """What may go out now."""
+    """What may be sent now."""
 
-    #: How many refreshes may be claimed, of those asked for.
+    #: How many of the requested refreshes may be claimed.
     count: int
-    #: The part of REFRESH_RATE that is allowed, over 0 to 1.
+    #: The fraction of REFRESH_RATE that is allowed, above 0 and up to 1.
     pace: float
-    #: Why the breaker is open, and until when nothing goes out; None: closed.
+    #: Why the breaker is open, and until when nothing is sent; None: closed.
     reason: str | None = None
     until: datetime | None = None
 
 
 def permit(
-    runtime: Runtime, asked: int, now: datetime, *, wanted: Callable[[], bool] = lambda: True
+    runtime: Runtime, requested: int, now: datetime, *, wanted: Callable[[], bool] = lambda: True
 ) -> Permit:
-    """Return how many refreshes may go out; while the breaker is open one every 30 s (a probe).
+    """Return how many refreshes may be sent; while the breaker is open, one every 30 s (a probe).
 
-    `wanted` is asked before the probe is taken: one that nobody can use is lost for 30 s.
+    `wanted` is called before the probe is taken: a probe that nobody uses is lost for 30 s.
     """
     brakes = current(runtime)
     if brakes.open_reason is None:
-        return Permit(asked, rate_factor(brakes, now))
+        return Permit(requested, rate_factor(brakes, now))
     if brakes.probe_at is not None and brakes.probe_at > now:
         return Permit(0, rate_factor(brakes, now), brakes.open_reason, brakes.probe_at)
-    got = _take_probe(brakes, now) if asked and wanted() else False
-    return Permit(int(got), rate_factor(brakes, now), brakes.open_reason, now + PROBE_EVERY)
+    taken = bool(requested) and wanted() and _take_probe(brakes, now)
+    return Permit(int(taken), rate_factor(brakes, now), brakes.open_reason, now + PROBE_EVERY)
 
 
 def current(runtime: Runtime) -> Brakes:
-    """Return the row, detached; made at the first look."""
+    """Return the row, detached; created the first time."""
     key = runtime.settings.tiktok_client_key
     with reading() as session:
         found = session.get(Brakes, key)
     if found is not None:
         return found
-    made = _new(key)
+    created = _new(key)
     try:
         with writing() as session:
-            session.add(made)
+            session.add(created)
     except IntegrityError:
         return current(runtime)
-    return made
+    return created
 
 
 def open_problem(runtime: Runtime) -> Problem | None:
-    """Return why nothing is sent now, and its fix; None while the breaker is closed."""
+    """Return why nothing is sent now, and the fix; None while the breaker is closed."""
     with reading() as session:
         row = session.get(Brakes, runtime.settings.tiktok_client_key)
     if row is None or row.open_reason is None:
@@ -116,7 +113,7 @@ def open_problem(runtime: Runtime) -> Problem | None:
 
 
 def rate_factor(brakes: Brakes, now: datetime) -> float:
-    """Return the part of REFRESH_RATE that is allowed: it grows back by a tenth a minute."""
+    """Return the fraction of REFRESH_RATE that is allowed; it recovers by a tenth a minute."""
     if brakes.pace_at is None:
         return 1.0
     minutes = max(0.0, (now - brakes.pace_at).total_seconds() / 60)
@@ -124,7 +121,7 @@ def rate_factor(brakes: Brakes, now: datetime) -> float:
 
 
 def is_mass_rejection(recent: str) -> bool:
-    """Tell whether TikTok refuses so many grants that it cannot be the people."""
+    """Return True if TikTok refuses so many grants that the people cannot be the cause."""
     return len(recent) >= MIN_OUTCOMES and recent.count("g") / len(recent) > MASS_SHARE
 
 
@@ -140,7 +137,7 @@ def last_deleted_version(session: Session, client_key: str) -> int:
 
 
 def keep_version(session: Session, runtime: Runtime, version: int) -> None:
-    """Remember the version of a connection that the caller's transaction deletes."""
+    """Store the version of a connection that the caller's transaction deletes."""
     brakes = _row(session, runtime)
     brakes.last_deleted_version = max(brakes.last_deleted_version, version)
 
@@ -148,7 +145,7 @@ def keep_version(session: Session, runtime: Runtime, version: int) -> None:
 def record_outcomes(
     session: Session, runtime: Runtime, outcomes: Sequence[Outcome], now: datetime
 ) -> None:
-    """Remember the outcomes in the caller's transaction; open or close the breaker by them."""
+    """Store the outcomes in the caller's transaction, and open or close the breaker."""
     brakes = _row(session, runtime)
     letters = "".join(each.letter for each in outcomes)
     was_mass = is_mass_rejection(brakes.recent)
@@ -159,7 +156,7 @@ def record_outcomes(
         brakes.pace = max(_SLOWEST_RATE, rate_factor(brakes, now) / 2)
         brakes.pace_at = now
     config = next((each.config for each in outcomes if each.config), "")
-    # An answer about a grant, even a refusal, shows a TikTok that is there and accepts this app.
+    # An answer about a grant, even a refusal, shows that TikTok is up and accepts this app.
     if brakes.open_reason is not None and not config and set("ogi") & set(letters):
         code = brakes.open_code
         audit.record(session, now, "breaker.closed", reason=brakes.open_reason, code=code)
@@ -174,7 +171,7 @@ def record_outcomes(
 
 
 def _row(session: Session, runtime: Runtime) -> Brakes:
-    """Return the row, held until the caller's transaction ends; made if it is not there."""
+    """Return the row, locked until the caller's transaction ends; created if missing."""
     key = runtime.settings.tiktok_client_key
     brakes = session.get(Brakes, key, with_for_update=True)
     if brakes is None:
@@ -188,7 +185,7 @@ def _new(client_key: str) -> Brakes:
 
 
 def _take_probe(brakes: Brakes, now: datetime) -> bool:
-    """Take the one probe of this half minute; False if another process was quicker."""
+    """Take the one probe of these 30 s; False if another process was faster."""
     with writing() as session:
         taken = session.scalar(
             update(Brakes)

@@ -1,19 +1,19 @@
-"""Who may act on a connection now: one conditional UPDATE, never a broker; calls nobody."""
+"""Claims connections to act on, with one conditional UPDATE."""
 
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, and_, case, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, and_, or_, select, true, update
 
 from webapp.database import writing
-from webapp.models import PersonRef, Status, User
+from webapp.models import PersonRef, Status, User, marks
 from webapp.services import authority
 from webapp.services.runtime import Runtime
 from webapp.services.vault import CannotOpen, HeldTokens
 
-#: Whole HTTP call (10 s) < SEND_WITHIN < LEASE, so that a call ends while its claim holds.
+#: A whole HTTP call (10 s) < SEND_WITHIN < LEASE, so a call ends while its claim is valid.
 SEND_WITHIN = timedelta(seconds=20)
 LEASE = timedelta(seconds=60)
 
@@ -22,35 +22,35 @@ _KEPT = (Status.ACTIVE, Status.FAILING)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One connection that is ours to act on until the lease ends, as it was when we got it."""
+    """One connection that we may act on until the lease ends, as it was when we claimed it."""
 
     person: PersonRef
     open_id: str
     version: int
-    #: Random; a failure is written only while the row still carries it.
+    #: Random; a failure is written only while the row still has it.
     name: str
     claimed_at: datetime
     status: Status
-    #: None: sealed under a key that is not here.
+    #: None: sealed with a key that we do not have.
     held: HeldTokens | None = field(repr=False)
     access_expires_at: datetime | None
     refresh_expires_at: datetime | None
     ended_at: datetime | None
     failures: int
     refused_at: datetime | None
-    #: Nobody has used it for REFRESH_IDLE_DAYS: it is only kept alive.
+    #: Not used for REFRESH_IDLE_DAYS: refreshed only as often as its grant needs.
     idle: bool
-    #: An earlier refresh of this version went out and its answer was never seen.
+    #: An earlier refresh of this version was sent and its answer lost.
     interrupted: bool
 
 
-def claim_due(runtime: Runtime, most: int, now: datetime) -> list[Claim]:
-    """Claim up to `most` connections whose time has come, the longest overdue first."""
+def claim_due(runtime: Runtime, limit: int, now: datetime) -> list[Claim]:
+    """Claim up to `limit` connections that are due, the longest overdue first."""
     due = (
         select(User.id)
         .where(User.next_at <= now, User.client_key == runtime.settings.tiktok_client_key)
         .order_by(User.next_at)
-        .limit(most)
+        .limit(limit)
         .with_for_update(skip_locked=True)
     )
     return _claim(runtime, due, true(), now)
@@ -64,14 +64,11 @@ def claim_one(
     version: int | None = None,
     back_off: bool = True,
 ) -> Claim | None:
-    """Claim one connection on demand; None if somebody has it, or nothing can be refreshed.
+    """Claim one connection on demand; None if it is claimed already, or cannot be refreshed.
 
-    Raises NoLongerAllowed if the caller may not ask for it any more.
-
-    `version`: the one that is to be replaced; None too if somebody has replaced it already.
-
-    `back_off`: a connection that failed lately is left alone until its next try is due, whoever
-    asks; False for a person who presses a button.
+    `version`: claim only while the row has this version. `back_off`: do not claim a connection
+    that failed recently before its next try is due; False for a person who presses a button.
+    Raises NoLongerAllowed if the caller has lost the right to request it.
     """
     free: ColumnElement[bool] = or_(User.claim.is_(None), User.next_at <= now)
     if back_off:
@@ -79,8 +76,8 @@ def claim_one(
     if version is not None:
         free = and_(free, User.version == version)
     one = select(User.id).where(User.is_(person))
-    found = _claim(runtime, one, and_(free, User.status.in_(_KEPT)), now, asked=True)
-    # Somebody asks for it, so it is not left idle.
+    found = _claim(runtime, one, and_(free, User.status.in_(_KEPT)), now, requested=True)
+    # A request counts as use.
     return replace(found[0], idle=False) if found else None
 
 
@@ -90,7 +87,7 @@ def _claim(
     free: ColumnElement[bool],
     now: datetime,
     *,
-    asked: bool = False,
+    requested: bool = False,
 ) -> list[Claim]:
     name = secrets.token_hex(8)
     with writing() as session:
@@ -98,16 +95,11 @@ def _claim(
             update(User)
             .where(User.id.in_(ids), free)
             .where(or_(User.refresh_token.is_not(None), User.status == Status.REVOKING))
-            .values(
-                claim=name,
-                next_at=now + LEASE,
-                # A claim that nobody gave back belonged to a process that died in mid-call.
-                interrupted=case((User.claim.is_not(None), True), else_=User.interrupted),
-            )
+            .values(marks.claimed(name, now + LEASE))
             .returning(User)
             .execution_options(synchronize_session=False)
         ).all()
-        if asked:
+        if requested:
             authority.require(session)
     return _opened(runtime, rows, name, now)
 

@@ -1,4 +1,4 @@
-"""How far behind the worker is, read from the rows alone: a dead worker shows as a growing lag."""
+"""What is due, read from the rows alone, so a dead worker shows as a growing lag."""
 
 from datetime import datetime
 
@@ -10,12 +10,12 @@ from webapp.services.runtime import Runtime
 
 
 def earliest_due(runtime: Runtime) -> datetime | None:
-    """Return when the next connection is to be acted on; None if none ever is.
+    """Return when the next connection is due; None if none ever is.
 
-    A claimed one counts by the end of its lease, so that one whose worker died is not forgotten.
+    A claimed connection is due at the end of its lease, in case its worker died.
     """
     with reading() as session:
-        # Not min(): the index gives the first row and stops, whatever else is asked of it.
+        # Not min(): with the index, this reads one row and stops.
         return session.scalar(
             select(User.next_at)
             .where(User.next_at.is_not(None))
@@ -26,13 +26,13 @@ def earliest_due(runtime: Runtime) -> datetime | None:
 
 
 def is_due(runtime: Runtime, now: datetime) -> bool:
-    """Tell whether anything is to be acted on now."""
+    """Return True if anything is due now."""
     due = earliest_due(runtime)
     return due is not None and due <= now
 
 
 def lag(runtime: Runtime, now: datetime) -> float:
-    """Return by how many seconds the worker is late; 0 when nothing is overdue."""
+    """Return how many seconds the worker is behind; 0 if nothing is overdue."""
     due = earliest_due(runtime)
     return max(0.0, (now - due).total_seconds()) if due is not None else 0.0
 

@@ -1,7 +1,8 @@
-"""The last resort for answers that the database did not accept: encrypted lines in a file.
+"""The last resort for answers that the database did not accept: sealed lines in a file.
 
-The file never holds a plain token. Replaying it is idempotent: a line is stored only while its
-version still holds."""
+The file never contains a plain token. Replaying it is idempotent: a line is stored only while its
+row still has the same version.
+"""
 
 import errno
 import fcntl
@@ -30,26 +31,26 @@ from webapp.tokens import TokenSet
 
 log = structlog.get_logger(__name__)
 _TIMES = {"access_expires_at", "refresh_expires_at", "refreshed_at"}
-#: What every line holds, and what an answer may have left out.
+#: The keys of every line, and those an answer may have left out.
 _ALWAYS = {"user_id", "ticket", "version", "access_token", "access_expires_at", "refreshed_at"}
 _MAYBE = {"refresh_token", "scope", "refresh_expires_at"}
 
 
 @dataclass(frozen=True)
 class Replayed:
-    """What became of the lines of the rescue file."""
+    """What happened to the lines of the rescue file."""
 
     stored: int
-    #: A newer grant was there already: the line is of no use any more.
+    #: The row had a newer grant already, so the line is obsolete.
     outdated: int
-    #: Lines that are no lines of ours, for instance cut off by a full disk.
+    #: Lines that cannot be parsed, for instance cut off by a full disk.
     unreadable: int
 
 
 def append(runtime: Runtime, claim: Claim, tokens: TokenSet, now: datetime) -> None:
-    """Put one sealed answer at the end of the file and wait until it is on the disk.
+    """Append one sealed answer to the file and wait until it is on the disk.
 
-    Raises OSError if even that cannot be done.
+    Raises OSError if even that fails.
     """
     values = runtime.vault.columns(claim.open_id, tokens, now)
     row: dict[str, Any] = {"user_id": claim.person.id, "ticket": claim.person.ticket}
@@ -59,39 +60,39 @@ def append(runtime: Runtime, claim: Claim, tokens: TokenSet, now: datetime) -> N
         for name, value in values.items()
     }
     path = runtime.rescue_file
-    with _alone(path):
+    with _locked(path):
         opened = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
         try:
-            # A line of its own, also after one that a crash or a full disk has cut off.
+            # Start a new line, in case a crash or a full disk has cut off the last one.
             written = b"\n" + json.dumps(line).encode() + b"\n"
             if os.write(opened, written) < len(written):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(opened)
         finally:
             os.close(opened)
-        # A new file is in its folder for good only when that is on the disk, too.
+        # A new file survives a crash only once its folder is on the disk, too.
         _sync(path.parent)
 
 
 def has_answers(runtime: Runtime) -> bool:
-    """Tell whether there is anything to replay."""
+    """Return True if there is anything to replay."""
     path = runtime.rescue_file
-    return path.exists() or any(_aside(path))
+    return path.exists() or any(_moved_files(path))
 
 
 def replay(runtime: Runtime) -> Replayed:
-    """Store what the file holds and remove it; safe to run twice, or after a crash in between."""
+    """Store the answers of the file and remove it; safe to run twice, or again after a crash."""
     counts: Counter[str] = Counter(stored=0, outdated=0, unreadable=0)
-    for path in _locked_files(runtime.rescue_file):
+    for path in _files_to_replay(runtime.rescue_file):
         try:
             lines = path.read_bytes().splitlines()
         except FileNotFoundError:
-            # Another worker starts at the same moment and was quicker.
+            # Another worker replayed it at the same moment.
             continue
         with writing(durable=True) as session:
             read = [_read(line) for line in filter(None, lines)]
             whole = [values for values in read if values is not None]
-            # People are locked in the order of their ids, as wherever several are.
+            # People are locked in the order of their ids, as everywhere.
             whole.sort(key=lambda values: int(values["user_id"]))
             found = Counter("stored" if _store(session, v) else "outdated" for v in whole)
             found["unreadable"] = len(read) - len(whole)
@@ -108,18 +109,18 @@ def replay(runtime: Runtime) -> Replayed:
     return replayed
 
 
-def _locked_files(path: Path) -> Iterator[Path]:
-    """Yield the files to replay: left ones of a crash first, then today's, moved aside.
+def _files_to_replay(path: Path) -> Iterator[Path]:
+    """Yield the files to replay: those left by a crash, then the current one, moved aside.
 
-    Moved, so that an answer that is rescued meanwhile goes into a new file and is not removed.
+    It is moved so an answer that is rescued meanwhile goes into a new file and is not removed.
     """
     if path.exists():
-        with _alone(path), suppress(FileNotFoundError):
+        with _locked(path), suppress(FileNotFoundError):
             path.rename(path.with_name(f"{path.name}.{os.getpid()}.{time.time_ns()}"))
-    yield from sorted(_aside(path))
+    yield from sorted(_moved_files(path))
 
 
-def _aside(path: Path) -> Iterator[Path]:
+def _moved_files(path: Path) -> Iterator[Path]:
     return path.parent.glob(f"{path.name}.*.*")
 
 
@@ -132,8 +133,8 @@ def _sync(folder: Path) -> None:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Keep other processes from writing and moving the file: no line may go into a moved one."""
+def _locked(path: Path) -> Iterator[None]:
+    """Keep other processes from writing or moving the file: no line may go into a moved one."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     opened = os.open(path.with_name(f"{path.stem}.lock"), os.O_CREAT | os.O_RDWR, 0o600)
     try:

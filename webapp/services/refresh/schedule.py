@@ -1,19 +1,19 @@
-"""When to act next: spread refreshes, bounded back-off; pure arithmetic, reads no clock."""
+"""When to act next: spread refreshes and bounded back-off. Pure arithmetic."""
 
 import random
 from datetime import datetime, timedelta
 
 #: The longest wait between two tries of one connection, in seconds.
 LONGEST_WAIT = 900
-#: The shortest, so that a quarter of a life that is over does not make a storm.
+#: The shortest, so tokens that are about to expire are not retried all the time.
 SHORTEST_WAIT = 15
 _random = random.SystemRandom()
 
 
 def next_refresh_at(now: datetime, expires_at: datetime) -> datetime:
-    """Return a random moment between 50 % and 75 % of the life that is left.
+    """Return a random time between 50 % and 75 % of the remaining lifetime.
 
-    A fixed margin refreshes everybody who connected together in the same minute for ever.
+    With a fixed margin, people who connected together would always be refreshed together.
     """
     return now + (expires_at - now) * _random.uniform(0.5, 0.75)
 
@@ -21,16 +21,16 @@ def next_refresh_at(now: datetime, expires_at: datetime) -> datetime:
 def keep_alive_at(
     now: datetime, access_ends: datetime, grant_ends: datetime | None, *, idle: bool
 ) -> datetime:
-    """Return when to refresh next; a connection that nobody uses only before its grant ends."""
+    """Return when to refresh next: an idle connection only before its grant ends."""
     if idle and grant_ends is not None and grant_ends > access_ends:
         return next_refresh_at(now, grant_ends)
     return next_refresh_at(now, access_ends)
 
 
 def back_off(failures: int, now: datetime, access_ends: datetime | None) -> datetime:
-    """Return when to try again after so many failures: min(60·2^k, 900) s, half of it random.
+    """Return when to retry after this many failures: in min(60·2^k, 900) s, half of it random.
 
-    Never more than a quarter of the life that is left, so that at least four tries fit into it.
+    Never more than a quarter of the remaining lifetime (but at least 15 s), so several tries fit.
     """
     seconds = float(min(60 * 2 ** min(failures, 10), LONGEST_WAIT))
     if access_ends is not None and access_ends > now:
@@ -40,5 +40,5 @@ def back_off(failures: int, now: datetime, access_ends: datetime | None) -> date
 
 
 def soon(now: datetime) -> datetime:
-    """Return the moment of the one quick retry after an answer that was lost: in 2 to 5 s."""
+    """Return the time of the one quick retry after a lost answer: in 2 to 5 s."""
     return now + timedelta(seconds=_random.uniform(2, 5))

@@ -1,16 +1,14 @@
-"""What an answer means for its row: the table of verdicts; writes nothing and calls nobody.
+"""Decides what an answer means for its row; writes nothing and calls nobody.
 
-docs/decisions says why two refusals a minute apart are needed, and why a version guards the row.
+docs/decisions explains why it takes two refusals a minute apart, and why a version guards the row.
 """
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func
-
 from webapp.actor import Actor, current_actor
-from webapp.models import Reason, Status, User
+from webapp.models import Reason, marks
 from webapp.services.refresh import schedule
 from webapp.services.refresh.breaker import PROBE_EVERY, Outcome
 from webapp.services.refresh.claims import Claim
@@ -19,16 +17,16 @@ from webapp.tokens import TokenSet
 
 #: The second refusal counts only this long after the first.
 SECOND_REFUSAL_AFTER = timedelta(seconds=60)
-#: How long TikTok is told again and again that a person has disconnected.
+#: How long we retry a revocation to which TikTok does not respond.
 KEEP_REVOKING = timedelta(hours=24)
 
 
 class NotSent(Exception):
-    """The claim was too old to be sent under, or the worker is ending: nothing went out."""
+    """The claim was too old to be used, or the worker is stopping: no request was sent."""
 
 
 class CannotOpenRow(Exception):
-    """The row was sealed under a key that is not here."""
+    """The row is sealed under a key that we do not have."""
 
 
 Answer = TokenSet | Exception
@@ -36,19 +34,19 @@ Answer = TokenSet | Exception
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A claim and what came of it."""
+    """A claim and its answer."""
 
     claim: Claim
     answer: Answer = field(repr=False)
     received_at: datetime
-    #: What TikTok took to answer, in milliseconds; None: it was not asked.
+    #: How long TikTok took to answer, in milliseconds; None: it was not asked.
     ms: int | None = None
     by: Actor = field(default_factory=current_actor)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The columns to write while claim and version still match, and what it tells of TikTok."""
+    """The columns to write while claim and version still match, and the outcome for the breaker."""
 
     columns: dict[str, Any]
     outcome: Outcome
@@ -57,20 +55,23 @@ class Verdict:
 
 
 def verdict_of(claim: Claim, error: Exception, now: datetime, *, mass: bool) -> Verdict:
-    """Return what a failed refresh means: body first, status second (token-keeping.md).
+    """Return what a failed refresh means; TikTok's code decides before the HTTP status.
 
     `mass`: TikTok refuses so many grants that nobody is marked for it.
     """
     match error:
         case NotSent():
-            return Verdict({"claim": None, "next_at": now}, Outcome(), "not_sent")
+            return Verdict(marks.released(now), Outcome(), "not_sent")
         case CannotOpenRow():
-            later = {"claim": None, "next_at": now + timedelta(seconds=schedule.LONGEST_WAIT)}
-            return Verdict(later | {"last_error": "cannot_open"}, Outcome("k"), "key")
+            columns = marks.released(_longest_wait(now)) | marks.error("cannot_open")
+            return Verdict(columns, Outcome("k"), "key")
         case OurConfiguration():
-            return _untouched(claim, now, error)
+            # The row waits for the next probe and is not marked: it is not the person's doing.
+            columns = marks.released(now + PROBE_EVERY)
+            return Verdict(columns, Outcome(config=error.code), "config")
         case WrongAccount():
-            return _another_account(now, error)
+            columns = marks.released(_longest_wait(now)) | _error_columns(error)
+            return Verdict(columns, Outcome(), "another_account")
         case ConnectAgain():
             return _refused(claim, now, error, mass=mass)
         case TryLater() if error.status == 429 or error.code == "rate_limit_exceeded":
@@ -80,99 +81,63 @@ def verdict_of(claim: Claim, error: Exception, now: datetime, *, mass: bool) -> 
     return _transient(claim, now, error)
 
 
-def grant_is_over(now: datetime) -> dict[str, Any]:
-    """Return the columns of a grant whose own end has passed: no call, the person is needed."""
-    return _needs_the_person(now, Reason.GRANT_OVER)
-
-
-def _untouched(claim: Claim, now: datetime, error: OurConfiguration) -> Verdict:
-    """Our configuration is at fault: the row waits for the next probe and is not marked."""
-    columns = {"claim": None, "next_at": now + PROBE_EVERY}
-    return Verdict(columns, Outcome(config=error.code), "config")
-
-
-def _another_account(now: datetime, error: WrongAccount) -> Verdict:
-    later = now + timedelta(seconds=schedule.LONGEST_WAIT)
-    columns = {"claim": None, "next_at": later, **_error_columns(error)}
-    return Verdict(columns, Outcome(), "another_account")
-
-
 def _refused(claim: Claim, now: datetime, error: ConnectAgain, *, mass: bool) -> Verdict:
-    """TikTok says that the grant is dead. It has been wrong once before it counts.
+    """TikTok says that the grant is dead. It must say so twice before it counts.
 
-    After an interruption it is known why: such rows tell nothing of TikTok, and wait for nobody.
-    Else a killed worker's rows, tried again and again, would pass for a mass rejection for ever.
+    After an interruption the cause is known: such rows say nothing about TikTok, and a mass
+    rejection does not hold them back. Otherwise a killed worker's rows, retried again and again,
+    would look like a mass rejection that never ends.
     """
     first = claim.refused_at or now
     mass = mass and not claim.interrupted
     outcome = Outcome("i" if claim.interrupted else "g")
     if not mass and claim.refused_at is not None and now - claim.refused_at >= SECOND_REFUSAL_AFTER:
         reason = Reason.INTERRUPTED if claim.interrupted else Reason.REFUSED
-        columns = _needs_the_person(now, reason) | _error_columns(error)
+        columns = marks.needs_person(reason, now) | _error_columns(error)
         return Verdict(columns, outcome, "needs_person")
-    again = max(first + SECOND_REFUSAL_AFTER, now + timedelta(seconds=5))
+    retry_at = max(first + SECOND_REFUSAL_AFTER, now + timedelta(seconds=5))
     if mass:
-        again = max(again, schedule.back_off(claim.failures, now, claim.access_expires_at))
-    columns = _failing(claim, again, now) | _error_columns(error) | {"refused_at": first}
+        retry_at = max(retry_at, _back_off(claim, now))
+    columns = _failing(claim, retry_at, now) | _error_columns(error) | marks.refused_once(first)
     return Verdict(columns, outcome, "mass_rejection" if mass else "refused_once")
 
 
 def _throttled(claim: Claim, now: datetime, error: TryLater) -> Verdict:
-    asked = min(error.retry_after or 0, schedule.LONGEST_WAIT)
-    later = max(
-        now + timedelta(seconds=asked),
-        schedule.back_off(claim.failures, now, claim.access_expires_at),
-    )
-    columns = {"claim": None, "next_at": later, "status": Status.FAILING, **_error_columns(error)}
-    columns["failing_since"] = _since(now)
+    asked = timedelta(seconds=min(error.retry_after or 0, schedule.LONGEST_WAIT))
+    retry_at = max(now + asked, _back_off(claim, now))
+    # Not a failure of this connection, so it is not counted as one.
+    columns = marks.failing(claim.failures, retry_at, now) | _error_columns(error)
     return Verdict(columns, Outcome(throttled=True), "throttled")
 
 
 def _ambiguous(claim: Claim, now: datetime, error: TryLater) -> Verdict:
-    """It went out and nothing whole came back: TikTok may have rotated. One quick retry."""
-    later = schedule.back_off(claim.failures, now, claim.access_expires_at)
-    if not claim.interrupted:
-        later = schedule.soon(now)
-    columns = _failing(claim, later, now) | _error_columns(error) | {"interrupted": True}
+    """The request was sent, no complete answer came: TikTok may have rotated. Retry once soon."""
+    retry_at = _back_off(claim, now) if claim.interrupted else schedule.soon(now)
+    columns = _failing(claim, retry_at, now) | _error_columns(error) | marks.interrupted()
     return Verdict(columns, Outcome("t"), "ambiguous")
 
 
 def _transient(claim: Claim, now: datetime, error: Exception) -> Verdict:
-    later = schedule.back_off(claim.failures, now, claim.access_expires_at)
-    columns = _failing(claim, later, now) | _error_columns(error)
+    columns = _failing(claim, _back_off(claim, now), now) | _error_columns(error)
     if isinstance(error, TryLater) and error.code == "answer_unusable" and error.status == 200:
-        # A yes that cannot be read: TikTok may have rotated, and then it is not the person's doing.
-        columns["interrupted"] = True
+        # TikTok may have rotated; a refusal afterwards is then not the person's doing.
+        columns |= marks.interrupted()
     return Verdict(columns, Outcome("t"), "transient")
 
 
-def _failing(claim: Claim, again: datetime, now: datetime) -> dict[str, Any]:
-    return {
-        "claim": None,
-        "next_at": again,
-        "status": Status.FAILING,
-        "failures": claim.failures + 1,
-        "failing_since": _since(now),
-    }
+def _failing(claim: Claim, retry_at: datetime, now: datetime) -> marks.Columns:
+    return marks.failing(claim.failures + 1, retry_at, now)
 
 
-def _since(now: datetime) -> ColumnElement[datetime]:
-    """Return when it began to fail: now, unless it fails already."""
-    return func.coalesce(User.failing_since, now)
+def _back_off(claim: Claim, now: datetime) -> datetime:
+    return schedule.back_off(claim.failures, now, claim.access_expires_at)
 
 
-def _needs_the_person(now: datetime, reason: Reason) -> dict[str, Any]:
-    return {
-        "claim": None,
-        "next_at": None,
-        "status": Status.RECONNECT,
-        "reason": reason.value,
-        "ended_at": now,
-        "failing_since": None,
-    }
+def _longest_wait(now: datetime) -> datetime:
+    return now + timedelta(seconds=schedule.LONGEST_WAIT)
 
 
-def _error_columns(error: Exception) -> dict[str, Any]:
+def _error_columns(error: Exception) -> marks.Columns:
     if isinstance(error, TikTokError):
-        return {"last_error": error.code, "last_log_id": error.log_id or None}
-    return {"last_error": type(error).__name__, "last_log_id": None}
+        return marks.error(error.code, error.log_id)
+    return marks.error(type(error).__name__)

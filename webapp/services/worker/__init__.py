@@ -1,1 +1,1 @@
-"""The process that keeps connections fresh."""
+"""The process that refreshes connections."""

@@ -1,7 +1,8 @@
-"""Hourly chores of the worker that keep tables small.
+"""Hourly chores of the worker, most of which keep tables small.
 
 A chore that fails is tried again an hour later and never stops the worker. Several workers may run
-the same chore at the same time."""
+the same chore at the same time.
+"""
 
 import time
 from collections.abc import Callable
@@ -16,11 +17,12 @@ from webapp.services.runtime import Runtime
 
 log = structlog.get_logger(__name__)
 
+#: Seconds between two rounds.
 EVERY = 3600.0
 
 
 def _record_generation(runtime: Runtime, _now: datetime) -> bool:
-    """Note how far the database has come."""
+    """Count the generation up, to detect a database that was reset to an earlier state."""
     binding.record_generation(runtime)
     return False
 
@@ -33,33 +35,33 @@ def _old_jobs(runtime: Runtime, _now: datetime) -> bool:
     return bool(bulk_work.remove_old_items(runtime))
 
 
-#: Each does a little at a time and says whether something is left for the next.
+#: Does a small part of its work, and returns True if some is left.
 Chore = Callable[[Runtime, datetime], bool]
 CHORES: tuple[Chore, ...] = (_record_generation, figures.fold_old_minutes, _old_events, _old_jobs)
 
 
 class Chores:
-    """One worker's round of jobs; the first at its start, so that `--once` under cron tidies."""
+    """One worker's rounds of chores; the first at its start, so `--once` does them too."""
 
     def __init__(self, runtime: Runtime) -> None:
-        """Take the runtime; the first round is due at once."""
+        """Take the runtime; the first round is due immediately."""
         self._runtime = runtime
         self._next_at = time.monotonic()
         self._left = list(CHORES)
 
     def step(self) -> None:
-        """Do a little of what is left of this round; begin the next an hour after the last."""
+        """Do a small part of this round; begin the next one an hour after the last."""
         passed = time.monotonic()
         if not self._left and passed >= self._next_at:
             self._left = list(CHORES)
         if not self._left:
             return
-        self._left = [job for job in self._left if self._is_left(job)]
+        self._left = [chore for chore in self._left if self._is_left(chore)]
         self._next_at = passed + EVERY
 
-    def _is_left(self, job: Chore) -> bool:
+    def _is_left(self, chore: Chore) -> bool:
         try:
-            return job(self._runtime, self._runtime.clock())
-        except Exception as error:  # noqa: BLE001  keeping connections fresh must not stop with it
-            log.warning("tidying_failed", job=job.__name__, error=type(error).__name__)
+            return chore(self._runtime, self._runtime.clock())
+        except Exception as error:  # noqa: BLE001  refreshes must not stop with it
+            log.warning("chore_failed", chore=chore.__name__, error=type(error).__name__)
             return False

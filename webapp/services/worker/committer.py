@@ -1,7 +1,7 @@
-"""The one thread of a worker that stores answers, in groups, and the counters it keeps.
+"""The one thread of a worker that stores answers, in groups, and the worker's counters.
 
-Many threads that commit by themselves lose answers to "database is locked" after TikTok has
-replaced the token; one thread that commits groups loses none.
+If many threads commit, answers are lost to "database is locked" after TikTok has replaced the
+token. One thread that commits groups loses none.
 """
 
 import queue
@@ -21,12 +21,13 @@ from webapp.tokens import TokenSet
 
 log = structlog.get_logger(__name__)
 
+#: Seconds between two log lines of the counters.
 LOG_EVERY = 60.0
 
 
 @dataclass
 class Counters:
-    """What a worker has done since it began, by word."""
+    """What a worker has done since it started, counted by word."""
 
     counts: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -37,69 +38,69 @@ class Counters:
             self.counts[word] += 1
 
     def total(self) -> int:
-        """Return how many connections were dealt with."""
+        """Return how many connections were handled."""
         with self.lock:
             return sum(self.counts.values())
 
-    def taken(self) -> dict[str, int]:
+    def snapshot(self) -> dict[str, int]:
         """Return the counts so far."""
         with self.lock:
             return dict(self.counts)
 
     def since(self, before: dict[str, int]) -> dict[str, int]:
-        """Return what was done since `taken` returned `before`, without what was not."""
-        now = self.taken()
+        """Return what was done since `snapshot` returned `before`, without zeros."""
+        now = self.snapshot()
         grown = {word: count - before.get(word, 0) for word, count in now.items()}
         return {word: count for word, count in grown.items() if count}
 
 
 class CounterLog:
-    """Writes down what was done since the last line; nothing where that is nothing."""
+    """Logs what was done since the last line; no line if nothing was."""
 
-    def __init__(self, tally: Counters) -> None:
-        """Take what is counted."""
-        self._tally = tally
-        self._told: dict[str, int] = {}
-        self._told_at = time.monotonic()
+    def __init__(self, counters: Counters) -> None:
+        """Take the counters to log."""
+        self._counters = counters
+        self._logged: dict[str, int] = {}
+        self._logged_at = time.monotonic()
 
-    def keep(self, under_way: int) -> None:
+    def write_if_due(self, under_way: int) -> None:
         """Write a line if the last one is a minute old."""
-        if time.monotonic() - self._told_at >= LOG_EVERY:
+        if time.monotonic() - self._logged_at >= LOG_EVERY:
             self.write(under_way)
 
     def write(self, under_way: int) -> None:
         """Write a line now."""
-        self._told_at = time.monotonic()
-        counts = self._tally.since(self._told)
+        self._logged_at = time.monotonic()
+        counts = self._counters.since(self._logged)
         if counts:
-            self._told = self._tally.taken()
-            log.info("worked", **counts, under_way=under_way)
+            self._logged = self._counters.snapshot()
+            log.info("worker_progress", **counts, under_way=under_way)
 
 
 class Committer:
-    """Takes results as they come and lands them until it is ended."""
+    """Takes results as they come and stores them until `end` is called."""
 
     def __init__(
-        self, runtime: Runtime, context: Context, tally: Counters, free: Callable[[int], None]
+        self, runtime: Runtime, context: Context, counters: Counters, free: Callable[[int], None]
     ) -> None:
-        """Take the runtime, what opens an app context, and whom to tell that results are in."""
+        """Take `free`, which is called with the number of results stored."""
         self._runtime = runtime
         self._context = context
-        self._tally = tally
+        self._counters = counters
         self._free = free
         self._results: queue.SimpleQueue[Result | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._commit, name="committer")
 
     def start(self) -> None:
-        """Begin to land what comes."""
+        """Start the thread."""
         self._thread.start()
 
     def put(self, result: Result) -> None:
-        """Take one result; it is landed soon."""
+        """Take one result; it is stored soon."""
         self._results.put(result)
 
     def end(self) -> None:
-        """Return when all that was put is in."""
+        """Return when everything that was put is stored."""
         self._results.put(None)
         self._thread.join()
 
@@ -113,11 +114,11 @@ class Committer:
                     continue
                 for result, stored in zip(group, store_answers(self._runtime, group), strict=True):
                     if not isinstance(result.answer, NotSent):
-                        self._tally.add(_word(result, stored))
+                        self._counters.add(_word(result, stored))
                 self._free(len(group))
 
     def _group(self) -> tuple[list[Result], bool]:
-        """Return what is there, at least one and at most 64, and whether the end was among it."""
+        """Wait for results; return 1 to 64 of them (or none), and True if `end` was called."""
         first = self._results.get()
         if first is None:
             return [], True

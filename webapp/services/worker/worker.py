@@ -1,8 +1,6 @@
-"""How fast a worker may go; reads no table.
+"""The worker behind `flask tokens run`: refreshes everything that is due, in its own process.
 
-`flask tokens run`: refreshes all that is due, in its own process; never inside gunicorn.
-
-One thread claims, many call, one commits in groups. Claims exactly what it can send.
+One thread claims, many call TikTok, one commits in groups. It claims only what it can send.
 """
 
 import threading
@@ -28,75 +26,75 @@ from webapp.services.runtime import Context, Runtime
 from webapp.services.worker.chores import Chores
 from webapp.services.worker.committer import Committer, CounterLog, Counters
 
+log = structlog.get_logger(__name__)
+
+#: Concurrent calls; at 300 ms each that is about 1,000 refreshes a second.
+WIDTH = 320
+#: The pause after a poll that claimed something, in seconds, so the next one has more than a few
+#: free slots: a poll costs as much CPU time as thirty claims.
+GROUP_WITHIN = 0.04
+#: The longest pause between two polls of the table, in seconds.
+POLL_SECONDS = 1.0
+#: The same with `once`, when someone waits for the end.
+POLL_SECONDS_ONCE = 0.05
+
 
 class TokenBucket:
-    """A bucket of refreshes that fills at REFRESH_RATE and holds one second's worth."""
+    """A token bucket of refreshes, filled at REFRESH_RATE and holding one second's worth."""
 
     def __init__(self, rate: float) -> None:
-        """Take refreshes a second."""
+        """Take the rate in refreshes per second."""
         self._rate = self._allowed = rate
         self._filled = min(1.0, rate)
         self._at = time.monotonic()
 
-    def allowance(self, part: float) -> int:
-        """Return how many may go out now, at this part of the rate."""
+    def allowance(self, factor: float) -> int:
+        """Return how many may be sent now, at this fraction of the rate."""
         now = time.monotonic()
-        rate = self._allowed = self._rate * part
+        rate = self._allowed = self._rate * factor
         self._filled = min(max(rate, 1.0), self._filled + (now - self._at) * rate)
         self._at = now
         return int(self._filled)
 
     def spend(self, count: int) -> None:
-        """Take so many out of the bucket."""
+        """Take `count` out of the bucket."""
         self._filled -= count
 
     def wait(self) -> float:
-        """Return the seconds until the next one may go out; 0: now."""
+        """Return the seconds until the next one may be sent; 0: now."""
         return max(0.0, (1 - self._filled) / self._allowed)
 
 
-log = structlog.get_logger(__name__)
-
-#: Calls under way at once; at 300 ms each that is 1,000 refreshes a second.
-WIDTH = 320
-#: The pause after a look, in seconds, so that more than a few places are free at the next one: a
-#: look costs the processor as much as thirty claims do.
-GROUP_WITHIN = 0.04
-#: The longest sleep between two looks at the table, in seconds.
-POLL_SECONDS = 1.0
-#: The same where somebody waits for the end: with `once`.
-POLL_SECONDS_ONCE = 0.05
-
-
 class Worker:
-    """One process that keeps connections fresh until it is told to stop."""
+    """One process that refreshes connections until it is stopped."""
 
     def __init__(self, runtime: Runtime, context: Context) -> None:
-        """Take the runtime, and what opens an app context in a thread."""
+        """Take the runtime, and a function that opens an app context in a thread."""
         self._runtime = runtime
         self._context = context
         self._stop = threading.Event()
         self._busy = 0
-        #: The breaker was open at the last look.
+        #: The breaker was open at the last poll.
         self._is_held_back = False
         self._lock = threading.Lock()
-        self._pace = TokenBucket(runtime.settings.refresh_rate)
+        self._bucket = TokenBucket(runtime.settings.refresh_rate)
         self._bulk = bulk_work.BulkWork(runtime)
-        self._tidying = Chores(runtime)
-        self.tally = Counters()
-        self._diary = CounterLog(self.tally)
-        self._committer = Committer(runtime, context, self.tally, self._free)
-        #: Why it ended by itself; None: it did not.
+        self._chores = Chores(runtime)
+        self.counters = Counters()
+        self._counter_log = CounterLog(self.counters)
+        self._committer = Committer(runtime, context, self.counters, self._free)
+        #: Why it stopped by itself; None: it did not.
         self.refused: Problem | None = None
 
     def stop(self) -> None:
-        """Claim nothing more; calls under way are finished and committed."""
+        """Claim nothing more; calls in progress are finished and committed."""
         self._stop.set()
 
     def run(self, *, once: bool = False) -> None:
         """Work until stopped; `once`: until nothing is due.
 
-        Ends at once, with `refused` set, where the database does not belong to this installation.
+        Returns immediately, with `refused` set, if the database does not belong to this
+        installation.
         """
         longest = POLL_SECONDS_ONCE if once else POLL_SECONDS
         self.refused = binding.mismatch(self._runtime)
@@ -108,25 +106,25 @@ class Worker:
         try:
             with ThreadPoolExecutor(WIDTH, "call", act_as, (Actor("worker"),)) as callers:
                 while not self._stop.is_set():
-                    self._tidying.step()
-                    claimed = self._look(callers)
+                    self._chores.step()
+                    claimed = self._poll(callers)
                     if once and not claimed and self._is_done():
                         break
-                    self._diary.keep(self._busy)
+                    self._counter_log.write_if_due(self._busy)
                     self._stop.wait(GROUP_WITHIN if claimed else min(self._until_next(), longest))
         finally:
             self._committer.end()
             if not once:
-                # With `once` the command tells the whole itself, below its bar.
-                self._diary.write(self._busy)
+                # With `once` the command prints the totals itself.
+                self._counter_log.write(self._busy)
 
-    def _look(self, callers: ThreadPoolExecutor) -> int:
+    def _poll(self, callers: ThreadPoolExecutor) -> int:
         """Claim what can be sent now and hand it to the callers; return how many."""
         with self._lock:
             free = WIDTH - self._busy
         try:
             if rescue_file.has_answers(self._runtime):
-                # Before anything is claimed: what lies there was refreshed already.
+                # Before anything is claimed: the connections in it were refreshed already.
                 rescue_file.replay(self._runtime)
             now = self._runtime.clock()
             permit = breaker.permit(
@@ -134,12 +132,12 @@ class Worker:
             )
             self._is_held_back = permit.reason is not None
             self._bulk.take(permit)
-            count = min(permit.count, self._pace.allowance(permit.pace), free)
+            count = min(permit.count, self._bucket.allowance(permit.pace), free)
             claims = claim_due(self._runtime, count, self._runtime.clock()) if count > 0 else []
         except (SQLAlchemyError, OSError) as error:
-            log.warning("look_failed", error=type(error).__name__)
+            log.warning("poll_failed", error=type(error).__name__)
             return 0
-        self._pace.spend(len(claims))
+        self._bucket.spend(len(claims))
         with self._lock:
             self._busy += len(claims)
         if claims and not self._is_ours():
@@ -152,17 +150,17 @@ class Worker:
         return len(claims)
 
     def _is_ours(self) -> bool:
-        """Look whose database it is once more; after a claim, so that none slips by a copy."""
+        """Check the binding again; after the claim, so a copy made meanwhile is noticed."""
         try:
             self.refused = binding.mismatch(self._runtime)
         except SQLAlchemyError as error:
-            log.warning("look_failed", error=type(error).__name__)
+            log.warning("binding_not_checked", error=type(error).__name__)
         if self.refused is not None:
             log.error("installation_mismatch", cause=self.refused.cause, fix=self.refused.fix)
         return self.refused is None
 
     def _call(self, claim: Claim) -> None:
-        """Make the call of one claim, in a thread of its own, and queue what came of it."""
+        """Make the call of one claim, in its own thread, and queue the result."""
         try:
             if claim.status == Status.REVOKING:
                 with self._context():
@@ -170,13 +168,13 @@ class Worker:
             elif self._is_over(claim):
                 with self._context():
                     end_if_expired(self._runtime, claim)
-                self.tally.add("grant_over")
+                self.counters.add("grant_over")
             else:
                 self._committer.put(attempt(self._runtime, claim))
                 return
-        except Exception as error:  # noqa: BLE001  a caller that dies would keep its slot
-            log.error("call_broke", open_id=claim.open_id, error=type(error).__name__)
-            self.tally.add("broke")
+        except Exception as error:  # noqa: BLE001  a thread that dies would keep its slot
+            log.error("call_crashed", open_id=claim.open_id, error=type(error).__name__)
+            self.counters.add("broke")
         self._free(1)
 
     def _is_over(self, claim: Claim) -> bool:
@@ -187,17 +185,17 @@ class Worker:
         user = people.find(claim.person)
         if user is None or user.status != Status.REVOKING:
             return
-        # They may have connected again since, or another browser tells TikTok by now.
+        # They may have connected again, or another browser may be revoking it by now.
         if (user.version, user.claim) == (claim.version, claim.name):
             outcome = disconnect.finish_disconnect(self._runtime, user)
-            self.tally.add("revoked" if outcome.forgotten else "revoke_again")
+            self.counters.add("revoked" if outcome.forgotten else "revoke_again")
 
     def _free(self, count: int) -> None:
         with self._lock:
             self._busy -= count
 
     def _is_done(self) -> bool:
-        """Tell whether nothing is under way and nothing that could be sent is due."""
+        """Return True if nothing is in progress, and nothing that could be sent is due."""
         with self._lock:
             if self._busy:
                 return False
@@ -209,7 +207,7 @@ class Worker:
             return True
 
     def _until_next(self) -> float:
-        """Return the seconds until something is due, at most one."""
+        """Return the seconds until something is due, at most POLL_SECONDS."""
         now = self._runtime.clock()
         try:
             due = earliest_due(self._runtime)
@@ -217,4 +215,6 @@ class Worker:
             return POLL_SECONDS
         if due is None or self._is_held_back:
             return POLL_SECONDS
-        return min(max((due - now).total_seconds(), self._pace.wait(), GROUP_WITHIN), POLL_SECONDS)
+        return min(
+            max((due - now).total_seconds(), self._bucket.wait(), GROUP_WITHIN), POLL_SECONDS
+        )
