@@ -63,7 +63,7 @@ REFUSED = {
     ),
     "a scope that is none": Planted(
         {"TIKTOK_SCOPES": "user.info.basics"},
-        *("TIKTOK_SCOPES", "user.info.basics: ", "take user.info.basics out"),
+        *("TIKTOK_SCOPES", "user.info.basics: ", "remove user.info.basics from"),
     ),
     "a mock TikTok that is not allowed": Planted(
         {"ALLOW_SANDBOX": "0"}, "TIKTOK_API_URL", "a host other than TikTok's", "ALLOW_SANDBOX=1"

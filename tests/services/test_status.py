@@ -73,7 +73,7 @@ def test_a_wrong_key_is_told_and_the_old_one_beside_it_mends_it(
         join(runtime, made_up(runtime.clock()))
     (fault,) = found(make_app(TOKEN_KEYS=new_key()))
     assert fault.name == "TOKEN_KEYS"
-    assert "cannot be opened" in fault.cause
+    assert "cannot be decrypted" in fault.cause
     assert found(make_app(TOKEN_KEYS=f"{new_key()},{env['TOKEN_KEYS']}")) == []
 
 
@@ -114,7 +114,7 @@ def test_a_file_that_cannot_be_opened_is_no_servers_matter(tmp_path: Path) -> No
     engine = create_engine(f"sqlite:///{tmp_path}")
     fault = database_fault(engine)
     assert fault is not None
-    assert "cannot be opened" in fault.cause
+    assert "cannot be decrypted" in fault.cause
     assert "let this user read and write the file" in fault.fix
 
 

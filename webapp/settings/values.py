@@ -122,12 +122,12 @@ class Settings(BaseSettings):
 
     @property
     def https(self) -> bool:
-        """Whether people reach the app over https."""
+        """True if people reach the app over https."""
         return self._redirect.scheme == "https"
 
     @property
     def loopback(self) -> bool:
-        """Whether the app can be reached only from its own machine."""
+        """True if the app can be reached only from its own machine."""
         return self._redirect.hostname in LOOPBACK
 
     @property
@@ -157,7 +157,7 @@ class Settings(BaseSettings):
 
     @property
     def sandbox(self) -> bool:
-        """Whether a mock TikTok is used."""
+        """True if a mock TikTok is used."""
         hosts = {urlsplit(u).hostname for u in (self.tiktok_authorize_url, self.tiktok_api_url)}
         return not hosts <= TIKTOK_HOSTS
 

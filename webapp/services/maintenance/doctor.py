@@ -68,11 +68,11 @@ def _about_scope(name: str, scope: str, cause: str) -> Problem:
     return Problem(
         name,
         _("%(scope)s: %(cause)s", scope=scope, cause=cause),
-        _("take %(scope)s out of %(name)s", scope=scope, name=name),
+        _("remove %(scope)s from %(name)s", scope=scope, name=name),
     )
 
 
-def whose(settings: Settings) -> Problem | None:
+def installation_problem(settings: Settings) -> Problem | None:
     """Return why this installation may not refresh, before there is an app; None if it may."""
     engine = _engine(settings)
     try:

@@ -34,7 +34,7 @@ def file_checks(environ: Mapping[str, str], settings: Settings) -> Iterator[Chec
 
 
 def cookie_check(settings: Settings) -> Check:
-    """Return how session cookies are protected, which depends on the redirect URI."""
+    """Return the check of the session cookies, which depend on the redirect URI."""
     if settings.https:
         return Check("ok", "cookies", _("session cookies are Secure and bound to this host"))
     return Check(
@@ -45,7 +45,7 @@ def cookie_check(settings: Settings) -> Check:
 
 
 def journal_checks() -> Iterator[Check]:
-    """Yield whether an SQLite database is in WAL mode; nothing for PostgreSQL."""
+    """Yield the check of an SQLite database's journal mode; nothing for PostgreSQL."""
     path = sqlite_path(db.engine)
     if path is None:
         return
@@ -66,7 +66,7 @@ def journal_checks() -> Iterator[Check]:
 
 
 def disk_check(runtime: Runtime) -> Check:
-    """Return whether the disk has room for the database, its log and the rescue file."""
+    """Return the check of the disk with the database, its log and the rescue file."""
     try:
         free = shutil.disk_usage(runtime.folder).free
     except OSError as error:
@@ -82,7 +82,7 @@ def disk_check(runtime: Runtime) -> Check:
 
 
 def visit_check(settings: Settings, origin: str, *, forwarded: bool) -> Check:
-    """Return whether a request used the address that TikTok sends people back to.
+    """Return the check of the address and the proxy that a request came through.
 
     `origin` is the scheme and host that the app sees; `forwarded` is True if the request has a
     header of a proxy.

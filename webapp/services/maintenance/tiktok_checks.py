@@ -56,6 +56,15 @@ GLOSSARY = (
         _("add it under Target users"),
     ),
 )
+#: In seconds. Beyond it, refreshes are too early or too late; webhooks tolerate five minutes.
+SKEW = 30
+_NOT_ASKED = _("TikTok has not been asked")
+#: The checks while TikTok has not been asked.
+NOT_ASKED = (
+    unknown("endpoint", _NOT_ASKED, ""),
+    unknown("credentials", _NOT_ASKED, ""),
+    unknown("clock", _NOT_ASKED, "", "running"),
+)
 
 
 def current_values(settings: Settings) -> dict[str, str]:
@@ -86,15 +95,50 @@ def values_to_paste(settings: Settings) -> list[tuple[str, str]]:
     ]
 
 
-#: In seconds. Beyond it, refreshes are too early or too late; webhooks tolerate five minutes.
-SKEW = 30
-_NOT_ASKED = _("TikTok has not been asked")
-#: The checks while TikTok has not been asked.
-NOT_ASKED = (
-    unknown("endpoint", _NOT_ASKED, ""),
-    unknown("credentials", _NOT_ASKED, ""),
-    unknown("clock", _NOT_ASKED, "", "running"),
-)
+def registration_checks(settings: Settings) -> Iterator[Check]:
+    """Yield the checks of what is registered at TikTok; does not call TikTok."""
+    kind = _(
+        "TIKTOK_REDIRECT_URI is of TikTok's Web kind: https, without a query or fragment, and"
+        " under 512 characters"
+    )
+    if settings.loopback:
+        kind = _("TIKTOK_REDIRECT_URI is of TikTok's Desktop kind: on this machine, with a port")
+    yield Check("ok", "redirect", kind, group="tiktok")
+    if settings.tiktok_client_key.startswith("sb"):
+        cause = _("TIKTOK_CLIENT_KEY is a Sandbox key, so only target users can connect")
+        fix = _("add people under Target users, or use the key and secret of the production app")
+        yield Check("warn", "app", cause, fix, "tiktok")
+    else:
+        yield Check("ok", "app", _("TIKTOK_CLIENT_KEY is not a Sandbox key"), group="tiktok")
+
+
+def person_check(runtime: Runtime) -> Check:
+    """Return the check that someone has connected, which proves that everything works together."""
+    if runtime.settings.sandbox:
+        cause = _("a mock TikTok is used")
+        return unknown("person", cause, _("remove TIKTOK_AUTHORIZE_URL and TIKTOK_API_URL"))
+    ours = select(User.id).where(User.client_key == runtime.settings.tiktok_client_key).limit(1)
+    with reading() as session:
+        found = session.scalar(ours)
+    if found is None:
+        fix = _("connect your own account on the home page")
+        return unknown("person", _("nobody has connected yet"), fix, public=True)
+    return Check("ok", "person", _("someone has connected"), group="tiktok")
+
+
+def webhook_check(runtime: Runtime) -> Check:
+    """Return the check that a signed webhook of TikTok has ever ended a connection here."""
+    if not runtime.settings.https:
+        return unknown("webhook", _("TikTok sends webhooks to https addresses only"), "")
+    query = select(AuditEvent.id).where(AuditEvent.event == "connection.deauthorized").limit(1)
+    with reading() as session:
+        found = session.scalar(query)
+    if found is None:
+        fix = _("enter the webhook address at TikTok, then remove this app in the TikTok app")
+        cause = _("no signed webhook about a removed app has arrived yet")
+        return unknown("webhook", cause, fix, public=True)
+    well = _("a signed webhook about a removed app has arrived")
+    return Check("ok", "webhook", well, group="tiktok")
 
 
 class TikTokAnswer(NamedTuple):
@@ -125,6 +169,12 @@ def ask_tiktok(runtime: Runtime) -> TikTokAnswer:
     )
 
 
+def _failure(error: TikTokError) -> str:
+    if isinstance(error, OurConfiguration):
+        return "refused"
+    return "no_answer" if isinstance(error, TryLater) and not error.reached else "unclear"
+
+
 def tiktok_checks(runtime: Runtime) -> tuple[Check, ...]:
     """Ask TikTok and return the checks of its answer."""
     return checks_from(ask_tiktok(runtime))
@@ -133,55 +183,6 @@ def tiktok_checks(runtime: Runtime) -> tuple[Check, ...]:
 def checks_from(answer: TikTokAnswer) -> tuple[Check, ...]:
     """Return the checks of TikTok, of key and secret, and of the clock."""
     return _endpoint(answer), _credentials(answer), _clock(answer.ahead)
-
-
-def _failure(error: TikTokError) -> str:
-    if isinstance(error, OurConfiguration):
-        return "refused"
-    return "no_answer" if isinstance(error, TryLater) and not error.reached else "unclear"
-
-
-def registration_checks(settings: Settings) -> Iterator[Check]:
-    """Yield the checks of what is registered at TikTok; does not call TikTok."""
-    kind = _("it can be registered at TikTok, as the Web kind")
-    if settings.loopback:
-        kind = _("it can be registered at TikTok, as the Desktop kind")
-    yield Check("ok", "redirect", kind, group="tiktok")
-    if settings.tiktok_client_key.startswith("sb"):
-        cause = _("TIKTOK_CLIENT_KEY is a Sandbox key, so only target users can connect")
-        fix = _("add people under Target users, or use the key and secret of the production app")
-        yield Check("warn", "app", cause, fix, "tiktok")
-    else:
-        yield Check("ok", "app", _("TIKTOK_CLIENT_KEY is not a Sandbox key"), group="tiktok")
-
-
-def person_check(runtime: Runtime) -> Check:
-    """Return whether anyone has connected, which proves that everything works together."""
-    if runtime.settings.sandbox:
-        cause = _("a mock TikTok is used")
-        return unknown("person", cause, _("remove TIKTOK_AUTHORIZE_URL and TIKTOK_API_URL"))
-    ours = select(User.id).where(User.client_key == runtime.settings.tiktok_client_key).limit(1)
-    with reading() as session:
-        found = session.scalar(ours)
-    if found is None:
-        fix = _("connect your own account on the home page")
-        return unknown("person", _("nobody has connected yet"), fix, public=True)
-    return Check("ok", "person", _("someone has connected"), group="tiktok")
-
-
-def webhook_check(runtime: Runtime) -> Check:
-    """Return whether a signed webhook of TikTok has ever ended a connection here."""
-    if not runtime.settings.https:
-        return unknown("webhook", _("TikTok sends webhooks to https addresses only"), "")
-    query = select(AuditEvent.id).where(AuditEvent.event == "connection.deauthorized").limit(1)
-    with reading() as session:
-        found = session.scalar(query)
-    if found is None:
-        fix = _("enter the webhook address at TikTok, then remove this app in the TikTok app")
-        cause = _("no signed webhook about a removed app has arrived yet")
-        return unknown("webhook", cause, fix, public=True)
-    well = _("a signed webhook about a removed app has arrived")
-    return Check("ok", "webhook", well, group="tiktok")
 
 
 def _endpoint(answer: TikTokAnswer) -> Check:
@@ -194,7 +195,7 @@ def _endpoint(answer: TikTokAnswer) -> Check:
 
 
 def _credentials(answer: TikTokAnswer) -> Check:
-    """Return whether TikTok knows key and secret; only a refusal is proof."""
+    """Return the check of key and secret, which fails only if TikTok refuses them."""
     if answer.failure == "refused":
         return Check(
             "FAIL",
