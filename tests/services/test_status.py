@@ -114,7 +114,7 @@ def test_a_file_that_cannot_be_opened_is_no_servers_matter(tmp_path: Path) -> No
     engine = create_engine(f"sqlite:///{tmp_path}")
     fault = database_fault(engine)
     assert fault is not None
-    assert "cannot be decrypted" in fault.cause
+    assert "cannot be opened" in fault.cause
     assert "let this user read and write the file" in fault.fix
 
 
