@@ -87,6 +87,15 @@ def test_the_page_has_every_check_of_the_doctor_in_the_same_words(
             assert setup.sentence(check["cause"]) in text, check["name"]
 
 
+def test_the_page_shows_the_settings_that_the_process_accepted(
+    operator: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SESSION_DAYS", "many")
+    page = operator.get(PATH).text
+    assert rows(page)["SESSION_DAYS"].endswith("Is set. Done")
+    assert "There is a problem" not in page, "a refusal is for the next start, and in English only"
+
+
 def test_opening_the_page_calls_nobody(operator: FlaskClient, sandbox: Sandbox) -> None:
     before = sandbox.calls("token.client_credentials")
     told = rows(operator.get(PATH).text)
