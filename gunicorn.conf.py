@@ -1,4 +1,4 @@
-"""How gunicorn serves; found by it in this folder. Refuses a start before any worker exists."""
+"""The configuration of gunicorn, which finds it in this folder."""
 
 import atexit
 import logging
@@ -27,25 +27,28 @@ from webapp.views.http.guards import KEY_ID
 
 load_dotenv(Path(__file__).with_name(".env"))
 
-# A port that is no number is told with all other problems in on_starting.
-_port = os.environ.get("PORT", "").strip()
-bind = f"127.0.0.1:{_port if _port.isdecimal() else 8000}"
-#: A request must be whole after so many seconds, head and body; 16 kB is the most that is read.
-_WHOLE_WITHIN = 10
+#: In seconds, to receive a whole request; its head and body have at most 16 kB.
+_REQUEST_TIMEOUT = 10
+#: EX_CONFIG of sysexits.h.
+_REFUSED = 78
+#: The folder of prometheus_client, which reads the variable when it is imported with the app.
+_METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+#: The security headers of every answer, for the ones that gunicorn gives itself.
+_headers: dict[str, str] = {}
 
 
 class TooSlow(NoMoreData, TimeoutError):
-    """The request was not whole in time. gunicorn closes the connection, the app answers 408."""
+    """The request did not arrive in time. gunicorn closes it, or the app answers 408."""
 
 
 class _Socket(socket.socket):
-    """A browser's connection that is read up to a deadline only."""
+    """A connection that is read only until a deadline."""
 
-    #: By `time.monotonic()`; None: wait as long as it takes.
+    #: By `time.monotonic()`; None: no deadline.
     deadline: float | None = None
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
-        """Read what is there. Raises TooSlow."""
+        """Read like a socket. Raises TooSlow after the deadline."""
         if self.deadline is None:
             return super().recv(size, flags)
         left = self.deadline - time.monotonic()
@@ -62,57 +65,39 @@ class _Socket(socket.socket):
 
 
 class Worker(ThreadWorker):
-    """gunicorn's threads, which by themselves wait for the rest of a request for ever."""
+    """gunicorn's threaded worker, which otherwise waits for the rest of a request forever."""
 
     def enqueue_req(self, conn: TConn) -> None:
-        """Take a connection, new or kept alive, to a thread."""
+        """Pass a connection, new or kept alive, to a thread."""
         if not isinstance(conn.sock, _Socket):
             conn.sock = _Socket(fileno=conn.sock.detach())
         super().enqueue_req(conn)
 
     def handle(self, conn: TConn) -> Any:
         """Read one request and answer it."""
-        conn.sock.deadline = time.monotonic() + _WHOLE_WITHIN
+        conn.sock.deadline = time.monotonic() + _REQUEST_TIMEOUT
         try:
             return super().handle(conn)
         finally:
             conn.sock.deadline = None
 
 
-worker_class = Worker
-workers = 2
-# One worker may take all of 40 slow sign-ins, so 32 let pages wait behind them (decisions/0009).
-threads = 64
-# Longer than a whole call to TikTok (10 s), so that no worker is killed in the middle of one.
-timeout = 30
-graceful_timeout = 30
-keepalive = 5
-# The control socket lets whoever reaches it command the server.
-control_socket_disable = True
-# The longest that gunicorn takes; the app itself answers 414 well below.
-limit_request_line = 8190
-accesslog = "-"
-loglevel = os.environ.get("LOG_LEVEL", "").strip() or "info"
-# EX_CONFIG of sysexits.h.
-_REFUSED = 78
-
-
 class Log(glogging.Logger):
-    """gunicorn's own lines, written like all others; a request without query and referer."""
+    """gunicorn's log lines in the format of the app; requests without query and referer."""
 
     def setup(self, cfg: Any) -> None:
-        """Hand the lines to the app's handler, which masks; gunicorn's own would not."""
+        """Use the app's handler, which masks secrets, instead of gunicorn's."""
         super().setup(cfg)
         for log in (self.error_log, self.access_log):
             log.handlers.clear()
             log.propagate = True
 
     def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
-        """Write one line a request: the query holds `code` and `state`, so it is left out.
+        """Write one line per request, without the query, which can contain `code` and `state`.
 
-        `key` is the public part of the service's key: which service got whose token, and when. Of
-        a request that gunicorn refuses itself, `resp` and `environ` hold little; an error here
-        would cost its sender the answer.
+        `key` is the public part of a service key: it shows which service got whose token. For a
+        request that gunicorn refuses, `resp` and `environ` are incomplete; an error here would
+        prevent the answer.
         """
         structlog.get_logger("gunicorn.access").info(
             "request",
@@ -124,39 +109,31 @@ class Log(glogging.Logger):
             client=environ.get("REMOTE_ADDR"),
             **({"key": environ[KEY_ID]} if KEY_ID in environ else {}),
         )
-        # What this thread says before its next request must not bear this one's reference.
+        # Lines of this thread before its next request must not carry the reference of this one.
         structlog.contextvars.clear_contextvars()
 
 
-logger_class = Log
+def _make_metrics_folder() -> None:
+    """Make a private folder in which all workers count requests together.
 
-
-def _count_together() -> None:
-    """Let all workers count requests in files of one private folder, made fresh at the start.
-
-    gunicorn reads this file again at SIGHUP: the counts then go on. A start that follows this one
-    (SIGUSR2) has another process id and gets a folder of its own.
+    gunicorn reads this file again after SIGHUP and then keeps the folder. After SIGUSR2, the new
+    master has another process id and gets its own folder.
     """
-    mine = f"coatcheck-metrics-{os.getpid()}-"
-    if Path(os.environ.get(_COUNTS, "")).name.startswith(mine):
+    prefix = f"coatcheck-metrics-{os.getpid()}-"
+    if Path(os.environ.get(_METRICS_FOLDER, "")).name.startswith(prefix):
         return
-    master, folder = os.getpid(), tempfile.mkdtemp(prefix=mine)
-    os.environ[_COUNTS] = folder
+    master, folder = os.getpid(), tempfile.mkdtemp(prefix=prefix)
+    os.environ[_METRICS_FOLDER] = folder
 
     @atexit.register
     def _remove() -> None:
-        # Workers end by way of this, too; the folder is the master's.
+        # Runs at the end of workers, too, but only the master may remove the folder.
         if os.getpid() == master:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-#: What prometheus_client reads as it is imported, which only happens with the app.
-_COUNTS = "PROMETHEUS_MULTIPROC_DIR"
-_count_together()
-
-
 def on_starting(server: Any) -> None:
-    """Refuse the start, in the master and before any worker, with all problems at once."""
+    """Refuse the start with all problems, in the master and before there are workers."""
     settings, problems = doctor.start_problems(os.environ)
     if problems:
         click.echo(problem_text(problems), err=True)
@@ -165,29 +142,25 @@ def on_starting(server: Any) -> None:
     _headers.update(headers.always(settings))
     for doubt in doctor.doubts(settings):
         logging.getLogger("coatcheck").warning("%s – %s – %s", doubt.name, doubt.cause, doubt.fix)
-    if (found := doctor.whose(settings)) is not None:
-        # Pages are served all the same; only refreshing is refused.
+    if (found := doctor.installation_problem(settings)) is not None:
+        # Pages are still served; only refreshing is refused.
         logging.getLogger("coatcheck").error("%s – %s – %s", found.name, found.cause, found.fix)
 
 
 def child_exit(_server: Any, worker: Any) -> None:
-    """Let what a worker that ended had counted stay in the sums, and none of its present state."""
-    # Here, because it reads at its import where the counts are.
+    """Keep the counts of a worker that ended, but drop its gauges."""
+    # Imported here, after the folder is known.
     from prometheus_client import multiprocess
 
     multiprocess.mark_process_dead(worker.pid)
 
 
-#: The security headers of every answer, for those that the app does not give itself.
-_headers: dict[str, str] = {}
-
-
 def _answer(sock: Any, status: int, reason: str, _message: str) -> None:
-    """Answer what never reaches the app: too long an address, bytes that are no HTTP."""
+    """Answer what never reaches the app: a URL that is too long, bytes that are not HTTP."""
     body = (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         f"<title>{reason}</title><h1>{reason}</h1>"
-        "<p>Your browser sent something that this site does not take. Nothing was stored.</p>"
+        "<p>Your browser sent a request that this site does not accept. Nothing was stored.</p>"
         '<p><a href="/">Start again</a></p>'
     )
     head = (
@@ -201,5 +174,24 @@ def _answer(sock: Any, status: int, reason: str, _message: str) -> None:
     util.write_nonblock(sock, "\r\n".join((*head, "", body)).encode("latin1"))
 
 
-# gunicorn has no setting for its own error page, which repeats the request and has no headers.
+# A port that is not a number is reported with all other problems in on_starting.
+_port = os.environ.get("PORT", "").strip()
+bind = f"127.0.0.1:{_port if _port.isdecimal() else 8000}"
+worker_class = Worker
+workers = 2
+# 40 slow sign-ins may all reach one worker; with 32 threads, pages had to wait (decisions/0009).
+threads = 64
+# In seconds. Longer than a whole call to TikTok (10 s), so no worker is killed during one.
+timeout = 30
+graceful_timeout = 30
+keepalive = 5
+# Anyone who reaches the control socket could command the server.
+control_socket_disable = True
+# The maximum of gunicorn; the app itself answers 414 well below it.
+limit_request_line = 8190
+logger_class = Log
+accesslog = "-"
+loglevel = os.environ.get("LOG_LEVEL", "").strip() or "info"
+_make_metrics_folder()
+# gunicorn's own error page repeats the request, lacks our headers and cannot be configured.
 util.write_error = _answer

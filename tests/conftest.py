@@ -1,5 +1,6 @@
 """Brings the fixtures of `tests/fixtures/` to every test, and tells what could not run."""
 
+import gc
 import os
 import sys
 
@@ -20,6 +21,11 @@ def nobody_acts() -> None:
     """Begin every test as nobody: a worker that ran in this thread leaves its name behind."""
     if (actor := sys.modules.get("webapp.actor")) is not None:
         actor.act_as_nobody()
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector the thousands of collected tests, which live to the end."""
+    gc.freeze()
 
 
 def pytest_xdist_auto_num_workers() -> int:

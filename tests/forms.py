@@ -76,6 +76,11 @@ def the_form(html: str, action: str) -> Form:
 
     Raises AssertionError if there is none, or more than one.
     """
-    found = [form for form in forms(html) if form.action == action and form.method == "post"]
+    return the_form_of(forms(html), action, html)
+
+
+def the_form_of(there: list[Form], action: str, html: str) -> Form:
+    """Return what `the_form` returns, for a page that `forms` has read already."""
+    found = [form for form in there if form.action == action and form.method == "post"]
     assert len(found) == 1, f"{len(found)} forms post to {action}:\n{html}"
     return found[0]

@@ -36,7 +36,7 @@ msgstr[1] "%(num)s Seiten aus %(book)s"
 msgid "a book"
 msgstr "einem Buch"
 
-msgid "refreshes are held back: %(cause)s"
+msgid "refreshes are paused: %(cause)s"
 msgstr "nichts wird aufgefrischt: %(cause)s"
 
 msgid "TikTok does not accept this app"
@@ -108,7 +108,7 @@ def test_trouble_is_kept_in_english_and_told_to_each_in_their_language(
             refused = breaker.Outcome(config="invalid_client")
             breaker.record_outcomes(session, runtime, [refused], runtime.clock())
         (trouble,) = troubles.troubles(runtime)
-    english = "refreshes are held back: TikTok does not accept this app (invalid_client)"
+    english = "refreshes are paused: TikTok does not accept this app (invalid_client)"
     german = "Nichts wird aufgefrischt: TikTok nimmt diese App nicht an (invalid_client)."
     assert trouble.cause == english
     # The look that both are shown is the same one, taken for the first.

@@ -126,7 +126,7 @@ def test_keys_that_open_nothing_are_told(
     other = base64.b64encode(secrets.token_bytes(32)).decode()
     wrong = Watched(make_app(TOKEN_KEYS=other), (other, env["TOKEN_KEYS"]))
     (fault,) = wrong.ready()
-    assert fault.startswith("TOKEN_KEYS: what is stored cannot be opened")
+    assert fault.startswith("TOKEN_KEYS: the stored tokens cannot be decrypted")
     rotated = Watched(make_app(TOKEN_KEYS=f"{other},{env['TOKEN_KEYS']}"), (other,))
     assert rotated.ready() == []
 

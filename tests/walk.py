@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 from flask.testing import FlaskClient
 from werkzeug.test import Cookie, TestResponse
 
-from tests.forms import Form, forms, the_form
+from tests.forms import Form, forms, the_form, the_form_of
 from tests.servers import ANSWER_WITHIN, plain_session
 
 #: Who walks unless a test names somebody else: one of the sandbox's people.
@@ -58,8 +58,9 @@ def connect_form(client: FlaskClient) -> Form:
     Raises AssertionError if neither page holds it.
     """
     home = client.get("/")
-    if home.status_code == 200 and any(f.action == "/connect" for f in forms(home.text)):
-        return the_form(home.text, "/connect")
+    found = forms(home.text) if home.status_code == 200 else []
+    if any(form.action == "/connect" for form in found):
+        return the_form_of(found, "/connect", home.text)
     page = client.get("/connect")
     assert page.status_code == 200, f"GET /connect → {page.status_code}"
     return the_form(page.text, "/connect")

@@ -1,19 +1,21 @@
-"""A problem and its fix, in words: of a setting, a check or an act that was refused."""
+"""What is wrong and how to fix it, in words: of a setting, a check or a refused action."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that is wrong or that an operator should know; never the value of a setting.
+    """Something that an operator should know; it never contains the value of a setting."""
 
-    `name` is the setting or the part it is about, `cause` says what is wrong, `fix` what to do.
-    """
-
+    #: The setting or the part that it is about.
     name: str
+    #: What is wrong, to be read after the name.
     cause: str
+    #: What to do: a command, a line of the settings or a sentence.
     fix: str
+    #: True: `fix` is the same in every installation, so anyone may read it.
+    public: bool = field(default=False, compare=False, kw_only=True)
 
 
 def listed(problems: Iterable[Problem]) -> str:

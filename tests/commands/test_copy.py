@@ -153,7 +153,7 @@ def test_while_a_refresh_is_under_way_it_is_refused(
     claims.claim_due(filled, 1, filled.clock())
     run = command(app, "tokens", "copy", target)
     assert run.exit_code == 1
-    assert "1 refreshes are under way: stop the worker" in run.stderr
+    assert "1 refreshes are in progress: stop the worker" in run.stderr
     engine = create_engine(target)
     assert not any(contents(engine).values())
     engine.dispose()
@@ -180,10 +180,10 @@ def test_what_is_no_migrated_database_is_refused(
 ) -> None:
     for url, why in {
         f"sqlite:///{tmp_path}/none.db": "flask db upgrade",
-        migrated: "in use already",
+        migrated: "in use now",
         "postgresql://somebody:made-up-pass@127.0.0.1:9/none": "does not answer",
-        "mongodb://somewhere/none": "no address of a database",
-        "nonsense": "no address of a database",
+        "mongodb://somewhere/none": "not a database URL that can be used",
+        "nonsense": "not a database URL that can be used",
     }.items():
         run = command(app, "tokens", "copy", url)
         assert run.exit_code == 1

@@ -94,7 +94,7 @@ def test_a_refresh_meanwhile_is_never_overwritten(
 ) -> None:
     crowd(runtime, 2)
     mara = join(runtime, sandbox, "mara")
-    opened = sealing._sealed
+    opened = sealing._resealed
 
     def refreshed_meanwhile(at: Runtime, rows: list[User]) -> list[tuple[User, dict[str, str]]]:
         found = opened(at, rows)
@@ -103,7 +103,7 @@ def test_a_refresh_meanwhile_is_never_overwritten(
             on_demand.fresh_access(runtime, mara, pressed=True)
         return found
 
-    monkeypatch.setattr(sealing, "_sealed", refreshed_meanwhile)
+    monkeypatch.setattr(sealing, "_resealed", refreshed_meanwhile)
     *_steps, last = sealing.reseal(rotated)
     assert (last.done, last.closed) == (3, 0)
     assert row(runtime, mara).version == 2

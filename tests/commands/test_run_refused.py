@@ -57,7 +57,7 @@ def test_keys_that_do_not_open_what_is_stored(
 ) -> None:
     other = base64.b64encode(secrets.token_bytes(32)).decode()
     said = refused(make_app(TOKEN_KEYS=other), words)
-    assert "TOKEN_KEYS – what is stored cannot be opened" in said
+    assert "TOKEN_KEYS – the stored tokens cannot be decrypted" in said
     assert other not in said
     assert sandbox.calls("token.refresh_token") == 0
 

@@ -150,8 +150,8 @@ def test_an_open_breaker_and_a_rescue_file_are_told(
     assert doubts.keys() == {"breaker", "rescue"}
     assert "TikTok does not accept this app (invalid_client)" in doubts["breaker"]
     said = command(app, "doctor", env=env).stdout
-    assert "\nwarn breaker – refreshes are held back: TikTok does not accept" in said
-    assert "\nwarn rescue – answers of TikTok" in said
+    assert "\nwarn breaker – refreshes are paused: TikTok does not accept" in said
+    assert f"\nwarn rescue – {runtime.rescue_file} contains answers of TikTok" in said
 
 
 @pytest.mark.rule(53)
@@ -163,4 +163,4 @@ def test_the_doctor_counts_people_of_another_client_key(
         join(runtime_of(app), sandbox, "mara")
         join(runtime_of(app), sandbox, "tomas", client_key="another-app")
     said = command(app, "doctor", env=env).stdout
-    assert "warn people – 1 connected under another TIKTOK_CLIENT_KEY" in said
+    assert "warn people – 1 connection needs another TIKTOK_CLIENT_KEY" in said

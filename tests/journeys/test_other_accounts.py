@@ -4,6 +4,7 @@ Each scene is gunicorn on SQLite, the mock TikTok over HTTP, and browsers with t
 """
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -203,6 +204,30 @@ def flask(here: Site, tmp_path: Path, *words: str) -> str:
     return command.output().strip()
 
 
+@contextmanager
+def ready(here: Site, *words: str) -> Iterator[Callable[[], None]]:
+    """Start a command in a process of its own; yield what lets it run, to its end.
+
+    Python needs seconds to start on a busy machine: more than a held body has.
+    """
+    code = (
+        "import sys, wsgi; print('ready', flush=True); sys.stdin.readline();"
+        "sys.exit(wsgi.app.test_cli_runner().invoke(args=sys.argv[1:]).exit_code)"
+    )
+    env = plain_environment() | dict(here.env) | {"LOG_LEVEL": "CRITICAL"}
+    args = [sys.executable, "-c", code, *words]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(args, cwd=ROOT, env=env, text=True, stdin=pipe, stdout=pipe) as command:
+        assert command.stdout is not None
+        assert command.stdout.readline() == "ready\n"
+
+        def run() -> None:
+            command.communicate("\n", timeout=30)
+            assert command.returncode == 0
+
+        yield run
+
+
 def test_what_an_operator_held_back_is_not_done_once_they_are_removed(
     here: Site, sandbox: Sandbox, browser: Browsers, tmp_path: Path
 ) -> None:
@@ -228,8 +253,9 @@ def test_what_an_operator_held_back_is_not_done_once_they_are_removed(
         "/operators/health/probe": {},
         "/operators/setup": {},
     }
-    held = {path: Held.form(operator, path, token | data) for path, data in forms.items()}
-    flask(here, tmp_path, "operators", "remove", sandbox.open_id("mara"))
+    with ready(here, "operators", "remove", sandbox.open_id("mara")) as remove:
+        held = {path: Held.form(operator, path, token | data) for path, data in forms.items()}
+        remove()
     tables = ("users", "audit_events", "service_keys", "bulk_jobs")
     before = [here.rows(table) for table in tables], sandbox.counters()["calls"]
     for path, request in held.items():
@@ -251,8 +277,9 @@ def test_a_held_request_of_a_revoked_key_gets_no_token(
 ) -> None:
     signed_in(browser, "jo")
     key = flask(here, tmp_path, "keys", "issue", "reports")
-    held = asking(here, sandbox, key)
-    flask(here, tmp_path, "keys", "revoke", "reports")
+    with ready(here, "keys", "revoke", "reports") as revoke:
+        held = asking(here, sandbox, key)
+        revoke()
     answer = held.finish()
     assert answer.status == 401
     assert json.loads(answer.body)["code"] == "bad_key"

@@ -113,15 +113,15 @@ def test_a_refresh_during_a_reseal_is_not_overwritten(
 ) -> None:
     open_id, *_others = world.people(5)
     new = at(world, make_app(TOKEN_KEYS=f"{key()},{env['TOKEN_KEYS']}"))
-    sealed = reseal._sealed
+    sealed = reseal._resealed
 
     def meanwhile(*args: object) -> Sequence[tuple[User, dict[str, str]]]:
         found = sealed(*args)  # type: ignore[arg-type]  # handed through as they came
-        monkeypatch.setattr(reseal, "_sealed", sealed)
+        monkeypatch.setattr(reseal, "_resealed", sealed)
         fresh_access(world.runtime, open_id, rejected_version=1)
         return found
 
-    monkeypatch.setattr(reseal, "_sealed", meanwhile)
+    monkeypatch.setattr(reseal, "_resealed", meanwhile)
     list(reseal.reseal(new.runtime))
     assert world.refreshes() == 1
     assert reseal.remaining(new.runtime) == 0

@@ -74,10 +74,10 @@ def test_what_was_given_up_is_doubted_until_it_is_tried_again(world: World) -> N
     tell(world.runtime, 1)
     assert doubted(world.runtime) == []
     deliver(world.runtime, Receiver(GONE))
-    assert doubted(world.runtime) == ["2 notices were given up; the last answer was: 410"]
+    assert doubted(world.runtime) == ["2 notifications were given up; the last answer was: 410"]
     assert outbox.retry(world.clock(), first) == 1
     assert outbox.retry(world.clock(), first) == 0
-    assert doubted(world.runtime) == ["one notice was given up; the last answer was: 410"]
+    assert doubted(world.runtime) == ["1 notification was given up; the last answer was: 410"]
     assert outbox.retry(world.clock()) == 1
     assert deliver(world.runtime, Receiver(TAKEN)) == 2
     assert doubted(world.runtime) == []
@@ -101,7 +101,7 @@ def test_what_waits_for_more_than_an_hour_is_doubted(world: World) -> None:
     world.clock.advance(hours=1)
     assert doubted(world.runtime) == []
     world.clock.advance(hours=1)
-    assert doubted(world.runtime) == ["a notice has waited for 2 h to be taken"]
+    assert doubted(world.runtime) == ["a notification has been waiting for 2 h"]
 
 
 def test_where_nobody_is_told_nothing_is_doubted(world: World, make_app: MakeApp) -> None:

@@ -56,17 +56,17 @@ REFUSED = {
     ),
     "a redirect address with a query": Planted(
         {"TIKTOK_REDIRECT_URI": "https://site.example/callback?from=tiktok"},
-        *("TIKTOK_REDIRECT_URI", "holds a query", "TIKTOK_REDIRECT_URI="),
+        *("TIKTOK_REDIRECT_URI", "contains a query", "TIKTOK_REDIRECT_URI="),
     ),
     "no PKCE on this machine": Planted(
         {"TIKTOK_PKCE": "0"}, "TIKTOK_PKCE", "requires PKCE", "TIKTOK_PKCE=1"
     ),
     "a scope that is none": Planted(
         {"TIKTOK_SCOPES": "user.info.basics"},
-        *("TIKTOK_SCOPES", "user.info.basics: ", "take user.info.basics out"),
+        *("TIKTOK_SCOPES", "user.info.basics: ", "remove user.info.basics from"),
     ),
     "a mock TikTok that is not allowed": Planted(
-        {"ALLOW_SANDBOX": "0"}, "TIKTOK_API_URL", "another host than TikTok's", "ALLOW_SANDBOX=1"
+        {"ALLOW_SANDBOX": "0"}, "TIKTOK_API_URL", "a host other than TikTok's", "ALLOW_SANDBOX=1"
     ),
     "a debugger for everybody": Planted(
         {"FLASK_DEBUG": "1"}, "FLASK_DEBUG", "is on", "unset FLASK_DEBUG"

@@ -83,8 +83,17 @@ def test_the_page_has_every_check_of_the_doctor_in_the_same_words(
         if check["name"] == "endpoint":
             continue  # it tells how long the call took
         assert setup.TITLES.get(check["name"], check["name"]) in text
-        if "would have to be read" not in text or check["name"] not in ("rows", "people"):
+        if "does not read every row" not in text or check["name"] not in ("rows", "people"):
             assert setup.sentence(check["cause"]) in text, check["name"]
+
+
+def test_the_page_shows_the_settings_that_the_process_accepted(
+    operator: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SESSION_DAYS", "many")
+    page = operator.get(PATH).text
+    assert rows(page)["SESSION_DAYS"].endswith("Is set. Done")
+    assert "There is a problem" not in page, "a refusal is for the next start, and in English only"
 
 
 def test_opening_the_page_calls_nobody(operator: FlaskClient, sandbox: Sandbox) -> None:
@@ -152,8 +161,8 @@ def test_a_clock_that_is_wrong_is_told(
     monkeypatch.setattr(Provider, "check_credentials", lambda _self: found)
     told = rows(press_ask(operator))["The clock is right"]
     assert told.endswith(word)
-    assert ("Is 90 seconds ahead of TikTok's." in told) is (ahead == 90)
-    assert ("Is 4,000 seconds behind TikTok's." in told) is (ahead == -4000)
+    assert ("This clock is 90 seconds ahead of TikTok's." in told) is (ahead == 90)
+    assert ("This clock is 4,000 seconds behind TikTok's." in told) is (ahead == -4000)
 
 
 def test_what_to_paste_stands_there_with_its_buttons(

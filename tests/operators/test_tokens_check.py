@@ -38,6 +38,7 @@ def test_a_late_worker_is_1_with_the_fix(app: Flask, sandbox: Sandbox, clock: Mo
     assert line.endswith("flask tokens run")
     (told,) = json.loads(command(app, "tokens", "check", "--json").stdout)
     assert (told["verdict"], told["name"], told["group"]) == ("warn", "worker", "running")
+    assert list(told) == ["verdict", "name", "cause", "fix", "group", "known"]
 
 
 def test_a_foreign_database_is_a_failure_in_the_doctors_words(

@@ -15,16 +15,12 @@ from webapp import language
 
 METHODS = [("webapp/**.py", "python"), ("templates/**.html", "jinja2")]
 OPTIONS = {"templates/**.html": {"trimmed": "true", "silent": "false"}}
-KEYWORDS = {
-    **{"_": None, "N_": None, "gettext": None},
-    **{"ngettext": (1, 2), "deferred_ngettext": (1, 2)},
-}
+KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
 GAP = re.compile(r"%\((\w+)\)s|%%")
 LANGUAGES = [code for code in language.available() if code != language.SOURCE]
 AGAIN = (
-    "run: pybabel extract -F pyproject.toml -k _ -k N_ -k deferred_ngettext:1,2 --no-location "
-    "-o messages.pot . && pybabel update -i messages.pot -d webapp/translations "
-    "--no-fuzzy-matching, then translate"
+    "run: pybabel extract -F pyproject.toml -k _ -k N_ --no-location -o messages.pot . && "
+    "pybabel update -i messages.pot -d webapp/translations --no-fuzzy-matching, then translate"
 )
 
 

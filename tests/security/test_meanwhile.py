@@ -157,7 +157,7 @@ class TestOnPostgres:
         with stage.app.app_context(), ThreadPoolExecutor(2) as pool:
             landed = pool.submit(in_app, stage, store.store_answers, runtime, results)
             assert stored.wait(30)
-            resealed = pool.submit(in_app, stage, reseal._write, sealed)
+            resealed = pool.submit(in_app, stage, reseal._store, sealed)
             until(somebody_waits_for_a_lock)
             go.set()
             assert landed.result(30) == [True, True]
@@ -270,13 +270,13 @@ def test_an_operator_who_is_removed_during_a_probe_is_not_told_that_nothing_was_
 ) -> None:
     """breaker_probe.probe has written the probe and the audit by then."""
     an_open_breaker(stage)
-    true = health._first
+    true = health._next_open_id
 
     def first(runtime: Any) -> Any:
         stage.lose_operator()
         return true(runtime)
 
-    monkeypatch.setattr(health, "_first", first)
+    monkeypatch.setattr(health, "_next_open_id", first)
     path, data = act("probe").sent(stage)
     before = [e["event"] for e in stage.kept()["audit_events"]]
     answer = stage.operator.post(path, data=data)

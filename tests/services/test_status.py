@@ -73,7 +73,7 @@ def test_a_wrong_key_is_told_and_the_old_one_beside_it_mends_it(
         join(runtime, made_up(runtime.clock()))
     (fault,) = found(make_app(TOKEN_KEYS=new_key()))
     assert fault.name == "TOKEN_KEYS"
-    assert "cannot be opened" in fault.cause
+    assert "cannot be decrypted" in fault.cause
     assert found(make_app(TOKEN_KEYS=f"{new_key()},{env['TOKEN_KEYS']}")) == []
 
 

@@ -403,33 +403,39 @@ CHECKS = [
     Check("ok", "SECRET_KEY", language.deferred_gettext("is set")),
     Check(
         "FAIL",
-        "TIKTOK_CLIENT_SECRET",
-        language.deferred_gettext("is blank"),
-        "TIKTOK_CLIENT_SECRET=…",
+        "FLASK_DEBUG",
+        language.deferred_gettext("is on, but others can reach this server"),
+        "unset FLASK_DEBUG",
+        public=True,
     ),
     Check(
         "warn",
         "files",
-        language.deferred_gettext("%(path)s can be read by others", path="/srv/.env"),
+        language.deferred_gettext("other users can read %(path)s", path="/srv/.env"),
         "chmod 600 /srv/.env",
     ),
     Check(
-        "ok", "endpoint", language.deferred_gettext("answered in %(ms)s ms", ms=214), group="tiktok"
+        "ok",
+        "endpoint",
+        language.deferred_gettext("TikTok answered in %(ms)s ms", ms=214),
+        group="tiktok",
     ),
     Check(
         "ok",
         "person",
-        language.deferred_gettext("nobody has"),
-        language.deferred_gettext("connect your own account on the start page"),
+        language.deferred_gettext("nobody has connected yet"),
+        language.deferred_gettext("connect your own account on the home page"),
         "tiktok",
         known=False,
+        public=True,
     ),
     Check(
         "warn",
         "worker",
-        language.deferred_gettext("nothing is overdue, nothing is held back"),
+        language.deferred_gettext("no refresh is overdue, and refreshes are not paused"),
         language.deferred_gettext("start a worker: flask tokens run"),
         "running",
+        public=True,
     ),
 ]
 

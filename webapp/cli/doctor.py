@@ -6,7 +6,6 @@
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict
 
 import click
 from flask.cli import with_appcontext
@@ -16,14 +15,14 @@ from webapp.services.maintenance.check import Check
 from webapp.services.maintenance.doctor import checks, keeping_checks
 
 
-@click.command()
+@click.command("check")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 @with_appcontext
 def check_keeping(as_json: bool) -> None:
     """Check database, keys and worker for cron: 0 and `ok` if all is well, else 1 with each fix."""
     found = [each for each in keeping_checks(runtime()) if each.verdict != "ok"]
     if as_json:
-        show_json([asdict(each) for each in found])
+        show_json([each.for_scripts() for each in found])
     elif not found:
         click.echo("ok   connections are being kept fresh")
     else:
@@ -46,7 +45,7 @@ def doctor(as_json: bool) -> None:
     """Check settings, database, keys, files and TikTok's answer; 1 if anything fails."""
     found = list(checks(os.environ, runtime_or_none()))
     if as_json:
-        show_json([asdict(check) for check in found])
+        show_json([each.for_scripts() for each in found])
     else:
         print_checks(found)
     sys.exit(1 if any(check.verdict == "FAIL" for check in found) else 0)

@@ -1,5 +1,7 @@
-"""What the app was told: read, checked and frozen; never a default for a secret, never its value
-in a message."""
+"""The settings: environment variables that are read, checked and frozen at the start.
+
+No secret has a default, and no message contains the value of a setting.
+"""
 
 from webapp.problems import Problem, listed
 from webapp.settings.load import NAMES, SettingsRefused, load, serving_problems, warnings

@@ -1,151 +1,38 @@
-"""How the text of a variable becomes a plain value; knows nothing of what the value is for.
+"""The types of the settings: each turns the text of a variable into a checked value.
 
-What an address in the settings must look like; never opens one, never repeats one in words.
-
-Services that people may be led back to, and what lies under their addresses; opens none.
+A refused text raises ValueError, explained by the `description` of the type, or `refuse` with a
+cause and a fix of its own. Neither may repeat the value.
 """
 
 import re
-from collections.abc import Callable
 from importlib.util import find_spec
-from typing import Annotated, Any, NamedTuple, NoReturn
+from typing import Annotated, Any, Literal, NamedTuple, NoReturn
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from webapp.language import deferred_gettext as _
-
 BASIC_SCOPE = "user.info.basic"
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"0", "false", "no", "off"})
 _SCOPE = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
-_INSTANCE = re.compile(r"[A-Za-z0-9-]{8,64}")
-_EMAIL = re.compile(r"[^@\s<>\"]+@[^@\s<>\"]+\.[^@\s<>\".]+")
-
-
-def refuse(cause: str, fix: str) -> NoReturn:
-    """Raise what pydantic collects with the name of the field, to become a `Problem`."""
-    raise PydanticCustomError("refused", "{cause}", {"cause": cause, "fix": fix})
-
-
-def parts(value: Any) -> tuple[str, ...]:
-    """Split at commas, trim, leave blank parts out; tuples pass as they are."""
-    if isinstance(value, str):
-        return tuple(part for part in (piece.strip() for piece in value.split(",")) if part)
-    return tuple(value)
-
-
-def _flag(value: Any) -> Any:
-    word = str(value).strip().lower()
-    if word not in _YES | _NO:
-        refuse(_("is neither 1 nor 0"), _("set it to 1 (on) or 0 (off)"))
-    return word in _YES
-
-
-def _number(low: int, high: int) -> Callable[[Any], Any]:
-    def read(value: Any) -> int:
-        text = str(value)
-        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
-            refuse(
-                _("is not a whole number from %(low)s to %(high)s", low=str(low), high=str(high)),
-                _(
-                    "set it to a number from %(low)s to %(high)s, or remove it for the default",
-                    # As they are to be written: not grouped.
-                    low=str(low),
-                    high=str(high),
-                ),
-            )
-        return int(text)
-
-    return read
-
-
-def _level(value: Any) -> Any:
-    word = str(value).upper()
-    if word not in LOG_LEVELS:
-        refuse(_("is no log level"), _("set it to one of %(levels)s", levels=", ".join(LOG_LEVELS)))
-    return word
-
-
-def _format(value: Any) -> Any:
-    word = str(value).lower()
-    if word not in ("json", "console"):
-        refuse(_("is no log format"), _("set it to json (for machines) or console (for people)"))
-    return word
-
-
-def _scopes(value: Any) -> tuple[str, ...]:
-    names = parts(value)
-    for name in names:
-        if not _SCOPE.fullmatch(name):
-            refuse(
-                _("holds what is no scope name"), _("write scopes like user.info.basic,video.list")
-            )
-    if len(set(names)) < len(names):
-        double = next(name for name in names if names.count(name) > 1)
-        refuse(_("names %(scope)s twice", scope=double), _("name %(scope)s once", scope=double))
-    return names
-
-
-def _required_scopes(value: Any) -> Any:
-    names = _scopes(value)
-    return names if BASIC_SCOPE in names else (BASIC_SCOPE, *names)
-
-
-def _name(value: Any) -> Any:
-    if not str(value).isprintable() or len(str(value)) > 60:
-        refuse(_("is longer than 60 characters or not printable"), _("choose a short name"))
-    return value
-
-
-def _email(value: Any) -> Any:
-    if value and not _EMAIL.fullmatch(str(value)):
-        refuse(_("is no e-mail address"), _("write it like help@example.org, or remove it"))
-    return value
-
-
-def _instance(value: Any) -> Any:
-    if value and not _INSTANCE.fullmatch(str(value)):
-        refuse(
-            _("is no installation's id"), _("use 8 to 64 letters, digits and dashes, or remove it")
-        )
-    return value
-
-
-Flag = Annotated[bool, BeforeValidator(_flag)]
-LogLevel = Annotated[str, BeforeValidator(_level)]
-Scopes = Annotated[tuple[str, ...], BeforeValidator(_scopes)]
-RequiredScopes = Annotated[tuple[str, ...], BeforeValidator(_required_scopes)]
-ShortName = Annotated[str, BeforeValidator(_name)]
-Email = Annotated[str, BeforeValidator(_email)]
-Days = Annotated[int, BeforeValidator(_number(1, 365))]
-Hours = Annotated[int, BeforeValidator(_number(1, 8760))]
-Hops = Annotated[int, BeforeValidator(_number(0, 10))]
-InstanceId = Annotated[str, BeforeValidator(_instance)]
-Rate = Annotated[int, BeforeValidator(_number(1, 10_000))]
-AuditDays = Annotated[int, BeforeValidator(_number(1, 3650))]
-IdleDays = Annotated[int, BeforeValidator(_number(0, 3650))]
-Port = Annotated[int, BeforeValidator(_number(1, 65535))]
-lower_format = BeforeValidator(_format)
 
 AUTHORIZE_URL = "https://www.tiktok.com/v2/auth/authorize/"
 API_URL = "https://open.tiktokapis.com/v2/"
 TIKTOK_HOSTS = frozenset({"www.tiktok.com", "open.tiktokapis.com"})
-#: The hosts that TikTok takes for a redirect URI of the Desktop kind.
+#: The hosts that TikTok accepts in a redirect URI of the Desktop kind.
 LOOPBACK = frozenset({"localhost", "127.0.0.1"})
-_EXAMPLE = "TIKTOK_REDIRECT_URI=http://127.0.0.1:8000/api/auth/tiktok/callback"
+_REDIRECT_EXAMPLE = "TIKTOK_REDIRECT_URI=http://127.0.0.1:8000/api/auth/tiktok/callback"
 _PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?")
-#: First pieces of the paths that are ours; a callback there would hide a page or be hidden by it.
+#: First segments of our own paths; a callback there would hide a page or be hidden by it.
 _OURS = re.compile(
     r"/(connect|connected|account|sign-out|operators|privacy|terms|cookies|theme|language|webhooks"
     r"|static|healthz|readyz|metrics|api/v1|api/docs|favicon\.ico|robots\.txt)(/|$)"
 )
 _HOST = re.compile(r"\.?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?")
-#: Flask-Limiter's storages → the module each needs; empty: none.
+#: Storage schemes that Flask-Limiter supports → the module each one needs, if any.
 _STORAGES = {
     "memory": "",
     "redis": "redis",
@@ -154,55 +41,131 @@ _STORAGES = {
     "memcached": "pymemcache",
     "mongodb": "pymongo",
 }
+_NOTIFY_EXAMPLE = "NOTIFY_URL=https://YOUR-SERVICE/hooks/coatcheck"
+
+_RETURN_TO_EXAMPLE = (
+    "RETURN_TO=Example Studio=https://studio.example/, Example Shop=https://shop.example/app/"
+)
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+#: The address is stored in the browser's cookie with every attempt.
+MAX_RETURN_URL = 500
+#: Characters of an address (RFC 3986). Browsers disagree about the others: white space, control
+#: characters, backslashes, quotes, brackets and anything outside ASCII.
+_URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#@!$&'()*+,;=%-]+")
+#: Parts of a path that leave it, or that some software reads so: dot segments, and encoded dots,
+#: slashes, backslashes, percent signs and control characters.
+_LEAVES_PATH = re.compile(r"/\.{1,2}([;/]|$)|%(2e|2f|5c|25|[01][0-9a-f]|7f)", re.IGNORECASE)
+
+
+def refuse(cause: str, fix: str) -> NoReturn:
+    """Raise the error that `webapp.settings.load` turns into a `Problem` with this text."""
+    raise PydanticCustomError("refused", "{cause}", {"cause": cause, "fix": fix})
+
+
+def parts(value: Any) -> tuple[str, ...]:
+    """Split a text at commas and drop blank parts; a tuple is returned unchanged."""
+    if isinstance(value, str):
+        return tuple(part for part in (piece.strip() for piece in value.split(",")) if part)
+    return tuple(value)
+
+
+def _flag(value: Any) -> bool:
+    word = str(value).strip().lower()
+    if word not in _YES | _NO:
+        raise ValueError("neither yes nor no")
+    return word in _YES
+
+
+def _digits(value: Any) -> int:
+    # Stricter than pydantic, which also reads "+5", "5.0" and "1_000".
+    if not re.fullmatch(r"[0-9]{1,9}", str(value)):
+        raise ValueError("not digits")
+    return int(value)
+
+
+def between(low: int, high: int) -> Any:
+    """Return the constraint of a whole number, both limits included."""
+    return Field(ge=low, le=high, description=f"a whole number from {low} to {high}")
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("not printable")
+    return value
+
+
+def _scopes(value: Any) -> tuple[str, ...]:
+    names = parts(value)
+    for name in names:
+        if not _SCOPE.fullmatch(name):
+            refuse(
+                "contains something that is not a scope name",
+                "write scopes like user.info.basic,video.list",
+            )
+    if len(set(names)) < len(names):
+        double = next(name for name in names if names.count(name) > 1)
+        refuse(f"lists {double} twice", f"list {double} once")
+    return names
+
+
+def _required_scopes(value: Any) -> tuple[str, ...]:
+    names = _scopes(value)
+    return names if BASIC_SCOPE in names else (BASIC_SCOPE, *names)
 
 
 def split_url(text: str, fix: str) -> SplitResult:
-    """Return an absolute http(s) URL in its parts; refuses what is none, and names in it."""
+    """Return the parts of an absolute http(s) URL without user name, query and fragment.
+
+    Refuses any other text, with this `fix`.
+    """
     if not re.fullmatch(r"[!-~]+", text):
-        refuse(_("holds white space or characters outside ASCII"), fix)
+        refuse("contains white space or characters outside ASCII", fix)
     try:
         url = urlsplit(text)
         port = url.port
     except ValueError:
-        refuse(_("is not a valid URL"), fix)
+        refuse("is not a valid URL", fix)
     if url.scheme not in ("http", "https") or not url.hostname or port == 0 or "\\" in text:
-        refuse(_("is not an absolute http or https URL"), fix)
+        refuse("is not an absolute http or https URL", fix)
     if "@" in url.netloc:
-        refuse(_("holds a user name"), fix)
+        refuse("contains a user name", fix)
     if "?" in text or "#" in text:
-        refuse(_("holds a query or a fragment"), fix)
+        refuse("contains a query or a fragment", fix)
     return url
 
 
 def _redirect(value: Any) -> Any:
-    """Check rule 8 of TikTok's contract, and that the path can be served by us."""
-    url = split_url(str(value), _EXAMPLE)
+    """Check rule 8 of TikTok's contract, and that this app can serve the path."""
+    url = split_url(str(value), _REDIRECT_EXAMPLE)
     if len(str(value)) >= 512:
-        refuse(_("is 512 characters or longer"), _EXAMPLE)
+        refuse("is 512 characters or longer", _REDIRECT_EXAMPLE)
     if url.hostname in LOOPBACK:
         if url.port is None:
-            refuse(_("is on this machine and names no port"), _EXAMPLE)
+            refuse("is on this machine but has no port", _REDIRECT_EXAMPLE)
     elif url.scheme == "http":
         refuse(
-            _("is http on a host that is not this machine"),
+            "is http on a host that is not this machine",
             "TIKTOK_REDIRECT_URI=https://YOUR-HOST/api/auth/tiktok/callback",
         )
     if not _PATH.fullmatch(url.path):
-        refuse(_("has no path, or one with other than letters, digits and . _ ~ -"), _EXAMPLE)
+        refuse(
+            "has no path, or a path with characters other than letters, digits and . _ ~ -",
+            _REDIRECT_EXAMPLE,
+        )
     if _OURS.match(url.path):
-        refuse(_("has a path that another page of this app uses"), _EXAMPLE)
+        refuse("has a path that another page of this app uses", _REDIRECT_EXAMPLE)
     return value
 
 
-def _tiktok(example: str) -> Any:
-    def check(value: Any) -> Any:
-        fix = _("remove it for the default, %(default)s", default=example)
+def _tiktok(default: str) -> BeforeValidator:
+    def check(value: Any) -> str:
+        fix = f"remove it for the default, {default}"
         url = split_url(str(value), fix)
         if url.hostname in TIKTOK_HOSTS and url.scheme != "https":
-            refuse(_("is http: TikTok is reached by https only"), fix)
-        return value if str(value).endswith("/") else f"{value}/"
+            refuse("is http, but TikTok requires https", fix)
+        return f"{str(value).removesuffix('/')}/"
 
-    return check
+    return BeforeValidator(check)
 
 
 def _database(value: Any) -> Any:
@@ -211,23 +174,23 @@ def _database(value: Any) -> Any:
     try:
         make_url(text)
     except (ArgumentError, ValueError):
-        refuse(
-            _("is no address of a database"), "DATABASE_URL=postgresql://USER:PASSWORD@HOST/NAME"
-        )
+        refuse("is not a database URL", "DATABASE_URL=postgresql://USER:PASSWORD@HOST/NAME")
     if scheme == "postgres":
-        refuse(_("begins with postgres://"), _("write postgresql:// for postgres://"))
+        refuse("begins with postgres://", "write postgresql:// instead of postgres://")
     if scheme in ("postgresql", "postgresql+psycopg"):
         if find_spec("psycopg") is None:
-            refuse(
-                _("needs %(module)s", module="psycopg"), "pip install -r requirements-postgres.txt"
-            )
+            refuse("needs the package psycopg", "pip install -r requirements-postgres.txt")
         return value
     if not re.match(r"sqlite:///[^?#]", text):
-        fix = _("DATABASE_URL=sqlite:///instance/app.db or postgresql://USER@HOST/NAME")
-        refuse(_("is neither a SQLite file nor PostgreSQL"), fix)
+        refuse(
+            "is neither an SQLite file nor PostgreSQL",
+            "DATABASE_URL=sqlite:///instance/app.db or postgresql://USER@HOST/NAME",
+        )
     if ":memory:" in text:
-        example = "DATABASE_URL=sqlite:///instance/app.db"
-        refuse(_("is in memory, where each process would see its own"), example)
+        refuse(
+            "is in memory, where each process would see a database of its own",
+            "DATABASE_URL=sqlite:///instance/app.db",
+        )
     return value
 
 
@@ -237,67 +200,46 @@ def _page(value: Any) -> Any:
     url = urlsplit(text)
     if not ours and (url.scheme not in ("http", "https") or not url.hostname):
         refuse(
-            _("is no web address"), _("write an https:// address, or remove it for our own page")
+            "is not a web address", "write an https:// address, or remove it for the built-in page"
         )
     return value
 
 
 def _notify(value: Any) -> Any:
-    """Check where notices go: https, or http on this machine; a query is the receiver's matter."""
+    """Check a receiver: https, or http on this machine; unlike other URLs it may have a query."""
     text = str(value)
     if not text:
         return text
-    fix = "NOTIFY_URL=https://YOUR-SERVICE/hooks/coatcheck"
-    url = split_url(text.partition("?")[0], fix)
+    url = split_url(text.partition("?")[0], _NOTIFY_EXAMPLE)
     if not re.fullmatch(r"[!-~]+", text) or "#" in text:
-        refuse(_("holds white space, a fragment or characters outside ASCII"), fix)
+        refuse("contains white space, a fragment or characters outside ASCII", _NOTIFY_EXAMPLE)
     if url.scheme == "http" and url.hostname not in LOOPBACK:
-        refuse(_("is http on a host that is not this machine"), fix)
+        refuse("is http on a host that is not this machine", _NOTIFY_EXAMPLE)
     return value
 
 
-def _hosts(value: Any) -> Any:
+def _hosts(value: Any) -> tuple[str, ...]:
     hosts = parts(value)
     if not all(_HOST.fullmatch(host) for host in hosts):
-        refuse(_("holds what is no host name"), "TRUSTED_HOSTS=www.example.org,.example.com")
+        refuse(
+            "contains something that is not a host name",
+            "TRUSTED_HOSTS=www.example.org,.example.com",
+        )
     return hosts
 
 
 def _storage(value: Any) -> Any:
     scheme = str(value).partition("://")[0]
     if "://" not in str(value) or scheme not in _STORAGES:
-        refuse(_("is no storage Flask-Limiter knows"), "RATELIMIT_STORAGE_URI=memory://")
-    if _STORAGES[scheme] and find_spec(_STORAGES[scheme]) is None:
-        needed = _STORAGES[scheme]
-        refuse(_("needs %(module)s", module=needed), f"pip install {needed}")
+        refuse("is not a storage that Flask-Limiter supports", "RATELIMIT_STORAGE_URI=memory://")
+    module = _STORAGES[scheme]
+    if module and find_spec(module) is None:
+        refuse(f"needs the package {module}", f"pip install {module}")
     return value
 
 
-RedirectUri = Annotated[str, BeforeValidator(_redirect)]
-AuthorizeUrl = Annotated[str, BeforeValidator(_tiktok(AUTHORIZE_URL))]
-ApiUrl = Annotated[str, BeforeValidator(_tiktok(API_URL))]
-DatabaseUrl = Annotated[str, BeforeValidator(_database)]
-PageUrl = Annotated[str, BeforeValidator(_page)]
-Hosts = Annotated[tuple[str, ...], BeforeValidator(_hosts)]
-NotifyUrl = Annotated[str, BeforeValidator(_notify)]
-StorageUri = Annotated[str, BeforeValidator(_storage)]
-
-_RETURN_TO_EXAMPLE = (
-    "RETURN_TO=Example Studio=https://studio.example/, Example Shop=https://shop.example/app/"
-)
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-#: Goes into the browser's cookie with every attempt.
-MAX_RETURN_URL = 500
-#: What an address may be written with (RFC 3986). Left out is what browsers read in ways of their
-#: own: white space and control characters, backslash, quotes, brackets, anything beyond ASCII.
-_WRITTEN = re.compile(r"[A-Za-z0-9._~:/?#@!$&'()*+,;=%-]+")
-#: In a path these climb out of it, or may be read as if they did: dot segments, and dot, slash,
-#: backslash, percent and control characters in disguise.
-_CLIMBS = re.compile(r"/\.{1,2}([;/]|$)|%(2e|2f|5c|25|[01][0-9a-f]|7f)", re.IGNORECASE)
-
-
 class Service(NamedTuple):
-    """One service: what it is called on our pages, and where it lives."""
+    """One service that people can be sent back to: its name on our pages, and its address."""
 
     name: str
     #: Absolute, with a path.
@@ -305,14 +247,13 @@ class Service(NamedTuple):
 
 
 def covers(address: str, url: str) -> bool:
-    """Tell whether `url` lies under `address`, by comparing what is written, byte for byte.
+    """Return True if `url` is `address` or below it, compared character by character.
 
-    So whoever reads it, browser or server, sees the same scheme, host and port, and no user name:
-    there is no second reading that could differ from ours.
+    Browsers and servers then agree on scheme, host and port, because nothing is parsed.
     """
-    if len(url) > MAX_RETURN_URL or not _WRITTEN.fullmatch(url):
+    if len(url) > MAX_RETURN_URL or not _URL_CHARACTERS.fullmatch(url):
         return False
-    if _CLIMBS.search(re.split(r"[?#]", url, maxsplit=1)[0]):
+    if _LEAVES_PATH.search(re.split(r"[?#]", url, maxsplit=1)[0]):
         return False
     if f"{url}/" == address:
         return True
@@ -325,28 +266,69 @@ def _services(value: Any) -> tuple[Service, ...]:
         return tuple(value)
     services = [_service(part) for part in parts(value)]
     if len({each.name for each in services}) < len(services):
-        refuse("gives one name to two addresses", _RETURN_TO_EXAMPLE)
+        refuse("gives two addresses the same name", _RETURN_TO_EXAMPLE)
     return tuple(services)
 
 
 def _service(text: str) -> Service:
-    name, there, address = (piece.strip() for piece in text.partition("="))
-    if not there or not name or not name.isprintable() or len(name) > 60:
-        refuse("holds an address without a short name before it", _RETURN_TO_EXAMPLE)
+    name, equals, address = (piece.strip() for piece in text.partition("="))
+    if not equals or not name or not name.isprintable() or len(name) > 60:
+        refuse("contains an address without a short name before it", _RETURN_TO_EXAMPLE)
     url = split_url(address, _RETURN_TO_EXAMPLE)
     if url.scheme == "http" and url.hostname not in LOOPBACK:
         refuse("is http on a host that is not this machine", _RETURN_TO_EXAMPLE)
-    if len(address) > MAX_RETURN_URL // 2:
-        refuse(
-            f"holds an address of more than {MAX_RETURN_URL // 2} characters", _RETURN_TO_EXAMPLE
-        )
+    longest = MAX_RETURN_URL // 2
+    if len(address) > longest:
+        refuse(f"contains an address of more than {longest} characters", _RETURN_TO_EXAMPLE)
     port = f":{url.port}" if url.port not in (None, _DEFAULT_PORTS[url.scheme]) else ""
-    # As services write it: without a default port, the host in lower case, never without a path.
+    # As services write it: no default port, the host in lower case, always a path.
     host = url.netloc.lower().partition(":")[0]
-    tidy = f"{url.scheme}://{host}{port}{url.path or '/'}"
-    if not covers(tidy, tidy):
-        refuse("holds an address that no page can lie under", _RETURN_TO_EXAMPLE)
-    return Service(name, tidy)
+    normalized = f"{url.scheme}://{host}{port}{url.path or '/'}"
+    if not covers(normalized, normalized):
+        refuse(
+            "contains an address with an IPv6 host, a dot segment or an unusual character",
+            _RETURN_TO_EXAMPLE,
+        )
+    return Service(name, normalized)
 
 
+Flag = Annotated[bool, BeforeValidator(_flag), Field(description="1 (on) or 0 (off)")]
+Digits = Annotated[int, BeforeValidator(_digits)]
+LogLevel = Annotated[
+    Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
+    BeforeValidator(lambda value: str(value).upper()),
+    Field(description="DEBUG, INFO, WARNING, ERROR or CRITICAL"),
+]
+LogFormat = Annotated[
+    Literal["json", "console"],
+    BeforeValidator(lambda value: str(value).lower()),
+    Field(description="json (for machines) or console (for people)"),
+]
+ShortName = Annotated[
+    str,
+    Field(max_length=60, description="a printable text of at most 60 characters"),
+    AfterValidator(_printable),
+]
+Email = Annotated[
+    str,
+    Field(
+        pattern=r"\A([^@\s<>\"]+@[^@\s<>\"]+\.[^@\s<>\".]+)?\Z",
+        description="an email address such as help@example.org",
+    ),
+]
+InstanceId = Annotated[
+    str,
+    Field(pattern=r"\A([A-Za-z0-9-]{8,64})?\Z", description="8 to 64 letters, digits and dashes"),
+]
+Scopes = Annotated[tuple[str, ...], BeforeValidator(_scopes)]
+RequiredScopes = Annotated[tuple[str, ...], BeforeValidator(_required_scopes)]
+# Not pydantic's own URL types: these normalize, and TikTok compares byte for byte.
+RedirectUri = Annotated[str, BeforeValidator(_redirect)]
+AuthorizeUrl = Annotated[str, _tiktok(AUTHORIZE_URL)]
+ApiUrl = Annotated[str, _tiktok(API_URL)]
+DatabaseUrl = Annotated[str, BeforeValidator(_database)]
+PageUrl = Annotated[str, BeforeValidator(_page)]
+NotifyUrl = Annotated[str, BeforeValidator(_notify)]
+StorageUri = Annotated[str, BeforeValidator(_storage)]
+Hosts = Annotated[tuple[str, ...], BeforeValidator(_hosts)]
 ReturnTo = Annotated[tuple[Service, ...], BeforeValidator(_services)]

@@ -1,6 +1,6 @@
-"""Every setting as one typed, frozen value; never reads the environment by itself."""
+"""All settings as one typed, frozen value, made by `webapp.settings.load`."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, SecretStr, model_validator
@@ -13,51 +13,47 @@ from webapp.settings.fields import (
     LOOPBACK,
     TIKTOK_HOSTS,
     ApiUrl,
-    AuditDays,
     AuthorizeUrl,
     DatabaseUrl,
-    Days,
+    Digits,
     Email,
     Flag,
-    Hops,
     Hosts,
-    Hours,
-    IdleDays,
     InstanceId,
+    LogFormat,
     LogLevel,
     NotifyUrl,
     PageUrl,
-    Port,
-    Rate,
     RedirectUri,
     RequiredScopes,
     ReturnTo,
     Scopes,
     ShortName,
     StorageUri,
-    lower_format,
+    between,
 )
 from webapp.settings.secret_fields import (
     BearerToken,
     Credential,
     NotifySecret,
-    SealingKeys,
     SecretCredential,
     SigningKey,
     SigningKeys,
+    TokenKeys,
 )
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Settings(BaseSettings):
-    """What the app was told, checked. Field names are the variables' names in lower case.
+    """The checked settings; field names are the variable names in lower case.
 
-    Build it with `webapp.settings.load`, which tells every problem at once and looks for
-    `misfits` too.
+    Build it with `webapp.settings.load`, which also checks settings against each other.
     """
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True, regex_engine="python-re"
+    )
 
     tiktok_client_key: Credential
     tiktok_client_secret: SecretCredential
@@ -70,35 +66,36 @@ class Settings(BaseSettings):
     allow_sandbox: Flag = False
     secret_key: SigningKey
     secret_key_fallbacks: SigningKeys = ()
-    #: Standard base64 of 32 bytes each, however they were written; the first seals, all open.
-    token_keys: SealingKeys
-    #: May hold a password, so it stays out of the repr; so does the storage below.
+    #: Standard base64 of 32 bytes each; the first encrypts, all of them decrypt.
+    token_keys: TokenKeys
+    #: May contain a password, so it is left out of the repr; so is the storage below.
     database_url: DatabaseUrl = Field(default="sqlite:///instance/app.db", repr=False)
-    #: Empty: made at the first start and kept in the installation's own folder.
+    #: Empty: generated at the first start and stored in the installation's own folder.
     instance_id: InstanceId = ""
-    refresh_rate: Rate = 8
-    refresh_idle_days: IdleDays = 0
-    session_days: Days = 30
-    session_idle_hours: Hours = 72
-    proxy_hops: Hops = 0
+    refresh_rate: Annotated[Digits, between(1, 10_000)] = 8
+    refresh_idle_days: Annotated[Digits, between(0, 3650)] = 0
+    session_days: Annotated[Digits, between(1, 365)] = 30
+    session_idle_hours: Annotated[Digits, between(1, 8760)] = 72
+    proxy_hops: Annotated[Digits, between(0, 10)] = 0
     trusted_hosts: Hosts = ()
     #: How long audit events are kept.
-    audit_days: AuditDays = 400
-    #: May hold a key of the receiver's in its query, so it stays out of the repr. Empty: nobody.
+    audit_days: Annotated[Digits, between(1, 3650)] = 400
+    #: May contain a key of the receiver in its query, so it is left out of the repr.
+    #: Empty: no notifications are sent.
     notify_url: NotifyUrl = Field(default="", repr=False)
     notify_secret: NotifySecret = SecretStr("")
     metrics_token: BearerToken = SecretStr("")
-    port: Port = 8000
+    port: Annotated[Digits, between(1, 65535)] = 8000
     app_name: ShortName = "Coatcheck"
     privacy_url: PageUrl = "/privacy"
     terms_url: PageUrl = "/terms"
     support_email: Email = ""
-    #: Where `?next=` may lead people back to, by a link on our pages; empty: nowhere.
+    #: Services that `?next=` may link back to from our pages.
     return_to: ReturnTo = ()
     ratelimit_storage_uri: StorageUri = Field(default="memory://", repr=False)
     ratelimit_enabled: Flag = True
     log_level: LogLevel = "INFO"
-    log_format: Annotated[Literal["json", "console"], lower_format] = "json"
+    log_format: LogFormat = "json"
 
     @classmethod
     def settings_customise_sources(
@@ -109,13 +106,13 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take what is passed in and nothing else: `load` reads the environment it is given."""
+        """Use only the values passed in: `load` reads the environment that it is given."""
         return (init_settings,)
 
     @model_validator(mode="after")
-    def _leave_out_required(self) -> Self:
+    def _drop_required_from_optional(self) -> Self:
         optional = tuple(s for s in self.tiktok_optional_scopes if s not in self.tiktok_scopes)
-        # The one change of a frozen value, before anybody has seen it.
+        # The only change of the frozen value, before anything else can see it.
         self.__dict__["tiktok_optional_scopes"] = optional
         return self
 
@@ -125,32 +122,32 @@ class Settings(BaseSettings):
 
     @property
     def https(self) -> bool:
-        """Whether people reach the app by https."""
+        """True if people reach the app over https."""
         return self._redirect.scheme == "https"
 
     @property
     def loopback(self) -> bool:
-        """Whether the app is only reached from its own machine."""
+        """True if the app can be reached only from its own machine."""
         return self._redirect.hostname in LOOPBACK
 
     @property
     def public_origin(self) -> str:
-        """The address people see, as browsers write an origin: no path, no default port."""
+        """The origin of this site, as browsers write it: no path, no default port."""
         return _origin(self._redirect)
 
     @property
     def callback_path(self) -> str:
-        """The path at which TikTok's answer is served."""
+        """The path of the redirect URI."""
         return self._redirect.path
 
     @property
     def authorize_origin(self) -> str:
-        """The origin people are sent to, for `form-action` of the CSP."""
+        """The origin of TikTok's consent page, for `form-action` of the CSP."""
         return _origin(urlsplit(self.tiktok_authorize_url))
 
     @property
     def authorize_host(self) -> str:
-        """The host people are sent to, as a person reads it."""
+        """The host of TikTok's consent page, for people to read."""
         return urlsplit(self.tiktok_authorize_url).netloc.lower()
 
     @property
@@ -160,19 +157,19 @@ class Settings(BaseSettings):
 
     @property
     def sandbox(self) -> bool:
-        """Whether a pretend TikTok stands where TikTok should."""
+        """True if a mock TikTok is used."""
         hosts = {urlsplit(u).hostname for u in (self.tiktok_authorize_url, self.tiktok_api_url)}
         return not hosts <= TIKTOK_HOSTS
 
     @property
     def confidential(self) -> list[str]:
-        """Every value that may stand in no log: secrets, keys, and passwords within URLs."""
+        """Every value that logs must not contain: secrets, keys, and passwords in URLs."""
         secrets = [self.tiktok_client_secret, self.secret_key]
         secrets += [*self.secret_key_fallbacks, *self.token_keys]
         secrets += [each for each in (self.notify_secret, self.metrics_token) if each]
         urls = (urlsplit(self.database_url), urlsplit(self.ratelimit_storage_uri))
-        told = [s.get_secret_value() for s in secrets] + [u.password for u in urls if u.password]
-        return told + [part for part in (urlsplit(self.notify_url).query,) if part]
+        values = [s.get_secret_value() for s in secrets] + [u.password for u in urls]
+        return [value for value in (*values, urlsplit(self.notify_url).query) if value]
 
 
 def _origin(url: SplitResult) -> str:

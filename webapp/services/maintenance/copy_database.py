@@ -1,7 +1,8 @@
-"""Copies everything into another, empty database of either kind; never merges or overwrites.
+"""Copies everything into an empty database, SQLite or PostgreSQL; never merges or overwrites.
 
-The source is locked against writing while it is read, and marked as moved in the same
-transaction: a worker that is still running there finds that it may not refresh any more."""
+The source is locked against writes while it is read, and marked as moved in the same transaction,
+so a worker that still runs there stops refreshing.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,30 +43,30 @@ from webapp.services.runtime import Runtime
 
 log = structlog.get_logger(__name__)
 
-#: Rows read and written at once.
+#: Rows per read and write.
 BATCH = 500
-#: The binding is no data: the new database is bound by whoever first works with it.
+#: Not copied: the new database is bound to the installation that first uses it.
 _LEFT_OUT = {Installation.__tablename__}
 
 
 class CannotCopy(Exception):
-    """Nothing was copied, for a reason that the message tells with what to do."""
+    """Nothing was copied; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Copied:
-    """How far a copy is."""
+    """Progress of a copy."""
 
     table: str
-    #: Rows written so far, of all tables.
+    #: Rows of all tables, written so far.
     rows: int
 
 
 def copy_database(runtime: Runtime, url: str, root: Path) -> Iterator[Copied]:
     """Copy every table into the database at `url`, in one transaction; yield after each batch.
 
-    Both sides are committed after the last yield only, the target first. A relative SQLite path
-    counts from `root`. Raises CannotCopy.
+    Both databases are committed only after the last yield, the target first. A relative SQLite
+    path is relative to `root`. Raises CannotCopy.
     """
     try:
         yield from _copy(runtime, url, root)
@@ -78,18 +79,18 @@ def _copy(runtime: Runtime, url: str, root: Path) -> Iterator[Copied]:
         source = session.connection()
         _lock(source)
         _refuse_busy(runtime, session)
-        with target.connect().execution_options(coatcheck_write="FULL") as there, there.begin():
-            _refuse_filled(there)
+        with target.connect().execution_options(coatcheck_write="FULL") as into, into.begin():
+            _refuse_filled(into)
             _record(runtime, session)
             rows = 0
             for table in _tables():
-                for written in _copy_table(source, there, table):
+                for written in _copy_table(source, into, table):
                     rows += written
                     yield Copied(table.name, rows)
-            _compare(source, there)
+            _compare(source, into)
             for table in _tables():
-                # Ids of deleted rows stay taken: a bulk job or a worker may still name one.
-                continue_after(there, table, last_id(source, table))
+                # Ids of deleted rows are not reused: a bulk job or a worker may still refer to one.
+                continue_after(into, table, last_id(source, table))
         bound = session.get(Installation, 1)
         if bound is not None:
             bound.moved_at = runtime.clock()
@@ -97,7 +98,7 @@ def _copy(runtime: Runtime, url: str, root: Path) -> Iterator[Copied]:
 
 
 def total() -> int:
-    """Return how many rows there are to copy, with the one that tells of the copy."""
+    """Return the number of rows to copy, the audit event of the copy included."""
     with db.engine.connect() as connection:
         return _rows(connection) + 1
 
@@ -105,18 +106,18 @@ def total() -> int:
 @contextmanager
 def _target(url: str, root: Path) -> Iterator[Engine]:
     try:
-        # No parameters in errors: they are sealed tokens and people's names.
+        # No parameters in errors: they are encrypted tokens and people's names.
         engine = create_engine(absolute_url(url, root), poolclass=NullPool, hide_parameters=True)
     except (ArgumentError, ImportError, ValueError) as error:
         raise CannotCopy(
-            f"this is no address of a database that can be reached ({type(error).__name__}):"
+            f"this is not a database URL that can be used ({type(error).__name__}):"
             " write sqlite:///PATH or postgresql://USER@HOST/NAME, the latter after"
             " pip install -r requirements-postgres.txt"
         ) from None
     prepare(engine)
     try:
         if engine.url == db.engine.url:
-            raise CannotCopy("this is the database that is in use already")
+            raise CannotCopy("this is the database that is in use now")
         fault = database_checks.database_fault(engine)
         if fault is not None:
             raise CannotCopy(
@@ -128,12 +129,12 @@ def _target(url: str, root: Path) -> Iterator[Engine]:
 
 
 def _tables() -> list[Table]:
-    """Return the tables to copy, those that others point at first."""
+    """Return the tables to copy, referenced tables first."""
     return [table for table in Base.metadata.sorted_tables if table.name not in _LEFT_OUT]
 
 
 def _lock(source: Connection) -> None:
-    """Let nobody write until the end; SQLite's own BEGIN has done so already."""
+    """Lock PostgreSQL against writes until the end; SQLite's BEGIN has done so already."""
     if not is_sqlite(source.dialect):
         names = ", ".join(table.name for table in Base.metadata.sorted_tables)
         source.execute(text(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))
@@ -147,21 +148,21 @@ def _refuse_busy(runtime: Runtime, session: Session) -> None:
     )
     if claims:
         raise CannotCopy(
-            f"{claims} refreshes are under way: stop the worker and gunicorn, wait a minute, then"
-            " run it again"
+            f"{claims} refreshes are in progress: stop the worker and gunicorn, wait a minute, then"
+            " try again"
         )
     if rescue_file.has_answers(runtime):
-        raise CannotCopy("answers wait in the rescue file: run flask tokens rescue first")
+        raise CannotCopy("answers are waiting in the rescue file: run flask tokens rescue first")
 
 
-def _refuse_filled(there: Connection) -> None:
-    filled = [table.name for table in Base.metadata.sorted_tables if _count(there, table)]
+def _refuse_filled(target: Connection) -> None:
+    filled = [table.name for table in Base.metadata.sorted_tables if _count(target, table)]
     if filled:
         raise CannotCopy(f"the other database is not empty: there are rows in {', '.join(filled)}")
 
 
 def _record(runtime: Runtime, session: Session) -> None:
-    """Write the copy down before it is made, so that both databases tell of it."""
+    """Record the copy before it is made, so both databases have the audit event."""
     rows = _rows(session.connection()) + 1
     audit.record(session, runtime.clock(), "database.copied", rows=rows)
 
@@ -170,19 +171,19 @@ def _rows(connection: Connection) -> int:
     return sum(_count(connection, table) for table in _tables())
 
 
-def _copy_table(source: Connection, there: Connection, table: Table) -> Iterator[int]:
+def _copy_table(source: Connection, target: Connection, table: Table) -> Iterator[int]:
     """Copy a table by key and yield the rows of each batch."""
     keys = list(table.primary_key.columns)
     for rows in batches(select(table), keys, BATCH, lambda query: source.execute(query).all()):
-        there.execute(insert(table), [dict(row._mapping) for row in rows])
+        target.execute(insert(table), [dict(row._mapping) for row in rows])
         yield len(rows)
 
 
-def _compare(source: Connection, there: Connection) -> None:
+def _compare(source: Connection, target: Connection) -> None:
     for table in _tables():
-        ours, theirs = _count(source, table), _count(there, table)
-        if ours != theirs:
-            raise CannotCopy(f"{table.name} has {ours} rows here and {theirs} there")
+        old, new = _count(source, table), _count(target, table)
+        if old != new:
+            raise CannotCopy(f"{table.name} has {old} rows here but {new} in the copy")
 
 
 def _count(connection: Connection, table: Table) -> int:

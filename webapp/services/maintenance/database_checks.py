@@ -1,7 +1,4 @@
-"""Whether the database can serve: reachable, migrated, encrypted with a key that we have.
-
-It asks TikTok nothing.
-"""
+"""Checks of the database: reachable, at the newest migration, encrypted with a known key."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,17 +17,18 @@ from webapp.services.runtime import Runtime
 from webapp.services.vault import CannotOpen
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+_UPGRADE = "flask db upgrade"
 
 
 def database_fault(engine: Engine | None = None) -> Problem | None:
     """Return what is wrong with the database; None if it answers and is at the newest migration.
 
-    Looks through the app's engine, or the one given where there is no app yet.
+    Uses the engine of the app unless another is given.
     """
     engine = engine or db.engine
     path = sqlite_path(engine)
     if path is not None and not path.exists():
-        return Problem("DATABASE_URL", _("there is no database yet"), "flask db upgrade")
+        return Problem("DATABASE_URL", _("there is no database yet"), _UPGRADE, public=True)
     try:
         with engine.connect() as connection:
             heads = _heads(connection)
@@ -38,12 +36,12 @@ def database_fault(engine: Engine | None = None) -> Problem | None:
         return _unreadable(error, is_file=path is not None)
     if heads != set(_scripts().get_heads()):
         cause = _("the database is not at the newest migration")
-        return Problem("DATABASE_URL", cause, "flask db upgrade")
+        return Problem("DATABASE_URL", cause, _UPGRADE, public=True)
     return None
 
 
 def _unreadable(error: SQLAlchemyError, *, is_file: bool) -> Problem:
-    # The class alone: a driver's own words may hold the address with its password.
+    # Only the class: the message of a driver may contain the URL with its password.
     kind = type(error).__name__
     if not is_file:
         cause = _("the database does not answer (%(error)s)", error=kind)
@@ -51,23 +49,23 @@ def _unreadable(error: SQLAlchemyError, *, is_file: bool) -> Problem:
     elif isinstance(error, OperationalError):
         cause = _("the database cannot be opened, or is locked (%(error)s)", error=kind)
         fix = _(
-            "let this user read and write the file and its folder, or end whoever holds it,"
-            " or correct DATABASE_URL"
+            "let this user read and write the file and its folder, stop the process that locks"
+            " it, or correct DATABASE_URL"
         )
     else:
         cause = _("the database cannot be read (%(error)s)", error=kind)
-        fix = _("restore the file whole, from a backup, or correct DATABASE_URL")
+        fix = _("restore the whole file from a backup, or correct DATABASE_URL")
     return Problem("DATABASE_URL", cause, fix)
 
 
 def current_migration() -> str:
-    """Return at which migration the database is; empty where it was never migrated."""
+    """Return the migration that the database is at; empty if it was never migrated."""
     with db.engine.connect() as connection:
         return ", ".join(sorted(_heads(connection)))
 
 
 def keys_fault(runtime: Runtime) -> Problem | None:
-    """Return what is wrong with TOKEN_KEYS; None if the newest sealed row opens."""
+    """Return what is wrong with TOKEN_KEYS; None if the newest stored tokens can be decrypted."""
     newest = select(User).where(User.access_token.is_not(None)).order_by(User.id.desc()).limit(1)
     try:
         with reading() as session:
@@ -76,24 +74,25 @@ def keys_fault(runtime: Runtime) -> Problem | None:
             runtime.vault.load(user)
     except SQLAlchemyError as error:
         cause = _("the database cannot be read (%(error)s)", error=type(error).__name__)
-        return Problem("DATABASE_URL", cause, _("restore the database whole, from a backup"))
+        return Problem("DATABASE_URL", cause, _("restore the whole database from a backup"))
     except CannotOpen as error:
         return Problem(
             "TOKEN_KEYS",
-            _("what is stored cannot be opened: %(why)s", why=_(str(error))),
-            _("put the key that sealed it back into TOKEN_KEYS, after the new one"),
+            _("the stored tokens cannot be decrypted: %(why)s", why=_(str(error))),
+            _("put the key that encrypted them back into TOKEN_KEYS, after the new one"),
+            public=True,
         )
     return None
 
 
 def faults(runtime: Runtime) -> list[Problem]:
-    """Return everything that keeps this installation from serving."""
+    """Return everything that prevents this installation from serving."""
     fault = database_fault() or keys_fault(runtime)
     return [fault] if fault else []
 
 
 def _heads(connection: Connection) -> set[str]:
-    """Return where the migrations stand; Alembic's own way writes two lines of log each time."""
+    """Return the current migrations; Alembic's own function writes two log lines each time."""
     if not inspect(connection).has_table("alembic_version"):
         return set()
     return set(
@@ -109,20 +108,20 @@ def _scripts() -> ScriptDirectory:
 
 @dataclass(frozen=True, slots=True)
 class StoredDatabase:
-    """The database under this installation."""
+    """What database this installation uses."""
 
     kind: str
     migration: str
     #: In bytes.
     size: int
-    #: The bytes of SQLite's write-ahead log; None on PostgreSQL, or where it is switched off.
+    #: In bytes, of SQLite's write-ahead log; None if it is off, and for PostgreSQL.
     log_size: int | None
-    #: SQLite writes ahead, so that readers and writer do not wait for each other.
+    #: True for SQLite in WAL mode, and for PostgreSQL.
     wal: bool
 
 
 def stored_database() -> StoredDatabase:
-    """Return what is known of it. Raises SQLAlchemyError if it does not answer."""
+    """Return the facts about the database. Raises SQLAlchemyError if it does not answer."""
     path = sqlite_path(db.engine)
     with reading() as session:
         if path is None:

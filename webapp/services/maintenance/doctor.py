@@ -1,6 +1,6 @@
-"""Whether all is as it must be, in one list for the start, `flask doctor` and the setup page.
+"""All checks of an installation, for the start, `flask doctor` and the setup page.
 
-Fixes nothing itself, and tells no value of a setting.
+Checks fix nothing, and no text contains the value of a setting.
 """
 
 import os
@@ -10,10 +10,10 @@ from sqlalchemy import Engine, NullPool, create_engine
 
 from webapp.files import absolute_url, own_folder
 from webapp.language import deferred_gettext as _
-from webapp.language import deferred_ngettext
+from webapp.language import deferred_ngettext as ngettext
 from webapp.services.installation import binding
 from webapp.services.maintenance import database_checks, machine_checks, tiktok_checks, troubles
-from webapp.services.maintenance.check import Check, check_of, not_asked
+from webapp.services.maintenance.check import Check, check_of, from_problem, unknown
 from webapp.services.maintenance.machine_checks import ROOT
 from webapp.services.runtime import Runtime
 from webapp.settings import (
@@ -31,9 +31,9 @@ __all__ = ["ROOT", "Check"]
 
 
 def settings_problems(environ: Mapping[str, str]) -> tuple[Settings, list[Problem]]:
-    """Return the settings and all that is wrong with them, unknown scopes too (rule 6).
+    """Return the settings and every problem with them, unknown scopes included (rule 6).
 
-    With problems, the settings hold stand-ins and are good for finding more, not for starting.
+    With problems, the settings contain placeholders: for further checks only.
     """
     try:
         settings, problems = load(environ), []
@@ -46,7 +46,7 @@ def settings_problems(environ: Mapping[str, str]) -> tuple[Settings, list[Proble
 
 
 def start_problems(environ: Mapping[str, str] = os.environ) -> tuple[Settings, list[Problem]]:
-    """Return the settings and everything that forbids serving others, the database included."""
+    """Return the settings and everything that prevents serving, the database included."""
     settings, problems = settings_problems(environ)
     problems += serving_problems(environ)
     if "DATABASE_URL" not in {problem.name for problem in problems}:
@@ -55,7 +55,7 @@ def start_problems(environ: Mapping[str, str] = os.environ) -> tuple[Settings, l
 
 
 def doubts(settings: Settings, environ: Mapping[str, str] = os.environ) -> list[Problem]:
-    """Return what works and is probably not meant: typing errors, a scope with a remark."""
+    """Return settings that work but are probably a mistake, and remarks on scopes."""
     found = warnings(settings, environ)
     asked = (*settings.tiktok_scopes, *settings.tiktok_optional_scopes)
     for scope, remark in scopes.remarks(asked):
@@ -65,29 +65,34 @@ def doubts(settings: Settings, environ: Mapping[str, str] = os.environ) -> list[
 
 
 def _about_scope(name: str, scope: str, cause: str) -> Problem:
-    said = _("%(scope)s: %(cause)s", scope=scope, cause=cause)
-    return Problem(name, said, _("take %(scope)s out of %(name)s", scope=scope, name=name))
+    return Problem(
+        name,
+        _("%(scope)s: %(cause)s", scope=scope, cause=cause),
+        _("remove %(scope)s from %(name)s", scope=scope, name=name),
+    )
 
 
-def whose(settings: Settings) -> Problem | None:
-    """Return why nothing will be refreshed from here, for a start that has no app yet."""
+def installation_problem(settings: Settings) -> Problem | None:
+    """Return why this installation may not refresh, before there is an app; None if it may."""
     engine = _engine(settings)
     try:
-        found = binding.mismatch_at(engine, settings, own_folder(engine, ROOT))
+        return binding.mismatch_at(engine, settings, own_folder(engine, ROOT))
     finally:
         engine.dispose()
-    return found
 
 
 def checks(
     environ: Mapping[str, str], runtime: Runtime | None, asked: Sequence[Check] | None = None
 ) -> Iterator[Check]:
-    """Yield every check; without a runtime (settings refused) what needs one is left out.
+    """Yield every check; without a runtime (settings refused), only those that need none.
 
-    For a page, `asked` is what TikTok said the last time: nobody is called then, and what would
-    read a whole table is left to the command.
+    A page passes `asked`, the checks of TikTok's last answer. Then TikTok is not called, no whole
+    table is read, and the settings are the accepted ones of the runtime.
     """
-    settings, problems = settings_problems(environ)
+    if runtime is not None and asked is not None:
+        settings, problems = runtime.settings, list[Problem]()
+    else:
+        settings, problems = settings_problems(environ)
     problems += serving_problems(environ)
     names = {problem.name for problem in problems}
     yield from _settings_checks(environ, problems, doubts(settings, environ))
@@ -99,43 +104,44 @@ def checks(
     if runtime:
         yield from tiktok_checks.tiktok_checks(runtime) if asked is None else asked
     if "DATABASE_URL" not in names:
-        yield from _stored(settings, runtime, whole=asked is None)
+        yield from _database_checks(settings, runtime, whole=asked is None)
     if runtime:
         yield machine_checks.disk_check(runtime)
 
 
 def keeping_checks(runtime: Runtime) -> Iterator[Check]:
-    """Yield whether the stored tokens open, whose the database is, and how the worker gets on.
+    """Yield the checks of the token keys, of the database's installation and of the worker.
 
-    Asks TikTok nothing. Ends early where the database is not at the newest migration.
+    Does not call TikTok. Only checks the database if it is not at the newest migration.
     """
     if (broken := database_checks.database_fault()) is not None:
-        yield check_of("database", broken, "", "running")
+        yield from_problem("FAIL", broken, "running", name="database")
         return
-    yield check_of("keys", database_checks.keys_fault(runtime), _("open what is stored"), "running")
+    well = _("TOKEN_KEYS can decrypt the stored tokens")
+    yield check_of("keys", database_checks.keys_fault(runtime), well, "running")
     mismatch = troubles.installation_doubt(runtime)
     well = _("the database belongs to this installation")
     yield check_of("installation", mismatch, well, "running")
     doubts = [doubt for doubt in troubles.doubts(runtime) if doubt != mismatch]
     for doubt in doubts:
-        yield Check("warn", doubt.name, doubt.cause, doubt.fix, "running")
+        yield from_problem("warn", doubt, "running")
     if not doubts:
-        well = _("nothing is overdue, nothing is held back")
+        well = _("no refresh is overdue, and refreshes are not paused")
         yield Check("ok", "worker", well, group="running")
 
 
 def _settings_checks(
-    environ: Mapping[str, str], problems: list[Problem], found: list[Problem]
+    environ: Mapping[str, str], problems: list[Problem], warned: list[Problem]
 ) -> Iterator[Check]:
-    told = {problem.name.removesuffix("_FILE") for problem in (*problems, *found)}
+    reported = {problem.name.removesuffix("_FILE") for problem in (*problems, *warned)}
     for name in NAMES:
-        if name not in told:
+        if name not in reported:
             given = environ.get(name, "").strip() or environ.get(f"{name}_FILE", "").strip()
             yield Check("ok", name, _("is set") if given else _("is the default"))
     for problem in problems:
-        yield Check("FAIL", problem.name, problem.cause, problem.fix)
-    for doubt in found:
-        yield Check("warn", doubt.name, doubt.cause, doubt.fix)
+        yield from_problem("FAIL", problem)
+    for doubt in warned:
+        yield from_problem("warn", doubt)
 
 
 def _database_problems(settings: Settings) -> list[Problem]:
@@ -149,15 +155,17 @@ def _database_problems(settings: Settings) -> list[Problem]:
 
 def _engine(settings: Settings) -> Engine:
     url = absolute_url(settings.database_url, ROOT)
-    # A server that swallows packets must not hold up the start; SQLite waits for nothing here.
-    patience = {"connect_timeout": 5} if url.startswith("postgresql") else {}
-    return create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=patience)
+    # In seconds: a server that never answers must not block the start.
+    timeout = {"connect_timeout": 5} if url.startswith("postgresql") else {}
+    return create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=timeout)
 
 
-def _stored(settings: Settings, runtime: Runtime | None, *, whole: bool) -> Iterator[Check]:
-    """Yield how the database stands; `whole` reads every row where only that can tell."""
+def _database_checks(
+    settings: Settings, runtime: Runtime | None, *, whole: bool
+) -> Iterator[Check]:
+    """Yield the checks that need the database; only with `whole` those that read every row."""
     broken = next(iter(_database_problems(settings)), None)
-    yield check_of("database", broken, _("reached, at the newest migration"), "running")
+    yield check_of("database", broken, _("answers, and is at the newest migration"), "running")
     if runtime is None or broken is not None:
         return
     yield tiktok_checks.webhook_check(runtime)
@@ -167,30 +175,31 @@ def _stored(settings: Settings, runtime: Runtime | None, *, whole: bool) -> Iter
     if whole:
         yield from _rows(runtime)
     else:
-        yield not_asked("rows", _("every one would have to be read"), "flask doctor", "running")
+        cause = _("this page does not read every row")
+        yield unknown("rows", cause, "flask doctor", "running", public=True)
 
 
 def _rows(runtime: Runtime) -> Iterator[Check]:
-    if strangers := troubles.foreign_people(runtime):
+    if foreign := troubles.foreign_people(runtime):
         yield Check(
             "warn",
             "people",
-            deferred_ngettext(
-                "%(num)s connected under another TIKTOK_CLIENT_KEY and cannot be refreshed",
-                "%(num)s connected under another TIKTOK_CLIENT_KEY and cannot be refreshed",
-                strangers,
+            ngettext(
+                "%(num)s connection needs another TIKTOK_CLIENT_KEY to be refreshed",
+                "%(num)s connections need another TIKTOK_CLIENT_KEY to be refreshed",
+                foreign,
             ),
-            _("they connect again, or the former TIKTOK_CLIENT_KEY is put back"),
+            _("put the former TIKTOK_CLIENT_KEY back, or let these people reconnect"),
             "running",
         )
-    if closed := troubles.unreadable_rows(runtime):
+    if unreadable := troubles.unreadable_rows(runtime):
         yield Check(
             "warn",
             "rows",
-            deferred_ngettext(
-                "%(num)s are sealed under a key that is not in TOKEN_KEYS",
-                "%(num)s are sealed under a key that is not in TOKEN_KEYS",
-                closed,
+            ngettext(
+                "%(num)s connection is encrypted with a key that is not in TOKEN_KEYS",
+                "%(num)s connections are encrypted with a key that is not in TOKEN_KEYS",
+                unreadable,
             ),
             _("put that key back, after the new one, then: flask tokens reseal"),
             "running",

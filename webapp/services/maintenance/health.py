@@ -1,7 +1,6 @@
-"""What the health page and the metrics show, and the probe that an operator can send.
+"""The facts of the health page and of the metrics, and the probe that an operator can send.
 
-A probe is one ordinary refresh while the breaker is open, so the breaker judges it as any other.
-What is wrong is in `troubles`, in the same words everywhere.
+A probe is one ordinary refresh while the circuit breaker is open, with the usual effect on it.
 """
 
 from contextlib import suppress
@@ -33,13 +32,16 @@ from webapp.services.refresh.on_demand import (
 from webapp.services.runtime import Runtime
 from webapp.services.vault import CannotOpen
 
-#: Up to so many rows are read through for the keys they are sealed under.
+log = structlog.get_logger(__name__)
+
+#: Up to this number of connections, a page counts those that are encrypted with an old key.
 COUNT_LIVE_BELOW = 20_000
+_REFRESHED = (Status.ACTIVE.value, Status.FAILING.value)
 
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """Why refreshes are held back."""
+    """Why refreshes are paused."""
 
     cause: str
     fix: str
@@ -49,30 +51,30 @@ class Breaker:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """How the worker gets on."""
+    """How well the worker keeps up."""
 
-    #: Seconds that the longest overdue refresh has waited.
+    #: In seconds, of the longest overdue refresh.
     lag: float
     is_late: bool
-    #: Refreshes a second: done lately, and allowed at most.
+    #: Refreshes per second: in the last minutes, and the present limit.
     pace: float
     allowed: float
-    #: The part of REFRESH_RATE that is allowed; below 1 while TikTok throttles.
+    #: The fraction of REFRESH_RATE that is allowed; below 1 after TikTok has throttled.
     part: float
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Under which keys the tokens are sealed."""
+    """The keys that the stored tokens are encrypted with."""
 
     current: str
-    #: Rows under another key; None: too many rows to look through for a page.
+    #: Connections under another key; None: too many to count for a page.
     others: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class HealthFacts:
-    """All that the health page tells."""
+    """What the health page shows."""
 
     at: datetime
     troubles: list[Problem]
@@ -88,7 +90,7 @@ class HealthFacts:
 
 
 def health_facts(runtime: Runtime, now: datetime) -> HealthFacts:
-    """Return all of it, as it is at this moment. Raises SQLAlchemyError with the database away."""
+    """Return the present facts. Raises SQLAlchemyError if the database does not answer."""
     row = brakes_of(runtime)
     with reading() as session:
         bound = session.get(Installation, 1)
@@ -107,14 +109,14 @@ def health_facts(runtime: Runtime, now: datetime) -> HealthFacts:
 
 
 def brakes_of(runtime: Runtime) -> Brakes:
-    """Return breaker and pace without making the row; as they begin where there is none yet."""
+    """Return the row of circuit breaker and pace, or its initial state if there is none yet."""
     key = runtime.settings.tiktok_client_key
     with reading() as session:
         return session.get(Brakes, key) or Brakes(client_key=key, pace=1.0)
 
 
 def work_of(runtime: Runtime, row: Brakes, now: datetime) -> Work:
-    """Return how the worker gets on."""
+    """Return how well the worker keeps up."""
     lag = due.lag(runtime, now)
     part = breaker.rate_factor(row, now)
     return Work(
@@ -133,70 +135,66 @@ def _breaker(runtime: Runtime, row: Brakes) -> Breaker | None:
     return Breaker(found.cause, found.fix, row.open_since, row.probe_at)
 
 
-_KEPT = (Status.ACTIVE.value, Status.FAILING.value)
-
-
 class ProbeResult(StrEnum):
-    """What has come of it."""
+    """The result of a probe."""
 
-    #: TikTok answered, and the breaker is closed again.
+    #: TikTok answered, so refreshes are sent again.
     CLOSED = "closed"
-    #: It was tried, or a worker was quicker with it; the breaker is open as before.
+    #: The breaker is still open after the probe, or after that of a worker.
     OPEN = "open"
-    #: There was nothing to probe: the breaker was closed.
+    #: The breaker was closed, so there was nothing to test.
     NOT_OPEN = "not_open"
-    #: Nobody is connected with whom to try it.
+    #: There is no connection to test with.
     NOBODY = "nobody"
-    #: The database does not belong here, so nothing goes out.
+    #: The database belongs to another installation, so nothing was sent.
     NOT_OURS = "not_ours"
 
 
 def send_probe(runtime: Runtime) -> ProbeResult:
-    """Refresh the connection that is due first, whatever probe is due when; say what came of it.
+    """Refresh the connection that is due first, without waiting for the next regular probe.
 
-    Raises NoLongerAllowed, with nothing done, or HalfDone.
+    Raises NoLongerAllowed if nothing was done yet, else HalfDone.
     """
     if binding.mismatch(runtime) is not None:
         return ProbeResult.NOT_OURS
     if not _make_due(runtime, runtime.clock()):
         return ProbeResult.NOT_OPEN
-    open_id = _first(runtime)
+    open_id = _next_open_id(runtime)
     if open_id is None:
         return ProbeResult.NOBODY
-    # What came of it stands in the brakes; how this one connection is, on its own page.
+    # The breaker holds the result of the probe; the page of this connection shows its own.
     with suppress(NotConnected, ReconnectRequired, Pending, CannotOpen):
         try:
             fresh_access(runtime, open_id, pressed=True)
         except NoLongerAllowed:
             raise HalfDone from None
-    return (
-        ProbeResult.OPEN if breaker.current(runtime).open_reason is not None else ProbeResult.CLOSED
-    )
+    still_open = breaker.current(runtime).open_reason is not None
+    return ProbeResult.OPEN if still_open else ProbeResult.CLOSED
 
 
 def _make_due(runtime: Runtime, now: datetime) -> bool:
-    """Let the next probe go out now, and write down who wants it; False: nothing to probe."""
+    """Make the next probe due now and record who asked; return False if the breaker is closed."""
     with writing() as session:
         authority.require(session)
-        made = session.scalar(
+        due_now = session.scalar(
             update(Brakes)
             .where(Brakes.client_key == runtime.settings.tiktok_client_key)
             .where(Brakes.open_reason.is_not(None))
             .values(probe_at=now)
             .returning(Brakes.client_key)
         )
-        if made is not None:
+        if due_now is not None:
             audit.record(session, now, "breaker.probed")
-    return made is not None
+    return due_now is not None
 
 
-def _first(runtime: Runtime) -> str | None:
-    """Return the open_id of whose turn is next, leaving out who is being refreshed."""
+def _next_open_id(runtime: Runtime) -> str | None:
+    """Return the open_id that is due first, except those being refreshed now."""
     ours = User.client_key == runtime.settings.tiktok_client_key
     query = (
         select(User.open_id)
         .where(ours, User.next_at.is_not(None), User.claim.is_(None))
-        .where(User.status.in_(_KEPT), User.refresh_token.is_not(None))
+        .where(User.status.in_(_REFRESHED), User.refresh_token.is_not(None))
         .order_by(User.next_at)
         .limit(1)
     )
@@ -204,34 +202,31 @@ def _first(runtime: Runtime) -> str | None:
         return session.scalar(query)
 
 
-log = structlog.get_logger(__name__)
-
-
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """What the database says; what it did not say is None or empty."""
+    """What the metrics show; None or empty if the database did not answer."""
 
     up: bool
-    #: Counts of all time by word (services.figures).
+    #: Counts since the first start, by word (services.records.figures).
     totals: dict[str, int] = field(default_factory=dict)
-    #: State → how many; None while the first count is being made.
+    #: State → number of connections; None while the first count is being made.
     connections: dict[str, int] | None = None
     work: Work | None = None
-    #: config · transient · key; None: the breaker is closed.
+    #: config · transient · key; None while the breaker is closed.
     open_reason: str | None = None
-    #: Notices that wait, and those that were given up.
+    #: Notifications that are waiting, and that were given up.
     waiting: int = 0
     given_up: int = 0
-    #: The names of all that is wrong (services.keeping).
+    #: The names of all problems (services.maintenance.troubles).
     troubles: tuple[str, ...] = ()
 
 
 def fleet_figures(runtime: Runtime, now: datetime) -> Fleet:
-    """Return the numbers as they are; never raises with the database away."""
-    names = tuple(sorted({fault.name for fault in troubles.troubles(runtime)}))
+    """Return the present numbers; never raises if the database does not answer."""
+    names = tuple(sorted({problem.name for problem in troubles.troubles(runtime)}))
     try:
         row = brakes_of(runtime)
-        standing = outbox.delivery_status(runtime, now)
+        status = outbox.delivery_status(runtime, now)
         counted = counts.current_counts(runtime, now)
         return Fleet(
             up=True,
@@ -239,10 +234,10 @@ def fleet_figures(runtime: Runtime, now: datetime) -> Fleet:
             connections={s.value: n for s, n in counted.by_state.items()} if counted else None,
             work=work_of(runtime, row, now),
             open_reason=row.open_reason,
-            waiting=standing.waiting,
-            given_up=standing.given_up,
+            waiting=status.waiting,
+            given_up=status.given_up,
             troubles=names,
         )
     except SQLAlchemyError as error:
-        log.warning("fleet_not_read", error=type(error).__name__)
+        log.warning("metrics_unavailable", error=type(error).__name__)
         return Fleet(up=False, troubles=names)

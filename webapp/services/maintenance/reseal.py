@@ -1,7 +1,7 @@
-"""Seals every stored token anew under the first of TOKEN_KEYS, so that old keys can go.
+"""Re-encrypts every stored token with the first of TOKEN_KEYS, so old keys can be removed.
 
-Never overwrites what a refresh stores meanwhile, and never touches what no key opens. What is
-left to do stands in the sealed texts themselves, so it can be ended and begun again at any time.
+It never overwrites what a refresh stores in the meantime, and leaves alone what no key decrypts.
+The encrypted texts name their key, so a run can be stopped and started again at any time.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,43 +19,42 @@ from webapp.services.vault import CannotOpen
 
 log = structlog.get_logger(__name__)
 
-#: Rows in one transaction: short, so that refreshes wait for milliseconds.
+#: Rows per transaction; few, so refreshes wait only for milliseconds.
 BATCH = 200
 
 
 @dataclass(frozen=True)
 class Resealed:
-    """What has come of a run so far."""
+    """Progress of a run, in rows."""
 
     done: int
-    #: Rows that no key of TOKEN_KEYS opens: left as they are.
+    #: Rows that no key in TOKEN_KEYS decrypts, left unchanged.
     closed: int
 
 
 def remaining(runtime: Runtime) -> int:
-    """Return how many rows are not sealed under the first key yet."""
+    """Return the number of rows that are not encrypted with the first key yet."""
+    query = select(func.count()).select_from(User).where(_under_old_key(runtime))
     with reading() as session:
-        return (
-            session.scalar(select(func.count()).select_from(User).where(_otherwise(runtime))) or 0
-        )
+        return session.scalar(query) or 0
 
 
-def remaining_of_few(runtime: Runtime, most: int) -> int | None:
-    """Return the same where there are at most so many rows; None where a page would wait."""
+def remaining_of_few(runtime: Runtime, limit: int) -> int | None:
+    """Return the same, or None if there are more than `limit` rows: counting would take long."""
     with reading() as session:
-        some = select(User.id).limit(most + 1).subquery()
-        if (session.scalar(select(func.count()).select_from(some)) or 0) > most:
+        some = select(User.id).limit(limit + 1).subquery()
+        if (session.scalar(select(func.count()).select_from(some)) or 0) > limit:
             return None
     return remaining(runtime)
 
 
 def closed(runtime: Runtime) -> int:
-    """Return how many rows hold a text under a key that is not here; reads the whole table."""
+    """Return the number of rows under a key that is not in TOKEN_KEYS; reads the whole table."""
     sealed = (User.access_token, User.refresh_token)
-    # `v1.<key id>.` at the beginning of each text.
-    names = [func.substr(column, 1, len(runtime.vault.mark)) for column in sealed]
+    # Each text begins with `v1.<key id>.`
+    mark_columns = [func.substr(column, 1, len(runtime.vault.mark)) for column in sealed]
     with reading() as session:
-        found = session.execute(select(*names, func.count()).group_by(*names)).all()
+        found = session.execute(select(*mark_columns, func.count()).group_by(*mark_columns)).all()
     return sum(
         count
         for *marks, count in found
@@ -69,18 +68,18 @@ def _is_known(runtime: Runtime, mark: str) -> bool:
 
 
 def reseal(runtime: Runtime) -> Iterator[Resealed]:
-    """Seal batch by batch and yield how far it is after each; the last one is the outcome.
+    """Re-encrypt in batches and yield the progress after each; the last one is the result.
 
-    What a process with the former TOKEN_KEYS stores meanwhile is found in a second pass.
+    Further passes find what processes with the former TOKEN_KEYS store in the meantime.
     """
     so_far = Resealed(0, 0)
     try:
         for so_far in _passes(runtime):
             yield so_far
     finally:
-        # Also of a run that was stopped: what is done is done.
-        _write_down(runtime, so_far)
-    # The former texts, and perhaps a leaked key's, are to be nowhere in the files.
+        # Also after a run that was stopped.
+        _record(runtime, so_far)
+    # The files must not keep the former texts: their key may have leaked.
     scrub()
     if so_far.closed == 0:
         binding.mismatch(runtime)
@@ -92,16 +91,16 @@ def _passes(runtime: Runtime) -> Iterator[Resealed]:
     done, changed = 0, 1
     while changed:
         changed, closed = 0, 0
-        for rows in batches(select(User).where(_otherwise(runtime)), [User.id], BATCH):
-            sealed = _sealed(runtime, rows)
+        for rows in batches(select(User).where(_under_old_key(runtime)), [User.id], BATCH):
+            sealed = _resealed(runtime, rows)
             closed += len(rows) - len(sealed)
-            changed += _write(sealed)
+            changed += _store(sealed)
             yield Resealed(done + changed, closed)
         done += changed
     yield Resealed(done, closed)
 
 
-def _write_down(runtime: Runtime, so_far: Resealed) -> None:
+def _record(runtime: Runtime, so_far: Resealed) -> None:
     if so_far.done == 0:
         return
     with writing() as session:
@@ -114,8 +113,8 @@ def _write_down(runtime: Runtime, so_far: Resealed) -> None:
         )
 
 
-def _otherwise(runtime: Runtime) -> ColumnElement[bool]:
-    """Return the condition of a row that holds a text under another than the first key."""
+def _under_old_key(runtime: Runtime) -> ColumnElement[bool]:
+    """Return the condition of rows with a text under any key but the first."""
     mark = runtime.vault.mark
     return or_(
         *(
@@ -125,18 +124,18 @@ def _otherwise(runtime: Runtime) -> ColumnElement[bool]:
     )
 
 
-def _sealed(runtime: Runtime, rows: Sequence[User]) -> list[tuple[User, dict[str, str]]]:
+def _resealed(runtime: Runtime, rows: Sequence[User]) -> list[tuple[User, dict[str, str]]]:
     sealed = []
     for user in rows:
         try:
             sealed.append((user, runtime.vault.resealed(user)))
         except CannotOpen:
-            log.warning("not_resealed", open_id=user.open_id)
+            log.warning("reseal_failed", open_id=user.open_id)
     return sealed
 
 
-def _write(sealed: Sequence[tuple[User, dict[str, str]]]) -> int:
-    """Write a batch, each row only while it holds the very texts that were opened."""
+def _store(sealed: Sequence[tuple[User, dict[str, str]]]) -> int:
+    """Store a batch, each row only if it still has the texts that were decrypted."""
     changed = 0
     with writing() as session:
         for user, columns in sealed:

@@ -1,4 +1,4 @@
-"""What TikTok's developer portal must contain, and what TikTok answers when asked about our app."""
+"""Checks of what is registered at TikTok, and of TikTok's answer to our client key and secret."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,21 +8,21 @@ from sqlalchemy import select
 
 from webapp.database import reading
 from webapp.language import deferred_gettext as _
-from webapp.language import deferred_ngettext
+from webapp.language import deferred_ngettext as ngettext
 from webapp.models import AuditEvent, User
 from webapp.services import authority
-from webapp.services.maintenance.check import Check, not_asked
+from webapp.services.maintenance.check import Check, unknown
 from webapp.services.runtime import Runtime
 from webapp.settings import Settings
 from webapp.tiktok.errors import OurConfiguration, TikTokError, TryLater
 
-#: Where TikTok tells of removed authorizations; a view serves it.
+#: Where TikTok sends its webhooks; views.api.tiktok_webhook serves it.
 WEBHOOK_PATH = "/webhooks/tiktok"
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A word that TikTok's error page prints: why it mostly does, and what fixes it."""
+    """A word that TikTok's error page prints, with its usual cause and the fix."""
 
     word: str
     cause: str
@@ -32,46 +32,55 @@ class Term:
 GLOSSARY = (
     Term(
         "client_key",
-        _("key of another app, or of production instead of the sandbox"),
-        _("copy it again from the same tab as the redirect URI"),
+        _("the key of another app, or of production instead of Sandbox"),
+        _("copy it again from the tab that has the redirect URI"),
     ),
     Term(
         "redirect_uri",
-        _("not byte for byte the registered one"),
-        _("register what TIKTOK_REDIRECT_URI says, port and slash included"),
+        _("differs from the registered one"),
+        _("register the exact value of TIKTOK_REDIRECT_URI, with port and slash"),
     ),
     Term(
         "scope",
         _("not added to the app, or not approved"),
-        _("add it under Scopes, or take it out of TIKTOK_SCOPES"),
+        _("add it under Scopes, or remove it from TIKTOK_SCOPES"),
     ),
     Term(
         "code_challenge",
-        _("PKCE switched off with a loopback address"),
+        _("PKCE is turned off with a loopback address"),
         _("remove TIKTOK_PKCE=0"),
     ),
     Term(
         "non_sandbox_target",
-        _("this account is no target user"),
+        _("this account is not a target user"),
         _("add it under Target users"),
     ),
+)
+#: In seconds. Beyond it, refreshes are too early or too late; webhooks tolerate five minutes.
+SKEW = 30
+_NOT_ASKED = _("TikTok has not been asked")
+#: The checks while TikTok has not been asked.
+NOT_ASKED = (
+    unknown("endpoint", _NOT_ASKED, ""),
+    unknown("credentials", _NOT_ASKED, ""),
+    unknown("clock", _NOT_ASKED, "", "running"),
 )
 
 
 def current_values(settings: Settings) -> dict[str, str]:
-    """Return word of the decoder → what the settings say about it; nothing of it is secret."""
+    """Return the current setting for each word of the glossary; none is secret."""
     sandbox = settings.tiktok_client_key.startswith("sb")
     return {
         "client_key": settings.tiktok_client_key,
         "redirect_uri": settings.tiktok_redirect_uri,
         "scope": ",".join((*settings.tiktok_scopes, *settings.tiktok_optional_scopes)),
         "code_challenge": f"TIKTOK_PKCE={int(settings.tiktok_pkce)}",
-        "non_sandbox_target": _("a Sandbox app's key") if sandbox else _("no Sandbox app's key"),
+        "non_sandbox_target": _("a Sandbox key") if sandbox else _("not a Sandbox key"),
     }
 
 
 def values_to_paste(settings: Settings) -> list[tuple[str, str]]:
-    """Return (field of the portal, what to paste there), in the portal's words."""
+    """Return (field, value) pairs for TikTok's developer portal, in the words of the portal."""
     origin = settings.public_origin
     pages = (
         (_("Privacy Policy URL"), settings.privacy_url),
@@ -82,35 +91,70 @@ def values_to_paste(settings: Settings) -> list[tuple[str, str]]:
         (_("Webhook callback URL"), f"{origin}{WEBHOOK_PATH}"),
         *((term, url if "://" in url else f"{origin}{url}") for term, url in pages),
         *((_("Scope"), scope) for scope in settings.tiktok_scopes),
-        *((_("Scope, optional here"), scope) for scope in settings.tiktok_optional_scopes),
+        *((_("Scope, optional for people"), scope) for scope in settings.tiktok_optional_scopes),
     ]
 
 
-#: A clock so many seconds wrong refreshes too late or too early; notices tolerate five minutes.
-SKEW = 30
-_NOT_ASKED = _("TikTok was not asked")
-#: What stands where `ask` has not been called.
-NOT_ASKED = (
-    not_asked("endpoint", _NOT_ASKED, ""),
-    not_asked("credentials", _NOT_ASKED, ""),
-    not_asked("clock", _NOT_ASKED, "", "running"),
-)
+def registration_checks(settings: Settings) -> Iterator[Check]:
+    """Yield the checks of what is registered at TikTok; does not call TikTok."""
+    kind = _(
+        "TIKTOK_REDIRECT_URI is of TikTok's Web kind: https, without a query or fragment, and"
+        " under 512 characters"
+    )
+    if settings.loopback:
+        kind = _("TIKTOK_REDIRECT_URI is of TikTok's Desktop kind: on this machine, with a port")
+    yield Check("ok", "redirect", kind, group="tiktok")
+    if settings.tiktok_client_key.startswith("sb"):
+        cause = _("TIKTOK_CLIENT_KEY is a Sandbox key, so only target users can connect")
+        fix = _("add people under Target users, or use the key and secret of the production app")
+        yield Check("warn", "app", cause, fix, "tiktok")
+    else:
+        yield Check("ok", "app", _("TIKTOK_CLIENT_KEY is not a Sandbox key"), group="tiktok")
+
+
+def person_check(runtime: Runtime) -> Check:
+    """Return the check that someone has connected, which proves that everything works together."""
+    if runtime.settings.sandbox:
+        cause = _("a mock TikTok is used")
+        return unknown("person", cause, _("remove TIKTOK_AUTHORIZE_URL and TIKTOK_API_URL"))
+    ours = select(User.id).where(User.client_key == runtime.settings.tiktok_client_key).limit(1)
+    with reading() as session:
+        found = session.scalar(ours)
+    if found is None:
+        fix = _("connect your own account on the home page")
+        return unknown("person", _("nobody has connected yet"), fix, public=True)
+    return Check("ok", "person", _("someone has connected"), group="tiktok")
+
+
+def webhook_check(runtime: Runtime) -> Check:
+    """Return the check that a signed webhook of TikTok has ever ended a connection here."""
+    if not runtime.settings.https:
+        return unknown("webhook", _("TikTok sends webhooks to https addresses only"), "")
+    query = select(AuditEvent.id).where(AuditEvent.event == "connection.deauthorized").limit(1)
+    with reading() as session:
+        found = session.scalar(query)
+    if found is None:
+        fix = _("enter the webhook address at TikTok, then remove this app in the TikTok app")
+        cause = _("no signed webhook about a removed app has arrived yet")
+        return unknown("webhook", cause, fix, public=True)
+    well = _("a signed webhook about a removed app has arrived")
+    return Check("ok", "webhook", well, group="tiktok")
 
 
 class TikTokAnswer(NamedTuple):
-    """What one call showed, plain enough for the cookie of a browser."""
+    """The outcome of one call, in types that fit into a cookie."""
 
-    #: no_answer · refused · unclear · "" for a TikTok that does not refuse us.
-    hindrance: str
-    #: TikTok's code for it, or ours.
+    #: no_answer · refused · unclear · "" if TikTok does not refuse us.
+    failure: str
+    #: TikTok's error code, or ours.
     code: str
     ms: int
-    #: Seconds by which our clock is ahead of TikTok's; None: it did not say.
+    #: Seconds by which our clock is ahead of TikTok's; None if TikTok sent no time.
     ahead: int | None
 
 
 def ask_tiktok(runtime: Runtime) -> TikTokAnswer:
-    """Ask TikTok once, for ten seconds at most: is it there, does it know us, what is the time.
+    """Ask TikTok once whether it accepts key and secret, for at most ten seconds.
 
     Raises NoLongerAllowed.
     """
@@ -118,108 +162,72 @@ def ask_tiktok(runtime: Runtime) -> TikTokAnswer:
     found = runtime.provider.check_credentials()
     error, ahead = found.error, found.ahead
     return TikTokAnswer(
-        hindrance=_not_asked_because(error) if error else "",
+        failure=_failure(error) if error else "",
         code=error.code if error else "",
         ms=round(found.seconds * 1000),
         ahead=None if ahead is None else int(ahead.total_seconds()),
     )
 
 
-def tiktok_checks(runtime: Runtime) -> tuple[Check, ...]:
-    """Ask TikTok as `look` does; return the checks of its answer."""
-    return checks_from(ask_tiktok(runtime))
-
-
-def checks_from(answered: TikTokAnswer) -> tuple[Check, ...]:
-    """Return what an answer says of TikTok, of key and secret, and of the clock."""
-    return _endpoint(answered), _credentials(answered), _clock(answered.ahead)
-
-
-def _not_asked_because(error: TikTokError) -> str:
+def _failure(error: TikTokError) -> str:
     if isinstance(error, OurConfiguration):
         return "refused"
     return "no_answer" if isinstance(error, TryLater) and not error.reached else "unclear"
 
 
-def registration_checks(settings: Settings) -> Iterator[Check]:
-    """Yield what of the settings TikTok's portal must take; calls nobody."""
-    kind = _("https, static, no query, no fragment, under 512 characters: TikTok's Web kind")
-    if settings.loopback:
-        kind = _("on this machine, with its port: TikTok's Desktop kind")
-    yield Check("ok", "redirect", kind, group="tiktok")
-    if settings.tiktok_client_key.startswith("sb"):
-        cause = _("TIKTOK_CLIENT_KEY is a Sandbox app's: only its target users can connect")
-        fix = _("add them under Target users, or take the key and secret of the production app")
-        yield Check("warn", "app", cause, fix, "tiktok")
-    else:
-        yield Check("ok", "app", _("TIKTOK_CLIENT_KEY is not a Sandbox app's"), group="tiktok")
+def tiktok_checks(runtime: Runtime) -> tuple[Check, ...]:
+    """Ask TikTok and return the checks of its answer."""
+    return checks_from(ask_tiktok(runtime))
 
 
-def person_check(runtime: Runtime) -> Check:
-    """Return whether anybody has connected, which proves all the rest."""
-    if runtime.settings.sandbox:
-        cause = _("a pretend TikTok stands in its place")
-        return not_asked("person", cause, _("remove TIKTOK_AUTHORIZE_URL and TIKTOK_API_URL"))
-    ours = select(User.id).where(User.client_key == runtime.settings.tiktok_client_key).limit(1)
-    with reading() as session:
-        found = session.scalar(ours)
-    if found is None:
-        return not_asked("person", _("nobody has"), _("connect your own account on the start page"))
-    return Check("ok", "person", _("has connected"), group="tiktok")
+def checks_from(answer: TikTokAnswer) -> tuple[Check, ...]:
+    """Return the checks of TikTok, of key and secret, and of the clock."""
+    return _endpoint(answer), _credentials(answer), _clock(answer.ahead)
 
 
-def webhook_check(runtime: Runtime) -> Check:
-    """Return whether a signed notice of TikTok has ever ended a connection here."""
-    if not runtime.settings.https:
-        return not_asked("webhook", _("TikTok sends notices to https addresses only"), "")
-    told = select(AuditEvent.id).where(AuditEvent.event == "connection.deauthorized").limit(1)
-    with reading() as session:
-        found = session.scalar(told)
-    if found is None:
-        fix = _("enter the webhook address at TikTok, then remove the app in the TikTok app")
-        return not_asked("webhook", _("no signed notice of a removed app has come"), fix)
-    return Check("ok", "webhook", _("a signed notice of a removed app has come"), group="tiktok")
-
-
-def _endpoint(answered: TikTokAnswer) -> Check:
-    if answered.hindrance == "no_answer":
-        cause = _("did not answer (%(code)s)", code=answered.code)
-        fix = _("look at the network, then run it again")
+def _endpoint(answer: TikTokAnswer) -> Check:
+    if answer.failure == "no_answer":
+        cause = _("TikTok did not answer (%(code)s)", code=answer.code)
+        fix = _("check the network, then try again")
         return Check("warn", "endpoint", cause, fix, "tiktok")
-    well = _("answered in %(ms)s ms", ms=answered.ms)
+    well = _("TikTok answered in %(ms)s ms", ms=answer.ms)
     return Check("ok", "endpoint", well, group="tiktok")
 
 
-def _credentials(answered: TikTokAnswer) -> Check:
-    """Return whether TikTok knows key and secret; only a refusal is proof."""
-    if answered.hindrance == "refused":
+def _credentials(answer: TikTokAnswer) -> Check:
+    """Return the check of key and secret, which fails only if TikTok refuses them."""
+    if answer.failure == "refused":
         return Check(
             "FAIL",
             "credentials",
             _(
                 "TikTok refuses TIKTOK_CLIENT_KEY with TIKTOK_CLIENT_SECRET (%(code)s)",
-                code=answered.code,
+                code=answer.code,
             ),
             _("copy both again from the same app's page at developers.tiktok.com"),
             "tiktok",
         )
-    if answered.hindrance:
-        cause = _("TikTok could not be asked (%(code)s)", code=answered.code)
-        fix = _("look at the network, then run it again")
+    if answer.failure:
+        cause = _("TikTok could not be asked (%(code)s)", code=answer.code)
+        fix = _("check the network, then try again")
         return Check("warn", "credentials", cause, fix, "tiktok")
     return Check("ok", "credentials", _("TikTok does not refuse them"), group="tiktok")
 
 
 def _clock(ahead: int | None) -> Check:
     if ahead is None:
-        return not_asked("clock", _("TikTok did not say what time it is"), "", "running")
+        return unknown("clock", _("TikTok has not sent its time"), "", "running")
     if abs(ahead) <= SKEW:
-        return Check("ok", "clock", _("agrees with TikTok's"), group="running")
-    cause = deferred_ngettext(
-        "is %(num)s second ahead of TikTok's", "is %(num)s seconds ahead of TikTok's", ahead
+        return Check("ok", "clock", _("this clock agrees with TikTok's"), group="running")
+    cause = ngettext(
+        "this clock is %(num)s second ahead of TikTok's",
+        "this clock is %(num)s seconds ahead of TikTok's",
+        ahead,
     )
     if ahead < 0:
-        cause = deferred_ngettext(
-            "is %(num)s second behind TikTok's", "is %(num)s seconds behind TikTok's", -ahead
+        cause = ngettext(
+            "this clock is %(num)s second behind TikTok's",
+            "this clock is %(num)s seconds behind TikTok's",
+            -ahead,
         )
-    return Check("warn", "clock", cause, "timedatectl set-ntp true", "running")
+    return Check("warn", "clock", cause, "timedatectl set-ntp true", "running", public=True)

@@ -51,23 +51,6 @@ TITLES = {
     "webhook": N_("TikTok's webhook has come"),
     "worker": N_("The worker keeps up"),
 }
-#: Fixes that hold no value, as the checks word them in English; any other is for operators alone.
-FOR_ANYBODY = frozenset(
-    {
-        "flask db upgrade",
-        "flask doctor",
-        "flask tokens rescue",
-        "start a worker: flask tokens run",
-        "unset FLASK_DEBUG",
-        "remove it in production",
-        "use one port in both, unless a proxy maps it",
-        "put the key that sealed it back into TOKEN_KEYS, after the new one",
-        "PROXY_HOPS=1, or as many as there are",
-        "connect your own account on the start page",
-        "enter the webhook address at TikTok, then remove the app in the TikTok app",
-        "timedatectl set-ntp true",
-    }
-)
 
 
 class Task(NamedTuple):
@@ -121,7 +104,7 @@ def _task(check: Check, *, values: bool) -> Task:
         return Task(
             name, is_setting, sentence(check.cause), check_tag(check), language.spoken(check.fix)
         )
-    fix = language.spoken(check.fix) if check.fix in FOR_ANYBODY else ""
+    fix = language.spoken(check.fix) if check.public else ""
     return Task(name, is_setting, "", check_tag(check), fix)
 
 
