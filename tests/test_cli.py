@@ -5,21 +5,26 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
+import click
 import pytest
 from flask import Flask
 from flask.testing import FlaskCliRunner
 
+from demo.commands import demo
 from tests.fixtures.app import MakeApp
 from tests.movable import MovableClock
 from tests.processes import ROOT, plain_environment
 from tests.servers import Sandbox
+from webapp import cli
 from webapp.services.connect import connect
 from webapp.tokens import TokenSet
 
+#: What `flask --help` lists, in its order.
+COMMANDS = ["db", "demo", "doctor", "keys", "notifications", "operators", "tokens"]
 #: Begins with a dash, as TikTok's do.
 OPEN_ID = "-000madeup1"
 
@@ -56,12 +61,16 @@ def runner(app: Flask) -> FlaskCliRunner:
 
 
 class TestWithNothingConfigured:
-    def test_help_lists_the_commands(self) -> None:
+    def test_help_describes_coatcheck_and_lists_its_commands_first(self) -> None:
         run = flask("--help")
-        assert run.returncode == 0
-        for command in ("doctor", "keys", "operators", "db"):
-            assert f"\n  {command} " in run.stdout
-        assert "Traceback" not in run.stderr
+        assert (run.returncode, run.stderr) == (0, "")
+        about, _, rest = run.stdout.partition("\nCommands:\n")
+        assert about.startswith("Usage: ")
+        assert " ".join(about.split()).endswith(f"COMMAND [ARGS]... {cli.ABOUT}")
+        listed, _, options = rest.partition("\nOptions:\n")
+        assert [line.split()[0] for line in listed.splitlines() if line] == COMMANDS
+        assert all(line.endswith(".") for line in listed.splitlines() if line)
+        assert "--env-file" in options
 
     def test_a_key_is_made_and_nothing_else_is_printed(self) -> None:
         first, second = flask("keys", "generate"), flask("keys", "generate")
@@ -101,6 +110,30 @@ class TestWithNothingConfigured:
         assert "TOKEN_KEYS – is not set" in run.stderr
         assert "Traceback" not in run.stderr
         assert run.stdout == ""
+
+
+def listed(group: click.Group) -> Iterator[tuple[str, click.Command]]:
+    """Yield every command that some help lists, with its name."""
+    for name, command in group.commands.items():
+        if not command.hidden:
+            yield name, command
+            if isinstance(command, click.Group):
+                yield from listed(command)
+
+
+class TestHelp:
+    def test_every_line_of_help_is_a_whole_sentence_that_fits(self, app: Flask) -> None:
+        app.cli.add_command(demo)
+        lines = {name: command.get_short_help_str(200) for name, command in listed(app.cli)}
+        assert lines.keys() >= {*COMMANDS, "upgrade", "seed", "issue", "check", "retry"}
+        assert [line for line in lines.values() if len(line) > 45 or line.count(".") != 1] == []
+        assert all(line[0].isupper() and line.endswith(".") for line in lines.values())
+
+    def test_what_flask_brings_is_not_listed_but_works(self, env: dict[str, str]) -> None:
+        assert "routes" not in flask("--help", env=env).stdout
+        run = flask("routes", env=env)
+        assert run.returncode == 0
+        assert "/healthz" in run.stdout
 
 
 class TestOperators:

@@ -1,4 +1,4 @@
-"""`flask tokens run --once`: refreshes all that is due, ends, and says if it had to leave some."""
+"""`flask tokens run --once`: refreshes what is due, exits, and says if it left some."""
 
 import json
 import os
@@ -74,7 +74,7 @@ def test_stopped_midway_it_ends_with_1_and_loses_nothing(
     threading.Thread(target=interrupt_in_mid_call, args=(sandbox,)).start()
     run = command(app, *ONCE)
     assert run.exit_code == 1
-    assert "still due: it was stopped" in run.stderr
+    assert "still due: the run was stopped" in run.stderr
     assert all(is_what_tiktok_holds(runtime, sandbox, each) for each in due)
     assert all(row(runtime, each).claim is None for each in due)
 

@@ -127,7 +127,7 @@ def _notices_doubt(runtime: Runtime) -> Problem | None:
         cause = deferred_ngettext(
             "one notice was given up", "%(num)s notices were given up", stand.given_up
         )
-        fix = _("let the receiver take them, then: flask notices retry")
+        fix = _("let the receiver take them, then: flask notifications retry")
         return Problem("NOTIFY_URL", _answered(cause, stand.last_answer), fix)
     oldest = stand.oldest_waiting_since
     if oldest is None or now - oldest <= UNDELIVERED_AFTER:
