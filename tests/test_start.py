@@ -305,15 +305,12 @@ class TestTrial:
         assert process.output().startswith("usage: ")
         assert "PORT=8080" in process.output()
 
-    @pytest.mark.parametrize(
-        "words",
-        [("serve",), *(pytest.param(w, marks=pytest.mark.long) for w in (("--port", "1"),))],
-    )
-    def test_unknown_words_are_a_usage_error(self, tmp_path: Path, words: tuple[str, ...]) -> None:
-        process = trial(tmp_path, {}, *words)
+    @pytest.mark.parametrize("word", ["serve", pytest.param("--port", marks=pytest.mark.long)])
+    def test_an_unknown_word_is_a_usage_error(self, tmp_path: Path, word: str) -> None:
+        process = trial(tmp_path, {}, word)
         assert process.wait() == 2
         assert process.output().startswith("usage: ")
-        assert words[0] in process.output()
+        assert f"unrecognized arguments: {word}" in process.output()
 
     @pytest.mark.long
     def test_an_app_of_ones_own_is_checked_like_in_production(

@@ -33,7 +33,7 @@ def people() -> list[User]:
 def test_so_many_people_in_every_state_are_added_once(
     app: Flask, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crowd, "AT_ONCE", 400)
+    monkeypatch.setattr(crowd, "BATCH", 400)
     run = command(app, "demo", "seed", "--people", "1000")
     assert (run.exit_code, run.stdout) == (0, "1000 demo people added; there are now 1000\n")
     assert "Added: 400 of 1000" in run.stderr
