@@ -30,7 +30,7 @@ OPEN_ID = "-000madeup1"
 
 
 def flask(*words: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run `flask words…` as an operator does, in the project's folder."""
+    """Run `flask words…` in the project's folder, in its own process."""
     return subprocess.run(
         [sys.executable, "-m", "flask", *words],
         cwd=ROOT,
@@ -43,7 +43,7 @@ def flask(*words: str, env: Mapping[str, str] | None = None) -> subprocess.Compl
 
 @pytest.fixture
 def person(app: Flask, clock: MovableClock) -> str:
-    """The open_id of somebody who has connected."""
+    """The open_id of a person who has connected."""
     now = clock()
     hour = now + timedelta(hours=1)
     tokens = TokenSet(
@@ -90,7 +90,7 @@ class TestWithNothingConfigured:
         "words",
         [
             ("operators", "list"),
-            # All come by the same door; each costs some seconds to start.
+            # The same code; each takes seconds to start.
             *(
                 pytest.param(words, marks=pytest.mark.long, id=" ".join(words))
                 for words in (
@@ -103,7 +103,7 @@ class TestWithNothingConfigured:
             ),
         ],
     )
-    def test_whatever_needs_the_settings_says_what_is_missing(self, words: tuple[str, ...]) -> None:
+    def test_commands_that_need_settings_say_what_is_missing(self, words: tuple[str, ...]) -> None:
         run = flask(*words)
         assert run.returncode == 1
         assert "TIKTOK_CLIENT_KEY – is not set" in run.stderr
@@ -137,7 +137,7 @@ class TestHelp:
 
 
 class TestOperators:
-    def test_somebody_who_connected_can_be_added_and_removed(
+    def test_a_connected_person_can_be_added_and_removed(
         self, runner: FlaskCliRunner, person: str
     ) -> None:
         assert runner.invoke(args=["operators", "add", person]).exit_code == 0
@@ -158,7 +158,7 @@ class TestOperators:
         assert only["since"].endswith("+00:00")
 
     @pytest.mark.parametrize("act", ["add", "remove"])
-    def test_a_stranger_is_not_done_with_the_reason(self, runner: FlaskCliRunner, act: str) -> None:
+    def test_a_stranger_is_refused_with_the_reason(self, runner: FlaskCliRunner, act: str) -> None:
         done = runner.invoke(args=["operators", act, "-000abc"])
         assert done.exit_code == 1
         assert "-000abc" in done.stderr
@@ -170,7 +170,7 @@ class TestOperators:
     def test_wrong_words_end_with_2(self, runner: FlaskCliRunner, words: tuple[str, ...]) -> None:
         assert runner.invoke(args=["operators", *words]).exit_code == 2
 
-    def test_nobody_yet_is_an_empty_list(self, runner: FlaskCliRunner) -> None:
+    def test_no_operators_are_an_empty_list(self, runner: FlaskCliRunner) -> None:
         assert json.loads(runner.invoke(args=["operators", "list", "--json"]).stdout) == []
 
 
@@ -235,14 +235,14 @@ class TestDoctor:
         assert checks["TIKTOK_OPTIONAL_SCOPES"]["cause"].startswith("video.lists: ")
         assert code == 1
 
-    def test_a_scope_that_only_one_guide_lists_is_warned_of(
+    def test_a_scope_that_only_one_guide_lists_is_a_warning(
         self, app: Flask, env: dict[str, str]
     ) -> None:
         code, checks = self.checks(app, env | {"TIKTOK_SCOPES": "business.basic"})
         assert checks["TIKTOK_SCOPES"]["verdict"] == "warn"
         assert code == 0
 
-    def test_a_database_that_others_can_read_is_warned_of(
+    def test_a_database_that_others_can_read_is_a_warning(
         self, app: Flask, env: dict[str, str], migrated: str
     ) -> None:
         Path(migrated.removeprefix("sqlite:///")).chmod(0o644)

@@ -104,7 +104,7 @@ def test_no_command_prints_a_token(runtime: Runtime, app: Flask, people: dict[st
 
 
 @pytest.mark.parametrize("act", ["show", "refresh", "disconnect"])
-def test_a_stranger_is_not_done_with_the_reason(app: Flask, runtime: Runtime, act: str) -> None:
+def test_a_stranger_is_refused_with_the_reason(app: Flask, runtime: Runtime, act: str) -> None:
     run = command(app, "tokens", act, "-000abc")
     assert (run.exit_code, run.stdout) == (1, "")
     assert "nobody with the open_id -000abc" in run.stderr

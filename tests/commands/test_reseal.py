@@ -84,8 +84,8 @@ def test_every_row_is_re_encrypted_and_the_old_key_can_go(
     assert (before[revoked], row(runtime, half).version) == (None, 1)
     again = command(make_app(TOKEN_KEYS=keys), "tokens", "reseal")
     assert (again.exit_code, again.stdout) == (0, "0 rows re-encrypted\n")
-    told = json.loads(command(make_app(TOKEN_KEYS=keys), "tokens", "reseal", "--json").stdout)
-    assert told == {"resealed": 0, "closed": 0, "left": 0}
+    counts = json.loads(command(make_app(TOKEN_KEYS=keys), "tokens", "reseal", "--json").stdout)
+    assert counts == {"resealed": 0, "closed": 0, "left": 0}
 
 
 @pytest.mark.usefixtures("each_database")
