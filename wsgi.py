@@ -1,7 +1,4 @@
-"""The door for servers: loads .env, makes the app, trusts the proxy. Holds no rule of its own.
-
-`gunicorn wsgi:app` serves, `flask …` commands, `python wsgi.py` tries it on this machine.
-"""
+"""Entry point of `gunicorn wsgi:app`, of every `flask …` command, and of `python wsgi.py`."""
 
 import os
 import sys
@@ -26,38 +23,43 @@ EX_CONFIG = 78
 
 
 def make() -> Flask:
-    """Return the app of this environment.
+    """Return the app for this environment.
 
-    Where settings are refused: under `flask` an app that says what is missing, else the end of
-    the process with every problem on stderr and exit code 78.
+    If settings are refused: under `flask`, return an app whose commands say what is missing;
+    otherwise exit with 78 and every problem on stderr.
     """
-    settings, problems = doctor.settings_problems(os.environ)
-    command = click.get_current_context(silent=True)
-    if command is None:
-        problems += serving_problems(os.environ)
-    if problems and command is None:
-        if "gunicorn.arbiter" in sys.modules:
-            # A worker under a configuration that is not ours: gunicorn would start it over and
-            # over after any exit code but the one it gives for this error.
-            raise AppImportError(problem_text(problems))
-        click.echo(problem_text(problems), err=True)
-        sys.exit(EX_CONFIG)
-    if problems and command is not None and command.parent is not None:
-        # `flask run`, `flask db …` and the like ask for the app itself; ours say it themselves.
-        raise click.ClickException(problem_text(problems))
-    if problems:
-        app = cli.waiting(problems)
-        app.cli.add_command(demo)
-        return app
-    app = create_app(settings)
+    context = click.get_current_context(silent=True)
+    app = _make(context)
     app.cli.add_command(demo)
-    # Never the host: it would let a header choose it. Only as many proxies as there are.
-    if hops := settings.proxy_hops:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0, x_port=0)  # type: ignore[method-assign]  # how Flask documents it
+    if context is not None and context.parent is None:
+        cli.describe(context.command)
     return app
+
+
+def _make(context: click.Context | None) -> Flask:
+    settings, problems = doctor.settings_problems(os.environ)
+    if context is None:
+        problems += serving_problems(os.environ)
+    if not problems:
+        app = create_app(settings)
+        # Never the host: a header could choose it. Only as many proxies as there are.
+        if hops := settings.proxy_hops:
+            app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0, x_port=0)  # type: ignore[method-assign]  # how Flask documents it
+        return app
+    if context is not None and context.parent is None:
+        return cli.unconfigured_app(problems)
+    if context is not None:
+        # A command of Flask's own, such as `flask run`, needs the real app.
+        raise click.ClickException(problem_text(problems))
+    if "gunicorn.arbiter" in sys.modules:
+        # A gunicorn worker under another configuration than ours: gunicorn would restart it
+        # forever after any exit code but the one that this error gives.
+        raise AppImportError(problem_text(problems))
+    click.echo(problem_text(problems), err=True)
+    sys.exit(EX_CONFIG)
 
 
 load_dotenv(Path(__file__).with_name(".env"))
 if __name__ == "__main__":
-    sys.exit(start.run(create_app))
+    sys.exit(start.main(create_app))
 app = make()

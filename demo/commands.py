@@ -1,54 +1,62 @@
-"""`flask demo`: fills a demo's database with made-up people and empties it; decides nothing."""
+"""`flask demo`: adds demo people to a database that belongs to a mock TikTok, and deletes them."""
 
 import click
 from flask.cli import AppGroup
 
 from demo import crowd
-from webapp.cli.console import Progress, fail, fail_with, migrated_runtime, show_json
+from webapp.cli.console import Progress, fail, fail_with, migrated_runtime, print_json
 from webapp.services.runtime import Runtime
 
-demo = AppGroup("demo", help="Made-up people for a demo or a load test; only beside a sandbox.")
+demo = AppGroup("demo", help="Add and delete demo people.")
 
-_json_option = click.option("--json", "as_json", is_flag=True, help="For scripts.")
+_json = click.option("--json", "as_json", is_flag=True, help="Output JSON.")
 
 
 @demo.command()
-@click.option("--people", type=click.IntRange(1, 99_999_999), required=True, help="How many.")
-@_json_option
+@click.option(
+    "--people", type=click.IntRange(1, 99_999_999), metavar="N", required=True, help="How many."
+)
+@_json
 def seed(people: int, as_json: bool) -> None:
-    """Add made-up people in every state until there are so many; can be ended and begun again."""
-    at = _demo_runtime()
-    before = there = crowd.count(at)
+    """Add demo people until there are N.
+
+    They are in every state a connection can have. Safe to interrupt and run again.
+    """
+    runtime = _sandbox_runtime()
+    before = there = crowd.count(runtime)
     try:
-        with Progress("Made up", people) as shown:
-            for there in crowd.seed(at, people):
-                shown.at(there)
+        with Progress("Added", people) as progress:
+            for there in crowd.seed(runtime, people):
+                progress.update(there)
     except crowd.AlreadyRunning:
-        fail("Another run adds people at this moment. When it has ended, run this again.")
+        fail("Another run is adding people right now. Run this again when it has ended.")
     if as_json:
-        show_json({"added": there - before, "people": there})
+        print_json({"added": there - before, "people": there})
     else:
-        click.echo(f"{there - before} people added; {there} made-up ones are there")
+        click.echo(f"{there - before} demo people added; there are now {there}")
 
 
 @demo.command()
-@_json_option
+@_json
 def clear(as_json: bool) -> None:
-    """Delete the people whom `flask demo seed` added, and nobody else."""
-    at = _demo_runtime()
-    gone = 0
-    with Progress("Deleted", crowd.count(at)) as shown:
-        for gone in crowd.clear(at):
-            shown.at(gone)
+    """Delete the people that `seed` added.
+
+    Deletes nobody else.
+    """
+    runtime = _sandbox_runtime()
+    deleted = 0
+    with Progress("Deleted", crowd.count(runtime)) as progress:
+        for deleted in crowd.clear(runtime):
+            progress.update(deleted)
     if as_json:
-        show_json({"deleted": gone})
+        print_json({"deleted": deleted})
     else:
-        click.echo(f"{gone} made-up people deleted")
+        click.echo(f"{deleted} demo people deleted")
 
 
-def _demo_runtime() -> Runtime:
-    at = migrated_runtime()
-    refused = crowd.refusal(at)
-    if refused is not None:
-        fail_with("Made-up people belong beside a pretend TikTok only.", refused)
-    return at
+def _sandbox_runtime() -> Runtime:
+    runtime = migrated_runtime()
+    problem = crowd.refusal(runtime)
+    if problem is not None:
+        fail_with("Demo people can only be used with a mock TikTok.", problem)
+    return runtime

@@ -1,10 +1,7 @@
-"""Words of which made-up names are put together, in several scripts; nobody real is meant.
+"""Fills a demo's database with made-up people, as many as wanted, and deletes them again.
 
-A made-up person as a function of their number: name, state, times; stores and seals nothing.
-
-Fills a database of a demo with made-up people and takes them out again; never a real one's.
-
-They are no people of the sandbox, so nothing here may ever be refreshed: see `made_up.FAR_OFF`.
+Each person is a function of their number: name, state and times. The sandbox doesn't know them,
+so nothing here may ever be refreshed (see FAR_OFF).
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,7 +27,7 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-#: Given names, middle words (or none) and family names, one triple a script.
+#: Given names, middle words (or none) and family names for each script. Nobody real is meant.
 SCRIPTS: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = (
     (
         _words(
@@ -80,55 +77,172 @@ SCRIPTS: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = 
     ),
 )
 
-#: How the open_id of everybody made up begins; TikTok's are random after `-000`.
+#: How the open_id of everyone made up begins; TikTok's are random after `-000`.
 PREFIX = "-000demo-"
-#: The worker is to leave them alone: the sandbox knows none of them and would refuse them all.
+#: The worker must leave them alone: the sandbox would refuse all of them.
 FAR_OFF = timedelta(days=365)
 _DAY = timedelta(days=1)
-#: An odd number that shares no factor with the number of tickets, so that no two are the same.
+#: Shares no factor with the number of tickets, so no two people get the same one.
 _STRIDE = 48_271_000_007
 _TICKETS = len(TICKET_LETTERS) ** 8
 _REASONS = tuple(each.value for each in Reason)
 _ERRORS = ("temporarily_unavailable", "server_error", "rate_limit_exceeded", "no_answer")
+#: Rows in one transaction, few enough to let others write in between.
+BATCH = 5_000
+#: Each row changes another page in each index; with SQLite's default of 2 MB, pages are written
+#: three times.
+_CACHE = "PRAGMA cache_size=-262144"
 
 
 @dataclass(frozen=True, slots=True)
 class Dice:
-    """Sixteen throws that are the same for the same number, each in [0, 1)."""
+    """Sixteen pseudo-random numbers in [0, 1), always the same for the same seed."""
 
     _bytes: bytes
 
     @classmethod
     def of(cls, number: int) -> "Dice":
-        """Return the throws of this number."""
+        """Return the dice of a person's number."""
         return cls(blake2b(number.to_bytes(8, "big"), digest_size=32).digest())
 
     def share(self, throw: int) -> float:
-        """Return one of the throws, 0 to 15."""
+        """Return one of the numbers, by its index from 0 to 15."""
         at = 2 * throw
         return (self._bytes[at] << 8 | self._bytes[at + 1]) / 65536
 
     def pick(self, throw: int, words: Sequence[str]) -> str:
-        """Return one of the words."""
+        """Return one of the words, chosen by a throw."""
         return words[int(self.share(throw) * len(words))]
 
     def token(self, kind: str) -> str:
-        """Return what looks like a token of TikTok's and is none."""
+        """Return something that looks like one of TikTok's tokens and isn't."""
         return f"{kind}.made-up.{self._bytes.hex()}"
 
 
-def open_id(number: int) -> str:
-    """Return the open_id of this number; they sort as the numbers do."""
-    return f"{PREFIX}{number:09}"
+class AlreadyRunning(Exception):
+    """Another run is filling the same database."""
 
 
-def number_of(an_open_id: str) -> int:
-    """Return whose open_id this is. Raises ValueError if it is nobody's who was made up."""
-    return int(an_open_id.removeprefix(PREFIX))
+def refusal(runtime: Runtime) -> Problem | None:
+    """Return why made-up people don't belong here; None if a mock TikTok is set."""
+    if runtime.settings.allow_sandbox and runtime.settings.sandbox:
+        return None
+    return Problem(
+        "ALLOW_SANDBOX",
+        "the settings name TikTok itself, so this database is for real people",
+        "ALLOW_SANDBOX=1 with TIKTOK_AUTHORIZE_URL and TIKTOK_API_URL of a sandbox, and a"
+        " DATABASE_URL of its own",
+    )
 
 
-def columns(number: int, dice: Dice, asked: Sequence[str], now: datetime) -> dict[str, Any]:
-    """Return all columns but `client_key` and the tokens; a revoked one is to have no tokens."""
+def count(runtime: Runtime) -> int:
+    """Return how many made-up people there are. Reads every row."""
+    with reading() as session:
+        return session.scalar(select(func.count()).select_from(User).where(_made_up(runtime))) or 0
+
+
+def seed(runtime: Runtime, people: int) -> Iterator[int]:
+    """Add people until there are `people`; yield their number after each transaction.
+
+    Raises AlreadyRunning if another run does the same.
+    """
+    there, highest = _found(runtime)
+    while there < people:
+        numbers = range(highest + 1, highest + 1 + min(BATCH, people - there))
+        rows = list(_rows(runtime, numbers, runtime.clock()))
+        try:
+            with writing() as session:
+                _insert(session, rows)
+        except IntegrityError:
+            raise AlreadyRunning from None
+        there, highest = there + len(numbers), numbers[-1]
+        yield there
+
+
+def clear(runtime: Runtime) -> Iterator[int]:
+    """Delete the made-up people; yield how many are deleted after each transaction."""
+    deleted = last = 0
+    while ids := _after(runtime, last):
+        last = ids[-1]
+        with writing() as session:
+            session.execute(
+                delete(User)
+                .where(User.id.in_(ids), _made_up(runtime))
+                .execution_options(synchronize_session=False)
+            )
+        deleted += len(ids)
+        yield deleted
+
+
+def _insert(session: Session, rows: list[dict[str, Any]]) -> None:
+    """Insert people and the search words of their names."""
+    if session.connection().dialect.name == "sqlite":
+        session.connection().exec_driver_sql(_CACHE)
+    session.execute(insert(cast(Table, User.__table__)), rows)
+    given = select(User.open_id, User.id).where(
+        User.client_key == rows[0]["client_key"],
+        User.open_id >= rows[0]["open_id"],
+        User.open_id <= rows[-1]["open_id"],
+    )
+    ids = {open_id: user_id for open_id, user_id in session.execute(given)}
+    words = [
+        {"word": word, "user_id": ids[row["open_id"]]}
+        for row in rows
+        for word in people.search_words(row["display_name"])
+    ]
+    session.execute(insert(cast(Table, NameWord.__table__)), words)
+
+
+def _found(runtime: Runtime) -> tuple[int, int]:
+    """Return how many there are, and the highest number, or -1 if there are none."""
+    query = select(func.count(), func.max(User.open_id)).where(_made_up(runtime))
+    with reading() as session:
+        number, highest = session.execute(query).one()
+    return number, _number_of(highest) if highest else -1
+
+
+def _made_up(runtime: Runtime) -> ColumnElement[bool]:
+    own = User.client_key == runtime.settings.tiktok_client_key
+    # Not a range: PostgreSQL may ignore dashes when it sorts by a language's rules.
+    return own & User.open_id.startswith(PREFIX, autoescape=True)
+
+
+def _after(runtime: Runtime, last: int) -> list[int]:
+    query = select(User.id).where(_made_up(runtime), User.id > last).order_by(User.id).limit(BATCH)
+    with reading() as session:
+        return list(session.scalars(query))
+
+
+def _rows(runtime: Runtime, numbers: range, now: datetime) -> Iterator[dict[str, Any]]:
+    settings = runtime.settings
+    asked = (*settings.tiktok_scopes, *settings.tiktok_optional_scopes)
+    for number in numbers:
+        dice = Dice.of(number)
+        row = _columns(number, dice, asked, now)
+        yield {
+            "client_key": settings.tiktok_client_key,
+            "interrupted": False,
+            **_sealed(runtime, row, dice, now),
+            **row,
+        }
+
+
+def _sealed(runtime: Runtime, row: dict[str, Any], dice: Dice, now: datetime) -> dict[str, Any]:
+    if row["access_expires_at"] is None:
+        return {"access_token": None, "refresh_token": None}
+    tokens = TokenSet(
+        access_token=dice.token("act"),
+        refresh_token=dice.token("rft"),
+        open_id=row["open_id"],
+        scopes=None,
+        access_expires_at=row["access_expires_at"],
+        refresh_expires_at=None,
+    )
+    return runtime.vault.columns(row["open_id"], tokens, now)
+
+
+def _columns(number: int, dice: Dice, asked: Sequence[str], now: datetime) -> dict[str, Any]:
+    """Return the columns of one person, without `client_key` and the tokens."""
     values = {
         "open_id": open_id(number),
         "ticket": _ticket(number),
@@ -144,7 +258,7 @@ def columns(number: int, dice: Dice, asked: Sequence[str], now: datetime) -> dic
 
 
 def _healthy(dice: Dice, now: datetime) -> dict[str, Any]:
-    """Return the times of an active connection, whose access is good for 45 min to a day."""
+    """Return the columns of an active connection whose access lasts 45 minutes to a day."""
     expires = now + timedelta(minutes=45) + (_DAY - timedelta(minutes=45)) * dice.share(1)
     connected = now - 360 * _DAY * dice.share(2) ** 2
     refreshes = int((now - connected) / _DAY * 1.6)
@@ -214,15 +328,15 @@ def _revoked(dice: Dice, now: datetime) -> dict[str, Any]:
     }
 
 
-#: Out of a thousand, each up to the limit; who is above all of them is healthy.
+#: Out of a thousand people: each state up to its limit. All others are healthy.
 _STATES = ((2, _revoking), (10, _revoked), (30, _reconnect), (50, _failing), (70, _soon))
 
 
 def _name(dice: Dice, number: int) -> dict[str, Any]:
-    """Return a name of two or three words; one in twenty gave none yet."""
+    """Return a name of two or three words; one person in twenty has none."""
     if dice.share(9) < 0.05:
         return {"display_name": None, "username": None, "union_id": None}
-    # The first script as often as all others together.
+    # The first script is as frequent as all others together.
     script = SCRIPTS[max(0, int(dice.share(10) * 2 * len(SCRIPTS)) - len(SCRIPTS))]
     words = [dice.pick(11 + at, some) for at, some in enumerate(script)]
     return {
@@ -233,7 +347,7 @@ def _name(dice: Dice, number: int) -> dict[str, Any]:
 
 
 def _scopes(dice: Dice, asked: Sequence[str]) -> dict[str, Any]:
-    """Return what was asked for and granted: the first always, each further one by most."""
+    """Return the requested and granted scopes: the first always, the others mostly."""
     first, *further = asked
     chances = [dice.share(14) * (at + 1) * 7 % 1 for at in range(len(further))]
     granted = [first] + [one for one, share in zip(further, chances, strict=True) if share < 0.8]
@@ -241,7 +355,7 @@ def _scopes(dice: Dice, asked: Sequence[str]) -> dict[str, Any]:
 
 
 def _ticket(number: int) -> str:
-    """Return a ticket that no other number has: the stride walks through all of them."""
+    """Return a ticket that no other number has: the stride visits all of them."""
     left, letters = number * _STRIDE % _TICKETS, []
     for _ in range(8):
         left, at = divmod(left, len(TICKET_LETTERS))
@@ -249,129 +363,11 @@ def _ticket(number: int) -> str:
     return f"ct_{''.join(letters[:4])}-{''.join(letters[4:])}"
 
 
-#: Rows of one transaction: few enough that others write in between.
-AT_ONCE = 5_000
-#: Each row lands in a page of its own in each index; with SQLite's 2 MB these are written thrice.
-_CACHE = "PRAGMA cache_size=-262144"
+def open_id(number: int) -> str:
+    """Return the open_id of a number; they sort like the numbers."""
+    return f"{PREFIX}{number:09}"
 
 
-class AlreadyRunning(Exception):
-    """Somebody else is filling the same database at this moment."""
-
-
-def refusal(runtime: Runtime) -> Problem | None:
-    """Return why this is no place for made-up people; None if a pretend TikTok is set."""
-    if runtime.settings.allow_sandbox and runtime.settings.sandbox:
-        return None
-    return Problem(
-        "ALLOW_SANDBOX",
-        "the settings name TikTok itself, so this database is for real people",
-        "ALLOW_SANDBOX=1 with TIKTOK_AUTHORIZE_URL and TIKTOK_API_URL of a sandbox, and a"
-        " DATABASE_URL of its own",
-    )
-
-
-def count(runtime: Runtime) -> int:
-    """Return how many made-up people there are; looks at every row."""
-    with reading() as session:
-        return session.scalar(select(func.count()).select_from(User).where(_theirs(runtime))) or 0
-
-
-def seed(runtime: Runtime, people: int) -> Iterator[int]:
-    """Add made-up people up to so many, and yield how many there are after each transaction.
-
-    Raises Meeting if another run does the same.
-    """
-    there, highest = _found(runtime)
-    while there < people:
-        numbers = range(highest + 1, highest + 1 + min(AT_ONCE, people - there))
-        rows = list(_rows(runtime, numbers, runtime.clock()))
-        try:
-            with writing() as session:
-                _insert(session, rows)
-        except IntegrityError:
-            raise AlreadyRunning from None
-        there, highest = there + len(numbers), numbers[-1]
-        yield there
-
-
-def clear(runtime: Runtime) -> Iterator[int]:
-    """Delete the made-up people, and yield how many are gone after each transaction."""
-    gone = last = 0
-    while ids := _after(runtime, last):
-        last = ids[-1]
-        with writing() as session:
-            session.execute(
-                delete(User)
-                .where(User.id.in_(ids), _theirs(runtime))
-                .execution_options(synchronize_session=False)
-            )
-        gone += len(ids)
-        yield gone
-
-
-def _insert(session: Session, rows: list[dict[str, Any]]) -> None:
-    """Insert people, and the words by which their names are found."""
-    if session.connection().dialect.name == "sqlite":
-        session.connection().exec_driver_sql(_CACHE)
-    session.execute(insert(cast(Table, User.__table__)), rows)
-    given = select(User.open_id, User.id).where(
-        User.client_key == rows[0]["client_key"],
-        User.open_id >= rows[0]["open_id"],
-        User.open_id <= rows[-1]["open_id"],
-    )
-    ids = {open_id: user_id for open_id, user_id in session.execute(given)}
-    words = [
-        {"word": word, "user_id": ids[row["open_id"]]}
-        for row in rows
-        for word in people.search_words(row["display_name"])
-    ]
-    session.execute(insert(cast(Table, NameWord.__table__)), words)
-
-
-def _found(runtime: Runtime) -> tuple[int, int]:
-    """Return how many there are, and the highest number; -1 if there is none."""
-    query = select(func.count(), func.max(User.open_id)).where(_theirs(runtime))
-    with reading() as session:
-        number, highest = session.execute(query).one()
-    return number, number_of(highest) if highest else -1
-
-
-def _theirs(runtime: Runtime) -> ColumnElement[bool]:
-    ours = User.client_key == runtime.settings.tiktok_client_key
-    # No range: in PostgreSQL's order for a language, dashes may not count.
-    return ours & User.open_id.startswith(PREFIX, autoescape=True)
-
-
-def _after(runtime: Runtime, last: int) -> list[int]:
-    query = select(User.id).where(_theirs(runtime), User.id > last).order_by(User.id).limit(AT_ONCE)
-    with reading() as session:
-        return list(session.scalars(query))
-
-
-def _rows(runtime: Runtime, numbers: range, now: datetime) -> Iterator[dict[str, Any]]:
-    settings = runtime.settings
-    asked = (*settings.tiktok_scopes, *settings.tiktok_optional_scopes)
-    for number in numbers:
-        dice = Dice.of(number)
-        row = columns(number, dice, asked, now)
-        yield {
-            "client_key": settings.tiktok_client_key,
-            "interrupted": False,
-            **_sealed(runtime, row, dice, now),
-            **row,
-        }
-
-
-def _sealed(runtime: Runtime, row: dict[str, Any], dice: Dice, now: datetime) -> dict[str, Any]:
-    if row["access_expires_at"] is None:
-        return {"access_token": None, "refresh_token": None}
-    tokens = TokenSet(
-        access_token=dice.token("act"),
-        refresh_token=dice.token("rft"),
-        open_id=row["open_id"],
-        scopes=None,
-        access_expires_at=row["access_expires_at"],
-        refresh_expires_at=None,
-    )
-    return runtime.vault.columns(row["open_id"], tokens, now)
+def _number_of(an_open_id: str) -> int:
+    """Return the number of an open_id. Raises ValueError if it isn't a made-up one."""
+    return int(an_open_id.removeprefix(PREFIX))

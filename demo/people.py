@@ -1,4 +1,4 @@
-"""Fills a demo database with made-up people in every state of health; never a real one."""
+"""The people of the demo: connected through the sandbox, each in another state."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -14,8 +14,8 @@ from webapp.services.records import figures
 from webapp.services.runtime import Runtime
 from webapp.tokens import TokenSet
 
-#: Who is seeded, and how their connection stands as the worker starts: it refreshes who is due or
-#: expired within seconds. Everybody else can connect for the first time.
+#: Who is connected, and the state of their connection when the worker starts; it refreshes anyone
+#: who is due or expired within seconds. Everyone else in the sandbox has never connected.
 PEOPLE: Mapping[str, Health] = {
     "mara": Health.FRESH,
     "tomas": Health.DUE,
@@ -25,45 +25,46 @@ PEOPLE: Mapping[str, Health] = {
     "soren": Health.REVOKED,
 }
 OPERATOR = "mara"
-#: So many days have figures.
-DAYS_DRAWN = 12
+#: The number of days for which there are figures.
+DAYS_WITH_FIGURES = 12
 
-
-_STORIES = {
-    Health.FRESH: "connected, fresh",
-    Health.DUE: "connected; due, so the worker is refreshing it now",
-    Health.EXPIRED: "connected; had run out, so the worker is refreshing it now",
-    Health.FAILING: "connected, failing: TikTok was away, the next try is far off",
-    Health.RECONNECT: "must connect again: TikTok refused to go on",
-    Health.REVOKED: "revoked",
+_STATES = {
+    Health.FRESH: "connected",
+    Health.DUE: "connected; the worker is refreshing it",
+    Health.EXPIRED: "connected; access has expired, the worker is refreshing it",
+    Health.FAILING: "connected; refreshing fails, TikTok was down",
+    Health.RECONNECT: "must reconnect: TikTok rejected the refresh",
+    Health.REVOKED: "disconnected",
 }
 
 
-def story(name: str) -> str:
-    """Return how this person stands, as the demo tells it."""
-    return _STORIES[PEOPLE[name]] if name in PEOPLE else "not connected yet"
+def state(name: str) -> str:
+    """Return the state of this person's connection, in words."""
+    words = _STATES[PEOPLE[name]] if name in PEOPLE else "not connected yet"
+    return f"{words}; an operator, sees /operators/tokens" if name == OPERATOR else words
 
 
 def seed(runtime: Runtime, grants: Mapping[str, TokenSet], now: datetime) -> int:
-    """Connect these people with grants that the sandbox gave, and age them into their state.
+    """Connect these people and put each into their state; return how many there are.
 
-    `grants` maps the short names of PEOPLE to their token answers. Returns how many there are.
+    `grants` maps the names of PEOPLE to the tokens that the sandbox gave for them.
     """
-    asked = runtime.settings.tiktok_scopes
+    settings = runtime.settings
+    asked = (*settings.tiktok_scopes, *settings.tiktok_optional_scopes)
     for name, tokens in grants.items():
         done = connect_person(runtime, tokens, asked, None, now - timedelta(days=40))
         update_profile(runtime, done.person)
-        _age(runtime, done.person, PEOPLE[name], now)
+        _set_state(runtime, done.person, PEOPLE[name], now)
         if name == OPERATOR:
             _make_operator(done.person, now)
-    _draw(runtime, now)
+    _add_figures(runtime, now)
     return len(grants)
 
 
-def _draw(runtime: Runtime, now: datetime) -> None:
-    """Make up what the pictures show of the last days, the same in every demo."""
+def _add_figures(runtime: Runtime, now: datetime) -> None:
+    """Make up what the charts show of the last days, the same in every demo."""
     with writing() as session:
-        for hour in range(1, DAYS_DRAWN * 24):
+        for hour in range(1, DAYS_WITH_FIGURES * 24):
             refreshed = 20 + hour * 7 % 11
             counts = {"refreshed": refreshed, "ms.100": refreshed - 4, "ms.250": 4}
             if hour % 17 == 0:
@@ -72,7 +73,7 @@ def _draw(runtime: Runtime, now: datetime) -> None:
             figures.add_counts(session, runtime.settings.tiktok_client_key, at, counts)
 
 
-def _age(runtime: Runtime, person: PersonRef, health: Health, now: datetime) -> None:
+def _set_state(runtime: Runtime, person: PersonRef, health: Health, now: datetime) -> None:
     with writing() as session:
         user = session.scalars(select(User).where(User.is_(person))).one()
         user.refreshes = 40
@@ -81,12 +82,13 @@ def _age(runtime: Runtime, person: PersonRef, health: Health, now: datetime) -> 
         if health is Health.DUE:
             user.next_at = now - timedelta(minutes=2)
         elif health is Health.FAILING:
-            # So far off that it lasts: the sandbox answers, so the next try would fix it.
+            # Far in the future: the sandbox is up, so the next try would succeed.
             user.status, user.failures = Status.FAILING, 3
             user.last_error, user.next_at = "temporarily_unavailable", now + timedelta(days=30)
         elif health is Health.EXPIRED:
             user.access_expires_at = now - timedelta(minutes=30)
-            user.next_at = now - timedelta(minutes=60)
+            # Not longer overdue than this, or the worker would be reported as late.
+            user.next_at = now - timedelta(minutes=2)
         elif health is Health.RECONNECT:
             user.status, user.reason = Status.RECONNECT, Reason.REFUSED
             user.last_error, user.next_at = "invalid_grant", None

@@ -1,4 +1,4 @@
-"""Child processes of a trial on this machine: started, watched, ended together."""
+"""Child processes of `python wsgi.py`: started, watched and stopped together."""
 
 import subprocess
 import time
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-#: How long a child may take to end by itself, in seconds; requests in flight are finished first.
-ENDS_WITHIN = 35
+#: Seconds a child may take to stop: it finishes its requests first.
+STOPS_WITHIN = 35
 
 
 @dataclass(frozen=True)
 class Process:
-    """One running process and what people call it."""
+    """A running process and its name in messages."""
 
     name: str
     process: subprocess.Popen[str]
 
 
 class Processes:
-    """All processes of one trial; leaving the block ends every one of them."""
+    """All child processes; leaving the block stops every one of them."""
 
     def __init__(self, folder: Path) -> None:
         """Run them in `folder`."""
@@ -34,7 +34,7 @@ class Processes:
         for child in reversed(self._running):
             if child.process.poll() is None:
                 child.process.terminate()
-        end = time.monotonic() + ENDS_WITHIN
+        end = time.monotonic() + STOPS_WITHIN
         for child in self._running:
             try:
                 child.process.wait(max(0.1, end - time.monotonic()))
@@ -51,11 +51,8 @@ class Processes:
         stdout: int | None = None,
         stderr: IO[str] | None = None,
     ) -> subprocess.Popen[str]:
-        """Start a process of ours.
-
-        Its group is its own: Ctrl-C reaches only us, and we end all in good order.
-        """
-        # The words are this program's own, never anybody's input.
+        """Start a process in a group of its own: Ctrl-C reaches only us, and we stop the others."""
+        # The words are this program's own, never input.
         process = subprocess.Popen(  # noqa: S603
             words,
             cwd=self._folder,
@@ -69,12 +66,12 @@ class Processes:
         self._running.append(Process(name, process))
         return process
 
-    def first_dead(self) -> Process | None:
-        """Return a child that has ended, if one has."""
+    def first_ended(self) -> Process | None:
+        """Return a child that has ended, if any has."""
         return next((each for each in self._running if each.process.poll() is not None), None)
 
-    def watch(self) -> Process:
+    def wait(self) -> Process:
         """Wait until a child ends and return it."""
-        while (dead := self.first_dead()) is None:
+        while (ended := self.first_ended()) is None:
             time.sleep(0.2)
-        return dead
+        return ended

@@ -1,16 +1,19 @@
-"""`python wsgi.py`: tries the app on this machine, on 127.0.0.1 alone; never the way to production.
+"""`python wsgi.py`: runs gunicorn and the worker on this machine, on 127.0.0.1 only.
 
-With a TikTok app in the settings it serves that one, checked as gunicorn checks. Without, it starts
-the pretend TikTok and a demo of its own that shares nothing with the real database and keys.
+With a TikTok app in the settings it serves that one, checked as gunicorn checks it in production.
+Without one it starts a mock TikTok and a demo that shares no database and no keys with anything.
 """
 
+import argparse
 import http.client
 import os
+import shlex
+import shutil
 import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -22,30 +25,57 @@ from demo import prepare
 from demo.processes import Processes
 from webapp.settings import Settings
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parent.parent
+#: sysexits.h EX_CONFIG: gunicorn refused to start and has listed the problems.
+REFUSED = 78
+#: gunicorn's name while it serves a demo; gunicorn.conf.py looks for it.
+DEMO_NAME = "coatcheck-demo"
 #: Seconds until gunicorn must answer; its workers import the app first.
 ANSWERS_WITHIN = 40
+_USAGE = """Try Coatcheck on this machine: starts gunicorn and the worker on 127.0.0.1.
+
+Without TIKTOK_CLIENT_KEY it starts a demo: a mock TikTok and a database with demo people,
+new at each start. With it (in .env or the environment) it serves your TikTok app."""
+_DEMO = """
+Using a mock TikTok (sandbox) at {sandbox}
+Click "Continue with TikTok", then sign in as one of:
+{people}
+For flask commands on this demo, in another terminal: . {env_file} && {flask} tokens list
+To use a real TikTok app: copy .env.example to .env, fill it in, and start again."""
+_OWN_APP = "Using the app from your settings."
 
 MakeApp = Callable[[Settings], Flask]
 
 
 class CannotStart(Exception):
-    """The trial cannot begin or go on, for a reason that one line tells."""
+    """Serving can't begin or can't continue; the text, one line, says why."""
 
     def __init__(self, reason: str, code: int = 1) -> None:
         super().__init__(reason)
         self.code = code
 
 
+def main(make_app: MakeApp, arguments: Sequence[str] | None = None) -> int:
+    """Run `python wsgi.py` and return its exit code: 2 for words it doesn't know."""
+    parser = argparse.ArgumentParser(
+        prog=_python(),
+        description=_USAGE,
+        epilog=f"The port is 8000 unless PORT is set: PORT=8080 {_python()}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.parse_args(arguments)
+    return run(make_app)
+
+
 def run(make_app: MakeApp, environ: Mapping[str, str] = os.environ) -> int:
-    """Serve until Ctrl-C or SIGTERM, which is 0; return 1, or gunicorn's refusal, otherwise."""
+    """Serve until Ctrl-C or SIGTERM, then return 0. Otherwise return 1, or 78 if refused."""
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     try:
         with Processes(ROOT) as children:
-            _try(children, make_app, environ)
+            _serve(children, make_app, environ)
     except KeyboardInterrupt:
-        click.echo("\nEnded.")
+        click.echo("\nStopped.")
         return 0
     except (CannotStart, prepare.CannotPrepare) as failure:
         if str(failure):
@@ -54,54 +84,76 @@ def run(make_app: MakeApp, environ: Mapping[str, str] = os.environ) -> int:
 
 
 def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
-    # Once is enough: a second Ctrl-C must not interrupt the ending.
+    # A second Ctrl-C must not interrupt the stopping.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
-def _try(children: Processes, make_app: MakeApp, environ: Mapping[str, str]) -> NoReturn:
+def _serve(children: Processes, make_app: MakeApp, environ: Mapping[str, str]) -> NoReturn:
     port = _free_port(environ.get("PORT", ""))
-    own = any(environ.get(name, "").strip() for name in prepare.OWN_APP)
-    if own:
-        served, story = {**environ, "PORT": str(port)}, prepare.REAL
-    else:
-        served, story = prepare.prepare(children, make_app, environ, port, ROOT)
+    if prepare.has_own_app(environ):
+        # Not /readyz: keys that open nothing stored are for the worker to report.
+        _serve_on(port, children, {**environ, "PORT": str(port)}, _OWN_APP, "/healthz")
+    demo = prepare.prepare(children, make_app, environ, port, ROOT)
+    text = _DEMO.format(
+        sandbox=demo.sandbox,
+        people=demo.people,
+        env_file=shlex.quote(_typed(demo.env_file)),
+        flask=_flask(),
+    )
+    try:
+        _serve_on(port, children, demo.environ, text, "/readyz", name=DEMO_NAME)
+    finally:
+        demo.env_file.unlink(missing_ok=True)
+
+
+def _serve_on(
+    port: int,
+    children: Processes,
+    environ: dict[str, str],
+    text: str,
+    ready: str,
+    *,
+    name: str = "coatcheck",
+) -> NoReturn:
+    """Start gunicorn and the worker; once `ready` answers 200, print the address and `text`."""
     # It could hold another address to listen on.
-    served.pop("GUNICORN_CMD_ARGS", None)
-    children.start("gunicorn", [sys.executable, "-m", "gunicorn", "wsgi:app"], served)
-    _wait_for_answer(children, port)
-    # After it, so that what gunicorn refuses is told once.
-    words = [sys.executable, "-m", "flask", "--app", "wsgi", "tokens", "run"]
-    children.start("The worker", words, served)
-    click.echo(f"\nCoatcheck is at http://127.0.0.1:{port}\n{story}\nCtrl-C ends it.")
-    _tell_death(children)
+    environ.pop("GUNICORN_CMD_ARGS", None)
+    gunicorn = [sys.executable, "-m", "gunicorn", "--name", name, "wsgi:app"]
+    children.start("gunicorn", gunicorn, environ)
+    _wait_until_ready(children, port, ready)
+    # After gunicorn, so that refused settings are reported once.
+    worker = [sys.executable, "-m", "flask", "--app", "wsgi", "tokens", "run"]
+    children.start("The worker", worker, environ)
+    click.echo(f"\nCoatcheck is at http://127.0.0.1:{port}\n{text}\nPress Ctrl-C to stop.")
+    _fail_when_one_ends(children)
 
 
 def _free_port(text: str) -> int:
     text = text.strip() or "8000"
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
-        raise CannotStart("PORT is not a number from 1 to 65535: PORT=8080 python wsgi.py")
+        raise CannotStart(f"PORT is not a number from 1 to 65535: PORT=8080 {_python()}")
     with socket.socket() as probe:
-        # As gunicorn binds: a port that a server left a moment ago is free.
+        # As gunicorn binds: a port that a server has just left is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", int(text)))
         except OSError as failure:
             reason = f"Port {text} cannot be used ({failure.strerror})."
-            another = f"PORT={int(text) % 65535 + 1} python wsgi.py"
-            raise CannotStart(f"{reason} End what uses it, or take another: {another}") from None
+            another = f"PORT={int(text) % 65535 + 1} {_python()}"
+            raise CannotStart(f"{reason} Stop what uses it, or take another: {another}") from None
     return int(text)
 
 
-def _wait_for_answer(children: Processes, port: int) -> None:
+def _wait_until_ready(children: Processes, port: int, path: str) -> None:
     end = time.monotonic() + ANSWERS_WITHIN
     while time.monotonic() < end:
-        if children.first_dead():
-            _tell_death(children)
+        if children.first_ended():
+            _fail_when_one_ends(children)
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         try:
-            connection.request("GET", "/healthz")
+            connection.request("GET", path)
             if connection.getresponse().status == http.HTTPStatus.OK:
                 return
         except (OSError, http.client.HTTPException):
@@ -110,14 +162,33 @@ def _wait_for_answer(children: Processes, port: int) -> None:
             connection.close()
         time.sleep(0.1)
     raise CannotStart(
-        f"gunicorn did not answer within {ANSWERS_WITHIN} seconds; see its lines above."
+        f"The server was not ready within {ANSWERS_WITHIN} seconds; see its messages above."
     )
 
 
-def _tell_death(children: Processes) -> NoReturn:
-    dead = children.watch()
-    code = dead.process.returncode
-    if code == prepare.REFUSED:
-        # gunicorn has listed the problems already.
+def _fail_when_one_ends(children: Processes) -> NoReturn:
+    ended = children.wait()
+    code = ended.process.returncode
+    if code == REFUSED:
         raise CannotStart("", code)
-    raise CannotStart(f"{dead.name} ended by itself (exit code {code}), so everything was ended.")
+    raise CannotStart(
+        f"{ended.name} ended by itself (exit code {code}), so everything was stopped."
+    )
+
+
+def _python() -> str:
+    """Return the words that start this program from the current folder."""
+    return f"{_typed(Path(sys.executable))} {sys.argv[0]}"
+
+
+def _flask() -> str:
+    """Return the words that start `flask` from the current folder."""
+    program = Path(sys.executable).with_name("flask")
+    return _typed(program) if program.exists() else f"{_typed(Path(sys.executable))} -m flask"
+
+
+def _typed(path: Path) -> str:
+    """Return the shortest way to type a path: relative, on the PATH, or absolute."""
+    if path.is_relative_to(Path.cwd()):
+        return str(path.relative_to(Path.cwd()))
+    return path.name if shutil.which(path.name) == str(path) else str(path)

@@ -5,27 +5,32 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
+import click
 import pytest
 from flask import Flask
 from flask.testing import FlaskCliRunner
 
+from demo.commands import demo
 from tests.fixtures.app import MakeApp
 from tests.movable import MovableClock
 from tests.processes import ROOT, plain_environment
 from tests.servers import Sandbox
+from webapp import cli
 from webapp.services.connect import connect
 from webapp.tokens import TokenSet
 
+#: What `flask --help` lists, in its order.
+COMMANDS = ["db", "demo", "doctor", "keys", "notifications", "operators", "tokens"]
 #: Begins with a dash, as TikTok's do.
 OPEN_ID = "-000madeup1"
 
 
 def flask(*words: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run `flask words…` as an operator does, in the project's folder."""
+    """Run `flask words…` in the project's folder, in its own process."""
     return subprocess.run(
         [sys.executable, "-m", "flask", *words],
         cwd=ROOT,
@@ -38,7 +43,7 @@ def flask(*words: str, env: Mapping[str, str] | None = None) -> subprocess.Compl
 
 @pytest.fixture
 def person(app: Flask, clock: MovableClock) -> str:
-    """The open_id of somebody who has connected."""
+    """The open_id of a person who has connected."""
     now = clock()
     hour = now + timedelta(hours=1)
     tokens = TokenSet(
@@ -56,12 +61,16 @@ def runner(app: Flask) -> FlaskCliRunner:
 
 
 class TestWithNothingConfigured:
-    def test_help_lists_the_commands(self) -> None:
+    def test_help_describes_coatcheck_and_lists_its_commands_first(self) -> None:
         run = flask("--help")
-        assert run.returncode == 0
-        for command in ("doctor", "keys", "operators", "db"):
-            assert f"\n  {command} " in run.stdout
-        assert "Traceback" not in run.stderr
+        assert (run.returncode, run.stderr) == (0, "")
+        about, _, rest = run.stdout.partition("\nCommands:\n")
+        assert about.startswith("Usage: ")
+        assert " ".join(about.split()).endswith(f"COMMAND [ARGS]... {cli.ABOUT}")
+        listed, _, options = rest.partition("\nOptions:\n")
+        assert [line.split()[0] for line in listed.splitlines() if line] == COMMANDS
+        assert all(line.endswith(".") for line in listed.splitlines() if line)
+        assert "--env-file" in options
 
     def test_a_key_is_made_and_nothing_else_is_printed(self) -> None:
         first, second = flask("keys", "generate"), flask("keys", "generate")
@@ -81,7 +90,7 @@ class TestWithNothingConfigured:
         "words",
         [
             ("operators", "list"),
-            # All come by the same door; each costs some seconds to start.
+            # The same code; each takes seconds to start.
             *(
                 pytest.param(words, marks=pytest.mark.long, id=" ".join(words))
                 for words in (
@@ -94,7 +103,7 @@ class TestWithNothingConfigured:
             ),
         ],
     )
-    def test_whatever_needs_the_settings_says_what_is_missing(self, words: tuple[str, ...]) -> None:
+    def test_commands_that_need_settings_say_what_is_missing(self, words: tuple[str, ...]) -> None:
         run = flask(*words)
         assert run.returncode == 1
         assert "TIKTOK_CLIENT_KEY – is not set" in run.stderr
@@ -103,8 +112,32 @@ class TestWithNothingConfigured:
         assert run.stdout == ""
 
 
+def listed(group: click.Group) -> Iterator[tuple[str, click.Command]]:
+    """Yield every command that some help lists, with its name."""
+    for name, command in group.commands.items():
+        if not command.hidden:
+            yield name, command
+            if isinstance(command, click.Group):
+                yield from listed(command)
+
+
+class TestHelp:
+    def test_every_line_of_help_is_a_whole_sentence_that_fits(self, app: Flask) -> None:
+        app.cli.add_command(demo)
+        lines = {name: command.get_short_help_str(200) for name, command in listed(app.cli)}
+        assert lines.keys() >= {*COMMANDS, "upgrade", "seed", "issue", "check", "retry"}
+        assert [line for line in lines.values() if len(line) > 45 or line.count(".") != 1] == []
+        assert all(line[0].isupper() and line.endswith(".") for line in lines.values())
+
+    def test_what_flask_brings_is_not_listed_but_works(self, env: dict[str, str]) -> None:
+        assert "routes" not in flask("--help", env=env).stdout
+        run = flask("routes", env=env)
+        assert run.returncode == 0
+        assert "/healthz" in run.stdout
+
+
 class TestOperators:
-    def test_somebody_who_connected_can_be_added_and_removed(
+    def test_a_connected_person_can_be_added_and_removed(
         self, runner: FlaskCliRunner, person: str
     ) -> None:
         assert runner.invoke(args=["operators", "add", person]).exit_code == 0
@@ -125,7 +158,7 @@ class TestOperators:
         assert only["since"].endswith("+00:00")
 
     @pytest.mark.parametrize("act", ["add", "remove"])
-    def test_a_stranger_is_not_done_with_the_reason(self, runner: FlaskCliRunner, act: str) -> None:
+    def test_a_stranger_is_refused_with_the_reason(self, runner: FlaskCliRunner, act: str) -> None:
         done = runner.invoke(args=["operators", act, "-000abc"])
         assert done.exit_code == 1
         assert "-000abc" in done.stderr
@@ -137,7 +170,7 @@ class TestOperators:
     def test_wrong_words_end_with_2(self, runner: FlaskCliRunner, words: tuple[str, ...]) -> None:
         assert runner.invoke(args=["operators", *words]).exit_code == 2
 
-    def test_nobody_yet_is_an_empty_list(self, runner: FlaskCliRunner) -> None:
+    def test_no_operators_are_an_empty_list(self, runner: FlaskCliRunner) -> None:
         assert json.loads(runner.invoke(args=["operators", "list", "--json"]).stdout) == []
 
 
@@ -202,14 +235,14 @@ class TestDoctor:
         assert checks["TIKTOK_OPTIONAL_SCOPES"]["cause"].startswith("video.lists: ")
         assert code == 1
 
-    def test_a_scope_that_only_one_guide_lists_is_warned_of(
+    def test_a_scope_that_only_one_guide_lists_is_a_warning(
         self, app: Flask, env: dict[str, str]
     ) -> None:
         code, checks = self.checks(app, env | {"TIKTOK_SCOPES": "business.basic"})
         assert checks["TIKTOK_SCOPES"]["verdict"] == "warn"
         assert code == 0
 
-    def test_a_database_that_others_can_read_is_warned_of(
+    def test_a_database_that_others_can_read_is_a_warning(
         self, app: Flask, env: dict[str, str], migrated: str
     ) -> None:
         Path(migrated.removeprefix("sqlite:///")).chmod(0o644)

@@ -1,4 +1,4 @@
-"""Starting for real: gunicorn refuses what is not right, and `python wsgi.py` tries it out."""
+"""Real starts: what gunicorn refuses, what it serves, and what `python wsgi.py` does."""
 
 import os
 import re
@@ -6,6 +6,7 @@ import secrets
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import requests
 from sqlalchemy import make_url
 
+from demo import people
 from tests.environment import complete
 from tests.fixtures.served import Serve
 from tests.journeys.sites import site
@@ -24,7 +26,7 @@ REFUSED = 78
 
 
 class TestRefusedStart:
-    def test_every_problem_is_told_once_and_nothing_is_served(self, tmp_path: Path) -> None:
+    def test_every_problem_is_reported_once_and_nothing_is_served(self, tmp_path: Path) -> None:
         env = {"TIKTOK_CLIENT_ID": "x", "SESSION_DAYS": "many", "FLASK_DEBUG": "1"}
         code, said = refused_start(env, tmp_path)
         assert code == REFUSED
@@ -43,14 +45,14 @@ class TestRefusedStart:
         assert code == REFUSED
         assert not [value for value in values.values() if value.split()[0] in said]
 
-    def test_a_database_that_is_not_there_is_told(self, tmp_path: Path) -> None:
+    def test_a_missing_database_is_reported(self, tmp_path: Path) -> None:
         env = complete(f"sqlite:///{tmp_path}/app.db", 8000)
         code, said = refused_start(env, tmp_path)
         assert code == REFUSED
         assert "flask db upgrade" in said
         assert not (tmp_path / "app.db").exists()
 
-    def test_a_database_server_that_is_away_is_told_without_its_password(
+    def test_a_database_server_that_is_down_is_reported_without_its_password(
         self, env: dict[str, str], tmp_path: Path
     ) -> None:
         password = secrets.token_hex(8)
@@ -62,7 +64,7 @@ class TestRefusedStart:
         assert "Traceback" not in said
 
     @pytest.mark.rule(6)
-    def test_an_unknown_scope_is_told_beside_the_rest(
+    def test_an_unknown_scope_is_reported_with_the_rest(
         self, env: dict[str, str], migrated: str, tmp_path: Path
     ) -> None:
         wrong = env | {"TIKTOK_SCOPES": "user.info.basics", "PORT": "none"}
@@ -158,10 +160,29 @@ class TestServing:
         assert "192.0.2.7" not in serving.log()
 
 
-def trial(folder: Path, env: Mapping[str, str]) -> Process:
-    """Start `python wsgi.py`."""
-    args = [sys.executable, "wsgi.py"]
+def trial(folder: Path, env: Mapping[str, str], *words: str) -> Process:
+    """Start `python wsgi.py words…`."""
+    args = [sys.executable, "wsgi.py", *words]
     return Process(args, folder / "trial.log", env=plain_environment() | dict(env))
+
+
+def printed_line(said: str) -> str:
+    """Return the line that lets `flask` commands use the demo, as one copies it."""
+    found = re.search(r"^For flask commands on this demo, [^:]*: (.+)$", said, re.MULTILINE)
+    assert found
+    return found.group(1)
+
+
+def run_in_shell(line: str) -> "subprocess.CompletedProcess[str]":
+    """Run a line in the shell of a second terminal, in the project's folder."""
+    return subprocess.run(
+        ["/bin/sh", "-c", line],
+        cwd=ROOT,
+        env=plain_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
 
 
 def address(process: Process) -> str | None:
@@ -182,18 +203,52 @@ class TestTrial:
             url = process.wait_for(lambda: address(process), 60)
             said = process.output()
             with plain_session() as session:
-                assert session.get(f"{url}/readyz", timeout=10).status_code == 200
-            sandbox = re.search(r"a sandbox at (\S+),", said)
+                ready = session.get(f"{url}/readyz", timeout=10)
+                choice = session.get(f"{url}/connect", timeout=10).text
+            assert (ready.status_code, ready.json()["status"]) == (200, "ok")
+            assert 'value="video.list"' in choice
+            sandbox = re.search(r"^Using a mock TikTok \(sandbox\) at (\S+)$", said, re.MULTILINE)
             assert sandbox
+            assert 'Click "Continue with TikTok", then sign in as one of:' in said
             assert "an operator" in said
             assert "Noor Haddad (not connected yet)" in said
             assert ".env.example" in said
+            assert said.endswith("Press Ctrl-C to stop.\n")
+            assert not re.search("warn|mallory|script|\x1b", said, re.IGNORECASE)
             folder = ROOT / "instance" / "demo" / str(port)
             assert folder.stat().st_mode & 0o777 == 0o700
             assert (folder / "app.db").stat().st_mode & 0o777 == 0o600
+            listed = run_in_shell(printed_line(said))
+            assert listed.returncode == 0, listed.stderr
+            assert len(listed.stdout.splitlines()) == len(people.PEOPLE)
+            secrets_file = folder / "demo.env"
+            assert secrets_file.stat().st_mode & 0o777 == 0o600
+            text = secrets_file.read_text(encoding="utf-8")
+            values = re.findall(r"^export \w+_(?:KEYS?|SECRET)=([^'\n]{9,})$", text, re.MULTILINE)
+            assert len(values) == 4, "client key and secret, SECRET_KEY, TOKEN_KEYS"
+            assert not [value for value in values if value in said]
         with plain_session() as session, pytest.raises(requests.ConnectionError):
             session.get(sandbox.group(1), timeout=5)
         assert "Traceback" not in process.output()
+        assert process.output().endswith("\nStopped.\n")
+        assert not secrets_file.exists()
+
+    @pytest.mark.long
+    def test_while_it_runs_flask_commands_work_on_it(self, tmp_path: Path, port: int) -> None:
+        with running(trial(tmp_path, {"PORT": str(port)})) as process:
+            process.wait_for(lambda: address(process), 60)
+            line = printed_line(process.output())
+            for command in ("doctor", "keys issue reports", "tokens check"):
+                run = run_in_shell(line.replace("tokens list", command))
+                assert run.returncode == 0, run.stdout + run.stderr
+            assert "reports" in run_in_shell(line.replace("tokens list", "keys list")).stdout
+
+    @pytest.mark.long
+    def test_a_shell_that_uses_a_demo_can_start_another(self, tmp_path: Path, port: int) -> None:
+        env = {"PORT": str(port), "TIKTOK_CLIENT_KEY": "demo-0123abcd", "TOKEN_KEYS": "stale"}
+        with running(trial(tmp_path, env)) as process:
+            process.wait_for(lambda: address(process), 60)
+            assert "Using a mock TikTok" in process.output()
 
     @pytest.mark.long
     def test_ctrl_c_ends_all_of_it(self, tmp_path: Path, port: int) -> None:
@@ -226,19 +281,36 @@ class TestTrial:
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             taken.listen()
-            process = trial(tmp_path, {"PORT": str(taken.getsockname()[1])})
+            port = taken.getsockname()[1]
+            process = trial(tmp_path, {"PORT": str(port)})
             assert process.wait() == 1
-        assert "cannot be used" in process.output()
-        assert len(process.output().splitlines()) == 1
+        (line,) = process.output().splitlines()
+        assert "cannot be used" in line
+        python = Path(sys.executable)
+        typed = python.relative_to(ROOT) if python.is_relative_to(ROOT) else python
+        assert line.endswith(f"PORT={port % 65535 + 1} {typed} wsgi.py")
 
     @pytest.mark.parametrize(
         "port",
         ["eighty", *(pytest.param(n, marks=pytest.mark.long) for n in ("0", "70000", "-1"))],
     )
-    def test_a_port_that_is_none_is_one_message(self, tmp_path: Path, port: str) -> None:
+    def test_an_invalid_port_is_one_message(self, tmp_path: Path, port: str) -> None:
         process = trial(tmp_path, {"PORT": port})
         assert process.wait() == 1
         assert process.output().startswith("PORT is not a number")
+
+    def test_help_starts_nothing(self, tmp_path: Path) -> None:
+        process = trial(tmp_path, {}, "--help")
+        assert process.wait() == 0
+        assert process.output().startswith("usage: ")
+        assert "PORT=8080" in process.output()
+
+    @pytest.mark.parametrize("word", ["serve", pytest.param("--port", marks=pytest.mark.long)])
+    def test_an_unknown_word_is_a_usage_error(self, tmp_path: Path, word: str) -> None:
+        process = trial(tmp_path, {}, word)
+        assert process.wait() == 2
+        assert process.output().startswith("usage: ")
+        assert f"unrecognized arguments: {word}" in process.output()
 
     @pytest.mark.long
     def test_an_app_of_ones_own_is_checked_like_in_production(

@@ -74,7 +74,7 @@ def test_revoking_says_whether_it_was_done_and_twice_is_once(runner: FlaskCliRun
     assert runner.invoke(args=["keys", "revoke", "reports"]).stdout == "reports is revoked\n"
     first = json.loads(runner.invoke(args=["keys", "list", "--json"]).stdout)
     again = runner.invoke(args=["keys", "revoke", "reports"])
-    assert (again.exit_code, again.stdout) == (0, "reports is revoked already\n")
+    assert (again.exit_code, again.stdout) == (0, "reports was already revoked\n")
     assert json.loads(runner.invoke(args=["keys", "list", "--json"]).stdout) == first
     unknown = runner.invoke(args=["keys", "revoke", "nobody"])
     assert (unknown.exit_code, unknown.stdout) == (1, "")
@@ -97,7 +97,7 @@ def test_the_list_tells_all_but_the_keys(
         "unused": True,
     }
     plain = runner.invoke(args=["keys", "list"]).stdout
-    assert "in force" in plain
+    assert "active" in plain
     assert "never used" in plain
     assert service.key[17:] not in plain + str(rows)
 

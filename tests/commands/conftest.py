@@ -11,7 +11,7 @@ from webapp.services.runtime import Runtime
 
 @pytest.fixture
 def clock() -> object:
-    """The real time: the processes beside this one know no other."""
+    """The real time: other processes in these tests use it."""
     return utc_now
 
 

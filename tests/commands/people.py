@@ -1,4 +1,4 @@
-"""People whose consent the sandbox really holds, connected without the dance; no test."""
+"""Connects people of the sandbox, with real grants but without a browser."""
 
 import hashlib
 from datetime import timedelta
@@ -44,13 +44,13 @@ def join_due(runtime: Runtime, sandbox: Sandbox, *names: str) -> list[str]:
 
 
 def row(runtime: Runtime, open_id: str) -> User:
-    """Return the row as it is now."""
+    """Return the person's current row."""
     with reading() as session:
         return session.scalars(select(User).where(User.open_id == open_id)).one()
 
 
 def is_what_tiktok_holds(runtime: Runtime, sandbox: Sandbox, open_id: str) -> bool:
-    """Tell whether the stored refresh token is the one that lives in the sandbox's books."""
+    """Return True if the stored refresh token is the current one in the sandbox."""
     held = runtime.vault.load(row(runtime, open_id))
     assert held is not None
     assert held.refresh_token is not None

@@ -1,4 +1,4 @@
-"""Commands as operators type them: whole processes, beside those that run in the test's own."""
+"""Runs `flask` commands, in a process of their own or in the test's."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ FLASK = [sys.executable, "-m", "flask", "--app", "wsgi"]
 
 
 def flask(env: Mapping[str, str], *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
-    """Run `flask words…` to its end."""
+    """Run `flask words…` in its own process until it ends."""
     return subprocess.run(
         [*FLASK, *words],
         cwd=ROOT,
@@ -29,8 +29,8 @@ def flask(env: Mapping[str, str], *words: str, given: str = "") -> subprocess.Co
 def command(
     app: Flask, *words: str, given: str = "", env: Mapping[str, str] | None = None
 ) -> Result:
-    """Run `flask words…` of this app to its end, in this process; `env` is for the doctor."""
-    # Its own context on top: a command takes the one that is there.
+    """Run `flask words…` of this app in this process. Only `flask doctor` reads `env`."""
+    # A command uses the current context, so it must be this app's.
     with app.app_context():
         return app.test_cli_runner(env=env).invoke(args=words, input=given)
 

@@ -1,4 +1,4 @@
-"""`flask tokens refresh`, `disconnect` and `adopt`: one act, its outcome, and its exit code."""
+"""`flask tokens refresh`, `disconnect` and `adopt`: effects, output and exit codes."""
 
 import json
 from datetime import timedelta
@@ -22,7 +22,7 @@ def mara(runtime: Runtime, sandbox: Sandbox) -> str:
     return join(runtime, sandbox, "mara")
 
 
-def test_a_refresh_is_made_whatever_life_is_left(
+def test_a_refresh_is_made_even_if_the_token_is_fresh(
     app: Flask, runtime: Runtime, sandbox: Sandbox, mara: str
 ) -> None:
     run = command(app, "tokens", "refresh", mara)
@@ -42,22 +42,22 @@ def test_a_refresh_that_tiktok_does_not_answer_ends_with_1(
     assert "try again in " in run.stderr
 
 
-def test_a_refresh_that_only_the_person_can_make_ends_with_1(
+def test_a_connection_that_needs_its_person_is_not_refreshed(
     app: Flask, runtime: Runtime, sandbox: Sandbox
 ) -> None:
     ended = runtime.clock() - timedelta(days=1)
     jo = join(runtime, sandbox, "jo", status="reconnect", reason="refused", ended_at=ended)
     run = command(app, "tokens", "refresh", jo)
     assert run.exit_code == 1
-    assert f"{jo} must connect again: refused, since {ended:%Y-%m-%d}" in run.stderr
+    assert f"{jo} must reconnect: refused, since {ended:%Y-%m-%d}" in run.stderr
 
 
-def test_a_disconnect_tells_tiktok_and_forgets(
+def test_a_disconnect_revokes_at_tiktok_and_deletes_the_tokens(
     app: Flask, runtime: Runtime, sandbox: Sandbox, mara: str
 ) -> None:
     run = command(app, "tokens", "disconnect", mara)
     assert run.exit_code == 0
-    assert run.stdout == f"{mara} is disconnected and forgotten here; TikTok confirmed\n"
+    assert run.stdout == f"{mara} is disconnected and its tokens are deleted; TikTok confirmed it\n"
     assert sandbox.books()[mara]["revoked"]
     assert row(runtime, mara).access_token is None
 
@@ -70,13 +70,13 @@ def test_a_second_disconnect_says_that_there_was_nothing_to_end(app: Flask, mara
 
 
 @pytest.mark.rule(40)
-def test_a_disconnect_that_tiktok_refuses_forgets_and_says_so(
+def test_a_disconnect_that_tiktok_refuses_deletes_the_tokens_and_says_so(
     app: Flask, runtime: Runtime, sandbox: Sandbox, mara: str
 ) -> None:
     sandbox.faults("revoke", "error200", error="invalid_request")
     run = command(app, "tokens", "disconnect", mara)
     assert run.exit_code == 0
-    assert "TikTok did not: invalid_request" in run.stdout
+    assert "TikTok did not confirm it: invalid_request" in run.stdout
     assert row(runtime, mara).access_token is None
 
 
@@ -87,7 +87,7 @@ def test_a_disconnect_that_tiktok_does_not_answer_is_not_done_yet(
     run = command(app, "tokens", "disconnect", "--json", mara)
     assert run.exit_code == 1
     assert json.loads(run.stdout)["forgotten"] is False
-    assert "tells TikTok again for 24 hours" in run.stderr
+    assert "keeps trying to revoke its access for 24 hours" in run.stderr
     assert row(runtime, mara).status == "revoking"
 
 
@@ -110,11 +110,11 @@ def test_adopting_asks_and_a_no_changes_nothing(make_app: MakeApp, runtime: Runt
     for given in ("n\n", ""):
         run = command(copy, "tokens", "adopt", given=given)
         assert run.exit_code == 1
-        assert "Go on? [y/N]" in run.stderr
+        assert "Continue? [y/N]" in run.stderr
     assert binding.mismatch(runtime) is None
     run = command(copy, "tokens", "adopt", given="y\n")
     assert run.exit_code == 0
-    assert "belongs to this installation now" in run.stdout
+    assert "now belongs to this installation" in run.stdout
     assert binding.mismatch(runtime) is not None
 
 
@@ -122,7 +122,7 @@ def test_adopting_what_is_ours_already_changes_nothing(app: Flask, runtime: Runt
     run = command(app, "tokens", "adopt", "--yes")
     assert (run.exit_code, run.stdout) == (
         0,
-        "The database belongs to this installation already.\n",
+        "The database already belongs to this installation.\n",
     )
 
 

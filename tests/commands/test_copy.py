@@ -1,4 +1,4 @@
-"""`flask tokens copy`: everything moves into another database, of either kind, or nothing does."""
+"""`flask tokens copy`: everything moves to another database of either kind, or nothing does."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -66,7 +66,7 @@ def filled(runtime: Runtime, sandbox: Sandbox) -> Runtime:
 
 
 def contents(engine: Engine) -> dict[str, list[dict[str, Any]]]:
-    """Return every row of every table but the binding."""
+    """Return every row of every table except the binding."""
     with engine.connect() as connection:
         return {
             table.name: [
@@ -85,7 +85,7 @@ def test_all_rows_arrive_as_they_were(app: Flask, filled: Runtime, target: str) 
     assert (run.exit_code, run.stderr.splitlines()[-1][:7]) == (0, "Copied:")
     after = contents(db.engine)
     assert f"{sum(map(len, after.values()))} rows copied and counted" in run.stdout
-    # Both databases tell of the copy.
+    # Both databases record the copy.
     assert [event["event"] for event in after["audit_events"]][-1] == "database.copied"
     assert after | {"audit_events": after["audit_events"][:-1]} == before
     assert "Never start the old one again" in run.stdout
@@ -130,8 +130,8 @@ def test_more_rows_than_a_batch_all_arrive(
 ) -> None:
     monkeypatch.setattr("webapp.services.maintenance.copy_database.BATCH", 2)
     join_due(runtime, sandbox, "mara", "tomas", "aiko", "jo", "soren")
-    told = "11 rows copied"  # five people, five connects, and the copy itself
-    assert told in command(app, "tokens", "copy", target).stdout
+    said = "11 rows copied"  # five people, five connects, and the copy itself
+    assert said in command(app, "tokens", "copy", target).stdout
 
 
 @pytest.mark.usefixtures("each_database")
@@ -159,7 +159,7 @@ def test_while_a_refresh_is_under_way_it_is_refused(
     engine.dispose()
 
 
-def test_a_claim_that_nobody_gave_back_does_not_hold_it_up(
+def test_an_abandoned_claim_does_not_stop_it(
     app: Flask, filled: Runtime, target: str, sandbox: Sandbox
 ) -> None:
     (due, *_rest) = join_due(filled, sandbox, "mara")
@@ -175,7 +175,7 @@ def test_answers_in_the_rescue_file_come_first(app: Flask, filled: Runtime, targ
     assert "flask tokens rescue" in run.stderr
 
 
-def test_what_is_no_migrated_database_is_refused(
+def test_a_target_that_is_not_a_migrated_database_is_refused(
     app: Flask, runtime: Runtime, tmp_path: Path, migrated: str
 ) -> None:
     for url, why in {

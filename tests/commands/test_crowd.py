@@ -1,4 +1,4 @@
-"""`flask demo seed` and `clear`: made-up people in every state, and nobody else touched."""
+"""`flask demo seed` and `clear`: demo people in every state, and nobody else touched."""
 
 import json
 import re
@@ -20,7 +20,7 @@ from webapp.services.runtime import Runtime
 
 @pytest.fixture(autouse=True)
 def demo_commands(app: Flask) -> None:
-    """`wsgi.py` adds them: the app itself knows no demo."""
+    """`flask demo`, which `wsgi.py` adds and the app doesn't know."""
     app.cli.add_command(commands.demo)
 
 
@@ -33,10 +33,10 @@ def people() -> list[User]:
 def test_so_many_people_in_every_state_are_added_once(
     app: Flask, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crowd, "AT_ONCE", 400)
+    monkeypatch.setattr(crowd, "BATCH", 400)
     run = command(app, "demo", "seed", "--people", "1000")
-    assert (run.exit_code, run.stdout) == (0, "1000 people added; 1000 made-up ones are there\n")
-    assert "Made up: 400 of 1000" in run.stderr
+    assert (run.exit_code, run.stdout) == (0, "1000 demo people added; there are now 1000\n")
+    assert "Added: 400 of 1000" in run.stderr
     there = people()
     assert {user.status for user in there} == {each.value for each in Status}
     assert {user.reason for user in there} >= {None, Reason.REFUSED, Reason.GRANT_OVER}
@@ -66,7 +66,7 @@ def test_clear_deletes_them_and_nobody_else(app: Flask, runtime: Runtime, sandbo
     mara = join(runtime, sandbox, "mara")
     command(app, "demo", "seed", "--people", "300")
     run = command(app, "demo", "clear")
-    assert (run.exit_code, run.stdout) == (0, "300 made-up people deleted\n")
+    assert (run.exit_code, run.stdout) == (0, "300 demo people deleted\n")
     assert "Deleted: 300 of 300" in run.stderr
     assert row(runtime, mara).access_token
     with reading() as session:
@@ -79,9 +79,10 @@ def test_beside_the_real_tiktok_it_refuses_and_says_what_to_set(
     make_app: MakeApp, words: tuple[str, ...]
 ) -> None:
     app = make_app(TIKTOK_AUTHORIZE_URL=None, TIKTOK_API_URL=None)
+    app.cli.add_command(commands.demo)
     run = command(app, "demo", *words)
     assert run.exit_code == 1
-    assert "pretend TikTok only" in run.stderr
+    assert "can only be used with a mock TikTok" in run.stderr
     assert "fix: ALLOW_SANDBOX=1 with TIKTOK_AUTHORIZE_URL" in run.stderr
     with app.app_context():
         assert not people()
@@ -92,11 +93,11 @@ def test_the_number_must_be_given_and_be_one(app: Flask) -> None:
         assert command(app, "demo", "seed", *words).exit_code == 2
 
 
-def test_two_runs_at_once_tell_each_other(
+def test_of_two_runs_at_once_one_is_refused(
     app: Flask, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command(app, "demo", "seed", "--people", "10")
     monkeypatch.setattr(crowd, "_found", lambda runtime: (0, -1))
     run = command(app, "demo", "seed", "--people", "20")
     assert run.exit_code == 1
-    assert "Another run adds people at this moment" in run.stderr
+    assert "Another run is adding people right now" in run.stderr

@@ -1,4 +1,4 @@
-"""`flask tokens list` and `show`: all that is known, and never a token."""
+"""`flask tokens list` and `show`: everything about a connection, never a token."""
 
 import json
 from datetime import timedelta
@@ -47,7 +47,9 @@ def test_every_connection_is_listed_with_its_health(app: Flask, people: dict[str
 
 @pytest.mark.usefixtures("each_database")
 @pytest.mark.parametrize("health", HEALTHS)
-def test_those_that_stand_so_can_be_picked(app: Flask, people: dict[str, str], health: str) -> None:
+def test_connections_are_filtered_by_status(
+    app: Flask, people: dict[str, str], health: str
+) -> None:
     everybody = json.loads(command(app, "tokens", "list", "--json").stdout)
     run = command(app, "tokens", "list", "--json", "--status", health)
     assert run.exit_code == 0
@@ -63,15 +65,15 @@ def test_more_than_a_page_is_listed_whole(
     assert [each["open_id"] for each in listed] == joined
 
 
-def test_nobody_is_an_empty_list(app: Flask, runtime: Runtime) -> None:
+def test_no_connections_are_an_empty_list(app: Flask, runtime: Runtime) -> None:
     assert json.loads(command(app, "tokens", "list", "--json").stdout) == []
     run = command(app, "tokens", "list")
-    assert (run.exit_code, run.stdout, run.stderr) == (0, "", "There is none.\n")
+    assert (run.exit_code, run.stdout, run.stderr) == (0, "", "There are no connections.\n")
 
 
 @pytest.mark.usefixtures("each_database")
 @pytest.mark.parametrize("place", ["before", "after"])
-def test_one_is_shown_with_all_that_is_known(
+def test_one_is_shown_with_everything_that_is_known(
     runtime: Runtime, app: Flask, people: dict[str, str], place: str
 ) -> None:
     open_id = people["aiko"]
@@ -102,7 +104,7 @@ def test_no_command_prints_a_token(runtime: Runtime, app: Flask, people: dict[st
 
 
 @pytest.mark.parametrize("act", ["show", "refresh", "disconnect"])
-def test_a_stranger_is_not_done_with_the_reason(app: Flask, runtime: Runtime, act: str) -> None:
+def test_a_stranger_is_refused_with_the_reason(app: Flask, runtime: Runtime, act: str) -> None:
     run = command(app, "tokens", act, "-000abc")
     assert (run.exit_code, run.stdout) == (1, "")
     assert "nobody with the open_id -000abc" in run.stderr

@@ -1,4 +1,4 @@
-"""Moving to PostgreSQL by the steps of docs/operate.md, each as one types it."""
+"""Moving to PostgreSQL by the steps in docs/operate.md."""
 
 from collections.abc import Iterator, Mapping
 

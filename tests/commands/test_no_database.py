@@ -1,4 +1,4 @@
-"""Without a database no command ends in a traceback: each says what to do first."""
+"""Without a database no command ends in a traceback: each says what to do."""
 
 import logging
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`flask tokens reseal`: every row under the first key, whatever happens meanwhile."""
+"""`flask tokens reseal`: every row ends up under the first key, despite refreshes and kills."""
 
 import base64
 import json
@@ -28,7 +28,7 @@ def new_key() -> str:
 
 @pytest.fixture
 def keys(env: Mapping[str, str]) -> str:
-    """TOKEN_KEYS with a new key in front of the one that sealed."""
+    """TOKEN_KEYS with a new key in front of the one in use."""
     return f"{new_key()},{env['TOKEN_KEYS']}"
 
 
@@ -41,7 +41,7 @@ def rotated(make_app: MakeApp, keys: str) -> Iterator[Runtime]:
 
 
 def crowd(runtime: Runtime, count: int) -> None:
-    """Fill in many rows as they lie there, each with tokens of its own."""
+    """Insert many rows, each with tokens of its own."""
     sealed = [
         {
             "open_id": (open_id := f"-000crowd{number}"),
@@ -69,7 +69,7 @@ def held(runtime: Runtime) -> dict[str, HeldTokens | None]:
 
 
 @pytest.mark.usefixtures("each_database")
-def test_every_row_is_sealed_anew_and_the_old_key_can_go(
+def test_every_row_is_re_encrypted_and_the_old_key_can_go(
     runtime: Runtime, rotated: Runtime, make_app: MakeApp, sandbox: Sandbox, keys: str
 ) -> None:
     crowd(runtime, 3)
@@ -77,15 +77,15 @@ def test_every_row_is_sealed_anew_and_the_old_key_can_go(
     half = join(runtime, sandbox, "jo", refresh_token=None)
     before = held(runtime)
     run = command(make_app(TOKEN_KEYS=keys), "tokens", "reseal")
-    assert (run.exit_code, run.stdout) == (0, "4 rows sealed anew\n")
+    assert (run.exit_code, run.stdout) == (0, "4 rows re-encrypted\n")
     alone = make_app(TOKEN_KEYS=keys.split(",")[0])
     with alone.app_context():
         assert held(alone.extensions["coatcheck"]) == before
     assert (before[revoked], row(runtime, half).version) == (None, 1)
     again = command(make_app(TOKEN_KEYS=keys), "tokens", "reseal")
-    assert (again.exit_code, again.stdout) == (0, "0 rows sealed anew\n")
-    told = json.loads(command(make_app(TOKEN_KEYS=keys), "tokens", "reseal", "--json").stdout)
-    assert told == {"resealed": 0, "closed": 0, "left": 0}
+    assert (again.exit_code, again.stdout) == (0, "0 rows re-encrypted\n")
+    counts = json.loads(command(make_app(TOKEN_KEYS=keys), "tokens", "reseal", "--json").stdout)
+    assert counts == {"resealed": 0, "closed": 0, "left": 0}
 
 
 @pytest.mark.usefixtures("each_database")
@@ -112,7 +112,7 @@ def test_a_refresh_meanwhile_is_never_overwritten(
 
 
 @pytest.mark.usefixtures("each_database")
-def test_what_no_key_opens_is_counted_told_and_left_alone(
+def test_what_no_key_opens_is_counted_reported_and_left_alone(
     runtime: Runtime, make_app: MakeApp, rotated: Runtime, keys: str, sandbox: Sandbox
 ) -> None:
     crowd(runtime, 2)
@@ -120,8 +120,8 @@ def test_what_no_key_opens_is_counted_told_and_left_alone(
     mara = join(runtime, sandbox, "mara", access_token=lost)
     run = command(make_app(TOKEN_KEYS=keys), "tokens", "reseal")
     assert run.exit_code == 1
-    assert run.stdout == "2 rows sealed anew\n"
-    assert "1 rows were left as they are: no key in TOKEN_KEYS opens them" in run.stderr
+    assert run.stdout == "2 rows re-encrypted\n"
+    assert "1 rows were left unchanged: no key in TOKEN_KEYS decrypts them" in run.stderr
     assert row(runtime, mara).access_token == lost
     assert sealing.closed(rotated) == 0, "its key is here, its text is not of this row"
 
@@ -138,20 +138,20 @@ def test_rows_under_a_key_that_is_gone_are_counted_for_the_doctor(
 
 
 @pytest.mark.long
-def test_killed_midway_it_goes_on_where_it_was(
+def test_killed_midway_it_continues_where_it_was(
     runtime: Runtime, env: Mapping[str, str], rotated: Runtime, keys: str, tmp_path: Path
 ) -> None:
     crowd(runtime, 12_000)
     before = held(runtime)
     process = started(env | {"TOKEN_KEYS": keys}, tmp_path, "tokens", "reseal")
-    process.wait_for(lambda: "Sealed anew: " in process.output() or None)
+    process.wait_for(lambda: "Re-encrypted: " in process.output() or None)
     process.kill()
     left = sealing.remaining(rotated)
     assert 0 < left < 12_000
     assert held(rotated) == before
     run = flask(env | {"TOKEN_KEYS": keys}, "tokens", "reseal")
-    assert (run.returncode, run.stdout) == (0, f"{left} rows sealed anew\n")
-    assert f"Sealed anew: {left} of {left}" in run.stderr
+    assert (run.returncode, run.stdout) == (0, f"{left} rows re-encrypted\n")
+    assert f"Re-encrypted: {left} of {left}" in run.stderr
     assert held(rotated) == before
 
 

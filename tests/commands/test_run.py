@@ -1,4 +1,4 @@
-"""`flask tokens run` as a process: works until it is asked to end, and loses nothing then."""
+"""`flask tokens run` as a process: runs until it is stopped, and loses nothing then."""
 
 import signal
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""`flask tokens run --once`: refreshes all that is due, ends, and says if it had to leave some."""
+"""`flask tokens run --once`: refreshes what is due, exits, and says if it left some."""
 
 import json
 import os
@@ -74,7 +74,7 @@ def test_stopped_midway_it_ends_with_1_and_loses_nothing(
     threading.Thread(target=interrupt_in_mid_call, args=(sandbox,)).start()
     run = command(app, *ONCE)
     assert run.exit_code == 1
-    assert "still due: it was stopped" in run.stderr
+    assert "still due: the run was stopped" in run.stderr
     assert all(is_what_tiktok_holds(runtime, sandbox, each) for each in due)
     assert all(row(runtime, each).claim is None for each in due)
 
@@ -101,8 +101,8 @@ def test_rescue_alone_stores_it_and_counts(runtime: Runtime, sandbox: Sandbox, a
     assert is_what_tiktok_holds(runtime, sandbox, open_id)
     again = command(app, "tokens", "rescue")
     assert (again.exit_code, again.stdout) == (0, "0 stored, 0 no longer needed\n")
-    told = json.loads(command(app, "tokens", "rescue", "--json").stdout)
-    assert told == {"stored": 0, "outdated": 0, "unreadable": 0}
+    counts = json.loads(command(app, "tokens", "rescue", "--json").stdout)
+    assert counts == {"stored": 0, "outdated": 0, "unreadable": 0}
 
 
 def test_a_rescue_file_with_broken_lines_ends_with_1_and_costs_no_good_line(

@@ -1,4 +1,4 @@
-"""Where no worker may run: each cause with what fixes it, exit code 1, and no call to TikTok."""
+"""When the worker refuses to run: cause and fix on stderr, exit code 1, no call to TikTok."""
 
 import base64
 import secrets
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.parametrize(
     "words",
     [
         pytest.param(("run",), id="run"),
-        # The same door, and some seconds a start.
+        # The same code, and each start takes seconds.
         pytest.param(("run", "--once"), id="run --once", marks=pytest.mark.long),
     ],
 )
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.parametrize(
 
 @pytest.fixture
 def open_id(runtime: Runtime, sandbox: Sandbox) -> str:
-    """Somebody whose refresh is due in a database that is bound."""
+    """A person whose refresh is due, in a database that is bound."""
     assert binding.mismatch(runtime) is None
     return join_due(runtime, sandbox, "mara")[0]
 

@@ -1,6 +1,6 @@
-"""`python wsgi.py` on a bare machine: a copy of the repository alone, nothing configured.
+"""`python wsgi.py` on a bare machine: a copy of the repository, nothing configured.
 
-What its start says and refuses stands in tests/test_start.py.
+tests/test_start.py has tests of what it prints and refuses.
 """
 
 import os
@@ -20,8 +20,8 @@ from tests.processes import ROOT, Process, plain_environment, reserved_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 
-#: What a clone brings and a start needs; no .env, no instance folder.
-PARTS = ("gunicorn.conf.py", "wsgi.py", "webapp", "sandbox", "static", "templates")
+#: The parts of a clone that a start needs; no .env, no instance folder.
+PARTS = ("gunicorn.conf.py", "wsgi.py", "demo", "webapp", "sandbox", "static", "templates")
 WITHIN = 60
 
 
@@ -40,27 +40,27 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def start(clone: Path, port: int, log: Path) -> Process:
-    """Type the README's words, with a free port; whatever the tests set stays outside."""
+    """Run the README's command on a free port, without what the tests set."""
     ours = ("PYTHONPATH", "PYTHON_DOTENV_DISABLED", "FLASK_SKIP_DOTENV")
     env = {n: v for n, v in plain_environment().items() if n not in ours} | {"PORT": str(port)}
     return Process([sys.executable, "wsgi.py"], log, env=env, cwd=clone)
 
 
 def address(process: Process) -> str | None:
-    """Return the address that was printed, once it was."""
+    """Return the printed address, or None if it isn't printed yet."""
     found = re.search(r"is at (http://127\.0\.0\.1:\d+)", process.output())
     return found.group(1) if found else None
 
 
 def family(pid: int) -> list[int]:
-    """Return the processes under this one, at any depth."""
+    """Return the descendants of a process."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
     return [each for child in map(int, children) for each in (child, *family(child))]
 
 
 @pytest.fixture(scope="module")
 def trial(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """The trial of a bare machine; the last test of this file ends it."""
+    """A running demo; the last test of this file stops it."""
     with reserved_port() as port:
         process = start(clone, port, tmp_path_factory.mktemp("log") / "trial.log")
         started: list[int] = []
@@ -75,7 +75,7 @@ def trial(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pro
 
 
 def alive(pid: int) -> bool:
-    """Tell whether a process still runs."""
+    """Return True if a process still runs."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -83,13 +83,19 @@ def alive(pid: int) -> bool:
     return True
 
 
-def test_a_bare_machine_connects_in_two_presses(trial: Process, clone: Path, page: Page) -> None:
+def test_a_bare_machine_offers_a_choice_and_connects_in_three_presses(
+    trial: Process, clone: Path, page: Page
+) -> None:
     effort = pages.Effort().watch(page.context)
     page.goto(f"{address(trial)}/")
+    page.get_by_role("link", name="Continue with TikTok").click()
+    choice = page.locator('input[type="checkbox"][name="scopes"]')
+    expect(choice).to_have_count(1)
+    expect(choice).not_to_be_checked()
     page.get_by_role("button", name="Continue with TikTok").click()
     page.get_by_role("button", name="Allow").click()
     pages.heading(page, "Connected")
-    assert (effort.presses, effort.keys) == (2, 0)
+    assert (effort.presses, effort.keys) == (3, 0)
     assert {path.name for path in clone.iterdir()} - {*PARTS, "__pycache__"} == {"instance"}
 
 
@@ -104,7 +110,7 @@ def test_its_operator_sees_people_in_every_state_that_lasts(trial: Process, page
     expect(page.locator("tbody tr").filter(has_text="Søren Kjær")).to_contain_text("Revoked")
 
 
-def test_its_worker_refreshes_whoever_is_due_or_expired(trial: Process, page: Page) -> None:
+def test_its_worker_refreshes_anyone_who_is_due_or_expired(trial: Process, page: Page) -> None:
     pages.connect(page, str(address(trial)), "mara")
 
     def are_healthy() -> bool | None:
@@ -115,7 +121,7 @@ def test_its_worker_refreshes_whoever_is_due_or_expired(trial: Process, page: Pa
     trial.wait_for(are_healthy)
 
 
-def test_a_taken_port_ends_it_before_anything_is_made(
+def test_a_taken_port_stops_it_before_anything_is_created(
     trial: Process, clone: Path, tmp_path: Path
 ) -> None:
     with socket.socket() as taken:
@@ -129,7 +135,7 @@ def test_a_taken_port_ends_it_before_anything_is_made(
     assert not (clone / "instance" / "demo" / str(port)).exists()
 
 
-def test_ctrl_c_ends_every_process_and_is_no_failure(trial: Process) -> None:
+def test_ctrl_c_stops_every_process_and_is_not_a_failure(trial: Process) -> None:
     children = family(trial.pid)
     assert len(children) >= 3, "the sandbox, gunicorn and its workers"
     assert trial.stop(signal.SIGINT) == 0

@@ -1,4 +1,4 @@
-"""The very first start, in an empty folder, by everybody at once: clean every time."""
+"""The very first start, in an empty folder, by several processes at the same moment."""
 
 import subprocess
 import sys
@@ -14,13 +14,13 @@ from tests.servers import gunicorn
 
 MIGRATING = 4
 WORKERS = 4
-#: What a log of a clean start never holds.
+#: What the log of a clean start never contains.
 TROUBLE = ("Traceback", "locked", '"level": "error"', '"level": "critical"', "already exists")
 UPGRADE = [sys.executable, "-m", "flask", "db", "upgrade"]
 
 
-def migrate_at_once(env: dict[str, str], folder: Path) -> str:
-    """Run `flask db upgrade` in several processes at the same moment; return all they said."""
+def migrate_concurrently(env: dict[str, str], folder: Path) -> str:
+    """Run `flask db upgrade` in several processes at the same moment; return their output."""
     running = [
         Process(UPGRADE, folder / f"upgrade{n}.log", env=plain_environment() | env)
         for n in range(MIGRATING)
@@ -32,9 +32,9 @@ def migrate_at_once(env: dict[str, str], folder: Path) -> str:
 
 
 def first_start(env: dict[str, str], folder: Path) -> None:
-    """Go through one first start; insist that nothing went wrong in any process."""
-    said = migrate_at_once(env, folder)
-    # Leaving the block insists on exit code 0.
+    """Go through one first start and check that nothing went wrong in any process."""
+    said = migrate_concurrently(env, folder)
+    # Leaving the block checks that it ends with exit code 0.
     with gunicorn(env, folder, workers=WORKERS, ready="/readyz") as server:
         assert server.get("/connect").status_code == 200
     said += server.log()
@@ -44,7 +44,7 @@ def first_start(env: dict[str, str], folder: Path) -> None:
 
 
 def rounds(folder: Path, number: int) -> None:
-    """Go through so many first starts on SQLite, each in an empty folder of its own."""
+    """Go through this many first starts on SQLite, each in an empty folder of its own."""
     for turn in range(number):
         here = folder / str(turn)
         here.mkdir()
@@ -75,7 +75,7 @@ def test_a_first_start_on_postgresql_is_clean(
 
 
 @pytest.mark.parametrize("umask", [0o000, pytest.param(0o022, marks=pytest.mark.long)])
-def test_the_files_are_closed_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+def test_the_files_are_private_whatever_the_umask(tmp_path: Path, umask: int) -> None:
     database = tmp_path / "deep" / "instance" / "app.db"
     env = plain_environment() | complete(f"sqlite:///{database}", 8000)
     subprocess.run(UPGRADE, env=env, cwd=ROOT, umask=umask, check=True, capture_output=True)

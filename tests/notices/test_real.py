@@ -119,8 +119,8 @@ def test_the_command_sends_a_trial_and_says_what_came_of_it(
     runtime: Runtime, receiver: Start, tmp_path: Path
 ) -> None:
     env = receiver(refusals=1)
-    refused, taken = flask(env, "notices", "test"), flask(env, "notices", "test")
-    assert (refused.returncode, refused.stderr) == (1, "The receiver did not take it: 503\n")
-    assert (taken.returncode, taken.stdout) == (0, "The receiver took it: 204\n")
+    refused, taken = flask(env, "notifications", "test"), flask(env, "notifications", "test")
+    assert (refused.returncode, refused.stderr) == (1, "The receiver did not accept it: 503\n")
+    assert (taken.returncode, taken.stdout) == (0, "The receiver accepted it: 204\n")
     assert (_text(tmp_path / "came") or "").count(" test.ping ") == 2
     assert rows() == []

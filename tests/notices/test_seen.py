@@ -185,31 +185,33 @@ class TestTheSection:
 
 
 class TestTheCommand:
-    """`flask notices`."""
+    """`flask notifications`."""
 
     def test_lists_what_was_told(self, app: Flask, world: World) -> None:
         message = tell(world.runtime)
         deliver(world.runtime, Receiver(GONE))
-        listed = command(app, "notices", "list")
+        listed = command(app, "notifications", "list")
         assert listed.exit_code == 0
         assert f"{message}  " in listed.stdout
         assert listed.stdout.endswith("given up  1 try  410  connection.revoked\n")
-        (line,) = json.loads(command(app, "notices", "list", "--json").stdout)
+        (line,) = json.loads(command(app, "notifications", "list", "--json").stdout)
         assert (line["message_id"], line["state"]) == (message, "given_up")
         assert "made-up" not in json.dumps(line)
 
     def test_has_them_tried_again(self, app: Flask, world: World) -> None:
         tell(world.runtime)
-        assert command(app, "notices", "retry").stdout == "none was given up\n"
+        assert command(app, "notifications", "retry").stdout == "No notification was given up.\n"
         deliver(world.runtime, Receiver(GONE))
-        assert command(app, "notices", "retry").stdout == "1 to be tried again\n"
+        assert (
+            command(app, "notifications", "retry").stdout == "1 notification will be sent again.\n"
+        )
         assert seconds(the_row().next_at, world.clock()) <= 6
 
     def test_says_where_nobody_is_told(self, make_app: MakeApp) -> None:
-        run = command(make_app(NOTIFY_URL=None), "notices", "list")
+        run = command(make_app(NOTIFY_URL=None), "notifications", "list")
         assert (run.exit_code, run.stdout) == (1, "")
-        assert run.stderr == "Nobody is told of anything: NOTIFY_URL is not set\n"
+        assert run.stderr == "No notifications are sent: NOTIFY_URL is not set\n"
 
     def test_says_what_came_of_a_trial(self, app: Flask) -> None:
-        run = command(app, "notices", "test")
-        assert (run.exit_code, run.stderr) == (1, "The receiver did not take it: no connection\n")
+        run = command(app, "notifications", "test")
+        assert (run.exit_code, run.stderr) == (1, "The receiver did not accept it: no connection\n")

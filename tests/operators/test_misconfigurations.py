@@ -85,8 +85,8 @@ def pages() -> Flask:
 
 def told_by_the_doctor(env: Mapping[str, str]) -> list[dict[str, str]]:
     """Return what the command says while settings are refused, as `wsgi.py` lets it."""
-    waiting = cli.waiting(doctor.settings_problems(env)[1])
-    run = command(waiting, "doctor", "--json", env=env)
+    app = cli.unconfigured_app(doctor.settings_problems(env)[1])
+    run = command(app, "doctor", "--json", env=env)
     assert run.exit_code == 1
     found: list[dict[str, str]] = json.loads(run.stdout)
     return found

@@ -24,7 +24,11 @@ def leaves(command: click.Command, words: str) -> Iterator[str]:
 
 def in_code() -> set[str]:
     """Return every command of webapp.cli."""
-    return {words for words in leaves(cli.waiting([]).cli, "flask") if not words.startswith(OTHERS)}
+    return {
+        words
+        for words in leaves(cli.unconfigured_app([]).cli, "flask")
+        if not words.startswith(OTHERS)
+    }
 
 
 def in_docs() -> set[str]:

@@ -1,6 +1,6 @@
-"""What an operator types on the server; like the views a door, that decides nothing itself.
+"""The `flask …` commands. Each reads its arguments, calls a service and prints the result.
 
-Exit codes: 0 done, 1 not done with the reason on stderr, 2 wrong words.
+Exit codes: 0 done, 1 not done (the reason is on stderr), 2 usage error.
 """
 
 from collections.abc import Iterable
@@ -9,43 +9,81 @@ import click
 from flask import Flask
 
 from webapp.cli import console, doctor, keys, notifications, operators, tokens, worker
-from webapp.cli.console import WAITING
+from webapp.cli.console import PROBLEMS
 from webapp.settings import Problem
 
-__all__ = ["register", "waiting"]
+__all__ = ["describe", "register", "unconfigured_app"]
+
+ABOUT = "Coatcheck connects TikTok accounts and keeps their access fresh for your services."
+#: Commands and options of Flask and its extensions that still work but would only mislead here.
+_HIDDEN_COMMANDS = ("limiter", "routes", "run", "shell")
+_HIDDEN_OPTIONS = ("app", "debug")
+#: Flask-Migrate's commands that are listed, and what they do. All others are hidden.
+_DB_COMMANDS = {
+    "upgrade": "Update the database to the newest migration.",
+    "downgrade": "Undo the latest migration.",
+    "current": "Show the migration the database is at.",
+    "history": "List all migrations.",
+    "check": "Check if the models need a new migration.",
+    "migrate": "Write a migration for changed models.",
+}
+_DB = "Create or update the database."
 
 
 def register(app: Flask) -> None:
     """Give the app its commands."""
     app.cli.add_command(doctor.doctor)
     app.cli.add_command(keys.keys)
-    app.cli.add_command(notifications.notices)
+    app.cli.add_command(notifications.notifications)
     app.cli.add_command(operators.operators)
-    for each in (
-        worker.run,
-        doctor.check_keeping,
-        tokens.reseal,
-        tokens.rescue,
-        tokens.adopt,
-        tokens.copy_all,
-    ):
+    for each in (worker.run, doctor.check_refreshing):
         tokens.tokens.add_command(each)
     app.cli.add_command(tokens.tokens)
+    if isinstance(db := app.cli.commands.get("db"), click.Group):
+        db.help = _DB
+        for name, command in db.commands.items():
+            command.hidden = name not in _DB_COMMANDS
+            command.help = _DB_COMMANDS.get(name, command.help)
 
 
-def waiting(problems: Iterable[Problem]) -> Flask:
-    """Return an app that serves nothing and knows why, so that commands can say what is missing."""
+def unconfigured_app(problems: Iterable[Problem]) -> Flask:
+    """Return an app that serves nothing; its commands say which settings are missing or wrong."""
     app = Flask("webapp", static_folder=None, template_folder=None)
-    app.extensions[WAITING] = tuple(problems)
+    app.extensions[PROBLEMS] = tuple(problems)
     register(app)
-    app.cli.add_command(_database_waits)
+    app.cli.add_command(_unconfigured_db)
     return app
 
 
 @click.command(
-    "db", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}
+    "db",
+    help=_DB,
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
-def _database_waits(words: tuple[str, ...]) -> None:
-    """Migrate the database, once the settings allow it."""
-    console.runtime()
+def _unconfigured_db(words: tuple[str, ...]) -> None:
+    console.current_runtime()
+
+
+def describe(root: click.Command) -> None:
+    """Make the help of `flask` itself describe Coatcheck and list its commands only."""
+    if not isinstance(root, click.Group):
+        return
+    root.help = ABOUT
+    for name in _HIDDEN_COMMANDS:
+        if command := root.commands.get(name):
+            command.hidden = True
+    for option in root.params:
+        if isinstance(option, click.Option) and option.name in _HIDDEN_OPTIONS:
+            option.hidden = True
+
+    def start_over(context: click.Context, formatter: click.HelpFormatter) -> None:
+        # Flask loads the app, and with it this module, only after it has written its own
+        # introduction. The epilog comes last, so this is where all of it can be replaced.
+        formatter.buffer.clear()
+        root.format_usage(context, formatter)
+        root.format_help_text(context, formatter)
+        root.format_commands(context, formatter)
+        click.Command.format_options(root, context, formatter)
+
+    root.format_epilog = start_over  # type: ignore[assignment,method-assign]  # see the comment above

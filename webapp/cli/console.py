@@ -1,7 +1,4 @@
-"""What every command asks before it acts: is there an app to act on; acts on nothing itself.
-
-How far a long command is: a bar on a terminal, else a plain line for each tenth; on stderr.
-"""
+"""What all commands share: the runtime they act on, how they fail, how they report progress."""
 
 import json
 import sys
@@ -17,42 +14,45 @@ from webapp.services.maintenance.database_checks import database_fault
 from webapp.services.runtime import Runtime
 from webapp.settings import Problem, listed
 
-#: Where an app that waits for its settings keeps what is wrong with them.
-WAITING = "coatcheck.waiting"
+#: The extension under which an unconfigured app keeps the problems with its settings.
+PROBLEMS = "coatcheck.problems"
 
 
-def runtime() -> Runtime:
-    """Return the runtime to act on. Ends the command with the problems if settings are refused."""
-    problems = current_app.extensions.get(WAITING)
+def current_runtime() -> Runtime:
+    """Return the runtime to act on. If settings are refused, exit with 1 and the problems."""
+    problems = current_app.extensions.get(PROBLEMS)
     if problems is not None:
         fail(problem_text(problems))
     return cast(Runtime, current_app.extensions["coatcheck"])
 
 
+def runtime_or_none() -> Runtime | None:
+    """Return the runtime, or None if settings are refused."""
+    return None if PROBLEMS in current_app.extensions else current_runtime()
+
+
 def migrated_runtime() -> Runtime:
-    """Return the runtime of a database that is there and new enough, else end with what to do."""
-    at = runtime()
+    """Return the runtime and act as this command.
+
+    If the database is missing or not at the newest migration, exit with 1 and the fix.
+    """
+    runtime = current_runtime()
     fault = database_fault()
     if fault is not None:
-        fail_with("Nothing can be done without the database.", fault)
+        fail_with("This command needs the database.", fault)
     context = click.get_current_context()
     context.with_resource(acting_as(Actor("command", _command_name(context))))
-    return at
+    return runtime
 
 
-def _command_name(command: click.Context) -> str:
-    """Return what a command is called by: "tokens refresh"."""
+def _command_name(context: click.Context) -> str:
+    """Return the name of a command without the program's, such as "tokens refresh"."""
     words: list[str] = []
-    at: click.Context | None = command
+    at: click.Context | None = context
     while at is not None and at.parent is not None:
         words.insert(0, at.info_name or "")
         at = at.parent
     return " ".join(words)
-
-
-def runtime_or_none() -> Runtime | None:
-    """Return the runtime, or None while settings are refused: for what works without."""
-    return None if WAITING in current_app.extensions else runtime()
 
 
 def problem_text(problems: Iterable[Problem]) -> str:
@@ -63,26 +63,26 @@ def problem_text(problems: Iterable[Problem]) -> str:
 
 
 def fail(reason: str) -> NoReturn:
-    """End the command with 1 and the reason on stderr."""
+    """Exit with 1 and print the reason to stderr."""
     click.echo(reason, err=True)
     sys.exit(1)
 
 
-def fail_with(heading: str, found: Problem) -> NoReturn:
-    """End the command with 1, what does not fit and what to do."""
-    fail(f"{heading}\n{listed([found])}")
+def fail_with(heading: str, problem: Problem) -> NoReturn:
+    """Exit with 1 and print the problem, with its fix, to stderr."""
+    fail(f"{heading}\n{listed([problem])}")
 
 
-def show_json(value: Any) -> None:
-    """Print a value for scripts."""
+def print_json(value: Any) -> None:
+    """Print a value as JSON."""
     click.echo(json.dumps(value, indent=2))
 
 
 class Progress:
-    """Shown while the block lasts; `at` may be called as often as one likes."""
+    """Reports progress on stderr: a bar on a terminal, otherwise one line for each tenth."""
 
     def __init__(self, label: str, length: int) -> None:
-        """Take what is being done, and how many there are."""
+        """Take a label, such as "Copied", and the number of items."""
         self._label = label
         self._length = length
         self._count = self._tenth = 0
@@ -106,8 +106,8 @@ class Progress:
         if self._bar is not None:
             self._bar.__exit__(kind, failure, trace)
 
-    def at(self, count: int) -> None:
-        """Show that so many are done."""
+    def update(self, count: int) -> None:
+        """Report the total number of items done so far. Cheap enough to call often."""
         count = min(count, self._length)
         step, self._count = count - self._count, max(count, self._count)
         if self._bar is not None:

@@ -1,4 +1,4 @@
-"""`flask keys`: keys that seal, and keys of services; decides nothing and keeps no key itself."""
+"""`flask keys`: makes encryption keys for TOKEN_KEYS and manages the keys of services."""
 
 import base64
 import secrets
@@ -7,18 +7,24 @@ from datetime import datetime
 import click
 from flask.cli import with_appcontext
 
-from webapp.cli.console import fail, migrated_runtime, show_json
+from webapp.cli.console import fail, migrated_runtime, print_json
 from webapp.services.handout import service_keys
 
 
 @click.group()
 def keys() -> None:
-    """Keys that seal the stored tokens, and keys by which services ask for them."""
+    """Make encryption keys and service keys.
+
+    TOKEN_KEYS encrypt the stored tokens. With a service key, a service asks for access tokens.
+    """
 
 
 @keys.command()
 def generate() -> None:
-    """Print one new key for TOKEN_KEYS and nothing else; works with nothing configured."""
+    """Print a new encryption key for TOKEN_KEYS.
+
+    Works without any settings and stores nothing.
+    """
     click.echo(base64.b64encode(secrets.token_bytes(32)).decode())
 
 
@@ -26,10 +32,13 @@ def generate() -> None:
 @click.argument("name")
 @with_appcontext
 def issue(name: str) -> None:
-    """Print a new service key, once and alone; what is kept cannot be turned back into it."""
-    at = migrated_runtime()
+    """Create a service key and print it once.
+
+    NAME is the service that will use it. Only a hash is stored, so the key can't be shown again.
+    """
+    runtime = migrated_runtime()
     try:
-        click.echo(service_keys.issue(name, at.clock()))
+        click.echo(service_keys.issue(name, runtime.clock()))
     except (service_keys.BadName, service_keys.NameTaken) as error:
         fail(str(error))
 
@@ -38,31 +47,37 @@ def issue(name: str) -> None:
 @click.argument("name")
 @with_appcontext
 def revoke(name: str) -> None:
-    """Refuse the service key of this NAME from now on."""
-    at = migrated_runtime()
+    """Revoke the service key with this NAME.
+
+    The service loses access on its next request.
+    """
+    runtime = migrated_runtime()
     try:
-        now_only = service_keys.revoke(name, at.clock())
+        was_active = service_keys.revoke(name, runtime.clock())
     except service_keys.NoSuchKey as error:
         fail(str(error))
-    click.echo(f"{name} is {'revoked' if now_only else 'revoked already'}")
+    click.echo(f"{name} is revoked" if was_active else f"{name} was already revoked")
 
 
 @keys.command("list")
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@click.option("--json", "as_json", is_flag=True, help="Output JSON.")
 @with_appcontext
 def show(as_json: bool) -> None:
-    """List the service keys, revoked ones too; none is shown itself."""
+    """List the service keys.
+
+    Includes revoked ones. Shows their IDs and names, never a key.
+    """
     migrated_runtime()
     found = service_keys.list_all()
     if as_json:
-        show_json(
+        print_json(
             [
                 {
                     "id": each.id,
                     "name": each.name,
-                    "created_at": _text(each.created_at),
-                    "last_used_at": _text(each.last_used_at),
-                    "revoked_at": _text(each.revoked_at),
+                    "created_at": _iso(each.created_at),
+                    "last_used_at": _iso(each.last_used_at),
+                    "revoked_at": _iso(each.revoked_at),
                 }
                 for each in found
             ]
@@ -70,11 +85,11 @@ def show(as_json: bool) -> None:
         return
     for each in found:
         used = f"used {each.last_used_at:%Y-%m-%d %H:%M}" if each.last_used_at else "never used"
-        state = f"revoked {each.revoked_at:%Y-%m-%d}" if each.revoked_at else "in force"
+        state = f"revoked {each.revoked_at:%Y-%m-%d}" if each.revoked_at else "active"
         click.echo(f"{each.id}  {each.created_at:%Y-%m-%d}  {state}  {used}  {each.name}")
     if not found:
-        click.echo("There is no service key yet: flask keys issue NAME", err=True)
+        click.echo("There are no service keys yet: flask keys issue NAME", err=True)
 
 
-def _text(moment: datetime | None) -> str | None:
+def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None

@@ -1,4 +1,4 @@
-"""`flask notices`: what is told to NOTIFY_URL, as a list; a trial; another try. Decides nothing."""
+"""`flask notifications`: what was sent to NOTIFY_URL, a test, and another try."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -6,62 +6,76 @@ from datetime import datetime
 import click
 from flask.cli import with_appcontext
 
-from webapp.cli.console import fail, migrated_runtime, show_json
+from webapp.cli.console import fail, migrated_runtime, print_json
 from webapp.services.notifications import delivery, outbox
 from webapp.services.runtime import Runtime
 
 
 @click.group()
-def notices() -> None:
-    """What your own service is told of: connections that need their person, alarms."""
+def notifications() -> None:
+    """List, test and retry notifications.
+
+    They go to NOTIFY_URL when someone must reconnect, and when refreshing needs an operator.
+    """
 
 
-@notices.command("list")
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
-@click.option("--limit", default=20, type=click.IntRange(1, 1000), help="How many at most.")
+@notifications.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Output JSON.")
+@click.option("--limit", default=20, type=click.IntRange(1, 1000), help="Maximum number of lines.")
 @with_appcontext
 def show(as_json: bool, limit: int) -> None:
-    """List the last notices, those given up first."""
-    at = _runtime()
-    found = outbox.recent_notifications(at, limit)
+    """List recent notifications.
+
+    Undelivered ones that were given up come first, then the newest.
+    """
+    found = outbox.recent_notifications(_runtime(), limit)
     if as_json:
-        show_json([{name: _text(each) for name, each in asdict(line).items()} for line in found])
+        print_json([{name: _json(each) for name, each in asdict(row).items()} for row in found])
         return
-    for line in found:
-        tries = f"{line.tries} {'try' if line.tries == 1 else 'tries'}"
-        parts = [line.message_id, f"{line.created_at:%Y-%m-%d %H:%M}", line.state.replace("_", " ")]
-        click.echo("  ".join([*parts, tries, line.last_answer or "-", line.event]))
+    for row in found:
+        tries = f"{row.tries} {'try' if row.tries == 1 else 'tries'}"
+        parts = [row.message_id, f"{row.created_at:%Y-%m-%d %H:%M}", row.state.replace("_", " ")]
+        click.echo("  ".join([*parts, tries, row.last_answer or "-", row.event]))
     if not found:
-        click.echo("Nothing was to be told in the last days.", err=True)
+        click.echo("There are no recent notifications.", err=True)
 
 
-@notices.command()
+@notifications.command()
 @with_appcontext
 def test() -> None:
-    """Send one signed notice `test.ping` now and say what came of it."""
-    at = _runtime()
-    answer = delivery.send_test(at)
+    """Send a signed test notification now.
+
+    Its event is `test.ping`. Exits with 1 if the receiver doesn't accept it.
+    """
+    answer = delivery.send_test(_runtime())
     if not answer.taken:
-        fail(f"The receiver did not take it: {answer.word}")
-    click.echo(f"The receiver took it: {answer.word}")
+        fail(f"The receiver did not accept it: {answer.word}")
+    click.echo(f"The receiver accepted it: {answer.word}")
 
 
-@notices.command()
+@notifications.command()
 @with_appcontext
 def retry() -> None:
-    """Have the notices that were given up tried again by the worker, from the start."""
-    at = _runtime()
-    count = outbox.retry(at.clock())
-    click.echo(f"{count} to be tried again" if count else "none was given up")
+    """Retry notifications that were given up.
+
+    The worker sends them again, with all tries.
+    """
+    count = outbox.retry(_runtime().clock())
+    if not count:
+        click.echo("No notification was given up.")
+    elif count == 1:
+        click.echo("1 notification will be sent again.")
+    else:
+        click.echo(f"{count} notifications will be sent again.")
 
 
 def _runtime() -> Runtime:
-    """Return the runtime, or end the command where nobody is to be told."""
-    at = migrated_runtime()
-    if not at.settings.notify_url:
-        fail("Nobody is told of anything: NOTIFY_URL is not set")
-    return at
+    """Return the runtime. If no notifications are sent, exit with 1."""
+    runtime = migrated_runtime()
+    if not runtime.settings.notify_url:
+        fail("No notifications are sent: NOTIFY_URL is not set")
+    return runtime
 
 
-def _text(value: object) -> object:
+def _json(value: object) -> object:
     return value.isoformat() if isinstance(value, datetime) else value

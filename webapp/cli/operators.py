@@ -1,4 +1,4 @@
-"""`flask operators`: who may see the operators' pages; decides nothing itself."""
+"""`flask operators`: who has access to the operators' pages."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,43 +6,46 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
-from webapp.cli.console import fail, migrated_runtime, show_json
+from webapp.cli.console import fail, migrated_runtime, print_json
 from webapp.services.operators import roles
 
-#: TikTok's open_ids begin with a dash, so a word that is no option of ours is taken as it is.
+#: TikTok's open_ids begin with a dash; a word that isn't one of our options is an argument.
 _dashes_allowed = {"ignore_unknown_options": True}
 
 
-def _named(command: Callable[..., Any]) -> Callable[..., Any]:
+def _with_open_id(command: Callable[..., Any]) -> Callable[..., Any]:
     argument = click.argument("open_id", type=click.UNPROCESSED)
-    as_json = click.option("--json", "as_json", is_flag=True, help="For scripts.")
+    as_json = click.option("--json", "as_json", is_flag=True, help="Output JSON.")
     return argument(as_json(command))
 
 
-operators = AppGroup("operators", help="Who may see the operators' pages.")
+operators = AppGroup("operators", help="Decide who sees the operators' pages.")
 
 
 @operators.command(context_settings=_dashes_allowed)
-@_named
+@_with_open_id
 def add(open_id: str, as_json: bool) -> None:
-    """Let the person with this OPEN_ID, who has connected already, see the operators' pages."""
+    """Give operator access to this OPEN_ID.
+
+    The person must have connected before.
+    """
     _change(open_id, operator=True, as_json=as_json)
 
 
 @operators.command(context_settings=_dashes_allowed)
-@_named
+@_with_open_id
 def remove(open_id: str, as_json: bool) -> None:
-    """Take it back from the person with this OPEN_ID."""
+    """Remove operator access from this OPEN_ID."""
     _change(open_id, operator=False, as_json=as_json)
 
 
 @operators.command("list")
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@click.option("--json", "as_json", is_flag=True, help="Output JSON.")
 def show(as_json: bool) -> None:
     """List the operators."""
     found = roles.list_operators(migrated_runtime())
     if as_json:
-        show_json(
+        print_json(
             [{"open_id": o.open_id, "name": o.name, "since": o.since.isoformat()} for o in found]
         )
         return
@@ -50,19 +53,19 @@ def show(as_json: bool) -> None:
         name = "".join(c for c in each.name or "" if c.isprintable())
         click.echo(f"{each.open_id}  {each.since:%Y-%m-%d}  {name}".rstrip())
     if not found:
-        click.echo("There is no operator yet: flask operators add OPEN_ID", err=True)
+        click.echo("There are no operators yet: flask operators add OPEN_ID", err=True)
 
 
 def _change(open_id: str, *, operator: bool, as_json: bool) -> None:
-    at = migrated_runtime()
+    runtime = migrated_runtime()
     try:
         if operator:
-            roles.add_operator(at, open_id, at.clock())
+            roles.add_operator(runtime, open_id, runtime.clock())
         else:
-            roles.remove_operator(at, open_id)
+            roles.remove_operator(runtime, open_id)
     except roles.NoSuchPerson as error:
         fail(str(error))
     if as_json:
-        show_json({"open_id": open_id, "operator": operator})
+        print_json({"open_id": open_id, "operator": operator})
     else:
         click.echo(f"{open_id} is {'now' if operator else 'no longer'} an operator")

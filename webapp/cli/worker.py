@@ -1,6 +1,6 @@
-"""`flask tokens run`: the worker as a process, from its start to its end; refreshes nothing itself.
+"""`flask tokens run`: starts the worker, reports its progress and stops it on a signal.
 
-Signals only set a mark: the worker runs in a thread of its own, so that none ever interrupts it
+The worker runs in a thread of its own, and signals only set a flag: nothing may interrupt it
 between TikTok's answer and the commit.
 """
 
@@ -26,79 +26,82 @@ from webapp.services.worker.worker import Worker
 
 log = structlog.get_logger(__name__)
 
-#: Seconds between two looks at signals and progress.
-LOOK_EVERY = 0.2
+#: Seconds between two checks for signals, and between two reports of progress.
+POLL_EVERY = 0.2
 
 
 @click.command("run")
-@click.option("--once", is_flag=True, help="Refresh all that is due, then end: for cron.")
+@click.option("--once", is_flag=True, help="Refresh what is due, then exit; for cron.")
 @with_appcontext
 def run(once: bool) -> None:
-    """Keep connections fresh until SIGTERM or Ctrl-C, which lets calls under way be finished."""
-    at = migrated_runtime()
-    _refuse_unfit(at)
-    # The real app: threads do not see the one of this context.
+    """Run the worker that keeps access fresh.
+
+    Runs until SIGTERM or Ctrl-C; calls in progress are finished first.
+    """
+    runtime = migrated_runtime()
+    _fail_if_refused(runtime)
+    # The real app: threads do not see the proxy of this context.
     app = cast(Flask, cast(Any, current_app)._get_current_object())
-    worker, notices = Worker(at, app.app_context), Delivery(at, app.app_context)
-    late = due.overdue(at, at.clock()) if once else 0
-    log.info("worker_started", once=once, rate=at.settings.refresh_rate)
+    worker, delivery = Worker(runtime, app.app_context), Delivery(runtime, app.app_context)
+    overdue = due.overdue(runtime, runtime.clock()) if once else 0
+    log.info("worker_started", once=once, rate=runtime.settings.refresh_rate)
     with (
-        _few_interruptions(),
-        _signals() as asked,
-        Progress("Refreshed", late) if once else nullcontext() as shown,
-        ThreadPoolExecutor(1, thread_name_prefix="worker") as alone,
+        _fewer_interruptions(),
+        _stop_signals() as received,
+        Progress("Refreshed", overdue) if once else nullcontext() as progress,
+        ThreadPoolExecutor(1, thread_name_prefix="worker") as thread,
     ):
-        working = alone.submit(_in_context, app, worker, notices, once)
-        _watch(working, worker, notices, asked, shown)
+        running = thread.submit(_work, app, worker, delivery, once)
+        _wait(running, worker, delivery, received, progress)
     if worker.refused is not None:
-        _refuse_unfit(at)
+        _fail_if_refused(runtime)
     counts = worker.counters.snapshot()
     log.info("worker_ended", **counts)
     if once:
         done = ", ".join(f"{word} {count}" for word, count in counts.items())
-        left = due.overdue(at, at.clock())
+        left = due.overdue(runtime, runtime.clock())
         click.echo(done or ("nothing done" if left else "nothing due"))
-        _tell_left(at, left, stopped=bool(asked))
+        _fail_if_left(runtime, left, stopped=bool(received))
 
 
-def _in_context(app: Flask, worker: Worker, notices: Delivery, once: bool) -> None:
+def _work(app: Flask, worker: Worker, delivery: Delivery, once: bool) -> None:
     with app.app_context():
-        notices.start()
+        delivery.start()
         try:
             worker.run(once=once)
         finally:
-            # What this very run has to tell is told before it ends.
-            notices.end(drain=once and worker.refused is None)
+            # With --once, notifications caused by this run are sent before it ends.
+            delivery.end(drain=once and worker.refused is None)
 
 
-def _watch(
-    working: Future[None],
+def _wait(
+    running: Future[None],
     worker: Worker,
-    notices: Delivery,
-    asked: list[int],
-    shown: Progress | None,
+    delivery: Delivery,
+    received: list[int],
+    progress: Progress | None,
 ) -> None:
-    """Return when the worker has ended; hand on what signals ask, show how far it is."""
+    """Return when the worker has ended; until then pass on signals and report progress."""
     try:
-        while not working.done():
-            wait([working], timeout=LOOK_EVERY)
-            if asked:
+        while not running.done():
+            wait([running], timeout=POLL_EVERY)
+            if received:
                 worker.stop()
-                notices.stop()
-            if shown is not None:
-                shown.at(worker.counters.total())
+                delivery.stop()
+            if progress is not None:
+                progress.update(worker.counters.total())
     finally:
         worker.stop()
-        notices.stop()
-    working.result()
+        delivery.stop()
+    running.result()
 
 
 @contextmanager
-def _few_interruptions() -> Iterator[None]:
-    """Let the interpreter look for garbage and change threads less often than it does for others.
+def _fewer_interruptions() -> Iterator[None]:
+    """Make the interpreter collect garbage and switch threads less often.
 
-    Hundreds of threads that wait for TikTok lose nothing by it. A refresh costs 0.92 of the CPU
-    that it did, a worker goes 1.07 times as fast (benchmarks.refreshing, four runs each in turn).
+    Hundreds of threads that wait for TikTok lose nothing by it: a refresh takes 0.92 times the
+    CPU, and the worker is 1.07 times as fast (benchmarks.refreshing, four alternating runs each).
     """
     thresholds, interval = gc.get_threshold(), sys.getswitchinterval()
     gc.freeze()
@@ -113,30 +116,30 @@ def _few_interruptions() -> Iterator[None]:
 
 
 @contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Give a list that holds a number as soon as somebody asks for the end."""
-    asked: list[int] = []
+def _stop_signals() -> Iterator[list[int]]:
+    """Yield a list to which every SIGTERM and SIGINT is appended."""
+    received: list[int] = []
     signs = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.signal(sign, lambda number, _frame: asked.append(number)) for sign in signs]
+    before = [signal.signal(sign, lambda number, _frame: received.append(number)) for sign in signs]
     try:
-        yield asked
+        yield received
     finally:
         for sign, handler in zip(signs, before, strict=True):
             signal.signal(sign, handler)
 
 
-def _refuse_unfit(at: Runtime) -> None:
-    """End with 1, and what to do, where no worker may run."""
-    found = troubles.refusal(at)
-    if found is not None:
-        fail_with("No worker may run here.", found)
+def _fail_if_refused(runtime: Runtime) -> None:
+    """Exit with 1 and the fix if no worker may run on this database."""
+    problem = troubles.refusal(runtime)
+    if problem is not None:
+        fail_with("The worker can't run.", problem)
 
 
-def _tell_left(at: Runtime, left: int, *, stopped: bool) -> None:
-    """End with 1 and the reason if connections that are due had to be left."""
-    _refuse_unfit(at)
-    held = breaker.open_problem(at)
-    if left and held is not None:
-        fail(f"{left} connections are still due: {held.cause}; {held.fix}")
+def _fail_if_left(runtime: Runtime, left: int, *, stopped: bool) -> None:
+    """Exit with 1 and the reason if connections that are due were left."""
+    _fail_if_refused(runtime)
+    paused = breaker.open_problem(runtime)
+    if left and paused is not None:
+        fail(f"{left} connections are still due: {paused.cause}; {paused.fix}")
     if left and stopped:
-        fail(f"{left} connections are still due: it was stopped")
+        fail(f"{left} connections are still due: the run was stopped")

@@ -126,7 +126,7 @@ def _notifications_doubt(runtime: Runtime) -> Problem | None:
             "%(num)s notifications were given up",
             status.given_up,
         )
-        fix = _("make sure the receiver accepts them, then run flask notices retry")
+        fix = _("make sure the receiver accepts them, then run flask notifications retry")
         return Problem("NOTIFY_URL", _with_answer(cause, status.last_answer), fix)
     oldest = status.oldest_waiting_since
     if oldest is None or now - oldest <= UNDELIVERED_AFTER:
