@@ -39,8 +39,8 @@ from webapp.views.people.connect import callback
 
 #: What operators find at the top of every page, in this order.
 OPERATOR_PAGES = (
-    ("operators.tokens", N_("Tokens")),
-    ("bulk.index", N_("Bulk")),
+    ("operators.tokens", N_("Connections")),
+    ("bulk.index", N_("Bulk jobs")),
     ("health.show", N_("Health")),
     ("audit.index", N_("Audit")),
     ("keys.index", N_("Keys")),

@@ -53,7 +53,7 @@ def test_headers_order_the_rows_and_turn(operator: FlaskClient) -> None:
 
 def test_a_filter_by_a_time_says_that_it_orders_the_rows(operator: FlaskClient) -> None:
     page = Reading(operator.get(f"{PATH}?within=90d&sort=refreshes").text)
-    assert "orders the rows by its own time: to reconnect soonest first." in page.text
+    assert "sets the order: reconnect due soonest first." in page.text
     assert not [a for a in page.all("a") if "sort=-" in a.attrs["href"]]
 
 
@@ -81,7 +81,7 @@ def test_the_age_of_a_count_is_told(
 ) -> None:
     monkeypatch.setattr(counts, "COUNT_LIVE_BELOW", 0)
     monkeypatch.setattr(counts, "_run_aside", lambda work: work())
-    assert "The tokens are being counted." in operator.get(PATH).text
+    assert "Still counting connections." in operator.get(PATH).text
     assert "Counted 0 seconds ago." in operator.get(PATH).text
 
 

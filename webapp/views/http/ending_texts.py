@@ -30,7 +30,7 @@ ENDINGS = {
         N_("TikTok refused to renew it"),
         N_("Access stopped working %(when)s because TikTok refused to renew it."),
         N_("Access stopped working because TikTok refused to renew it."),
-        N_("TikTok did not say why."),
+        N_("TikTok didn't say why."),
     ),
     "interrupted": Ending(
         N_("a renewal was interrupted on our side"),
@@ -39,19 +39,16 @@ ENDINGS = {
         N_("You did nothing wrong."),
     ),
     "grant_over": Ending(
-        N_("the time that TikTok gives one connection ran out"),
-        N_(
-            "Access stopped working %(when)s because "
-            "the time that TikTok gives one connection ran out."
-        ),
-        N_("Access stopped working because the time that TikTok gives one connection ran out."),
-        N_("Reconnecting starts it anew."),
+        N_("the connection reached TikTok's time limit"),
+        N_("Access stopped working %(when)s because the connection reached TikTok's time limit."),
+        N_("Access stopped working because the connection reached TikTok's time limit."),
+        N_("Reconnecting starts a new period."),
     ),
     "removed_0": Ending(
         N_("TikTok ended it"),
         N_("Access stopped working %(when)s because TikTok ended it."),
         N_("Access stopped working because TikTok ended it."),
-        N_("TikTok did not say why."),
+        N_("TikTok didn't say why."),
     ),
     "removed_1": Ending(
         N_("it was removed in the TikTok app"),

@@ -51,7 +51,7 @@ _WORDS = {
     "cookies": N_("Cookies"),
     "affiliation": N_("Not affiliated with TikTok."),
 }
-TEST_MODE = N_("Test mode: connected to a pretend TikTok, not the real one.")
+TEST_MODE = N_("Test mode: connected to a mock TikTok, not the real one.")
 
 
 def _load_plain_page(app: Flask) -> None:
@@ -213,7 +213,7 @@ def _with_names(cause: Cause, signed_in_as: str, belongs_to: str) -> Cause:
     cause = replace(cause, action=_("Try again as %(name)s", name=owner))
     if not signed_in_as or owner == other:
         what = _(
-            "This connection belongs to %(owner)s. You came back with another account.",
+            "This connection belongs to %(owner)s. You came back with a different account.",
             owner=owner,
         )
         return replace(cause, what=what)

@@ -163,7 +163,7 @@ tiktok = access("tiktok")
 scraper = access("scraper")
 
 
-_SIGNED_OUT = N_("You are not signed in any more, so nothing was done. Sign in and try again.")
+_SIGNED_OUT = N_("You're no longer signed in, so nothing was done. Sign in and try again.")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 

@@ -111,15 +111,15 @@ class Tag(NamedTuple):
 
 
 CONNECTED = Tag("ok", N_("Connected"))
-RETRIED = Tag("warn", N_("Connected, being retried"))
+RETRIED = Tag("warn", N_("Connected, retrying"))
 DISCONNECTED = Tag("off", N_("Disconnected"))
 FOR_PEOPLE = {
     "fresh": CONNECTED,
     "due": CONNECTED,
     "refreshing": CONNECTED,
     "failing": RETRIED,
-    "expired": Tag("warn", N_("Access has run out")),
-    "reconnect": Tag("bad", N_("Needs you")),
+    "expired": Tag("warn", N_("Access expired")),
+    "reconnect": Tag("bad", N_("Reconnect needed")),
     "revoking": DISCONNECTED,
     "revoked": DISCONNECTED,
 }
@@ -129,7 +129,7 @@ FOR_OPERATORS = {
     "refreshing": Tag("ok", N_("Refreshing")),
     "failing": Tag("warn", N_("Refresh failing")),
     "expired": Tag("warn", N_("Access expired")),
-    "reconnect": Tag("bad", N_("Needs user")),
+    "reconnect": Tag("bad", N_("Reconnect needed")),
     "revoking": Tag("off", N_("Revoking")),
     "revoked": Tag("off", N_("Revoked")),
 }
@@ -139,7 +139,7 @@ STATES = {
     "healthy": Tag("ok", N_("Healthy")),
     "soon": Tag("warn", N_("Expires soon")),
     "failing": Tag("warn", N_("Refresh failing")),
-    "reconnect": Tag("bad", N_("Needs user")),
+    "reconnect": Tag("bad", N_("Reconnect needed")),
     "revoked": Tag("off", N_("Revoked")),
 }
 

@@ -73,7 +73,7 @@ def _who(kind: str, name: str, people: Mapping[str, Person]) -> NamedActor:
     if kind == "command":
         return NamedActor(_("command %(name)s", name=name))
     if not name:
-        return NamedActor(_("somebody not signed in"))
+        return NamedActor(_("someone not signed in"))
     return _person(name, people, is_operator=kind == "operator")
 
 

@@ -159,7 +159,7 @@ def stop(job_id: str) -> Response:
     """Let nothing more of a job be sent."""
     if not bulk.stop_job(runtime(), job_id):
         abort(404)
-    flash(_("Stopped. What was sent already is finished; nothing more is sent."), "ok")
+    flash(_("Stopped. Requests already sent will complete; no more will be sent."), "ok")
     return redirect(url_for("bulk.show", job_id=job_id), 303)
 
 
@@ -172,7 +172,7 @@ def _requested(act: str) -> Response:
         return redirect(wish.page, 303) if wish.page else _back(wish, _("Select fewer at a time."))
     scale = wish.scale(runtime())
     if not scale.count:
-        return _back(wish, _("None of these connections is there any more."))
+        return _back(wish, _("None of these connections exist anymore."))
     return _confirm(wish, scale) if request.method == "GET" else _create(wish, scale)
 
 

@@ -10,19 +10,19 @@ from webapp.views.http.ending_texts import ENDINGS, ending
 from webapp.views.http.template_filters import Tag
 
 _SKIPPED: Mapping[str | None, str] = {
-    "gone": N_("The person has deleted the account."),
-    "disconnected": N_("It was disconnected already."),
-    "needs_person": N_("Only the person can fix it, by connecting again."),
-    "connected_again": N_("The person has connected again since this was ordered."),
+    "gone": N_("The person deleted their account."),
+    "disconnected": N_("It was already disconnected."),
+    "needs_person": N_("Only the person can fix it, by reconnecting."),
+    "connected_again": N_("The person has reconnected since this job was created."),
 }
 _FAILED: Mapping[str | None, str] = {
-    "cannot_open": N_("What is stored cannot be opened: its key is not in TOKEN_KEYS."),
-    "other_open_id": N_("TikTok answered for another account."),
+    "cannot_open": N_("The stored tokens can't be decrypted: their key isn't in TOKEN_KEYS."),
+    "other_open_id": N_("TikTok answered for a different account."),
     "invalid_grant": N_("TikTok refused to renew it."),
 }
 _NOTHING = N_("There was nothing to do.")
-_AGAIN = N_("TikTok did not renew it; the worker tries again by itself.")
-_NOT_HEARD = N_("TikTok did not confirm it. It is told again for a day; then our copy is deleted.")
+_AGAIN = N_("TikTok didn't renew it; the worker will try again automatically.")
+_NOT_HEARD = N_("TikTok didn't confirm it. We retry for a day, then delete our copy.")
 
 
 def title(job: Job) -> str:
@@ -33,9 +33,9 @@ def title(job: Job) -> str:
 def _refresh(job: Job) -> str:
     number = job.total
     if job.ended_at and not number:
-        return _("Refresh of connections")
+        return _("Refresh connections")
     if job.ended_at:
-        return ngettext("Refresh of %(num)s connection", "Refresh of %(num)s connections", number)
+        return ngettext("Refresh %(num)s connection", "Refresh %(num)s connections", number)
     if not number:
         return _("Refreshing connections")
     return ngettext("Refreshing %(num)s connection", "Refreshing %(num)s connections", number)
@@ -44,11 +44,9 @@ def _refresh(job: Job) -> str:
 def _disconnect(job: Job) -> str:
     number = job.total
     if job.ended_at and not number:
-        return _("Disconnect of connections")
+        return _("Disconnect connections")
     if job.ended_at:
-        return ngettext(
-            "Disconnect of %(num)s connection", "Disconnect of %(num)s connections", number
-        )
+        return ngettext("Disconnect %(num)s connection", "Disconnect %(num)s connections", number)
     if not number:
         return _("Disconnecting connections")
     return ngettext("Disconnecting %(num)s connection", "Disconnecting %(num)s connections", number)
@@ -83,7 +81,7 @@ def problem_text(act: str, wrong: ItemProblem) -> str:
         return _(_NOT_HEARD)
     if wrong.code in ENDINGS:
         because = ending(wrong.code).because
-        return _("The person must connect again because %(because)s.", because=because)
+        return _("The person must reconnect because %(because)s.", because=because)
     return _(_FAILED.get(wrong.code, _AGAIN))
 
 

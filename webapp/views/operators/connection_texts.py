@@ -20,27 +20,25 @@ from webapp.views.http.ending_texts import ending
 from webapp.views.http.template_filters import clock_time, display_name, exact
 
 _PERSON = N_("Only the person can fix this: send them the reconnect link.")
-_OVER = N_("It is disconnected. Only the person can connect again: send them the reconnect link.")
-_REVOKING = N_(
-    "It is disconnected here, and TikTok is told so until it confirms, for a day at most."
-)
+_OVER = N_("Disconnected. Only the person can reconnect: send them the reconnect link.")
+_REVOKING = N_("Disconnected here. We keep notifying TikTok until it confirms, for up to a day.")
 _CANNOT_OPEN = N_(
-    "The stored tokens cannot be opened with the TOKEN_KEYS of this server. "
-    "Put the former key back: flask doctor says which."
+    "The stored tokens can't be decrypted with this server's TOKEN_KEYS. Put the "
+    "former key back; flask doctor says which one."
 )
 _HELD = {
-    "config": N_("it does not accept this app"),
-    "transient": N_("most refreshes failed lately"),
-    "key": N_("most stored tokens could not be opened"),
+    "config": N_("TikTok doesn't accept this app"),
+    "transient": N_("most recent refreshes failed"),
+    "key": N_("most stored tokens couldn't be decrypted"),
 }
 _NEXT = {
-    "scheduled": N_("at a random moment between 50 and 75 %% of the life of the access"),
-    "idle": N_("nobody uses it, so it is only kept alive"),
-    "due": N_("its time has come: the worker takes it next"),
-    "refreshing": N_("being refreshed now; whoever does it has until then"),
-    "revoking": N_("TikTok is told again that it is over"),
+    "scheduled": N_("at a random time between 50%% and 75%% of the token's lifetime"),
+    "idle": N_("no service uses it, so it's only kept alive"),
+    "due": N_("due now: the worker takes it next"),
+    "refreshing": N_("being refreshed now, until then at the latest"),
+    "revoking": N_("the next attempt to notify TikTok"),
     "person": N_("only the person can fix it"),
-    "over": N_("it is disconnected"),
+    "over": N_("disconnected"),
 }
 
 
@@ -58,8 +56,8 @@ def why_next(dossier: ConnectionDetails) -> str:
     """Return why the next refresh is when it is, or why there is none."""
     if dossier.next.why == "back_off":
         return ngettext(
-            "back-off after %(num)s failure",
-            "back-off after %(num)s failures",
+            "backoff after %(num)s failure",
+            "backoff after %(num)s failures",
             dossier.user.failures,
         )
     if dossier.next.why == "breaker":
@@ -81,7 +79,7 @@ def obstacles(dossier: ConnectionDetails) -> dict[str, str | None]:
 
 def refreshed_text(until: datetime) -> tuple[str, str]:
     """Return what to say after a refresh, and in which tone."""
-    return _("Access is refreshed. It works until %(when)s.", when=exact(until)), "ok"
+    return _("Access was refreshed. It works until %(when)s.", when=exact(until)), "ok"
 
 
 def not_refreshed_text(dossier: ConnectionDetails, cause: str) -> tuple[str, str]:
@@ -95,15 +93,15 @@ def not_refreshed_text(dossier: ConnectionDetails, cause: str) -> tuple[str, str
     if hindered is not None:
         why = hindered
     elif cause == "refreshing":
-        why = _("It is being refreshed elsewhere at this moment. Look again in a minute.")
+        why = _("It's being refreshed elsewhere right now. Check again in a minute.")
     else:
         why = _(
-            "It was not refreshed: %(cause)s.", cause=_logged(code_text(cause), user.last_log_id)
+            "It wasn't refreshed: %(cause)s.", cause=_logged(code_text(cause), user.last_log_id)
         )
         if dossier.next.at:
-            why += " " + _("It is tried again at %(time)s.", time=clock_time(dossier.next.at))
+            why += " " + _("Next attempt at %(time)s.", time=clock_time(dossier.next.at))
     if dossier.access_over or user.access_expires_at is None:
-        return f"{why} {_('Access has run out for now.')}", "warn"
+        return f"{why} {_('Access has expired for now.')}", "warn"
     works = _("Access still works until %(when)s.", when=exact(user.access_expires_at))
     return f"{why} {works}", "warn"
 
@@ -112,13 +110,13 @@ def test_text(found: AccessTest) -> tuple[str, str]:
     """Return what TikTok said to the access we hold, and in which tone."""
     if not found.works:
         told = _(
-            "Access could not be shown to work: %(cause)s after %(ms)s ms.",
+            "The test failed: %(cause)s after %(ms)s ms.",
             cause=_logged(code_text(found.code), found.log_id),
             ms=found.ms,
         )
         return f"{told} {_next_step(found)}", "warn"
     answer = _(
-        "TikTok answered in %(ms)s ms: this is %(name)s, access works.",
+        "TikTok answered in %(ms)s ms: this is %(name)s. Access works.",
         ms=found.ms,
         name=display_name(found.name),
     )
@@ -131,22 +129,22 @@ def test_text(found: AccessTest) -> tuple[str, str]:
 def disconnected_text(outcome: Outcome) -> tuple[str, str]:
     """Return which half of a disconnect worked, and in which tone."""
     if outcome.code == NOTHING_HELD:
-        told = _("Disconnected. There was no token left to revoke, so TikTok was not asked.")
+        told = _("Disconnected. There was no token left to revoke, so TikTok wasn't contacted.")
         return told, "ok"
     if outcome.code == CONNECTED_AGAIN:
-        told = _("The person connected again in the meantime, so the connection is still there.")
+        told = _("The person reconnected in the meantime, so the connection still exists.")
         return told, "warn"
     if outcome.confirmed:
         return _("Disconnected. TikTok confirmed it."), "ok"
     why = _logged(code_text(outcome.code), outcome.log_id)
     if outcome.forgotten:
         told = _(
-            "Disconnected here: the access we held is deleted. TikTok did not confirm its half:"
-            " %(why)s. The person can remove it in the TikTok app.",
+            "Disconnected here: our tokens are deleted. TikTok didn't confirm the "
+            "disconnection: %(why)s. The person can remove us in the TikTok app.",
             why=why,
         )
         return told, "warn"
-    told = _("Disconnected here, but %(why)s. It is told again for 24 hours.", why=why)
+    told = _("Disconnected here, but %(why)s. We'll keep notifying TikTok for 24 hours.", why=why)
     return told, "warn"
 
 
@@ -157,17 +155,18 @@ def _logged(what: str, log_id: str | None) -> str:
 
 def _next_step(found: AccessTest) -> str:
     if found.code == REFUSED and found.refreshed:
-        return _("The refreshed access was refused as well: the person may have to reconnect.")
+        return _("The refreshed access was refused too: the person may have to reconnect.")
     if found.code == REFUSED:
-        return _("Refreshing did not work either: the timeline says why.")
-    return _("Nothing was changed; try again in a while.")
+        return _("Refreshing didn't work either: the timeline says why.")
+    return _("Nothing was changed. Try again later.")
 
 
 def _foreign(dossier: ConnectionDetails) -> str | None:
     if dossier.foreign is None:
         return None
     return _(
-        "Nothing is sent to TikTok from here. %(name)s: %(cause)s. flask doctor says what to do.",
+        "Nothing is sent to TikTok from here. %(name)s: %(cause)s. Run flask doctor to "
+        "see the fix.",
         name=dossier.foreign.name,
         cause=dossier.foreign.cause,
     )
@@ -186,13 +185,13 @@ def _ended(dossier: ConnectionDetails) -> str | None:
 
 
 def _held(dossier: ConnectionDetails) -> str:
-    why = _(_HELD.get(dossier.held_reason or "", N_("it does not answer")))
+    why = _(_HELD.get(dossier.held_reason or "", N_("TikTok isn't responding")))
     if dossier.held_code:
         why = _("%(cause)s (%(code)s)", cause=why, code=dossier.held_code)
     if dossier.held_until is None:
-        return _("TikTok is held back: %(why)s.", why=why)
+        return _("Refreshes are paused: %(why)s.", why=why)
     until = clock_time(dossier.held_until)
-    return _("TikTok is held back until %(until)s: %(why)s.", until=until, why=why)
+    return _("Refreshes are paused until %(until)s: %(why)s.", until=until, why=why)
 
 
 _ACTORS = {
@@ -208,31 +207,31 @@ _ACTORS = {
 _NAMED = {"operator": N_("operator %(name)s"), "service": N_("service %(name)s")}
 #: Codes of ours, where nothing that TikTok said could be read.
 _NO_ANSWER = {
-    "timeout": N_("TikTok did not answer in time"),
-    "no_connection": N_("TikTok could not be reached"),
+    "timeout": N_("TikTok didn't respond in time"),
+    "no_connection": N_("TikTok couldn't be reached"),
     "connection_lost": N_("the connection to TikTok was lost"),
-    "answer_cut_short": N_("TikTok's answer broke off"),
-    "answer_unusable": N_("TikTok's answer could not be read"),
-    "answer_too_big": N_("TikTok's answer was too big"),
-    "config": N_("TikTok does not accept this app"),
-    "cannot_open": N_("the stored tokens cannot be opened with the TOKEN_KEYS of this server"),
+    "answer_cut_short": N_("TikTok's answer was cut short"),
+    "answer_unusable": N_("TikTok's answer couldn't be read"),
+    "answer_too_big": N_("TikTok's answer was too large"),
+    "config": N_("TikTok doesn't accept this app"),
+    "cannot_open": N_("the stored tokens can't be decrypted with this server's TOKEN_KEYS"),
 }
 
 #: By the word of a happening: whether it is bad, and its words. Those that need more are below.
 _EVENTS = {
     "refreshed": (False, N_("Refreshed by %(by)s")),
     "failed": (True, N_("Refresh by %(by)s failed: %(cause)s")),
-    "needs_user": (True, N_("Only the person can fix it: %(cause)s")),
-    "handed_out": (False, N_("Handed to %(service)s")),
+    "needs_user": (True, N_("Reconnect needed: %(cause)s")),
+    "handed_out": (False, N_("Token given to %(service)s")),
     "connection.deauthorized": (True, N_("Ended at TikTok because %(cause)s (reason %(reason)s)")),
-    "connection.disconnect_ordered": (False, N_("Disconnect ordered by %(by)s")),
+    "connection.disconnect_ordered": (False, N_("Disconnect requested by %(by)s")),
     "connection.tested": (False, N_("Tested by %(by)s: access works")),
     "account.exported": (False, N_("Data downloaded by %(by)s")),
-    "account.signed_out_one": (False, N_("One browser signed out by %(by)s")),
-    "account.signed_out_others": (False, N_("All other browsers signed out by %(by)s")),
-    "account.signed_out_everywhere": (False, N_("All browsers signed out by %(by)s")),
+    "account.signed_out_one": (False, N_("One device signed out by %(by)s")),
+    "account.signed_out_others": (False, N_("All other devices signed out by %(by)s")),
+    "account.signed_out_everywhere": (False, N_("All devices signed out by %(by)s")),
     "operator.added": (False, N_("Made an operator by %(by)s")),
-    "operator.removed": (False, N_("No operator any more, by %(by)s")),
+    "operator.removed": (False, N_("Operator access removed by %(by)s")),
 }
 
 
@@ -258,7 +257,7 @@ def code_text(code: str) -> str:
     """Return what came instead of a yes: TikTok's code, or what was in the way of its answer."""
     if code in _NO_ANSWER:
         return _(_NO_ANSWER[code])
-    return _("TikTok answered %(code)s", code=code) if code else _("TikTok said no")
+    return _("TikTok answered %(code)s", code=code) if code else _("TikTok refused")
 
 
 def actor_text(word: str) -> str:
@@ -281,7 +280,7 @@ def _words(it: TimelineEvent, asked: int) -> tuple[bool, str]:
     if it.word == "connection.tested" and not it.fields["works"]:
         return True, _("Tested by %(by)s: %(cause)s", by=by, cause=code_text(it.code))
     if it.word == "connection.not_made":
-        return False, _("Left for TikTok, connected nothing: %(cause)s", cause=it.fields["cause"])
+        return False, _("Went to TikTok but didn't connect: %(cause)s", cause=it.fields["cause"])
     if it.word not in _EVENTS:
         return False, _("%(event)s by %(by)s", event=it.word, by=by)
     bad, words = _EVENTS[it.word]
@@ -318,13 +317,13 @@ def _connected(kind: str, scopes: str, asked: int) -> str:
 def _connected_again(granted: int, asked: int) -> str:
     if not asked:
         return ngettext(
-            "Connected again with %(num)s permission",
-            "Connected again with %(num)s permissions",
+            "Reconnected with %(num)s permission",
+            "Reconnected with %(num)s permissions",
             granted,
         )
     return ngettext(
-        "Connected again with %(granted)s of %(num)s permission",
-        "Connected again with %(granted)s of %(num)s permissions",
+        "Reconnected with %(granted)s of %(num)s permission",
+        "Reconnected with %(granted)s of %(num)s permissions",
         asked,
         granted=granted,
     )
@@ -348,11 +347,11 @@ def _signed_in(granted: int, asked: int) -> str:
 def _revoked(it: TimelineEvent) -> str:
     by = actor_text(it.who)
     if it.code == NOTHING_HELD:
-        return _("Disconnected by %(by)s; TikTok was not asked, for no token was left", by=by)
+        return _("Disconnected by %(by)s; TikTok wasn't contacted because no token was left", by=by)
     if it.fields.get("confirmed"):
         return _("Disconnected by %(by)s, TikTok confirmed", by=by)
     if not it.code:
-        return _("Disconnected by %(by)s, TikTok did not confirm", by=by)
+        return _("Disconnected by %(by)s, TikTok didn't confirm", by=by)
     return _(
-        "Disconnected by %(by)s, TikTok did not confirm: %(cause)s", by=by, cause=code_text(it.code)
+        "Disconnected by %(by)s, TikTok didn't confirm: %(cause)s", by=by, cause=code_text(it.code)
     )

@@ -82,8 +82,20 @@ _WEEK: tuple[str, _Words, _Words] = (N_("Week from"), day, lambda at: language.s
 _KINDS = {
     "hours": (N_("Refreshes, last 24 hours"), _HOUR, N_("Refreshed"), N_("Failed"), 6),
     "days": (N_("Refreshes, last 30 days"), _DAY, N_("Refreshed"), N_("Failed"), 7),
-    "expiries": (N_("Accesses that end, next 24 hours"), _HOUR, N_("Accesses that end"), "", 6),
-    "reconnects": (N_("Reconnects ahead, next 12 weeks"), _WEEK, N_("People to reconnect"), "", 3),
+    "expiries": (
+        N_("Access tokens expiring in the next 24 hours"),
+        _HOUR,
+        N_("Expiring access tokens"),
+        "",
+        6,
+    ),
+    "reconnects": (
+        N_("Reconnects due in the next 12 weeks"),
+        _WEEK,
+        N_("People who must reconnect"),
+        "",
+        3,
+    ),
 }
 
 
@@ -168,19 +180,19 @@ def _current_troubles() -> list[Problem]:
 
 
 _TOLD = {
-    ProbeResult.CLOSED: ("ok", N_("TikTok answered, so refreshes go out again.")),
+    ProbeResult.CLOSED: ("ok", N_("TikTok answered. Refreshes have resumed.")),
     ProbeResult.OPEN: (
         "warn",
-        N_("It was tried, and refreshes are still held back. The cause is below."),
+        N_("The test failed. Refreshes are still paused; the cause is below."),
     ),
-    ProbeResult.NOT_OPEN: ("info", N_("There was nothing to probe: refreshes are not held back.")),
+    ProbeResult.NOT_OPEN: ("info", N_("Nothing to test: refreshes aren't paused.")),
     ProbeResult.NOBODY: (
         "warn",
-        N_("There is no connection to try it with. Connect an account first."),
+        N_("There's no connection to test with. Connect an account first."),
     ),
     ProbeResult.NOT_OURS: (
         "bad",
-        N_("Nothing was sent: this database does not belong to this installation."),
+        N_("Nothing was sent: this database doesn't belong to this installation."),
     ),
 }
 
@@ -229,11 +241,11 @@ def retry_notifications() -> Response:
     count = outbox.retry(runtime().clock(), request.form.get("message") or None)
     if count:
         told = ngettext(
-            "One notice is to be sent again. The worker does it within seconds.",
-            "%(num)s notices are to be sent again. The worker does it within seconds.",
+            "One notification will be sent again within seconds.",
+            "%(num)s notifications will be sent again within seconds.",
             count,
         )
         flash(told, "ok")
     else:
-        flash(_("Nothing to send again: that notice was sent or removed meanwhile."), "info")
+        flash(_("Nothing to retry: that notification was already sent or removed."), "info")
     return redirect(url_for("health.show", _anchor="notices"), 303)

@@ -15,8 +15,9 @@ blueprint = Blueprint("keys", __name__, url_prefix="/operators/keys")
 
 BAD_NAME = N_("Give the key a name of 1 to %(longest)s printable characters.")
 _TAKEN = N_(
-    "There is a key of this name already. If you have just reloaded the page: the key was made"
-    " then, and nobody can show it again. Revoke it and issue another one under a new name."
+    "A key with this name already exists. If you just reloaded the page, the key was "
+    "already issued and can't be shown again. Revoke it and issue another one under "
+    "a new name."
 )
 
 
@@ -58,11 +59,11 @@ def revoke(public_id: str) -> Response:
     name = _key(public_id).name
     if service_keys.revoke(name, runtime().clock()):
         told = _(
-            "Key %(name)s is revoked. Whoever shows it is refused from now on.", name=quoted(name)
+            "Key %(name)s is revoked. Requests with it are refused from now on.", name=quoted(name)
         )
         flash(told, "ok")
     else:
-        flash(_("Key %(name)s was revoked before.", name=quoted(name)), "info")
+        flash(_("Key %(name)s was already revoked.", name=quoted(name)), "info")
     return redirect(url_for("keys.index"), 303)
 
 

@@ -29,15 +29,23 @@ from webapp.views.operators.list_address import MORE, ListRequest, address, cano
 
 #: Column → its order, its words for the caption upwards and downwards.
 ORDERS: Mapping[Sort, tuple[str, str, str]] = {
-    Sort.EXPIRES: (N_("Expires"), N_("expiring soonest first"), N_("expiring last first")),
+    Sort.EXPIRES: (N_("Expires"), N_("expiring soonest first"), N_("expiring latest first")),
     Sort.RECONNECT_BY: (
         N_("Reconnect by"),
-        N_("to reconnect soonest first"),
-        N_("to reconnect last first"),
+        N_("reconnect due soonest first"),
+        N_("reconnect due latest first"),
     ),
     Sort.REFRESHES: (N_("Refreshes"), N_("fewest refreshes first"), N_("most refreshes first")),
-    Sort.LAST_USED: (N_("Last used"), N_("used longest ago first"), N_("used last first")),
-    Sort.NEXT: (N_("Next refresh"), N_("next refresh first"), N_("last refresh first")),
+    Sort.LAST_USED: (
+        N_("Last used"),
+        N_("least recently used first"),
+        N_("most recently used first"),
+    ),
+    Sort.NEXT: (
+        N_("Next refresh"),
+        N_("next refresh soonest first"),
+        N_("next refresh latest first"),
+    ),
     Sort.FAILING_SINCE: ("", N_("failing longest first"), ""),
 }
 #: What the filter is called that brings an order along.
@@ -50,7 +58,7 @@ FORCES = {
 REASONS = {
     "refused": N_("Refused"),
     "interrupted": N_("Interrupted here"),
-    "grant_over": N_("Grant ran out"),
+    "grant_over": N_("Connection expired"),
     "removed_0": N_("Ended by TikTok"),
     "removed_1": N_("Removed in the app"),
     "removed_2": N_("Account deleted"),
@@ -144,10 +152,12 @@ def caption(query: Query, shown: int, total: int | None) -> str:
     upward, downward = ORDERS[query.order][1:]
     order = _(downward if query.falling else upward)
     if total is None:
-        return ngettext("%(num)s token, %(order)s", "%(num)s tokens, %(order)s", shown, order=order)
+        return ngettext(
+            "%(num)s connection, %(order)s", "%(num)s connections, %(order)s", shown, order=order
+        )
     return ngettext(
-        "%(shown)s of %(num)s token, %(order)s",
-        "%(shown)s of %(num)s tokens, %(order)s",
+        "%(shown)s of %(num)s connection, %(order)s",
+        "%(shown)s of %(num)s connections, %(order)s",
         max(total, shown),
         shown=shown,
         order=order,
@@ -159,20 +169,23 @@ def remarks(asked: ListRequest, page: Page, counts: Counts | None, now: datetime
     said = []
     if asked.ignored:
         names = ", ".join(_(MORE) if name == MORE else name for name in asked.ignored)
-        said.append(_("Ignored: %(names)s", names=names))
+        said.append(_("Ignored unknown or invalid filters: %(names)s.", names=names))
     forced = asked.query.forced
     if forced is not None:
         text = _(
-            "The filter “%(filter)s” orders the rows by its own time: %(order)s.",
+            "The filter “%(filter)s” sets the order: %(order)s.",
             filter=_(FORCES[forced]),
             order=_(ORDERS[forced][1]),
         )
         said.append(text)
     if page.cut:
-        text = _("Only the first 500 people this search finds were looked at. Type more of it.")
+        text = _(
+            "Only the first 500 people found by this search are included. Type more to "
+            "narrow it down."
+        )
         said.append(text)
     if counts is None:
-        text = _("The tokens are being counted. Reload in a minute to see how many there are.")
+        text = _("Still counting connections. Reload in a minute to see how many there are.")
         said.append(text)
     elif counts.counted_at is not None:
         said.append(_counted(max(int((now - counts.counted_at).total_seconds()), 0)))

@@ -31,25 +31,25 @@ GROUPS = {"configuration": N_("Configuration"), "tiktok": N_("TikTok"), "running
 #: Name of a check → what it looks at; those of settings stand for themselves.
 TITLES = {
     "app": N_("Production or Sandbox keys"),
-    "breaker": N_("Refreshes go out"),
-    "clock": N_("The clock is right"),
+    "breaker": N_("Refreshes are being sent"),
+    "clock": N_("The clock is correct"),
     "cookies": N_("Cookies are protected"),
-    "credentials": N_("TikTok accepts key and secret"),
-    "database": N_("The database is at the newest migration"),
-    "disk": N_("There is room on the disk"),
+    "credentials": N_("TikTok accepts the client key and secret"),
+    "database": N_("The database is at the latest migration"),
+    "disk": N_("There is enough disk space"),
     "endpoint": N_("TikTok can be reached"),
     "files": N_("Files with secrets are private"),
     "installation": N_("The database belongs to this installation"),
     "journal": N_("The database is in WAL mode"),
-    "keys": N_("Stored tokens can be opened"),
-    "people": N_("Everybody connected under this client key"),
+    "keys": N_("Stored tokens can be decrypted"),
+    "people": N_("Everyone connected under this client key"),
     "person": N_("A real person has connected"),
-    "proxy": N_("The address and the proxy fit"),
-    "redirect": N_("The redirect address can be registered"),
-    "rescue": N_("No answers wait in the rescue file"),
-    "rows": N_("Every stored token can be opened"),
-    "webhook": N_("TikTok's webhook has come"),
-    "worker": N_("The worker keeps up"),
+    "proxy": N_("The address matches the proxy settings"),
+    "redirect": N_("The redirect URI can be registered"),
+    "rescue": N_("The rescue file is empty"),
+    "rows": N_("Every stored token can be decrypted"),
+    "webhook": N_("TikTok's webhook has arrived"),
+    "worker": N_("The worker is keeping up"),
 }
 #: Fixes that hold no value, as the checks word them in English; any other is for operators alone.
 FOR_ANYBODY = frozenset(
@@ -95,7 +95,7 @@ def check_tag(check: Check) -> Tag:
         return Tag("bad", _("There is a problem"))
     if check.verdict == "warn":
         return Tag("warn", _("Check"))
-    return Tag("ok", _("Done")) if check.known else Tag("off", _("Cannot tell yet"))
+    return Tag("ok", _("Done")) if check.known else Tag("off", _("Not known yet"))
 
 
 def sections(checks: Iterable[Check], *, values: bool) -> list[Section]:
@@ -165,9 +165,9 @@ def ask() -> Response:
     # What it said and not our words for it: they are in the language of whoever looks.
     session[_KEPT] = [int(runtime().clock().timestamp()), list(answered)]
     if any(check.verdict != "ok" for check in tiktok_checks.checks_from(answered)):
-        flash(_("TikTok was asked: see below."), "warn")
+        flash(_("Checked with TikTok: see below."), "warn")
     else:
-        flash(_("TikTok was asked: all is well."), "ok")
+        flash(_("Checked with TikTok: everything is fine."), "ok")
     return redirect(url_for("setup.show"), 303)
 
 

@@ -54,41 +54,41 @@ _LONGEST_ID = 18
 
 _CONFIRMED = N_("Disconnected. TikTok confirmed it.")
 _NO_ANSWER = N_(
-    "Disconnected here. TikTok did not answer; we keep trying for 24 hours. "
-    "You can also remove us in the TikTok app."
+    "Disconnected here. TikTok didn't respond; we'll keep trying for 24 hours. You "
+    "can also remove us in the TikTok app."
 )
 _NOT_CONFIRMED = N_(
-    "Disconnected here: the access we held is deleted. TikTok did not confirm its half. "
-    "You can also remove us in the TikTok app."
+    "Disconnected here: our access key is deleted. TikTok didn't confirm the "
+    "disconnection. You can also remove us in the TikTok app."
 )
 _NOT_ERASED = N_(
-    "You were signed out before your account was deleted. You are disconnected, but the account is "
-    "still here. Sign in again to delete it."
+    "You were signed out before your account was deleted. You're disconnected, but "
+    "the account still exists. Sign in again to delete it."
 )
 _NOT_ERASED_CONNECTED = N_(
-    "You were signed out before your account was deleted. The account is still here and connected. "
-    "Sign in again to delete it."
+    "You were signed out before your account was deleted. The account still exists "
+    "and is connected. Sign in again to delete it."
 )
-_CONNECTED_AGAIN = N_("You connected again in the meantime, so you are still connected.")
+_CONNECTED_AGAIN = N_("You reconnected in the meantime, so you're still connected.")
 
 _OUR_FAULT = N_(
-    "We could not refresh access: something is wrong on our side. You need not do anything."
+    "We couldn't refresh access: something is wrong on our side. You don't need to do anything."
 )
 _NOT_NOW = N_(
-    "TikTok did not refresh access just now. It still works until %(when)s. "
-    "You need not do anything: we keep trying."
+    "TikTok didn't refresh access just now. It still works until %(when)s. You don't "
+    "need to do anything: we'll keep trying."
 )
 _NOT_NOW_OURS = N_(
-    "We could not refresh access just now. It still works until %(when)s. "
-    "You need not do anything: we keep trying."
+    "We couldn't refresh access just now. It still works until %(when)s. You don't "
+    "need to do anything: we'll keep trying."
 )
 _NOT_NOW_OVER = N_(
-    "TikTok did not refresh access just now. It has run out for now. "
-    "You need not do anything: we keep trying."
+    "TikTok didn't refresh access just now. It has expired for now. You don't need "
+    "to do anything: we'll keep trying."
 )
 _NOT_NOW_OVER_OURS = N_(
-    "We could not refresh access just now. It has run out for now. "
-    "You need not do anything: we keep trying."
+    "We couldn't refresh access just now. It has expired for now. You don't need to "
+    "do anything: we'll keep trying."
 )
 
 
@@ -176,7 +176,7 @@ def delete() -> str | Response | tuple[str, int]:
     """Erase everything, if the ticket number was typed."""
     typed = request.form.get("ticket", "").strip()[:40]
     if typed.casefold() != me().ticket.casefold():
-        problem = _("Type the ticket number as it is shown above.")
+        problem = _("Type the ticket number as shown above.")
         return _delete_page(problem, typed), 422
     try:
         outcome = delete_person(runtime(), me().ref)
@@ -185,9 +185,12 @@ def delete() -> str | Response | tuple[str, int]:
         flash(_(_NOT_ERASED_CONNECTED if stopped.connected else _NOT_ERASED), "warn")
         return redirect(url_for("home.index"), 303)
     sign_out()
-    flash(_("Your account is deleted. Your name and your TikTok ID are gone from here."), "ok")
+    flash(_("Your account is deleted. Your name and TikTok ID are no longer stored here."), "ok")
     if not outcome.confirmed:
-        flash(_("TikTok did not confirm its half. You can remove us in the TikTok app."), "warn")
+        flash(
+            _("TikTok didn't confirm the disconnection. You can remove us in the TikTok app."),
+            "warn",
+        )
     return redirect(url_for("home.index"), 303)
 
 
@@ -231,12 +234,12 @@ def refresh_message(visitor: Visitor) -> tuple[str, str]:
     except NotConnected:
         raise PersonGone from None
     except ReconnectRequired:
-        return _("There is nothing to refresh. Please connect again first."), "warn"
+        return _("There's nothing to refresh. Please reconnect first."), "warn"
     except CannotOpen:
         return _(_OUR_FAULT), "warn"
     except Pending as pending:
         return _not_refreshed_text(visitor, pending.cause), "warn"
-    return _("Access is refreshed. It works until %(when)s.", when=exact(access.expires_at)), "ok"
+    return _("Access was refreshed. It works until %(when)s.", when=exact(access.expires_at)), "ok"
 
 
 def _not_refreshed_text(visitor: Visitor, cause: str) -> str:
@@ -296,7 +299,7 @@ def end_session(key: str) -> Response:
         return abort(404)
     if this_one:
         return end_this_session()
-    flash(_("That browser is signed out."), "ok")
+    flash(_("That device is signed out."), "ok")
     return redirect(url_for("account.sessions"), 303)
 
 
@@ -305,7 +308,7 @@ def end_session(key: str) -> Response:
 def end_other_sessions() -> Response:
     """Sign out everywhere but here."""
     sessions.end_others(me(), secret(), runtime().clock())
-    flash(_("All other browsers are signed out."), "ok")
+    flash(_("All other devices are signed out."), "ok")
     return redirect(url_for("account.sessions"), 303)
 
 

@@ -22,8 +22,8 @@ _WORDS: dict[str, dict[str, str]] = {
         "": N_("You connected TikTok."),
     },
     "connection.not_made": {
-        "denied": N_("You left for TikTok, and chose not to connect."),
-        "": N_("You left for TikTok, and connecting did not work."),
+        "denied": N_("You went to TikTok and chose not to connect."),
+        "": N_("You went to TikTok, but connecting didn't work."),
     },
     "refreshed": {
         "person": N_("You refreshed access."),
@@ -32,10 +32,10 @@ _WORDS: dict[str, dict[str, str]] = {
         "": N_("Access was refreshed in the background."),
     },
     "failed": {
-        "person": N_("You asked TikTok to refresh access, and it did not work."),
-        "operator": N_("An operator of this site tried to refresh access, and it did not work."),
-        "service": N_("Access could not be refreshed for %(service)s."),
-        "": N_("Access could not be refreshed in the background. We try again."),
+        "person": N_("You tried to refresh access, but it didn't work."),
+        "operator": N_("An operator of this site tried to refresh access, but it didn't work."),
+        "service": N_("Access couldn't be refreshed for %(service)s."),
+        "": N_("Access couldn't be refreshed in the background. We'll try again."),
     },
     "handed_out": {"": N_("%(service)s got access.")},
     "connection.disconnect_ordered": {
@@ -44,18 +44,18 @@ _WORDS: dict[str, dict[str, str]] = {
     },
     "connection.revoked": {
         "confirmed": N_("Disconnected. TikTok confirmed it."),
-        "nothing_held": N_("Disconnected. There was no access left to end."),
-        "": N_("Disconnected here. TikTok did not confirm it."),
+        "nothing_held": N_("Disconnected. There was no access left to remove."),
+        "": N_("Disconnected here. TikTok didn't confirm it."),
     },
     "connection.tested": {
-        "works": N_("An operator of this site tested access, and it works."),
-        "": N_("An operator of this site tested access, and it did not work."),
+        "works": N_("An operator of this site tested access: it works."),
+        "": N_("An operator of this site tested access: it didn't work."),
     },
     "operator.added": {"": N_("You became an operator of this site.")},
     "operator.removed": {"": N_("You are no longer an operator of this site.")},
     "account.exported": {"": N_("You downloaded your data.")},
-    "account.signed_out_one": {"": N_("You signed one browser out.")},
-    "account.signed_out_others": {"": N_("You signed out all other browsers.")},
+    "account.signed_out_one": {"": N_("You signed out one device.")},
+    "account.signed_out_others": {"": N_("You signed out all other devices.")},
     "account.signed_out_everywhere": {"": N_("You signed out everywhere.")},
 }
 #: What only the person can fix, and says why.

@@ -204,7 +204,7 @@ def welcome(done: Connected, attempt: Attempt) -> Response:
     if not sign_in(done.secret):
         if people.find(done.person) is None:
             return page("account_deleted", back=back)
-        flash(_("You were signed out in another browser meanwhile. Sign in again."), "warn")
+        flash(_("You were signed out from another device in the meantime. Sign in again."), "warn")
         return redirect(url_for("home.index"), 303)
     kind = _welcome_kind(done, attempt)
     if kind == "returned" and back is None:
