@@ -119,7 +119,7 @@ def test_a_fault_of_ours_is_told_plainly(
     pages.allow(page)
     judge(page, shown, "our_fault")
     reference = page.locator("main code").first.inner_text()
-    broken = [line for line in server.log().splitlines() if "request.broken" in line]
+    broken = [line for line in server.log().splitlines() if "unhandled_exception" in line]
     assert len(broken) == 1
     assert reference in broken[0]
 

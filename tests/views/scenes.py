@@ -461,7 +461,7 @@ PROGRAMMERS: dict[str, Scene] = {
     "api": Scene(
         "api/docs.html",
         {
-            "summary": "Ask for a working TikTok access token.",
+            "summary": "Request a working TikTok access token.",
             "calls": api_contract.calls(ORIGIN),
             "kinds": list(api_contract.kinds(ORIGIN).values()),
             "reasons": api_contract.descriptions("Reason"),

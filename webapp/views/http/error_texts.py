@@ -1,15 +1,7 @@
-"""What the page of one cause is made of, in English as it is marked for translation.
+"""The texts of all error pages, marked for translation.
 
-Words: no jargon, no sentence over 20 words, always whether something was stored, always one thing
-to do next.
-
-
-Why connecting may not work, and what each page says then; never looks at a request.
-
-Letters in the comments are those of the design's table of causes.
-
-
-What a page says about an HTTP error that no view explained; never looks at a request.
+Rules for these texts: no jargon, no sentence over 20 words, always whether something was stored,
+always one next step.
 """
 
 from dataclasses import dataclass
@@ -17,13 +9,14 @@ from dataclasses import dataclass
 from webapp.language import N_
 
 NOTHING = N_("Nothing was stored.")
-#: Seconds to wait when nobody said how long.
+NOTHING_CHANGED = N_("Nothing was changed and nothing was stored.")
+#: Seconds to wait where TikTok or a limit named no wait.
 A_MINUTE = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One page: its code and status, its heading, what happened, and what to do next."""
+    """One error page: code, status, heading, what happened and what to do next."""
 
     code: str
     status: int
@@ -32,25 +25,26 @@ class Cause:
     #: Whether anything was stored, in a sentence.
     stored: str
     todo: tuple[str, ...]
-    #: The words on the one primary button, and where it leads.
+    #: The text of the primary button, and its target.
     action: str = N_("Start again")
     href: str = "/connect"
-    #: Only the people who run the site can help, so the page says how to reach them.
+    #: Only the site owner can help, so the page says how to contact them.
     contact: bool = False
-    #: The words of a second link beside the button, and where it leads.
+    #: The text of a second link beside the button, and its target.
     other: tuple[str, str] | None = None
-    #: Seconds after which trying again makes sense; None: at once.
+    #: Seconds to wait before trying again; None: no need to wait.
     retry_after: int | None = None
 
 
 HOME = (N_("Back to start"), "/")
-#: Asks TikTok for another account than the one that is signed in.
+#: Lets the person sign in with a different TikTok account.
 ANOTHER = "/connect?another=1"
 
+#: Code → why connecting failed.
 CONNECT_CAUSES: dict[str, Cause] = {
     cause.code: cause
     for cause in (
-        Cause(  # A; 200 because saying no is a normal outcome
+        Cause(  # 200 because declining is a normal outcome
             "denied",
             200,
             N_("You chose not to connect"),
@@ -62,7 +56,7 @@ CONNECT_CAUSES: dict[str, Cause] = {
             ),
             N_("Choose permissions again"),
         ),
-        Cause(  # B
+        Cause(
             "expired",
             400,
             N_("That took longer than 10 minutes"),
@@ -70,7 +64,7 @@ CONNECT_CAUSES: dict[str, Cause] = {
             NOTHING,
             (N_("Start again and finish right away."),),
         ),
-        Cause(  # C, on the way back
+        Cause(  # on return from TikTok
             "cookie_missing",
             400,
             N_("We couldn't recognize your browser"),
@@ -83,7 +77,7 @@ CONNECT_CAUSES: dict[str, Cause] = {
             ),
             N_("Try again here"),
         ),
-        Cause(  # C, before leaving
+        Cause(  # before going to TikTok
             "cookies_blocked",
             400,
             N_("Your browser is blocking cookies"),
@@ -95,7 +89,7 @@ CONNECT_CAUSES: dict[str, Cause] = {
             ),
             N_("Try again"),
         ),
-        Cause(  # D
+        Cause(
             "older_attempt",
             400,
             N_("This page is from an earlier attempt"),
@@ -103,7 +97,7 @@ CONNECT_CAUSES: dict[str, Cause] = {
             N_("Nothing was stored from this attempt."),
             (N_("Start again and finish in the newest tab."),),
         ),
-        Cause(  # E
+        Cause(
             "already_done",
             400,
             N_("This step is already done"),
@@ -113,7 +107,7 @@ CONNECT_CAUSES: dict[str, Cause] = {
             N_("Go to your account"),
             "/account",
         ),
-        Cause(  # F, nothing answered
+        Cause(  # no answer
             "tiktok_down",
             503,
             N_("TikTok isn't responding"),
@@ -126,7 +120,7 @@ CONNECT_CAUSES: dict[str, Cause] = {
             N_("Try again"),
             retry_after=A_MINUTE,
         ),
-        Cause(  # F, something answered that is no answer
+        Cause(  # an unusable answer
             "tiktok_unclear",
             502,
             N_("TikTok sent an answer we can't use"),
@@ -139,7 +133,7 @@ CONNECT_CAUSES: dict[str, Cause] = {
             N_("Try again"),
             retry_after=A_MINUTE,
         ),
-        Cause(  # G
+        Cause(
             "basic_missing",
             403,
             N_("A required permission is missing"),
@@ -151,7 +145,7 @@ CONNECT_CAUSES: dict[str, Cause] = {
             (N_("Connect again and leave that permission on."),),
             N_("Connect again"),
         ),
-        Cause(  # H
+        Cause(
             "site_not_ready",
             503,
             N_("This site isn't ready for TikTok yet"),
@@ -164,7 +158,7 @@ CONNECT_CAUSES: dict[str, Cause] = {
             *HOME,
             contact=True,
         ),
-        Cause(  # I
+        Cause(
             "site_in_testing",
             403,
             N_("This site is still being tested"),
@@ -178,12 +172,12 @@ CONNECT_CAUSES: dict[str, Cause] = {
             ANOTHER,
             contact=True,
         ),
-        Cause(  # J
+        Cause(
             "other_account",
             409,
             N_("That's a different TikTok account"),
             N_("You came back with a different TikTok account from the one connected here."),
-            N_("Nothing was changed and nothing was stored."),
+            NOTHING_CHANGED,
             (
                 N_("To keep using this account, sign out at tiktok.com, then try again."),
                 N_("Or connect the other account as a new one."),
@@ -219,12 +213,11 @@ CONNECT_CAUSES: dict[str, Cause] = {
     )
 }
 
-NOTHING_AT_ALL = N_("Nothing was changed and nothing was stored.")
-
+#: Code → an HTTP error that no view explained.
 HTTP_CAUSES: dict[str, Cause] = {
     cause.code: cause
     for cause in (
-        Cause(  # K
+        Cause(
             "too_many",
             429,
             N_("Too many attempts in a short time"),
@@ -239,11 +232,11 @@ HTTP_CAUSES: dict[str, Cause] = {
             400,
             N_("This form has expired"),
             N_("You may have signed in or out since you opened it."),
-            NOTHING_AT_ALL,
+            NOTHING_CHANGED,
             (N_("Open the page again and repeat what you did."),),
             *HOME,
         ),
-        Cause(  # M
+        Cause(
             "our_fault",
             500,
             N_("Sorry, something went wrong on our side"),
@@ -257,7 +250,7 @@ HTTP_CAUSES: dict[str, Cause] = {
             404,
             N_("Page not found"),
             N_("There's nothing at this address. It may be misspelled, or the page may be gone."),
-            NOTHING_AT_ALL,
+            NOTHING_CHANGED,
             (N_("Check the address."),),
             *HOME,
         ),
@@ -266,7 +259,7 @@ HTTP_CAUSES: dict[str, Cause] = {
             403,
             N_("You can't open this page"),
             N_("You don't have access to it."),
-            NOTHING_AT_ALL,
+            NOTHING_CHANGED,
             (N_("Sign in with a different account, if you have one."),),
             *HOME,
         ),
@@ -284,7 +277,7 @@ HTTP_CAUSES: dict[str, Cause] = {
             405,
             N_("This page can't be opened directly"),
             N_("It only works through a button on another page."),
-            NOTHING_AT_ALL,
+            NOTHING_CHANGED,
             (N_("Go back and press the button there."),),
             *HOME,
         ),
@@ -293,7 +286,7 @@ HTTP_CAUSES: dict[str, Cause] = {
             408,
             N_("Your request took too long to arrive"),
             N_("We stopped waiting before all of it arrived."),
-            NOTHING_AT_ALL,
+            NOTHING_CHANGED,
             (N_("Check your internet connection, then repeat what you did."),),
             *HOME,
         ),
@@ -320,7 +313,7 @@ HTTP_CAUSES: dict[str, Cause] = {
             400,
             N_("This site has a different address"),
             N_("It isn't available under the name you used."),
-            NOTHING_AT_ALL,
+            NOTHING_CHANGED,
             (N_("Open the right address and use that one from now on."),),
             N_("Open the right address"),
             "/",
