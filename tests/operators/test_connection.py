@@ -86,7 +86,7 @@ def test_ones_own_connection_is_named_so(jo: Desk) -> None:
         ),
         (
             {"status": "revoking"},
-            "the next attempt to notify TikTok",
+            "next attempt to notify TikTok",
             ["Refresh now", "Test with TikTok", "Disconnect…"],
         ),
         (

@@ -1,11 +1,4 @@
-"""Lays out bars for the macro that draws them: positions and words; reads no table.
-
-What is wrong, for the top of every operator's page; looked up now and then, never breaks one.
-
-How the keeping goes, for operators, and their button to probe; decides nothing itself.
-
-Another try for notices that were given up; the health page shows them.
-"""
+"""The operators' health page, its buttons and charts, and the banner on all operators' pages."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -30,58 +23,21 @@ from webapp.views.http.runtime import runtime
 from webapp.views.http.session import visitor
 from webapp.views.http.template_filters import day, exact
 
-#: The drawing's inner measures; CSS stretches it to the page.
-WIDTH, HEIGHT = 360, 100
-
-
 blueprint = Blueprint("health", __name__, url_prefix="/operators")
 
-
-@dataclass(frozen=True, slots=True)
-class ChartColumn:
-    """One place on the chart: two bars side by side, or one."""
-
-    label: str
-    #: Written below the bars; only under some, so that they do not run into each other.
-    tick: str
-    x: float
-    width: float
-    good: int
-    failed: int
-    good_height: float
-    failed_height: float
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """All that the macro needs of one chart."""
-
-    name: str
-    title: str
-    #: What one column stands for: Hour, Day, Week.
-    unit: str
-    good_word: str
-    #: Empty: there is one kind of bar only.
-    failed_word: str
-    columns: tuple[ChartColumn, ...]
-    most: int
-    #: None: not counted yet.
-    total: int | None
-
-    @property
-    def total_failed(self) -> int:
-        """Return the sum of the second kind."""
-        return sum(column.failed for column in self.columns)
-
-
-_Words = Callable[[datetime], str]
-_HOUR: tuple[str, _Words, _Words] = (N_("Hour from"), exact, lambda at: f"{at:%H:%M}")
-_DAY: tuple[str, _Words, _Words] = (N_("Day"), day, lambda at: language.short_day(at))
-_WEEK: tuple[str, _Words, _Words] = (N_("Week from"), day, lambda at: language.short_day(at))
-#: Name → title, what a column stands for, words of the two kinds, every how many one is marked.
-_KINDS = {
-    "hours": (N_("Refreshes, last 24 hours"), _HOUR, N_("Refreshed"), N_("Failed"), 6),
-    "days": (N_("Refreshes, last 30 days"), _DAY, N_("Refreshed"), N_("Failed"), 7),
+#: Size of a chart's drawing; CSS stretches it to the page.
+WIDTH, HEIGHT = 360, 100
+BANNER_KEY = "coatcheck.banner"
+#: How long a check is reused, in each process.
+CHECK_EVERY = timedelta(seconds=10)
+_TimeText = Callable[[datetime], str]
+_HOUR: tuple[str, _TimeText, _TimeText] = (N_("Hour from"), exact, lambda at: f"{at:%H:%M}")
+_DAY: tuple[str, _TimeText, _TimeText] = (N_("Day"), day, lambda at: language.short_day(at))
+_WEEK: tuple[str, _TimeText, _TimeText] = (N_("Week from"), day, lambda at: language.short_day(at))
+#: Name → title, unit of a column, names of the two kinds of bars, one label every so many columns.
+_CHARTS = {
+    "hours": (N_("Refreshes in the last 24 hours"), _HOUR, N_("Refreshed"), N_("Failed"), 6),
+    "days": (N_("Refreshes in the last 30 days"), _DAY, N_("Refreshed"), N_("Failed"), 7),
     "expiries": (
         N_("Access tokens expiring in the next 24 hours"),
         _HOUR,
@@ -97,89 +53,7 @@ _KINDS = {
         3,
     ),
 }
-
-
-def chart(name: str, bars: Sequence[Bar] | None) -> Chart:
-    """Return a chart of these bars; None: they are not counted yet.
-
-    Raises KeyError if there is no chart of this name.
-    """
-    title, (unit, long, short), good, failed, every = _KINDS[name]
-    found = bars or ()
-    most = max((max(bar.refreshed, bar.failed) for bar in found), default=0)
-    slot = WIDTH / max(len(found), 1)
-    columns = tuple(
-        ChartColumn(
-            label=long(bar.start),
-            tick=short(bar.start) if number % every == 0 else "",
-            x=round(number * slot, 1),
-            width=round(slot * (0.4 if failed else 0.8), 1),
-            good=bar.refreshed,
-            failed=bar.failed,
-            good_height=_height(bar.refreshed, most),
-            failed_height=_height(bar.failed, most),
-        )
-        for number, bar in enumerate(found)
-    )
-    total = None if bars is None else sum(bar.refreshed + bar.failed for bar in found)
-    return Chart(name, _(title), _(unit), _(good), _(failed), columns, most, total)
-
-
-def _height(count: int, most: int) -> float:
-    """Return how high a bar is; one that is there at all can be seen."""
-    return max(1.5, round(HEIGHT * count / most, 1)) if count else 0
-
-
-BANNER_KEY = "coatcheck.banner"
-#: How long a look holds, in each process.
-CHECK_EVERY = timedelta(seconds=10)
-
-
-@dataclass
-class _LastCheck:
-    """What the last look found."""
-
-    at: datetime | None = None
-    found: list[Problem] = field(default_factory=list)
-    alone: threading.Lock = field(default_factory=threading.Lock)
-
-
-def register_banner(app: Flask) -> None:
-    """Give the layout `troubles()`: what is wrong on an operator's page, nothing on any other."""
-    app.extensions[BANNER_KEY] = _LastCheck()
-    app.jinja_env.globals["troubles"] = page_troubles
-
-
-def page_troubles() -> list[Problem]:
-    """Return what is wrong if an operator looks at one of their pages."""
-    # An address that matches no route has no endpoint; its "not found" is a page all the same.
-    who = access_of(current_app, request.endpoint) if request.endpoint else None
-    present = visitor()
-    if who is None or not who.startswith("operator") or present is None or not present.operator:
-        return []
-    return _current_troubles()
-
-
-def set_troubles(found: list[Problem]) -> None:
-    """Let this be what is wrong: somebody has just looked."""
-    look: _LastCheck = current_app.extensions[BANNER_KEY]
-    look.at, look.found = runtime().clock(), found
-
-
-def _current_troubles() -> list[Problem]:
-    look: _LastCheck = current_app.extensions[BANNER_KEY]
-    ours = runtime()
-    is_old = look.at is None or ours.clock() - look.at >= CHECK_EVERY
-    # One looks; whoever comes meanwhile is shown the last.
-    if is_old and look.alone.acquire(blocking=False):
-        try:
-            set_troubles(troubles.troubles(ours))
-        finally:
-            look.alone.release()
-    return look.found
-
-
-_TOLD = {
+_PROBE_RESULTS = {
     ProbeResult.CLOSED: ("ok", N_("TikTok answered. Refreshes have resumed.")),
     ProbeResult.OPEN: (
         "warn",
@@ -200,23 +74,22 @@ _TOLD = {
 @blueprint.get("/health")
 @operator
 def show() -> str:
-    """Show how the keeping goes, as it is now."""
-    ours = runtime()
-    now = ours.clock()
-    found = health_facts(ours, now)
-    set_troubles(found.troubles)
-    counted = counts.current_counts(ours, now)
+    """Show the current health of the installation."""
+    now = runtime().clock()
+    facts = health_facts(runtime(), now)
+    set_troubles(facts.troubles)
+    counted = counts.current_counts(runtime(), now)
     return render_template(
         "operators/health.html",
-        facts=found,
+        facts=facts,
         charts=[
-            chart("hours", figures.by_hour(ours, now)),
-            chart("days", figures.by_day(ours, now)),
-            _ahead("expiries", counted.expiries if counted else None),
-            _ahead("reconnects", counted.reconnects if counted else None),
+            chart("hours", figures.by_hour(runtime(), now)),
+            chart("days", figures.by_day(runtime(), now)),
+            _forecast("expiries", counted.expiries if counted else None),
+            _forecast("reconnects", counted.reconnects if counted else None),
         ],
         counted_at=counted.counted_at if counted else None,
-        notices=outbox.recent_notifications(ours),
+        notices=outbox.recent_notifications(runtime()),
     )
 
 
@@ -224,28 +97,139 @@ def show() -> str:
 @operator
 @at_most("12 per minute")
 def probe() -> Response:
-    """Try one refresh now while the breaker is open, and say what came of it."""
-    kind, told = _TOLD[health.send_probe(runtime())]
-    flash(_(told), kind)
+    """Try one refresh now if the breaker is open, and show the result."""
+    kind, message = _PROBE_RESULTS[health.send_probe(runtime())]
+    flash(_(message), kind)
     return redirect(url_for("health.show", _anchor="breaker"), 303)
-
-
-def _ahead(name: str, bars: Sequence[tuple[datetime, int]] | None) -> Chart:
-    return chart(name, None if bars is None else [Bar(start, n, 0) for start, n in bars])
 
 
 @blueprint.post("/notices/retry")
 @operator
 def retry_notifications() -> Response:
-    """Have one notice tried again, by its id in `message`; without one, all that were given up."""
+    """Retry the notification whose ID is in `message`, or all that were given up."""
     count = outbox.retry(runtime().clock(), request.form.get("message") or None)
     if count:
-        told = ngettext(
+        text = ngettext(
             "One notification will be sent again within seconds.",
             "%(num)s notifications will be sent again within seconds.",
             count,
         )
-        flash(told, "ok")
+        flash(text, "ok")
     else:
         flash(_("Nothing to retry: that notification was already sent or removed."), "info")
     return redirect(url_for("health.show", _anchor="notices"), 303)
+
+
+@dataclass(frozen=True, slots=True)
+class ChartColumn:
+    """One column of a chart: two bars side by side, or one."""
+
+    label: str
+    #: Label below the bars; empty for most columns, so labels don't overlap.
+    tick: str
+    x: float
+    width: float
+    good: int
+    failed: int
+    good_height: float
+    failed_height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Everything the template needs to draw a chart."""
+
+    name: str
+    title: str
+    #: What one column covers: Hour, Day, Week.
+    unit: str
+    good_word: str
+    #: Empty if there is only one kind of bar.
+    failed_word: str
+    columns: tuple[ChartColumn, ...]
+    most: int
+    #: None: not counted yet.
+    total: int | None
+
+    @property
+    def total_failed(self) -> int:
+        """Return the sum of the second kind of bars."""
+        return sum(column.failed for column in self.columns)
+
+
+def chart(name: str, bars: Sequence[Bar] | None) -> Chart:
+    """Return the chart of this name; `bars` is None if they aren't counted yet.
+
+    Raises KeyError if there is no such chart.
+    """
+    title, (unit, long, short), good, failed, every = _CHARTS[name]
+    shown = bars or ()
+    most = max((max(bar.refreshed, bar.failed) for bar in shown), default=0)
+    slot = WIDTH / max(len(shown), 1)
+    columns = tuple(
+        ChartColumn(
+            label=long(bar.start),
+            tick=short(bar.start) if number % every == 0 else "",
+            x=round(number * slot, 1),
+            width=round(slot * (0.4 if failed else 0.8), 1),
+            good=bar.refreshed,
+            failed=bar.failed,
+            good_height=_height(bar.refreshed, most),
+            failed_height=_height(bar.failed, most),
+        )
+        for number, bar in enumerate(shown)
+    )
+    total = None if bars is None else sum(bar.refreshed + bar.failed for bar in shown)
+    return Chart(name, _(title), _(unit), _(good), _(failed), columns, most, total)
+
+
+def _height(count: int, most: int) -> float:
+    """Return the height of a bar; at least visible unless the count is 0."""
+    return max(1.5, round(HEIGHT * count / most, 1)) if count else 0
+
+
+def _forecast(name: str, bars: Sequence[tuple[datetime, int]] | None) -> Chart:
+    return chart(name, None if bars is None else [Bar(start, n, 0) for start, n in bars])
+
+
+@dataclass
+class _LastCheck:
+    """The last check and its result."""
+
+    at: datetime | None = None
+    problems: list[Problem] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def register_banner(app: Flask) -> None:
+    """Give the layout `troubles()`: the current problems on operators' pages, else nothing."""
+    app.extensions[BANNER_KEY] = _LastCheck()
+    app.jinja_env.globals["troubles"] = page_troubles
+
+
+def page_troubles() -> list[Problem]:
+    """Return the current problems if an operator is looking at an operators' page."""
+    # An address that matches no route has no endpoint, but still gets a page.
+    who = access_of(current_app, request.endpoint) if request.endpoint else None
+    present = visitor()
+    if who is None or not who.startswith("operator") or present is None or not present.operator:
+        return []
+    return _current_troubles()
+
+
+def set_troubles(problems: list[Problem]) -> None:
+    """Store the result of a check made just now."""
+    last: _LastCheck = current_app.extensions[BANNER_KEY]
+    last.at, last.problems = runtime().clock(), problems
+
+
+def _current_troubles() -> list[Problem]:
+    last: _LastCheck = current_app.extensions[BANNER_KEY]
+    is_old = last.at is None or runtime().clock() - last.at >= CHECK_EVERY
+    # One thread checks; meanwhile the others show the last result.
+    if is_old and last.lock.acquire(blocking=False):
+        try:
+            set_troubles(troubles.troubles(runtime()))
+        finally:
+            last.lock.release()
+    return last.problems

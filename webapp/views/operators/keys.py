@@ -1,4 +1,4 @@
-"""The page of service keys. A new key is shown once and stored nowhere else."""
+"""The page of service keys. A new key is shown once; only its hash is stored."""
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response

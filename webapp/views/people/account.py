@@ -1,9 +1,4 @@
-"""Refreshes a person's access when they press, and says what came of it; shows no page itself.
-
-Where people are signed in, and signing out here, there or everywhere; `account` serves it.
-
-A person's own pages: what they allowed, how it stands, taking it back; never another's.
-"""
+"""A person's own pages: their connection, refreshing, disconnecting, devices, export, deletion."""
 
 import json
 from collections.abc import Sequence
@@ -47,10 +42,10 @@ from webapp.views.people import activity_texts
 
 blueprint = Blueprint("account", __name__)
 
-#: Enough to try again, too few to keep TikTok busy.
+#: Enough for retries, too few to load TikTok.
 PRESSES = "10 per minute"
-#: No event has a longer id, and no database takes one.
-_LONGEST_ID = 18
+#: Digits; no event has a longer ID, and no database accepts one.
+_MAX_ID_LENGTH = 18
 
 _CONFIRMED = N_("Disconnected. TikTok confirmed it.")
 _NO_ANSWER = N_(
@@ -95,7 +90,7 @@ _NOT_NOW_OVER_OURS = N_(
 @blueprint.get("/account")
 @person
 def show() -> str:
-    """Show the connection in words."""
+    """Show the person's connection."""
     mine, now = overview.overview_of(runtime(), me().ref, secret()), runtime().clock()
     user = mine.user
     reason, since = user.ended(now)
@@ -121,9 +116,9 @@ def show() -> str:
 @blueprint.get("/account/activity")
 @person
 def activity() -> str:
-    """Show what happened, newest first, a page at a time."""
+    """Show the person's activity, newest first, a page at a time."""
     before = request.args.get("before", "")
-    older_than = int(before) if before.isdecimal() and len(before) <= _LONGEST_ID else None
+    older_than = int(before) if before.isdecimal() and len(before) <= _MAX_ID_LENGTH else None
     page = overview.activity(runtime(), me().ref, older_than)
     here = url_for("account.activity")
     links = {
@@ -143,7 +138,7 @@ def activity() -> str:
 @person
 @at_most(PRESSES)
 def refresh() -> Response:
-    """Refresh now, whenever the next time was to be, and tell what came of it."""
+    """Refresh now, regardless of the schedule, and show the result."""
     flash(*refresh_message(me()))
     return redirect(url_for("account.show"), 303)
 
@@ -151,14 +146,14 @@ def refresh() -> Response:
 @blueprint.get("/account/disconnect")
 @person
 def confirm_disconnect() -> str:
-    """Ask before disconnecting."""
+    """Confirm disconnecting."""
     return render_template("account/disconnect.html", person=people.get(me().ref))
 
 
 @blueprint.post("/account/disconnect")
 @person
 def disconnect() -> Response:
-    """Revoke and forget, then tell which half worked."""
+    """Disconnect, and show whether TikTok confirmed it."""
     _flash_outcome(disconnect_person(runtime(), me().ref))
     return redirect(url_for("account.show"), 303)
 
@@ -166,14 +161,14 @@ def disconnect() -> Response:
 @blueprint.get("/account/delete")
 @person
 def confirm_delete() -> str:
-    """Ask before erasing everything."""
+    """Confirm deleting the account."""
     return _delete_page()
 
 
 @blueprint.post("/account/delete")
 @person
 def delete() -> str | Response | tuple[str, int]:
-    """Erase everything, if the ticket number was typed."""
+    """Delete the account if the ticket number was typed."""
     typed = request.form.get("ticket", "").strip()[:40]
     if typed.casefold() != me().ticket.casefold():
         problem = _("Type the ticket number as shown above.")
@@ -197,7 +192,7 @@ def delete() -> str | Response | tuple[str, int]:
 @blueprint.get("/account/export")
 @person
 def export() -> Response:
-    """Give people their own data as a file."""
+    """Return the person's own data as a file."""
     text = json.dumps(export_data(runtime(), me().ref), indent=2, ensure_ascii=False)
     response = make_response(text + "\n")
     response.mimetype = "application/json"
@@ -225,9 +220,9 @@ def _flash_outcome(outcome: Outcome) -> None:
 
 
 def refresh_message(visitor: Visitor) -> tuple[str, str]:
-    """Refresh, and return what to say about it and in which tone.
+    """Refresh, and return the message about the result and its kind.
 
-    Raises PersonGone, NoLongerAllowed.
+    Raises PersonGone if the account was deleted, NoLongerAllowed if the session has ended.
     """
     try:
         access = fresh_access(runtime(), visitor.open_id, person=visitor.ref, pressed=True)
@@ -243,11 +238,11 @@ def refresh_message(visitor: Visitor) -> tuple[str, str]:
 
 
 def _not_refreshed_text(visitor: Visitor, cause: str) -> str:
-    """Return who could not, until when access works all the same, and what happens next."""
+    """Return why access wasn't refreshed, until when it works, and what happens next."""
     if cause == "cannot_open":
         return _(_OUR_FAULT)
     ends = people.get(visitor.ref).access_expires_at
-    # "refreshing": nobody asked TikTok just now, so it is not to blame.
+    # "refreshing" means TikTok wasn't asked just now, so it is not to blame.
     ours = cause == "refreshing"
     if ends is not None and ends > runtime().clock():
         return _(_NOT_NOW_OURS if ours else _NOT_NOW, when=exact(ends))
@@ -256,7 +251,7 @@ def _not_refreshed_text(visitor: Visitor, cause: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class DeviceRow:
-    """One signed-in browser as its person sees it."""
+    """One signed-in device, as its owner sees it."""
 
     key: str
     name: str
@@ -266,7 +261,7 @@ class DeviceRow:
 
 
 def device_rows(browsers: Sequence[Browser]) -> list[DeviceRow]:
-    """Return the browsers with their names in words."""
+    """Return the rows of these browsers, with their names."""
     return [
         DeviceRow(
             each.key,
@@ -282,7 +277,7 @@ def device_rows(browsers: Sequence[Browser]) -> list[DeviceRow]:
 @blueprint.get("/account/sessions", endpoint="sessions")
 @person
 def devices() -> str:
-    """List every browser in which this person is signed in."""
+    """List the devices on which this person is signed in."""
     browsers = overview.browsers(runtime(), me().ref, secret())
     return render_template(
         "account/sessions.html", browsers=device_rows(browsers), most=sessions.MOST
@@ -292,7 +287,7 @@ def devices() -> str:
 @blueprint.post("/account/sessions/<key>/sign-out", endpoint="sign_out_one")
 @person
 def end_session(key: str) -> Response:
-    """Sign one of the person's own browsers out; anything else is not there."""
+    """Sign out one of the person's own devices; 404 for any other."""
     try:
         this_one = sessions.end_one(runtime(), me(), key, secret())
     except sessions.NoSuchSession:
@@ -306,7 +301,7 @@ def end_session(key: str) -> Response:
 @blueprint.post("/sign-out/others", endpoint="sign_out_others")
 @person
 def end_other_sessions() -> Response:
-    """Sign out everywhere but here."""
+    """Sign out all other devices."""
     sessions.end_others(me(), secret(), runtime().clock())
     flash(_("All other devices are signed out."), "ok")
     return redirect(url_for("account.sessions"), 303)
@@ -315,7 +310,7 @@ def end_other_sessions() -> Response:
 @blueprint.post("/sign-out", endpoint="sign_out")
 @person
 def end_this_session() -> Response:
-    """End this browser's session."""
+    """Sign out this device."""
     sign_out()
     return redirect(url_for("home.index"), 303)
 
@@ -323,6 +318,6 @@ def end_this_session() -> Response:
 @blueprint.post("/sign-out/everywhere", endpoint="sign_out_everywhere")
 @person
 def end_all_sessions() -> Response:
-    """End every session of this person."""
+    """Sign out all devices."""
     sign_out(everywhere=True)
     return redirect(url_for("home.index"), 303)

@@ -1,4 +1,4 @@
-"""Why a return from TikTok is not let in: each cause to its own page; connects nobody."""
+"""Returns from TikTok that are refused, each with its own page."""
 
 from typing import Any
 
@@ -13,20 +13,20 @@ from webapp.views.http.session import visitor
 
 
 class Refused(Exception):
-    """This return ends here; `answer` is what the browser gets."""
+    """The return from TikTok is refused; `response` is what the browser gets."""
 
-    def __init__(self, answer: Response) -> None:
+    def __init__(self, response: Response) -> None:
         super().__init__("refused")
-        self.answer = answer
+        self.response = response
 
 
 def refusal_page(
     cause: str, attempt: sign_in_attempts.Attempt | None, *, tiktok_code: str = "", **facts: Any
 ) -> Response:
-    """Write down that nobody was connected, and return the page that says why.
+    """Record that nobody was connected, and return the page that says why.
 
-    `attempt`: the one that this return used up; None: it used none up. `tiktok_code` is TikTok's
-    word for it, `facts` are those of the page.
+    `attempt` is the one that this return used up, if any. `tiktok_code` is TikTok's error code,
+    `facts` go to the page.
     """
     present = visitor()
     if present is not None:
@@ -43,13 +43,13 @@ def refusal_page(
 
 
 def attempt_of(state: str | None) -> sign_in_attempts.Attempt:
-    """Return the attempt that this state began, used up in the same breath (rules 9, 12, 17).
+    """Return the attempt with this state and use it up (rules 9, 12, 17).
 
-    Raises Refused if the state is missing, unknown, another browser's, used or too old.
+    Raises Refused if the state is missing, unknown, from another browser, used or too old.
     """
     attempt = sign_in_attempts.take(state) if state else None
     if attempt is None:
-        raise Refused(_stranger(state))
+        raise Refused(_not_from_here(state))
     if not sign_ins.spend_state(attempt.state, runtime().clock()):
         raise Refused(refusal_page("already_done", None))
     if attempt.is_over(runtime().clock()):
@@ -58,9 +58,9 @@ def attempt_of(state: str | None) -> sign_in_attempts.Attempt:
 
 
 def expected_account(attempt: sign_in_attempts.Attempt) -> str | None:
-    """Return the open_id that this attempt must end in; None: anybody's will do.
+    """Return the open_id that this attempt must end with; None if any will do.
 
-    Raises Refused if one person was signed in when it began and another one is now.
+    Raises Refused if someone else is signed in now than when the attempt began.
     """
     if attempt.another:
         return None
@@ -72,7 +72,8 @@ def expected_account(attempt: sign_in_attempts.Attempt) -> str | None:
     return present.open_id
 
 
-def _stranger(state: str | None) -> Response:
+def _not_from_here(state: str | None) -> Response:
+    """Return the answer to a state that isn't among this browser's attempts."""
     if current_app.config["SESSION_COOKIE_NAME"] not in request.cookies:
         return refusal_page("cookie_missing", None)
     if state is None or not sign_ins.is_state_spent(state):
