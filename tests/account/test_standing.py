@@ -47,7 +47,7 @@ def test_a_connection_whose_time_is_over_says_so_before_any_worker_came(
     assert account(other).text.count("Reconnect needed") == 0
     mark(app, refresh_expires_at=ends)
     told = notices(account(other))
-    assert "Access stopped working 2 days ago because the time" in told
+    assert "Access stopped working 2 days ago because the connection reached" in told
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_the_page_tells_what_is_known_and_no_token(jo: Desk) -> None:
     for word in (
         *("Healthy", row.open_id, row.ticket, "user.info.basic", "video.list"),
         *(str(runtime.vault.fingerprint(row)), f"{runtime.settings.public_origin}/connect"),
-        *("between 50 and 75 %", "Connected with 1 of 2 permissions", "No service has used"),
+        *("between 50% and 75%", "Connected with 1 of 2 permissions", "No service has used"),
     ):
         assert word in page.text, word
     for token in (held.access_token, held.refresh_token, row.access_token, row.refresh_token):

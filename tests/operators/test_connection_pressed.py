@@ -105,7 +105,7 @@ def test_a_token_that_is_refused_twice_is_refreshed_once_only(jo: Desk) -> None:
     jo.sandbox.faults("user_info", "error200", error="access_token_invalid")
     told = notice(jo.press("test"))
     assert "TikTok answered access_token_invalid" in told
-    assert "refused as well" in told
+    assert "refused too" in told
     assert (jo.sandbox.calls(ASK), jo.sandbox.calls(CALL)) == (2, 1)
 
 
@@ -154,7 +154,7 @@ def test_a_disconnect_that_tiktok_does_not_answer_says_so(jo: Desk) -> None:
     jo.sandbox.faults("revoke", "drop")
     told = notice(jo.press("disconnect"))
     assert "the connection to TikTok was lost" in told
-    assert "told again for 24 hours" in told
+    assert "keep notifying TikTok for 24 hours" in told
     assert jo.row().status == "revoking"
     assert "Disconnected here." in notice(jo.post("disconnect"))
 

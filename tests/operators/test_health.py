@@ -135,7 +135,7 @@ def test_a_probe_that_fails_leaves_it_open_and_says_so(
     opened(app)
     sandbox.faults("token", "error200", grant_type="refresh_token", error="invalid_client")
     text = pressed(mara)
-    assert "refreshes are still held back" in text
+    assert "Refreshes are still paused" in text
     assert "TikTok does not accept this app (invalid_client)" in text
     assert events(app) == ["breaker.probed"]
 

@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 22, 14, 5, tzinfo=UTC)
     [
         ("refresh", 0, False, "Refreshing connections"),
         ("refresh", 1, False, "Refreshing 1 connection"),
-        ("refresh", 1204, True, "Refresh of 1,204 connections"),
+        ("refresh", 1204, True, "Refresh 1,204 connections"),
         ("refresh", 0, True, "Refresh connections"),
         ("disconnect", 0, False, "Disconnecting connections"),
         ("disconnect", 2, False, "Disconnecting 2 connections"),
@@ -94,11 +94,11 @@ def test_an_actor_is_named_as_far_as_known(word: str, said: str) -> None:
 
 def test_a_list_says_how_many_it_shows_of_how_many() -> None:
     order = "expiring soonest first"
-    assert list_page.caption(Query(), 1, None) == f"1 token, {order}"
-    assert list_page.caption(Query(), 50, None) == f"50 tokens, {order}"
-    assert list_page.caption(Query(), 50, 1204) == f"50 of 1,204 tokens, {order}"
+    assert list_page.caption(Query(), 1, None) == f"1 connection, {order}"
+    assert list_page.caption(Query(), 50, None) == f"50 connections, {order}"
+    assert list_page.caption(Query(), 50, 1204) == f"50 of 1,204 connections, {order}"
     # The rows are newer than the count.
-    assert list_page.caption(Query(), 50, 49) == f"50 of 50 tokens, {order}"
+    assert list_page.caption(Query(), 50, 49) == f"50 of 50 connections, {order}"
 
 
 @pytest.mark.parametrize(

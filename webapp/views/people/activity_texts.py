@@ -43,9 +43,9 @@ _TEXTS: dict[str, dict[str, str]] = {
         "": N_("An operator of this site disconnected TikTok."),
     },
     "connection.revoked": {
-        "confirmed": N_("Disconnected. TikTok confirmed event."),
+        "confirmed": N_("Disconnected. TikTok confirmed it."),
         "nothing_held": N_("Disconnected. There was no access left to remove."),
-        "": N_("Disconnected here. TikTok didn't confirm event."),
+        "": N_("Disconnected here. TikTok didn't confirm it."),
     },
     "connection.tested": {
         "works": N_("An operator of this site tested access: it works."),
