@@ -17,7 +17,6 @@ from werkzeug.wrappers import Response as Answer
 from webapp.services.operators import counts, export, list_pages
 from webapp.services.operators.counts import Counts
 from webapp.services.operators.list_pages import Page
-from webapp.services.runtime import Runtime
 from webapp.views.http.guards import cut_off, operator
 from webapp.views.http.runtime import runtime
 from webapp.views.operators import list_address, list_page
@@ -32,12 +31,12 @@ _MIMETYPES = {"csv": "text/csv", "json": "application/json"}
 @operator
 def tokens() -> str:
     """List the connections that match the address, a page at a time."""
-    ours, asked = runtime(), list_address.parse(request.args)
-    now = ours.clock()
-    page = list_pages.list_page(ours, asked.query, now)
-    counted = counts.current_counts(ours, now)
-    total = _total(ours, asked, page, counted, now)
-    scopes = counted.scopes if counted else sorted(ours.settings.tiktok_scopes)
+    asked = list_address.parse(request.args)
+    now = runtime().clock()
+    page = list_pages.list_page(runtime(), asked.query, now)
+    counted = counts.current_counts(runtime(), now)
+    total = _total(asked, page, counted, now)
+    scopes = counted.scopes if counted else sorted(runtime().settings.tiktok_scopes)
     context = list_page.context(asked, page, counted, total, now)
     filters = list_page.filters(asked.query, scopes)
     return render_template("operators/tokens.html", filters=filters, **context)
@@ -63,22 +62,19 @@ def _file(kind: export.Format) -> Answer:
         # Unlike a file, the page can say which parameters were ignored; it needs only their names.
         params = [list_address.canonical(asked.query), urlencode(dict.fromkeys(asked.ignored, "?"))]
         return redirect(f"{url_for('operators.tokens')}?{'&'.join(filter(None, params))}", 303)
-    ours = runtime()
-    now = ours.clock()
-    export.record_export(ours, asked.query, kind, now)
-    pieces = export.pieces(ours, asked.query, kind, now)
+    now = runtime().clock()
+    export.record_export(runtime(), asked.query, kind, now)
+    pieces = export.pieces(runtime(), asked.query, kind, now)
     response = Response(stream_with_context(cut_off(pieces)), mimetype=_MIMETYPES[kind])
     name = f"connections-{now:%Y-%m-%d}.{kind}"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 
-def _total(
-    ours: Runtime, asked: ListRequest, page: Page, counted: Counts | None, now: datetime
-) -> int | None:
+def _total(asked: ListRequest, page: Page, counted: Counts | None, now: datetime) -> int | None:
     """Return how many rows match; None if only reading all of them would tell."""
     if asked.query.search:
-        return list_pages.count_matching(ours, asked.query, now, most=list_pages.MAX_FOUND)
+        return list_pages.count_matching(runtime(), asked.query, now, most=list_pages.MAX_FOUND)
     if page.next is None and page.previous is None:
         return len(page.rows)
     return counted.matching(asked.query) if counted else None

@@ -147,7 +147,7 @@ class Chart:
     #: Empty if there is only one kind of bar.
     failed_word: str
     columns: tuple[ChartColumn, ...]
-    most: int
+    max_count: int
     #: None: not counted yet.
     total: int | None
 
@@ -164,7 +164,7 @@ def chart(name: str, bars: Sequence[Bar] | None) -> Chart:
     """
     title, (unit, long, short), good, failed, every = _CHARTS[name]
     shown = bars or ()
-    most = max((max(bar.refreshed, bar.failed) for bar in shown), default=0)
+    highest = max((max(bar.refreshed, bar.failed) for bar in shown), default=0)
     slot = WIDTH / max(len(shown), 1)
     columns = tuple(
         ChartColumn(
@@ -174,18 +174,18 @@ def chart(name: str, bars: Sequence[Bar] | None) -> Chart:
             width=round(slot * (0.4 if failed else 0.8), 1),
             good=bar.refreshed,
             failed=bar.failed,
-            good_height=_height(bar.refreshed, most),
-            failed_height=_height(bar.failed, most),
+            good_height=_height(bar.refreshed, highest),
+            failed_height=_height(bar.failed, highest),
         )
         for number, bar in enumerate(shown)
     )
     total = None if bars is None else sum(bar.refreshed + bar.failed for bar in shown)
-    return Chart(name, _(title), _(unit), _(good), _(failed), columns, most, total)
+    return Chart(name, _(title), _(unit), _(good), _(failed), columns, highest, total)
 
 
-def _height(count: int, most: int) -> float:
+def _height(count: int, highest: int) -> float:
     """Return the height of a bar; at least visible unless the count is 0."""
-    return max(1.5, round(HEIGHT * count / most, 1)) if count else 0
+    return max(1.5, round(HEIGHT * count / highest, 1)) if count else 0
 
 
 def _forecast(name: str, bars: Sequence[tuple[datetime, int]] | None) -> Chart:

@@ -63,14 +63,15 @@ def choose() -> str:
 @at_most(SIGN_INS)
 def start() -> Response:
     """Step 2: send the browser to TikTok with a new state."""
-    ours = runtime()
     another = request.form.get("another_account") == "1"
-    asked = scopes.chosen(ours.settings, request.form.getlist("scopes"))
+    asked = scopes.chosen(runtime().settings, request.form.getlist("scopes"))
     present = visitor()
     viewer = present.open_id if present else None
     back = return_link.requested()
-    attempt = sign_in_attempts.begin(asked, viewer, another, back.url if back else "", ours.clock())
-    url = ours.provider.authorization_url(
+    attempt = sign_in_attempts.begin(
+        asked, viewer, another, back.url if back else "", runtime().clock()
+    )
+    url = runtime().provider.authorization_url(
         state=attempt.state, scopes=asked, another_account=another
     )
     # Without Flask's usual body, which would show the state in a page.
@@ -110,11 +111,10 @@ def _code() -> str:
 
 
 def _connect(attempt: sign_in_attempts.Attempt, code: str) -> connect.Connected:
-    ours = runtime()
     expected = refusals.expected_account(attempt)
-    tokens = ours.provider.exchange(code=code, state=attempt.state)
-    done = connect.connect_person(ours, tokens, attempt.scopes, expected, device=device())
-    update_profile(ours, done.person)
+    tokens = runtime().provider.exchange(code=code, state=attempt.state)
+    done = connect.connect_person(runtime(), tokens, attempt.scopes, expected, device=device())
+    update_profile(runtime(), done.person)
     return done
 
 
