@@ -1,4 +1,4 @@
-"""Texts for bulk jobs: titles, progress, durations and what went problem."""
+"""Texts for bulk jobs: titles, progress, durations and what went wrong."""
 
 from collections.abc import Mapping
 
