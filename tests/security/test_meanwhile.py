@@ -522,7 +522,7 @@ def test_a_body_is_not_read_past_its_own_length(stage: Stage) -> None:
         environ_overrides={"wsgi.input": Raw(body), "CONTENT_LENGTH": str(len(body))},
         content_type="application/x-www-form-urlencoded",
     )
-    assert "out of date" in answer.text, "no CSRF token, so that is what it says"
+    assert "form has expired" in answer.text, "no CSRF token, so that is what it says"
 
 
 def test_nothing_is_read_after_the_deadline(

@@ -15,7 +15,7 @@ _ATTEMPTS = "attempts"
 _CAME_BACK = "came_back"
 #: Keys that a sign-in carries over into the new session: another tab may still be at TikTok.
 KEPT = (_ATTEMPTS, _CAME_BACK)
-#: 26 abandoned sign-ins would overflow the cookie and break signing in for good (security.md).
+#: 26 abandoned sign-ins would overflow the cookie and break signing in for good.
 LIMIT = 5
 LIFE = timedelta(minutes=10)
 #: So many of the newest attempts keep their return link: an address may be 500 bytes long.
