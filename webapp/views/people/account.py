@@ -200,6 +200,55 @@ def export() -> Response:
     return response
 
 
+@blueprint.get("/account/sessions", endpoint="sessions")
+@person
+def devices() -> str:
+    """List the devices on which this person is signed in."""
+    browsers = overview.browsers(runtime(), me().ref, secret())
+    return render_template(
+        "account/sessions.html", browsers=device_rows(browsers), most=sessions.MOST
+    )
+
+
+@blueprint.post("/account/sessions/<key>/sign-out", endpoint="sign_out_one")
+@person
+def end_session(key: str) -> Response:
+    """Sign out one of the person's own devices; 404 for any other."""
+    try:
+        this_one = sessions.end_one(runtime(), me(), key, secret())
+    except sessions.NoSuchSession:
+        return abort(404)
+    if this_one:
+        return end_this_session()
+    flash(_("That device is signed out."), "ok")
+    return redirect(url_for("account.sessions"), 303)
+
+
+@blueprint.post("/sign-out/others", endpoint="sign_out_others")
+@person
+def end_other_sessions() -> Response:
+    """Sign out all other devices."""
+    sessions.end_others(me(), secret(), runtime().clock())
+    flash(_("All other devices are signed out."), "ok")
+    return redirect(url_for("account.sessions"), 303)
+
+
+@blueprint.post("/sign-out", endpoint="sign_out")
+@person
+def end_this_session() -> Response:
+    """Sign out this device."""
+    sign_out()
+    return redirect(url_for("home.index"), 303)
+
+
+@blueprint.post("/sign-out/everywhere", endpoint="sign_out_everywhere")
+@person
+def end_all_sessions() -> Response:
+    """Sign out all devices."""
+    sign_out(everywhere=True)
+    return redirect(url_for("home.index"), 303)
+
+
 def _delete_page(problem: str = "", typed: str = "") -> str:
     return render_template(
         "account/delete.html",
@@ -272,52 +321,3 @@ def device_rows(browsers: Sequence[Browser]) -> list[DeviceRow]:
         )
         for each in browsers
     ]
-
-
-@blueprint.get("/account/sessions", endpoint="sessions")
-@person
-def devices() -> str:
-    """List the devices on which this person is signed in."""
-    browsers = overview.browsers(runtime(), me().ref, secret())
-    return render_template(
-        "account/sessions.html", browsers=device_rows(browsers), most=sessions.MOST
-    )
-
-
-@blueprint.post("/account/sessions/<key>/sign-out", endpoint="sign_out_one")
-@person
-def end_session(key: str) -> Response:
-    """Sign out one of the person's own devices; 404 for any other."""
-    try:
-        this_one = sessions.end_one(runtime(), me(), key, secret())
-    except sessions.NoSuchSession:
-        return abort(404)
-    if this_one:
-        return end_this_session()
-    flash(_("That device is signed out."), "ok")
-    return redirect(url_for("account.sessions"), 303)
-
-
-@blueprint.post("/sign-out/others", endpoint="sign_out_others")
-@person
-def end_other_sessions() -> Response:
-    """Sign out all other devices."""
-    sessions.end_others(me(), secret(), runtime().clock())
-    flash(_("All other devices are signed out."), "ok")
-    return redirect(url_for("account.sessions"), 303)
-
-
-@blueprint.post("/sign-out", endpoint="sign_out")
-@person
-def end_this_session() -> Response:
-    """Sign out this device."""
-    sign_out()
-    return redirect(url_for("home.index"), 303)
-
-
-@blueprint.post("/sign-out/everywhere", endpoint="sign_out_everywhere")
-@person
-def end_all_sessions() -> Response:
-    """Sign out all devices."""
-    sign_out(everywhere=True)
-    return redirect(url_for("home.index"), 303)

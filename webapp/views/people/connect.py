@@ -103,6 +103,60 @@ def handle_callback() -> Response:
     return welcome(done, attempt)
 
 
+@blueprint.get("/connected")
+@person
+def connected() -> str | Response:
+    """Step 3: show what was connected; redirect people who aren't connected anymore."""
+    present = visitor()
+    user = people.find(present.ref) if present else None
+    if user is None:
+        return redirect(url_for("home.index"), 303)
+    back = return_link.requested()
+    if not is_connected(user.health(runtime().clock()).value):
+        # A bookmark may outlive its connection. A service still wants the person to connect.
+        target = url_for("account.show")
+        return redirect(back.after(url_for("connect.choose")) if back else target, 303)
+    granted = scopes.granted(user)
+    added = [scope for scope in granted if scope.id in request.args.getlist("added")]
+    kind = request.args.get("kind", "")
+    return render_template(
+        "connect/connected.html",
+        person=user,
+        granted=granted,
+        missing=scopes.missing(user),
+        kind=kind if kind in KINDS and (added or kind != "added") else "new",
+        added=added,
+        back=back,
+    )
+
+
+def welcome(done: Connected, attempt: Attempt) -> Response:
+    """Sign in the person who connected and redirect them to the result.
+
+    If there is nothing new to show, that is their account; but people sent by a service always get
+    the page that shows the return link.
+    """
+    back = return_link.parse(attempt.back)
+    if not sign_in(done.secret):
+        if people.find(done.person) is None:
+            return page("account_deleted", back=back)
+        flash(_("You were signed out from another device in the meantime. Sign in again."), "warn")
+        return redirect(url_for("home.index"), 303)
+    kind = _welcome_kind(done, attempt)
+    if kind == "returned" and back is None:
+        return redirect(url_for("account.show"), 303)
+    target = url_for("connect.connected", kind=kind, added=done.added or None)
+    return redirect(back.after(target) if back else target, 303)
+
+
+def _welcome_kind(done: Connected, attempt: Attempt) -> str | None:
+    if done.kind == "returned":
+        return "added" if done.added else "returned"
+    if attempt.another and attempt.viewer not in (None, done.open_id):
+        return "other"
+    return "again" if done.kind == "again" else None
+
+
 def _code() -> str:
     answer = callback.read(request.args, issuer=runtime().settings.authorize_origin)
     if answer.refusal is not None:
@@ -159,57 +213,3 @@ def _cause_of(error: TikTokError) -> str:
 def _is_nonsense(error: TryLater) -> bool:
     """Return True if TikTok answered unintelligibly, rather than being down."""
     return error.code.startswith("answer_") and (error.status or 0) < 500
-
-
-@blueprint.get("/connected")
-@person
-def connected() -> str | Response:
-    """Step 3: show what was connected; redirect people who aren't connected anymore."""
-    present = visitor()
-    user = people.find(present.ref) if present else None
-    if user is None:
-        return redirect(url_for("home.index"), 303)
-    back = return_link.requested()
-    if not is_connected(user.health(runtime().clock()).value):
-        # A bookmark may outlive its connection. A service still wants the person to connect.
-        target = url_for("account.show")
-        return redirect(back.after(url_for("connect.choose")) if back else target, 303)
-    granted = scopes.granted(user)
-    added = [scope for scope in granted if scope.id in request.args.getlist("added")]
-    kind = request.args.get("kind", "")
-    return render_template(
-        "connect/connected.html",
-        person=user,
-        granted=granted,
-        missing=scopes.missing(user),
-        kind=kind if kind in KINDS and (added or kind != "added") else "new",
-        added=added,
-        back=back,
-    )
-
-
-def welcome(done: Connected, attempt: Attempt) -> Response:
-    """Sign in the person who connected and redirect them to the result.
-
-    If there is nothing new to show, that is their account; but people sent by a service always get
-    the page that shows the return link.
-    """
-    back = return_link.parse(attempt.back)
-    if not sign_in(done.secret):
-        if people.find(done.person) is None:
-            return page("account_deleted", back=back)
-        flash(_("You were signed out from another device in the meantime. Sign in again."), "warn")
-        return redirect(url_for("home.index"), 303)
-    kind = _welcome_kind(done, attempt)
-    if kind == "returned" and back is None:
-        return redirect(url_for("account.show"), 303)
-    target = url_for("connect.connected", kind=kind, added=done.added or None)
-    return redirect(back.after(target) if back else target, 303)
-
-
-def _welcome_kind(done: Connected, attempt: Attempt) -> str | None:
-    if done.kind == "returned":
-        return "added" if done.added else "returned"
-    if attempt.another and attempt.viewer not in (None, done.open_id):
-        return "other"
-    return "again" if done.kind == "again" else None
