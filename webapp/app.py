@@ -1,4 +1,4 @@
-"""Puts the runtime together: the one file that knows every room, and that no room imports."""
+"""Builds the app: `create_app` connects all parts. Nothing in webapp imports this file."""
 
 import secrets
 from datetime import timedelta
@@ -35,12 +35,11 @@ from webapp.views.http.preferences import chosen_theme
 from webapp.views.http.runtime import KEY
 from webapp.views.operators import audit, bulk, connection, connection_list, health, keys, setup
 from webapp.views.people import account, connect, home
-from webapp.views.people.connect import callback
 
-#: What operators find at the top of every page, in this order.
+#: The operators' navigation, in this order.
 OPERATOR_PAGES = (
-    ("operators.tokens", N_("Tokens")),
-    ("bulk.index", N_("Bulk")),
+    ("operators.tokens", N_("Connections")),
+    ("bulk.index", N_("Bulk jobs")),
     ("health.show", N_("Health")),
     ("audit.index", N_("Audit")),
     ("keys.index", N_("Keys")),
@@ -60,7 +59,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
-    """Return the app for these settings. Raises UnguardedRoute if a route lets in just anybody."""
+    """Return the app for these settings.
+
+    Raises UnguardedRoute if a view doesn't say who may call it.
+    """
     logs.configure(settings)
     app = Flask(
         "webapp", static_folder=str(ROOT / "static"), template_folder=str(ROOT / "templates")
@@ -108,13 +110,13 @@ def _config(settings: Settings) -> dict[str, Any]:
         "MAX_FORM_MEMORY_SIZE": request_checks.MAX_BODY,
         "TRUSTED_HOSTS": settings.hosts,
         "PREFERRED_URL_SCHEME": "https" if settings.https else "http",
-        # Nobody meets an expired form; the token is bound to the session anyhow.
+        # Forms don't expire by time: the token is bound to the session anyway.
         "WTF_CSRF_TIME_LIMIT": None,
-        # It would refuse browsers that send no Referer; `__Host-` cookies close what it guards.
+        # It would refuse browsers that send no Referer; `__Host-` cookies cover what it protects.
         "WTF_CSRF_SSL_STRICT": False,
         "RATELIMIT_STORAGE_URI": settings.ratelimit_storage_uri,
         "RATELIMIT_ENABLED": settings.ratelimit_enabled,
-        # Its Retry-After would be on every answer, and over the one that a page chose.
+        # It would add Retry-After to every response and overwrite that of our pages.
         "RATELIMIT_HEADERS_ENABLED": False,
         "SQLALCHEMY_DATABASE_URI": files.absolute_url(settings.database_url, ROOT),
         "SQLALCHEMY_ENGINE_OPTIONS": database.engine_options(settings.database_url),
@@ -134,7 +136,7 @@ def _own_folder(app: Flask) -> Path:
 
 
 def _number_requests(app: Flask) -> None:
-    """Give every request the reference that its log lines and its error page share."""
+    """Give every request an ID, the reference in its log lines and on its error page."""
 
     @app.before_request
     def _number() -> None:
@@ -150,7 +152,11 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     app.add_url_rule(
-        settings.callback_path, "connect.callback", callback, methods=["GET"], strict_slashes=True
+        settings.callback_path,
+        "connect.callback",
+        connect.handle_callback,
+        methods=["GET"],
+        strict_slashes=True,
     )
 
     app.jinja_env.globals.update(
@@ -162,13 +168,13 @@ def _add_pages(app: Flask, settings: Settings, clock: Clock) -> None:
         callback_path=settings.callback_path,
         public_origin=settings.public_origin,
         tiktok_host=settings.authorize_host,
-        # Whoever has TikTok's leave to show its button puts it there (rule 63).
+        # Sites with TikTok's permission to show its button put the file there (rule 63).
         tiktok_button=Path(str(app.static_folder), "brand", "tiktok-button.svg").is_file(),
-        operator_pages=lambda: [(page, gettext(word)) for page, word in OPERATOR_PAGES],
+        operator_pages=lambda: [(page, gettext(label)) for page, label in OPERATOR_PAGES],
     )
 
     @app.context_processor
-    def _facts() -> dict[str, Any]:
+    def _context() -> dict[str, Any]:
         return {
             "now": clock(),
             "visitor": session.visitor(),

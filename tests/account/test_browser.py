@@ -38,7 +38,7 @@ def test_removed_at_tiktok_then_back_in_two_clicks(
     banner = page.locator(".notice.bad")
     expect(banner.get_by_role("heading")).to_have_text("TikTok needs you to sign in again")
     expect(banner).to_contain_text("because it was removed in the TikTok app.")
-    expect(page.locator(".ticket .tag")).to_have_text("Needs you")
+    expect(page.locator(".ticket .tag")).to_have_text("Reconnect needed")
     banner.get_by_role("button", name="Reconnect TikTok").click()
     expect(page).to_have_title("Allow access? · Mock TikTok")
     allow(page)
@@ -56,10 +56,10 @@ def test_refresh_now_tells_what_came_of_it(
     connect(page, server)
     button = page.get_by_role("button", name="Refresh now")
     button.click()
-    expect(page.get_by_role("status")).to_contain_text("Access is refreshed. It works until")
+    expect(page.get_by_role("status")).to_contain_text("Access was refreshed. It works until")
     sandbox.faults("token", "http500")
     button.click()
     expect(page.get_by_role("status")).to_contain_text("It still works until")
-    expect(page.locator(".ticket .tag")).to_have_text("Connected, being retried")
+    expect(page.locator(".ticket .tag")).to_have_text("Connected, retrying")
     assert page.evaluate("document.documentElement.scrollWidth") == 320
     assert sandbox.calls("token.refresh_token") == 2

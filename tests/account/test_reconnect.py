@@ -99,9 +99,9 @@ def test_another_account_is_refused_by_both_names(
     answer = come_back(mara, consent(from_the_ending(mara, app), "jo"))
     page = Reading(answer.text)
     assert answer.status_code == 409
-    assert page.the("h1") == "That is a different TikTok account"
+    assert page.the("h1") == "That's a different TikTok account"
     assert "You signed in as Jo. This connection belongs to Mara Lindqvist." in page.text
-    assert "We changed nothing." in page.text
+    assert "Nothing was changed and nothing was stored." in page.text
     assert [a.attrs["href"] for a in page.primary] == ["/connect"]
     assert not long_sentences(page)
     mark(app, status="active", reason=None)
@@ -114,7 +114,9 @@ def test_another_account_that_nobody_knows_here_stays_nameless_and_is_given_back
     answer = come_back(mara, consent(from_the_ending(mara, app), "jo"))
     assert answer.status_code == 409
     told = Reading(answer.text).text
-    assert "This connection belongs to Mara Lindqvist. You came back with another account." in told
+    assert (
+        "This connection belongs to Mara Lindqvist. You came back with a different account." in told
+    )
     assert len(app_rows(app)) == 1
     assert sandbox.books()[sandbox.open_id("jo")]["ended"] == "revoked"
 

@@ -25,7 +25,7 @@ def test_a_fresh_token_is_refreshed_when_somebody_presses(
     told = notices(press(mara, REFRESH))
     after = the_row(app)
     assert after.access_expires_at is not None
-    assert told == f"Access is refreshed. It works until {exact(after.access_expires_at)}."
+    assert told == f"Access was refreshed. It works until {exact(after.access_expires_at)}."
     assert after.version == before.version + 1
     assert sandbox.calls(CALL) == 1
     assert notices(account(mara)) == ""
@@ -37,7 +37,7 @@ def test_back_off_does_not_bind_whoever_presses(
     sandbox.faults("token", "http500", times=1)
     press(mara, REFRESH)
     assert the_row(app).status == "failing"
-    assert "Access is refreshed." in notices(press(mara, REFRESH))
+    assert "Access was refreshed." in notices(press(mara, REFRESH))
     assert the_row(app).status == "active"
 
 
@@ -49,10 +49,10 @@ def test_while_tiktok_is_away_it_is_told_until_when_access_works(
     told = notices(press(mara, REFRESH))
     ends = the_row(app).access_expires_at
     assert ends is not None
-    assert "TikTok did not refresh access just now." in told
+    assert "TikTok didn't refresh access just now." in told
     assert f"It still works until {exact(ends)}." in told
-    assert "You need not do anything: we keep trying." in told
-    assert "Needs you" not in account(mara).text
+    assert "You don't need to do anything: we'll keep trying." in told
+    assert "Reconnect needed" not in account(mara).text
 
 
 def test_once_access_has_run_out_that_is_said_and_nobody_is_blamed(
@@ -62,7 +62,7 @@ def test_once_access_has_run_out_that_is_said_and_nobody_is_blamed(
     clock.advance(hours=30)
     mark(app, refresh_expires_at=clock.now.replace(year=2030))
     page = press(mara, REFRESH)
-    assert "TikTok did not refresh access just now. It has run out for now." in notices(page)
+    assert "TikTok didn't refresh access just now. It has expired for now." in notices(page)
     assert "Access has expired for now" in page.text
     assert "sign in again" not in page.text
 
@@ -72,11 +72,11 @@ def test_a_grant_that_tiktok_refuses_twice_leads_to_the_banner(
 ) -> None:
     sandbox.deauthorize("mara")
     first = press(mara, REFRESH)
-    assert "TikTok did not refresh access just now." in notices(first)
+    assert "TikTok didn't refresh access just now." in notices(first)
     assert "It still works until" in notices(first)
     clock.advance(seconds=61)
     page = press(mara, REFRESH)
-    assert "There is nothing to refresh. Please connect again first." in notices(page)
+    assert "There's nothing to refresh. Please reconnect first." in notices(page)
     assert "TikTok needs you to sign in again" in page.text
     assert "because TikTok refused to renew it." in page.text
     assert "Refresh now" not in page.text
@@ -97,7 +97,7 @@ def test_what_is_over_cannot_be_refreshed(mara: FlaskClient, sandbox: Sandbox) -
     form = the_form(mara.get("/account").text, REFRESH)
     disconnect(mara)
     mara.post(REFRESH, data=form.data())
-    assert "There is nothing to refresh." in notices(account(mara))
+    assert "There's nothing to refresh." in notices(account(mara))
     assert sandbox.calls(CALL) == 0
     assert mara.get(REFRESH).status_code == 405
 

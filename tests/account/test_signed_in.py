@@ -52,7 +52,7 @@ def test_signing_one_out_leaves_the_others(app: Flask) -> None:
     form = next(form for words, form in buttons.items() if "Safari" in words)
     answer = here.post(form.action, data=form.data())
     assert (answer.status_code, answer.headers["Location"]) == (303, "/account/sessions")
-    assert "That browser is signed out." in here.get("/account/sessions").text
+    assert "That device is signed out." in here.get("/account/sessions").text
     assert phone.get("/account").status_code == 303
     assert other.get("/account").status_code == here.get("/account").status_code == 200
     assert here.post(form.action, data=form.data()).status_code == 404
@@ -83,7 +83,7 @@ def test_signing_all_others_out_keeps_this_one(app: Flask) -> None:
     answer = here.post("/sign-out/others", data=form.data())
     assert (answer.status_code, answer.headers["Location"]) == (303, "/account/sessions")
     page = here.get("/account/sessions").text
-    assert "All other browsers are signed out." in page
+    assert "All other devices are signed out." in page
     assert "You aren't signed in on any other device." in page
     assert phone.get("/account").status_code == 303
 

@@ -44,10 +44,10 @@ def test_a_connection_whose_time_is_over_says_so_before_any_worker_came(
     clock.now = ends + timedelta(days=2)
     mark(app, access_expires_at=clock())
     connect(other := app.test_client())
-    assert account(other).text.count("Needs you") == 0
+    assert account(other).text.count("Reconnect needed") == 0
     mark(app, refresh_expires_at=ends)
     told = notices(account(other))
-    assert "Access stopped working 2 days ago because the time" in told
+    assert "Access stopped working 2 days ago because the connection reached" in told
 
 
 @pytest.mark.parametrize(
@@ -81,8 +81,8 @@ def test_a_disconnect_without_an_answer_is_told_as_half_done(
     sandbox.faults("revoke", "http500")
     page = disconnect(mara)
     assert (
-        "Disconnected here. TikTok did not answer; we keep trying for 24 hours. "
-        "You can also remove us in the TikTok app." in notices(page)
+        "Disconnected here. TikTok didn't respond; we'll keep trying for 24 hours. You "
+        "can also remove us in the TikTok app." in notices(page)
     )
     assert the_row(app).status == "revoking"
     for later in (page, account(mara)):
@@ -95,7 +95,7 @@ def test_a_disconnect_without_an_answer_is_told_as_half_done(
 def test_a_disconnect_that_tiktok_refuses_is_told_too(mara: FlaskClient, sandbox: Sandbox) -> None:
     sandbox.faults("revoke", "error200", error="invalid_client")
     told = notices(disconnect(mara))
-    assert "the access we held is deleted. TikTok did not confirm its half." in told
+    assert "our access key is deleted. TikTok didn't confirm the disconnection." in told
 
 
 def test_a_disconnect_that_tiktok_confirms_is_told_in_full(mara: FlaskClient) -> None:

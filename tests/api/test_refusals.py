@@ -134,7 +134,7 @@ def test_somebody_who_disconnected_must_connect_again(
         disconnect.disconnect_person(runtime, the_row(app).ref)
     said = problem(service.get(mara), 409, "reconnect_required")
     assert said["reason"] == "disconnected"
-    assert said["detail"] == "The person disconnected here."
+    assert said["detail"] == "The connection was ended here."
     assert said["reconnect_url"] == f"{runtime.settings.public_origin}/connect"
     assert not said["retryable"]
 

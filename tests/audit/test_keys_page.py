@@ -61,7 +61,7 @@ def test_a_reload_makes_no_other_key_and_says_what_happened(
     issue(operator, "studio-prod")
     status, page = issue(operator, "studio-prod")
     assert status == 422
-    assert "If you have just reloaded the page: the key was made then" in page
+    assert "If you just reloaded the page, the key was already issued" in page
     assert "cck_" not in page
     with app.app_context():
         assert len(service_keys.list_all()) == 1
@@ -82,7 +82,7 @@ def test_a_key_is_revoked_after_a_question(app: Flask, operator: FlaskClient) ->
     key = key_in(issue(operator, "studio-prod")[1])
     address = f"{KEYS}/{key.split('_')[1]}/revoke"
     form = the_form(operator.get(address).text, address)
-    for told in ("is revoked. Whoever shows it is refused", "was revoked before"):
+    for told in ("is revoked. Requests with it are refused", "was already revoked"):
         answer = operator.post(address, data=form.data())
         assert (answer.status_code, answer.headers["Location"]) == (303, KEYS)
         assert told in operator.get(KEYS).text

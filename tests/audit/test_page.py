@@ -66,7 +66,7 @@ def test_every_kind_of_actor_has_its_words(app: Flask, operator: FlaskClient, ma
     rows = cells(page(operator))[::-1]
     assert [row[1] for row in rows] == [
         *("the worker", "key studio-prod", "command tokens refresh", "TikTok", "the app"),
-        *("operator Mara Lindqvist", "Deleted person ct_GGNE-GGNE", "somebody not signed in"),
+        *("operator Mara Lindqvist", "Deleted person ct_GGNE-GGNE", "someone not signed in"),
     ]
     assert [row[3] for row in rows][2] == "Mara Lindqvist"
     assert [row[3] for row in rows][6] == "Deleted person ct_GGNE-GGNE"

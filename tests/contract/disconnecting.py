@@ -1,14 +1,15 @@
 """A person's way to the end of a connection; holds no test."""
 
 from dataclasses import dataclass
+from html import unescape
 
 from flask.testing import FlaskClient
 
 from tests.forms import the_form
 
 CONFIRMED = "Disconnected. TikTok confirmed it."
-NOT_CONFIRMED = "TikTok did not confirm its half."
-NO_ANSWER = "TikTok did not answer; we keep trying for 24 hours."
+NOT_CONFIRMED = "TikTok didn't confirm the disconnection."
+NO_ANSWER = "TikTok didn't respond; we'll keep trying for 24 hours."
 
 
 @dataclass(frozen=True)
@@ -41,4 +42,4 @@ def disconnect(client: FlaskClient) -> Told:
     page = client.get("/account")
     assert page.status_code == 200
     assert "You're not connected" in page.text or "You're disconnected here" in page.text
-    return Told(page.text)
+    return Told(unescape(page.text))

@@ -26,7 +26,7 @@ def test_another_account_than_the_signed_in_one_is_refused_and_given_back(
     connect(client, "mara")
     before = columns(client, mara)
     answer = connect(client, "jo")
-    assert (answer.status_code, heading(answer.text)) == (409, "That is a different TikTok account")
+    assert (answer.status_code, heading(answer.text)) == (409, "That's a different TikTok account")
     assert [each.open_id for each in rows(client.application)] == [mara]
     assert columns(client, mara) == before
     assert "Mara Lindqvist" in client.get("/account").text

@@ -15,9 +15,9 @@ from webapp.settings import Settings
 
 MARK = f"mark{secrets.token_hex(6)}"
 DESCRIPTION = f"<script>{MARK}</script> \" ' & {MARK}"
-SET_UP = (503, "This site is not ready for TikTok yet")
+SET_UP = (503, "This site isn't ready for TikTok yet")
 DECLINED = (200, "You chose not to connect")
-DOWN = (503, "TikTok is not answering")
+DOWN = (503, "TikTok isn't responding")
 
 
 @pytest.fixture

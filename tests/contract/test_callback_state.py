@@ -98,11 +98,11 @@ def test_another_browser_cannot_finish_and_the_one_that_began_still_can(
 ) -> None:
     came = consent(begin(client))
     stranger = client.application.test_client()
-    assert heading(come_back(stranger, came).text) == "We could not recognise your browser"
+    assert heading(come_back(stranger, came).text) == "We couldn't recognize your browser"
     begin(stranger)
     refused = come_back(stranger, came)
     assert refused.status_code == 400
-    assert heading(refused.text) == "This page belongs to an older attempt"
+    assert heading(refused.text) == "This page is from an earlier attempt"
     assert all_calls(sandbox) == 0
     assert come_back(client, came).status_code == 303
 

@@ -77,7 +77,7 @@ def test_only_without_the_basic_scope_nobody_is_signed_in_and_nothing_is_kept(
 ) -> None:
     answer = connect(client, grant=grant, scopes=["video.list"])
     assert answer.status_code == 403
-    assert heading(answer.text) == "One needed permission is missing"
+    assert heading(answer.text) == "A required permission is missing"
     assert rows(client.application) == []
     assert client.get("/account").headers["Location"] == "/"
     assert sandbox.books()[sandbox.open_id("mara")]["revoked"], "TikTok holds nothing for us either"

@@ -171,6 +171,6 @@ def test_a_page_is_told_even_when_its_row_is_one_too_many(
     monkeypatch.setattr(sign_ins, "MAX_FROM_STRANGERS", 1)
     for _ in range(2):
         page = Reading(client.application.test_client().get("/api/auth/tiktok/callback").text)
-        assert page.the("h1") == "We could not recognise your browser"
+        assert page.the("h1") == "We couldn't recognize your browser"
         assert reference(page)
     assert len(rows(client.application)) == 1

@@ -62,8 +62,8 @@ def test_the_account_page_follows_the_clock(
 ) -> None:
     sandbox.lifetimes(expires_in=7200, refresh_expires_in=8 * 3600)
     connect(client)
-    assert "Access has run out" not in client.get("/account").text
+    assert "Access expired" not in client.get("/account").text
     clock.advance(hours=2)
-    assert "Access has run out" in client.get("/account").text
+    assert "Access expired" in client.get("/account").text
     clock.advance(hours=6)
     assert "TikTok needs you to sign in again" in client.get("/account").text

@@ -15,7 +15,7 @@ from tests.processes import reserved_port
 from tests.servers import Gunicorn, Sandbox, gunicorn
 
 #: What no log may hold, whatever was sent.
-BROKEN = ("Traceback", "request.broken", '"level": "critical"', "Error handling request")
+BROKEN = ("Traceback", "unhandled_exception", '"level": "critical"', "Error handling request")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What a browser may bring to the callback that TikTok never sent: each its page, none a row."""
 
 from collections.abc import Iterator
+from html import unescape
 
 import pytest
 
@@ -12,8 +13,8 @@ from tests.walk import begin, consent
 
 PATH = CALLBACK.encode()
 #: What the pages say, by cause.
-OLDER = "This page belongs to an older attempt"
-NO_COOKIE = "We could not recognise your browser"
+OLDER = "This page is from an earlier attempt"
+NO_COOKIE = "We couldn't recognize your browser"
 INCOMPLETE = "TikTok sent you back without an answer"
 
 
@@ -46,7 +47,7 @@ class TestState:
     def test_a_browser_without_a_cookie_is_told_so(self, site: Standing, rest: str) -> None:
         state = begun(site.browser())
         answer = come_back(site.browser(), f"{rest}&state={state}")
-        assert NO_COOKIE in refused(site, answer, 400)
+        assert NO_COOKIE in unescape(refused(site, answer, 400))
 
     def test_a_doubled_one_is_refused(self, site: Standing, rest: str) -> None:
         browser = site.browser()

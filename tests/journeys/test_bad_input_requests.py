@@ -159,4 +159,4 @@ class TestCookies:
         changed = signature[:-2] + ("AA" if signature[-2:] != "AA" else "BB")
         browser.cookies.set("session", f"{payload}.{stamp}.{changed}")
         text = refused(site, come_back(browser, f"code=a&state={state}"), 400)
-        assert "This page belongs to an older attempt" in text
+        assert "This page is from an earlier attempt" in text

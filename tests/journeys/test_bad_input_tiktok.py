@@ -1,6 +1,7 @@
 """A TikTok that lies, breaks off or drags its feet: a page of its own, nothing stored, no leak."""
 
 from collections.abc import Iterator
+from html import unescape
 from time import monotonic
 from typing import Any
 
@@ -14,10 +15,10 @@ from tests.movable import MovableClock
 from tests.servers import Sandbox
 from tests.walk import begin, come_back, connect, consent
 
-UNCLEAR = (502, "TikTok gave an answer we cannot use")
-DOWN = (503, "TikTok is not answering")
-REFUSED = (400, "TikTok did not accept this sign-in")
-OURS = (503, "This site is not ready for TikTok yet")
+UNCLEAR = (502, "TikTok sent an answer we can't use")
+DOWN = (503, "TikTok isn't responding")
+REFUSED = (400, "TikTok didn't accept this sign-in")
+OURS = (503, "This site isn't ready for TikTok yet")
 
 #: (fault at the token endpoint, its options, status and heading of the page)
 FAULTS: list[tuple[str, dict[str, Any], tuple[int, str]]] = [
@@ -84,7 +85,7 @@ def test_no_answer_is_taken_that_is_none(
     answer = sign_in(site)
     status, heading = page
     text = refused(site, answer, status)
-    assert f"<h1>{heading}</h1>" in text
+    assert f"<h1>{heading}</h1>" in unescape(text)
     assert "alert(1)" not in text
     assert site.sandbox.counters()["trap_hits"] == 0
     assert site.sandbox.calls("token.authorization_code") == 1
@@ -101,7 +102,7 @@ def test_one_byte_a_second_is_not_waited_for(site: Standing, kind: str) -> None:
     started = monotonic()
     answer = browser.get(callback, timeout=25)
     assert 9 < monotonic() - started < 13
-    assert f"<h1>{DOWN[1]}</h1>" in refused(site, answer, 503)
+    assert f"<h1>{DOWN[1]}</h1>" in unescape(refused(site, answer, 503))
 
 
 @pytest.mark.rule(47)

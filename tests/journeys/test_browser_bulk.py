@@ -58,7 +58,7 @@ def test_a_refresh_of_many_is_watched_to_its_end(simple: Site, page: Page, tmp_p
     page.go_back()
     page.go_back()
     pages.heading(page, "Refresh 2 connections?")
-    pages.press(page, "Bulk")
+    pages.press(page, "Bulk jobs")
     pages.heading(page, "Bulk jobs")
     expect(page.get_by_role("row").filter(has_text="Refresh of 2 connections")).not_to_have_count(0)
 
@@ -78,7 +78,7 @@ def test_to_disconnect_many_the_number_is_typed_and_stop_is_there(
     pages.press(page, "Yes, disconnect 2 connections")
     pages.heading(page, "Disconnecting 2 connections")
     pages.press(page, "Stop")
-    expect(page.get_by_text("nothing more is sent", exact=False).first).to_be_visible()
+    expect(page.get_by_text("no more will be sent", exact=False).first).to_be_visible()
     expect(page.get_by_text("2 not sent")).to_be_visible()
     assert {row["status"] for row in simple.rows()} == {"active"}
 

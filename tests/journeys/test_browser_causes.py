@@ -88,7 +88,7 @@ def test_tiktok_that_was_down_for_one_call_is_forgiven(
     sandbox.faults("token", "drop", times=1)
     complaints.expect("status of 503")
     finish(page, simple)
-    pages.heading(page, "TikTok is not answering")
+    pages.heading(page, "TikTok isn't responding")
     pages.press(page, "Try again")
     pages.press(page, pages.CONTINUE)
     pages.allow(page)
@@ -119,7 +119,7 @@ def test_a_fault_of_ours_is_told_plainly(
     pages.allow(page)
     judge(page, shown, "our_fault")
     reference = page.locator("main code").first.inner_text()
-    broken = [line for line in server.log().splitlines() if "request.broken" in line]
+    broken = [line for line in server.log().splitlines() if "unhandled_exception" in line]
     assert len(broken) == 1
     assert reference in broken[0]
 
@@ -130,5 +130,5 @@ def test_whoever_is_no_tester_is_asked_for_another_account(
 ) -> None:
     complaints.expect("status of 403")
     WAYS["site_in_testing"](page, simple, sandbox)
-    pages.press(page, "Use another TikTok account")
+    pages.press(page, "Use a different TikTok account")
     expect(page.get_by_label("Use a different TikTok account")).to_be_checked()

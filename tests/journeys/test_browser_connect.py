@@ -132,7 +132,7 @@ def test_a_way_to_tiktok_that_never_came_back_is_asked_about_once(
     expect(page.get_by_role("heading", name="Did TikTok show an error?")).to_be_visible()
     pages.press(page, pages.CONTINUE)
     pages.press(page, "Cancel")
-    pages.press(page, "Choose access again")
+    pages.press(page, "Choose permissions again")
     pages.heading(page, "Choose what Coatcheck can access")
     expect(page.get_by_text("Did TikTok show an error?")).to_be_hidden()
 

@@ -32,7 +32,7 @@ def refresh_and_fail(page: Page, sandbox: Sandbox) -> None:
     """A refresh that works, and one that does not: both in the timeline, with ms and log id."""
     timeline = page.locator(".timeline li")
     pages.press(page, "Refresh now")
-    expect(page.get_by_role("status").first).to_contain_text("Access is refreshed. It works until")
+    expect(page.get_by_role("status").first).to_contain_text("Access was refreshed. It works until")
     expect(timeline.first).to_contain_text("Refreshed by")
     expect(timeline.first).to_contain_text(" ms")
     sandbox.faults("token", "error200", error="server_error", times=1)
@@ -45,14 +45,14 @@ def refresh_and_fail(page: Page, sandbox: Sandbox) -> None:
     log_id = timeline.first.locator("code").inner_text()
     assert log_id in told.inner_text()
     expect(page.locator(".tag").first).to_have_text("Refresh failing")
-    expect(page.get_by_text("back-off after 1 failure")).to_be_visible()
+    expect(page.get_by_text("backoff after 1 failure")).to_be_visible()
 
 
 def try_with_tiktok(page: Page, site: Site) -> None:
     """TikTok's own answer and time; no token anywhere, and nothing wider than the window."""
     pages.press(page, "Test with TikTok")
     told = page.get_by_role("status").first
-    expect(told).to_contain_text("ms: this is Jo, access works.")
+    expect(told).to_contain_text("ms: this is Jo. Access works.")
     expect(page.locator(".timeline li").first).to_contain_text("access works")
     assert page.evaluate("document.documentElement.scrollWidth") == 320
     for held in site.rows():
@@ -72,6 +72,6 @@ def disconnect(page: Page, site: Site) -> None:
         button = page.get_by_role("button", name=words, exact=True)
         expect(button).to_be_disabled()
         expect(button).to_have_accessible_description(
-            "It is disconnected. Only the person can connect again: send them the reconnect link."
+            "Disconnected. Only the person can reconnect: send them the reconnect link."
         )
     assert {row["status"] for row in site.rows()} == {"active", "revoked"}

@@ -28,7 +28,7 @@ def test_blocked_cookies_are_told_before_leaving(
     pages.press(page, pages.CONTINUE)
     pages.heading(page, "Your browser is blocking cookies")
     assert page.url == f"{simple.url}/connect"
-    assert "You have not left for TikTok" in page.locator("main").inner_text()
+    assert "You haven't been sent to TikTok" in page.locator("main").inner_text()
     assert sandbox.calls("authorize") == 0
 
 
@@ -73,7 +73,7 @@ def test_cookies_lost_on_the_way_are_told(
     page.context.clear_cookies()
     complaints.expect("status of 400")
     pages.allow(page)
-    pages.heading(page, "We could not recognise your browser")
+    pages.heading(page, "We couldn't recognize your browser")
     assert sandbox.calls("token.authorization_code") == 0
     assert simple.rows() == []
     pages.press(page, "Try again here")

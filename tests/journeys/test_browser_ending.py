@@ -58,8 +58,8 @@ def test_disconnecting_while_tiktok_is_down_says_which_half_worked(
     sandbox.faults("revoke", "http500")
     disconnect(page)
     told = page.get_by_role("status")
-    expect(told).to_contain_text("Disconnected here. TikTok did not answer;")
-    expect(told).to_contain_text("we keep trying for 24 hours.")
+    expect(told).to_contain_text("Disconnected here. TikTok didn't respond;")
+    expect(told).to_contain_text("we'll keep trying for 24 hours.")
     expect(page.locator(".ticket .tag")).to_have_text("Disconnected")
     (row,) = simple.rows()
     assert row["status"] == "revoking"
@@ -73,8 +73,8 @@ def test_disconnecting_while_tiktok_refuses_says_which_half_worked(
     sandbox.faults("revoke", "error200", error="invalid_client")
     disconnect(page)
     told = page.get_by_role("status")
-    expect(told).to_contain_text("Disconnected here: the access we held is deleted.")
-    expect(told).to_contain_text("TikTok did not confirm its half.")
+    expect(told).to_contain_text("Disconnected here: our access key is deleted.")
+    expect(told).to_contain_text("TikTok didn't confirm the disconnection.")
     (row,) = simple.rows()
     assert (row["access_token"], row["refresh_token"]) == (None, None)
 
@@ -113,7 +113,7 @@ def test_deleting_needs_the_right_ticket(
     expect(field).to_have_attribute("aria-invalid", "true")
     assert field.evaluate("e => getComputedStyle(e).borderTopWidth") == "2px"
     expect(field).to_have_value("ct_0000-0000")
-    pages.press(page, "Type the ticket number as it is shown above.")
+    pages.press(page, "Type the ticket number as shown above.")
     expect(field).to_be_focused()
     assert len(simple.rows()) == 1
     page.keyboard.press("Control+A")

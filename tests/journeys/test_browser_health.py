@@ -34,7 +34,7 @@ def page(request: pytest.FixtureRequest, open_page: Callable[..., Page], simple:
 def test_pictures_have_words_and_the_same_numbers_as_a_table(page: Page, simple: Site) -> None:
     page.goto(f"{simple.url}/operators/health")
     pages.heading(page, "Health")
-    drawing = page.get_by_role("img", name="Refreshes, last 24 hours")
+    drawing = page.get_by_role("img", name="Refreshes in the last 24 hours")
     expect(drawing).to_be_visible()
     expect(drawing.locator("rect")).to_have_count(3)
     section = page.locator("section", has=drawing).last
@@ -58,7 +58,7 @@ def test_a_probe_is_pressed_and_told(page: Page, simple: Site) -> None:
     page.goto(f"{simple.url}/operators/health")
     expect(page.get_by_label("Problems")).to_contain_text("TikTok does not respond")
     pages.press(page, "Test now")
-    expect(page.get_by_text("TikTok answered, so refreshes go out again.")).to_be_visible()
+    expect(page.get_by_text("TikTok answered. Refreshes have resumed.")).to_be_visible()
     expect(page.get_by_label("Problems")).to_be_hidden()
 
 

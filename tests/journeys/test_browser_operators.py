@@ -26,7 +26,7 @@ def test_an_operator_sees_everybody_and_no_token(
     pages.connect(page, simple.url)
     name_operator(simple, "Mara Lindqvist")
     page.reload()
-    pages.press(page, "Tokens")
+    pages.press(page, "Connections")
     pages.heading(page, "Connections")
     expect(page.locator("tbody tr")).to_have_count(2)
     row = the_row(page, "Jo")
@@ -63,7 +63,7 @@ def test_nobody_else_is_told_that_the_list_is_there(
 ) -> None:
     visitor, person = open_page(), open_page()
     pages.connect(person, simple.url)
-    expect(person.get_by_role("link", name="Tokens")).to_be_hidden()
+    expect(person.get_by_role("link", name="Connections")).to_be_hidden()
     complaints.expect("status of 404")
     for page in (visitor, person):
         answer = page.goto(f"{simple.url}/operators/tokens")

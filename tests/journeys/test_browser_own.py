@@ -31,9 +31,9 @@ def test_one_looks_back_and_signs_the_others_out(
     assert len(others) == 2
     assert here.evaluate("document.documentElement.scrollWidth") == NARROW["width"]
     others[0].get_by_role("button").click()
-    expect(here.get_by_role("status")).to_have_text("That browser is signed out.")
+    expect(here.get_by_role("status")).to_have_text("That device is signed out.")
     pages.press(here, "Sign out all other devices")
-    expect(here.get_by_role("status")).to_have_text("All other browsers are signed out.")
+    expect(here.get_by_role("status")).to_have_text("All other devices are signed out.")
     expect(here.get_by_text("You aren't signed in on any other device.")).to_be_visible()
     for page in (phone, library):
         page.goto(f"{simple.url}/account")

@@ -56,7 +56,7 @@ def test_an_operator_issues_a_key_sees_it_once_and_revokes_it(
     assert key.startswith("cck_")
     complaints.expect("status of 422")
     page.reload()
-    expect(page.get_by_role("alert")).to_contain_text("If you have just reloaded the page")
+    expect(page.get_by_role("alert")).to_contain_text("If you just reloaded the page")
     assert key not in page.content()
     assert len(simple.rows("service_keys")) == 1
     page.get_by_role("link", name="Revoke…").click()

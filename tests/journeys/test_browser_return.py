@@ -116,7 +116,7 @@ def test_a_tab_that_comes_back_as_somebody_else_changes_nothing(
     pages.heading(page, "Connected")
     complaints.expect("status of 409")
     pages.allow(other, "jo")
-    pages.heading(other, "That is a different TikTok account")
+    pages.heading(other, "That's a different TikTok account")
     page.reload()
     expect(page.locator(".ticket .name")).to_have_text("Mara Lindqvist")
     assert len(simple.rows()) == 1
@@ -132,7 +132,7 @@ def test_an_old_tab_is_refused_after_sign_out(
     pages.press(page, "Sign out")
     complaints.expect("status of 400")
     pages.allow(old)
-    pages.heading(old, "This page belongs to an older attempt")
+    pages.heading(old, "This page is from an earlier attempt")
     assert sandbox.calls(EXCHANGE) == 1
 
 
@@ -145,6 +145,6 @@ def test_another_browser_cannot_finish_what_this_one_began(
     complaints.expect("status of 400")
     other.goto(page.url)
     pages.allow(other)
-    pages.heading(other, "We could not recognise your browser")
+    pages.heading(other, "We couldn't recognize your browser")
     assert sandbox.calls(EXCHANGE) == 0
     assert simple.rows() == []

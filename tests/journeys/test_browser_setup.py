@@ -39,8 +39,8 @@ def test_the_button_asks_tiktok_with_and_without_javascript(
 ) -> None:
     page = open_page(javascript=javascript)
     as_operator(simple, page)
-    row = page.locator(".tasks li").filter(has_text="TikTok accepts key and secret")
-    expect(row).to_contain_text("Cannot tell yet")
+    row = page.locator(".tasks li").filter(has_text="TikTok accepts the client key and secret")
+    expect(row).to_contain_text("Not known yet")
     pages.press(page, "Check with TikTok")
     expect(row).to_contain_text("TikTok does not refuse them.")
     expect(row).to_contain_text("Done")

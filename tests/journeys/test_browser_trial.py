@@ -102,10 +102,10 @@ def test_a_bare_machine_offers_a_choice_and_connects_in_three_presses(
 def test_its_operator_sees_people_in_every_state_that_lasts(trial: Process, page: Page) -> None:
     pages.connect(page, str(address(trial)), "mara")
     pages.heading(page, "Your account")
-    pages.press(page, "Tokens")
+    pages.press(page, "Connections")
     pages.heading(page, "Connections")
     states = page.locator("tbody .tag").all_inner_texts()
-    for state in ("Healthy", "Refresh failing", "Needs user"):
+    for state in ("Healthy", "Refresh failing", "Reconnect needed"):
         assert state in states
     expect(page.locator("tbody tr").filter(has_text="Søren Kjær")).to_contain_text("Revoked")
 

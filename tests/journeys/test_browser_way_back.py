@@ -86,7 +86,7 @@ def test_whoever_was_refused_and_tries_again_still_finds_the_way_back(
     pages.press(page, pages.CONTINUE)
     complaints.expect("status of 403")
     pages.allow(page, but=["user.info.basic"])
-    pages.heading(page, "One needed permission is missing")
+    pages.heading(page, "A required permission is missing")
     pages.press(page, "Connect again")
     pages.press(page, pages.CONTINUE)
     pages.allow(page)

@@ -36,11 +36,11 @@ def test_no_and_cancel_are_told(simple: Site, page: Page, complaints: Complaints
     pages.leave_for_tiktok(page, simple.url)
     pages.press(page, "Cancel")
     pages.heading(page, "You chose not to connect")
-    pages.press(page, "Choose access again")
+    pages.press(page, "Choose permissions again")
     pages.press(page, pages.CONTINUE)
     complaints.expect("status of 403")
     pages.allow(page, but=["user.info.basic"])
-    pages.heading(page, "One needed permission is missing")
+    pages.heading(page, "A required permission is missing")
     page.get_by_text("Details for support").click()
     expect(page.get_by_text("basic_missing")).to_be_visible()
     assert simple.rows() == []

@@ -178,7 +178,7 @@ class TestTheSection:
         assert answer.headers["Location"].endswith("/operators/health#notices")
         with app.app_context():
             assert the_row().next_at == at.clock()
-        assert "One notice is to be sent again." in operator.get("/operators/tokens").text
+        assert "One notification will be sent again" in operator.get("/operators/tokens").text
 
     def test_only_operators_may_press(self, client: FlaskClient) -> None:
         assert client.post("/operators/notices/retry").status_code == 404

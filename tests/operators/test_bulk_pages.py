@@ -149,7 +149,7 @@ def test_stop_ends_a_job_and_says_what_was_not_sent(
     form = the_form(client.get(at).text, f"{at}/stop")
     assert client.post(form.action, data=form.data()).location == at
     ended = client.get(at)
-    assert Reading(ended.text).the("h1") == "Refresh of 4 connections"
+    assert Reading(ended.text).the("h1") == "Refresh 4 connections"
     assert "0 of 4 done, 0 failed, 0 skipped, 4 not sent" in ended.text
     assert "Refresh" not in ended.headers
     assert client.post(form.action, data=form.data()).location == at, "a second press is harmless"

@@ -38,7 +38,7 @@ def test_the_page_tells_what_is_known_and_no_token(jo: Desk) -> None:
     for word in (
         *("Healthy", row.open_id, row.ticket, "user.info.basic", "video.list"),
         *(str(runtime.vault.fingerprint(row)), f"{runtime.settings.public_origin}/connect"),
-        *("between 50 and 75 %", "Connected with 1 of 2 permissions", "No service has used"),
+        *("between 50% and 75%", "Connected with 1 of 2 permissions", "No service has used"),
     ):
         assert word in page.text, word
     for token in (held.access_token, held.refresh_token, row.access_token, row.refresh_token):
@@ -70,10 +70,10 @@ def test_ones_own_connection_is_named_so(jo: Desk) -> None:
 @pytest.mark.parametrize(
     ("columns", "said", "unusable"),
     [
-        ({"status": "failing", "failures": 3}, "back-off after 3 failures", []),
+        ({"status": "failing", "failures": 3}, "backoff after 3 failures", []),
         ({"claim": "x"}, "being refreshed now", []),
         ({"next_at": -60}, "the worker takes it next", []),
-        ({"next_at": 10**7}, "nobody uses it, so it is only kept alive", []),
+        ({"next_at": 10**7}, "no service uses it, so it's only kept alive", []),
         (
             {"status": "reconnect", "reason": "removed_1", "next_at": None},
             "only the person can fix it",
@@ -86,12 +86,12 @@ def test_ones_own_connection_is_named_so(jo: Desk) -> None:
         ),
         (
             {"status": "revoking"},
-            "TikTok is told again that it is over",
+            "next attempt to notify TikTok",
             ["Refresh now", "Test with TikTok", "Disconnect…"],
         ),
         (
             {"status": "revoked", "access_token": None, "next_at": None},
-            "it is disconnected",
+            "disconnected",
             ["Refresh now", "Test with TikTok", "Disconnect…"],
         ),
     ],
@@ -129,10 +129,10 @@ def test_while_the_breaker_is_open_a_refresh_waits_and_a_test_does_not(
         breaker.probe_at = clock() + timedelta(seconds=30)
         session.add(breaker)
     page = jo.page()
-    assert "TikTok is held back until" in page.text
-    assert "it does not accept this app (invalid_client)" in page.text
+    assert "Refreshes are paused until" in page.text
+    assert "TikTok doesn't accept this app (invalid_client)" in page.text
     assert unusable_on(page) == ["Refresh now"]
-    assert "TikTok is held back until" in jo.post("refresh").text
+    assert "Refreshes are paused until" in jo.post("refresh").text
     assert jo.sandbox.calls("token.refresh_token") == 0
     jo.mark(access_expires_at=clock())
     assert unusable_on(jo.page()) == ["Refresh now", "Test with TikTok"]

@@ -33,7 +33,7 @@ def test_a_refresh_is_told_and_stands_once_in_the_timeline(jo: Desk) -> None:
     page = jo.press("refresh")
     after = jo.row()
     assert after.access_expires_at is not None
-    assert notice(page) == f"Access is refreshed. It works until {exact(after.access_expires_at)}."
+    assert notice(page) == f"Access was refreshed. It works until {exact(after.access_expires_at)}."
     assert (after.version, jo.sandbox.calls(CALL)) == (before.version + 1, 1)
     lines = timeline(page)
     assert len([line for line in lines if "Refreshed by" in line]) == 1
@@ -48,7 +48,7 @@ def test_a_failed_refresh_is_told_with_code_and_log_and_when_again(jo: Desk) -> 
     assert "TikTok answered server_error" in notice(page)
     assert row.last_log_id
     assert f"(log {row.last_log_id})" in notice(page)
-    assert "It is tried again at" in notice(page)
+    assert "Next attempt at" in notice(page)
     assert "Access still works until" in notice(page)
     (line,) = [line for line in timeline(page) if "failed" in line]
     assert "TikTok answered server_error" in line
@@ -75,7 +75,7 @@ def test_a_test_asks_tiktok_and_tells_its_time_and_answer(jo: Desk) -> None:
     page = jo.press("test")
     told = notice(page)
     assert told.startswith("TikTok answered in ")
-    assert told.endswith(" ms: this is Jo, access works.")
+    assert told.endswith(" ms: this is Jo. Access works.")
     assert (jo.sandbox.calls(ASK), jo.sandbox.calls(CALL)) == (1, 0)
     (event,) = jo.events("connection.tested")
     fields = json.loads(event.fields)
@@ -86,7 +86,7 @@ def test_a_test_asks_tiktok_and_tells_its_time_and_answer(jo: Desk) -> None:
 
 def test_a_test_of_what_is_over_refreshes_first(jo: Desk, clock: MovableClock) -> None:
     jo.mark(access_expires_at=clock())
-    assert "access works." in notice(jo.press("test"))
+    assert "Access works." in notice(jo.press("test"))
     assert (jo.sandbox.calls(ASK), jo.sandbox.calls(CALL)) == (1, 1)
 
 
@@ -105,7 +105,7 @@ def test_a_token_that_is_refused_twice_is_refreshed_once_only(jo: Desk) -> None:
     jo.sandbox.faults("user_info", "error200", error="access_token_invalid")
     told = notice(jo.press("test"))
     assert "TikTok answered access_token_invalid" in told
-    assert "refused as well" in told
+    assert "refused too" in told
     assert (jo.sandbox.calls(ASK), jo.sandbox.calls(CALL)) == (2, 1)
 
 
@@ -113,7 +113,7 @@ def test_a_grant_that_is_dead_at_tiktok_is_told(jo: Desk) -> None:
     jo.sandbox.deauthorize("jo")
     told = notice(jo.press("test"))
     assert "TikTok answered access_token_invalid" in told
-    assert "Refreshing did not work either" in told
+    assert "Refreshing didn't work either" in told
     (event,) = jo.events("connection.tested")
     assert json.loads(event.fields)["works"] is False
 
@@ -123,7 +123,7 @@ def test_a_grant_that_is_dead_at_tiktok_is_told(jo: Desk) -> None:
     [
         ("error200", {"error": "internal_error"}, "TikTok answered internal_error (log "),
         ("drop", {}, "the connection to TikTok was lost"),
-        ("html", {}, "TikTok's answer could not be read"),
+        ("html", {}, "TikTok's answer couldn't be read"),
     ],
 )
 def test_a_test_that_fails_says_what_tiktok_said(
@@ -133,7 +133,7 @@ def test_a_test_that_fails_says_what_tiktok_said(
     told = notice(jo.press("test"))
     assert said in told
     assert " ms." in told
-    assert "try again in a while" in told
+    assert "Try again later" in told
     assert jo.row().status == "active"
 
 
@@ -147,16 +147,16 @@ def test_a_disconnect_asks_first_and_tells_that_tiktok_confirmed(jo: Desk) -> No
     assert notice(page) == "Disconnected. TikTok confirmed it."
     assert (jo.row().status, jo.row().access_token) == ("revoked", None)
     assert "TikTok confirmed" in timeline(page)[0]
-    assert "It is disconnected." in page.text
+    assert "Disconnected. Only the person can reconnect" in page.text
 
 
 def test_a_disconnect_that_tiktok_does_not_answer_says_so(jo: Desk) -> None:
     jo.sandbox.faults("revoke", "drop")
     told = notice(jo.press("disconnect"))
     assert "the connection to TikTok was lost" in told
-    assert "told again for 24 hours" in told
+    assert "keep notifying TikTok for 24 hours" in told
     assert jo.row().status == "revoking"
-    assert "It is disconnected here" in notice(jo.post("disconnect"))
+    assert "Disconnected here." in notice(jo.post("disconnect"))
 
 
 def test_a_connection_without_a_token_can_be_put_to_an_end(jo: Desk) -> None:
@@ -164,7 +164,7 @@ def test_a_connection_without_a_token_can_be_put_to_an_end(jo: Desk) -> None:
     assert "TikTok won't be contacted" in jo.client.get(f"{jo.address}/disconnect").text
     assert (
         notice(jo.press("disconnect"))
-        == "Disconnected. There was no token left to revoke, so TikTok was not asked."
+        == "Disconnected. There was no token left to revoke, so TikTok wasn't contacted."
     )
     assert jo.sandbox.calls("revoke") == 0
     (event,) = jo.events("connection.revoked")

@@ -123,7 +123,7 @@ def test_a_probe_that_tiktok_answers_closes_the_breaker(
     app: Flask, mara: FlaskClient, sandbox: Sandbox
 ) -> None:
     opened(app)
-    assert "TikTok answered, so refreshes go out again." in pressed(mara)
+    assert "TikTok answered. Refreshes have resumed." in pressed(mara)
     assert sandbox.calls("token.refresh_token") == 1
     assert events(app) == ["breaker.probed", "breaker.closed"]
 
@@ -135,7 +135,7 @@ def test_a_probe_that_fails_leaves_it_open_and_says_so(
     opened(app)
     sandbox.faults("token", "error200", grant_type="refresh_token", error="invalid_client")
     text = pressed(mara)
-    assert "refreshes are still held back" in text
+    assert "Refreshes are still paused" in text
     assert "TikTok does not accept this app (invalid_client)" in text
     assert events(app) == ["breaker.probed"]
 
@@ -143,7 +143,7 @@ def test_a_probe_that_fails_leaves_it_open_and_says_so(
 def test_a_probe_with_the_breaker_closed_asks_nobody(
     app: Flask, mara: FlaskClient, sandbox: Sandbox
 ) -> None:
-    assert "There was nothing to probe" in pressed(mara)
+    assert "Nothing to test: refreshes aren't paused." in pressed(mara)
     assert (sandbox.calls("token.refresh_token"), events(app)) == (0, [])
 
 
@@ -152,4 +152,4 @@ def test_a_probe_of_nobody_says_so(app: Flask, mara: FlaskClient) -> None:
     with app.app_context(), writing() as session:
         for user in session.scalars(select(User)):
             user.refresh_token = None
-    assert "There is no connection to try it with." in pressed(mara)
+    assert "There's no connection to test with." in pressed(mara)

@@ -32,7 +32,7 @@ def test_the_tiles_count_and_lead_to_their_rows(app: Flask, operator: FlaskClien
     page = Reading(operator.get(PATH).text)
     tiles = [a for a in page.all("a") if "card" in a.classes]
     assert [" ".join(tile.text.split()) for tile in tiles] == [
-        *("1 Healthy", "1 Expires soon", "0 Refresh failing", "1 Needs user", "0 Revoked"),
+        *("1 Healthy", "1 Expires soon", "0 Refresh failing", "1 Reconnect needed", "0 Revoked"),
     ]
     for tile, shown in zip(tiles, (1, 1, 0, 1, 0), strict=True):
         led = Reading(operator.get(tile.attrs["href"]).text)
@@ -53,13 +53,13 @@ def test_headers_order_the_rows_and_turn(operator: FlaskClient) -> None:
 
 def test_a_filter_by_a_time_says_that_it_orders_the_rows(operator: FlaskClient) -> None:
     page = Reading(operator.get(f"{PATH}?within=90d&sort=refreshes").text)
-    assert "orders the rows by its own time: to reconnect soonest first." in page.text
+    assert "sets the order: reconnect due soonest first." in page.text
     assert not [a for a in page.all("a") if "sort=-" in a.attrs["href"]]
 
 
 def test_what_means_nothing_is_named_and_nothing_else_changes(operator: FlaskClient) -> None:
     page = Reading(operator.get(f"{PATH}?foo=1&sort=shoe&%3Cb%3E=2").text)
-    assert "Ignored: foo, sort, <b>" in page.text
+    assert "Ignored unknown or invalid filters: foo, sort, <b>." in page.text
     assert "Mara Lindqvist" in page.text
 
 
@@ -81,7 +81,7 @@ def test_the_age_of_a_count_is_told(
 ) -> None:
     monkeypatch.setattr(counts, "COUNT_LIVE_BELOW", 0)
     monkeypatch.setattr(counts, "_run_in_background", lambda work: work())
-    assert "The tokens are being counted." in operator.get(PATH).text
+    assert "Still counting connections." in operator.get(PATH).text
     assert "Counted 0 seconds ago." in operator.get(PATH).text
 
 
@@ -89,4 +89,4 @@ def test_a_search_and_its_end_are_told(operator: FlaskClient) -> None:
     with_name = Reading(operator.get(f"{PATH}?q=-").text)
     assert "No connections match these filters" in with_name.text
     found = Reading(operator.get(f"{PATH}?q=open-001").text)
-    assert "1 of 1 token, expiring soonest first" in found.the("caption")
+    assert "1 of 1 connection, expiring soonest first" in found.the("caption")

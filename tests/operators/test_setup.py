@@ -66,8 +66,8 @@ def test_an_operator_reads_the_list_in_three_groups(operator: FlaskClient) -> No
     assert [e.text for e in reading.all("h2")][:3] == ["Configuration", "TikTok", "Running"]
     told = rows(page.text)
     assert told["SECRET_KEY"].endswith("Is set. Done")
-    assert told["The database is at the newest migration"].endswith("Done")
-    assert told["The worker keeps up"].endswith("Done")
+    assert told["The database is at the latest migration"].endswith("Done")
+    assert told["The worker is keeping up"].endswith("Done")
     assert told["ALLOW_SANDBOX"].endswith("Check")
     assert "checks passed." in reading.text
     assert "There is a problem" not in reading.text
@@ -100,8 +100,8 @@ def test_opening_the_page_calls_nobody(operator: FlaskClient, sandbox: Sandbox) 
     before = sandbox.calls("token.client_credentials")
     told = rows(operator.get(PATH).text)
     assert sandbox.calls("token.client_credentials") == before
-    assert told["TikTok accepts key and secret"].endswith("Cannot tell yet")
-    assert told["TikTok can be reached"].endswith("Cannot tell yet")
+    assert told["TikTok accepts the client key and secret"].endswith("Not known yet")
+    assert told["TikTok can be reached"].endswith("Not known yet")
 
 
 def test_the_button_asks_once_and_the_answer_is_kept_with_its_time(
@@ -110,7 +110,7 @@ def test_the_button_asks_once_and_the_answer_is_kept_with_its_time(
     before = sandbox.calls("token.client_credentials")
     page = press_ask(operator)
     told = rows(page)
-    assert "TikTok does not refuse them. Done" in told["TikTok accepts key and secret"]
+    assert "TikTok does not refuse them. Done" in told["TikTok accepts the client key and secret"]
     assert " ms. Done" in told["TikTok can be reached"]
     clock.advance(minutes=2)
     reading = Reading(operator.get(PATH).text)
@@ -136,7 +136,7 @@ def test_wrong_credentials_are_a_problem_with_the_fix(make_app: MakeApp, sandbox
     assert cookie is not None
     with client.session_transaction() as held, other.session_transaction() as given:
         given.update(held)
-    told = rows(press_ask(other))["TikTok accepts key and secret"]
+    told = rows(press_ask(other))["TikTok accepts the client key and secret"]
     assert "(invalid_client)" in told
     assert "copy both again from the same app's page at developers.tiktok.com" in told
     assert told.endswith("There is a problem")
@@ -147,11 +147,11 @@ def test_a_tiktok_that_is_down_is_no_problem_of_ours(
 ) -> None:
     sandbox.faults("token", "http500")
     told = rows(press_ask(operator))
-    assert told["TikTok accepts key and secret"].endswith("Check")
+    assert told["TikTok accepts the client key and secret"].endswith("Check")
 
 
 @pytest.mark.parametrize(
-    ("ahead", "word"), [(-29, "Done"), (90, "Check"), (-4000, "Check"), (None, "Cannot tell yet")]
+    ("ahead", "word"), [(-29, "Done"), (90, "Check"), (-4000, "Check"), (None, "Not known yet")]
 )
 def test_a_clock_that_is_wrong_is_told(
     operator: FlaskClient, monkeypatch: pytest.MonkeyPatch, ahead: int | None, word: str
@@ -159,7 +159,7 @@ def test_a_clock_that_is_wrong_is_told(
     skew = None if ahead is None else timedelta(seconds=ahead)
     found = CredentialsCheck(None, 0.2, skew)
     monkeypatch.setattr(Provider, "check_credentials", lambda _self: found)
-    told = rows(press_ask(operator))["The clock is right"]
+    told = rows(press_ask(operator))["The clock is correct"]
     assert told.endswith(word)
     assert ("This clock is 90 seconds ahead of TikTok's." in told) is (ahead == 90)
     assert ("This clock is 4,000 seconds behind TikTok's." in told) is (ahead == -4000)
@@ -247,7 +247,7 @@ class TestTheWayIn:
 
     def told(self, client: FlaskClient, **options: object) -> str:
         page = client.get(PATH, **options).text  # type: ignore[arg-type]  # as Werkzeug takes them
-        return rows(page)["The address and the proxy fit"]
+        return rows(page)["The address matches the proxy settings"]
 
     def test_the_address_of_the_settings_is_well(self, operator: FlaskClient) -> None:
         assert self.told(operator).endswith("Done")

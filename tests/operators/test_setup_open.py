@@ -120,7 +120,7 @@ def test_the_open_page_counts_nothing_and_changes_nothing(telling: Flask) -> Non
 
 def test_the_open_page_names_words_and_fixes(telling: Flask) -> None:
     text = Reading(telling.test_client().get(PATH).text).text
-    for words in ("Check", "Cannot tell yet", "Done"):
+    for words in ("Check", "Not known yet", "Done"):
         assert words in text
     assert "flask tokens rescue" in text
     assert "non_sandbox_target" in text

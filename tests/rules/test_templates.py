@@ -201,8 +201,8 @@ def test_what_was_left_off_is_named_with_one_way_to_add_it(app: Flask) -> None:
         ("fresh", "Connected", "Reconnect TikTok"),
         ("due", "Connected", "Reconnect TikTok"),
         ("refreshing", "Connected", "Reconnect TikTok"),
-        ("failing", "Connected, being retried", "Reconnect TikTok"),
-        ("expired", "Access has expired for now", "Needs you"),
+        ("failing", "Connected, retrying", "Reconnect TikTok"),
+        ("expired", "Access has expired for now", "Reconnect needed"),
         ("reconnect", "TikTok needs you to sign in again", "Connect again"),
         ("revoking", "TikTok hasn't confirmed yet", "Disconnect TikTok…"),
         ("revoked", "You're not connected", "Disconnect TikTok…"),
@@ -256,7 +256,7 @@ def test_a_hostile_name_is_only_text(app: Flask) -> None:
 def test_a_mistyped_ticket_is_told_above_beside_and_in_the_title(app: Flask) -> None:
     page = Reading(play(app, SCENES["delete-wrong"]))
     assert page.the("title").startswith("Error: ")
-    assert page.text.count("Type the ticket number as it is shown above.") == 2
+    assert page.text.count("Type the ticket number as shown above.") == 2
     (field,) = [f for f in page.all("input") if f.attrs["name"] == "ticket"]
     assert field.attrs["aria-invalid"] == "true"
 

@@ -39,7 +39,7 @@ def test_every_unsafe_route_refuses_without_it(app: Flask, sandbox: Sandbox) -> 
         for name, token in tokens.items():
             answer = client.post(path, data={"ticket": ticket, **token})
             assert answer.status_code == 400, f"{path} with {name} token"
-            assert "This form is out of date" in answer.text
+            assert "This form has expired" in answer.text
     # Whoever they were for is still signed in and still connected.
     assert client.get("/operators/tokens").status_code == 200
     assert sandbox.calls("revoke") == 0

@@ -27,7 +27,7 @@ class TestLimits:
         answer = limited.get(CALLBACK)
         assert answer.status_code == 429
         assert 1 <= int(answer.headers["Retry-After"]) <= 61
-        assert "Too many tries in a short time" in answer.text
+        assert "Too many attempts in a short time" in answer.text
 
     def test_the_start_is_limited(self, limited: FlaskClient) -> None:
         form = connect_form(limited).data()

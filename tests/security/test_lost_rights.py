@@ -6,6 +6,7 @@ Two moments: while the body is still arriving, and between the guard's answer an
 import base64
 import secrets
 from collections.abc import Callable
+from html import unescape
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,7 +23,7 @@ from webapp.views.http.guards import access_of
 pytestmark = pytest.mark.usefixtures("each_database")
 
 DELETED = "Your account is deleted."
-SIGNED_OUT = "You are not signed in any more, so nothing was done."
+SIGNED_OUT = "You're no longer signed in, so nothing was done."
 
 
 @pytest.fixture(
@@ -98,7 +99,7 @@ def assert_told(act: Act, stage: Stage, answer: TestResponse, words: str = SIGNE
         assert "Nothing was changed and nothing was stored." in answer.text
     else:
         assert (answer.status_code, answer.location) == (303, "/")
-        assert words in stage.person.get("/").text
+        assert words in unescape(stage.person.get("/").text)
 
 
 @pytest.mark.parametrize("act", ACTS, ids=IDS)

@@ -7,6 +7,7 @@ depend on that alone.)
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from html import unescape
 from threading import Event
 
 import pytest
@@ -119,7 +120,7 @@ def test_a_sign_in_whose_account_is_deleted_signs_nobody_in(stage: Stage, noor: 
     during(stage, "user_info", noor)
     answer = come_back(other, callback)
     assert answer.status_code == 409
-    assert "This account has just been deleted" in answer.text
+    assert "This account was just deleted" in answer.text
     assert other.get("/account").location == "/"
     noor.assert_untouched()
     # Noor's own browser is noor's.
@@ -397,5 +398,6 @@ def test_signing_out_everywhere_stops_a_deletion_that_waits_for_tiktok(stage: St
     during(stage, "revoke", lambda: stage.lose_session("jo"))
     answer = stage.person.post(path, data=data)
     assert (answer.status_code, answer.location) == (303, "/")
-    assert "You are disconnected, but the account is still here." in stage.person.get("/").text
+    page = unescape(stage.person.get("/").text)
+    assert "You're disconnected, but the account still exists." in page
     assert stage.row("jo").status == Status.REVOKED

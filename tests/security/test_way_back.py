@@ -130,7 +130,7 @@ def test_what_is_refused_is_logged_by_its_host_alone(
     with caplog.at_level(logging.INFO):
         sent.get("/", query_string={"next": "https://evil.example/private?of=somebody"})
         sent.get("/", query_string={"next": "https://[broken"})
-    told = [r.msg for r in caplog.records if "way_back_refused" in str(r.msg)]
+    told = [r.msg for r in caplog.records if "return_link_refused" in str(r.msg)]
     assert [each["host"] for each in told] == ["evil.example", ""]  # type: ignore[index]  # structlog's own dict
     assert "somebody" not in caplog.text
 

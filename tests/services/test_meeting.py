@@ -45,6 +45,6 @@ def test_an_account_that_goes_before_the_sign_in_ends_ends_signed_out_with_a_pag
     monkeypatch.setattr(connect, "update_profile", deleted_meanwhile)
     answer = come_back(client, consent(begin(client), "mara"))
     assert answer.status_code == 409
-    assert "This account has just been deleted" in answer.text
+    assert "This account was just deleted" in answer.text
     assert client.get("/account").location == "/"
     assert rows(app) == []

@@ -40,17 +40,17 @@ _WRONGS = [
 ]
 
 
-def _job(job: Job, wrongs: list[ItemProblem] | None = None, **more: Any) -> dict[str, Any]:
+def _job(job: Job, problems: list[ItemProblem] | None = None, **more: Any) -> dict[str, Any]:
     usual = {
         "job": job,
         "title": bulk_texts.title(job),
-        "standing": bulk_texts.state_tag(job),
+        "state": bulk_texts.state_tag(job),
         "progress": bulk_texts.progress(job),
         "left": bulk_texts.duration_text(130),
-        "hindrance": None,
-        "wrongs": [
+        "obstacle": None,
+        "problems": [
             (each, bulk_texts.problem_text(job.act, each), each.open_id and "/operators/tokens/-0")
-            for each in wrongs or []
+            for each in problems or []
         ],
         "later": False,
         "next_key": None,
@@ -63,7 +63,7 @@ def _job(job: Job, wrongs: list[ItemProblem] | None = None, **more: Any) -> dict
 def _confirm(act: str, count: int, *, everything: bool = False, **more: Any) -> dict[str, Any]:
     picked = () if everything else tuple(f"-000{number}" for number in range(count))
     usual = {
-        "wish": BulkRequest(act, "status=failing", everything, picked),
+        "asked": BulkRequest(act, "status=failing", everything, picked),
         "count": count,
         "skipped": 0,
         "job_id": "made-up-job",
@@ -93,7 +93,7 @@ def _wrong() -> dict[str, Any]:
 
 def _held() -> dict[str, Any]:
     fix = _("start one: flask tokens run")
-    return _job(RUNNING, hindrance=Problem("worker", _("no worker seems to be running"), fix))
+    return _job(RUNNING, obstacle=Problem("worker", _("no worker seems to be running"), fix))
 
 
 #: Name → template, and what makes its context, in the language that is spoken then.

@@ -153,7 +153,7 @@ def _page(one: ConnectionDetails) -> dict[str, Any]:
         "one": one,
         "person": user,
         "why_next": connection_texts.why_next(one),
-        "hindrances": connection_texts.obstacles(one),
+        "obstacles": connection_texts.obstacles(one),
         "granted": sorted(user.granted),
         "missing": sorted(user.asked - user.granted),
         "lines": connection_texts.timeline_lines(one.timeline, len(user.asked)),
@@ -164,12 +164,12 @@ def _page(one: ConnectionDetails) -> dict[str, Any]:
 
 
 def _question(one: ConnectionDetails, **more: Any) -> dict[str, Any]:
-    usual = {"person": one.user, "hindrance": None, "held": True, "services": [], "own": False}
+    usual = {"person": one.user, "obstacle": None, "held": True, "services": [], "own": False}
     return usual | more
 
 
 def _hindered() -> dict[str, Any]:
-    return _question(WELL, hindrance=connection_texts.obstacles(STATES["foreign"])["disconnect"])
+    return _question(WELL, obstacle=connection_texts.obstacles(STATES["foreign"])["disconnect"])
 
 
 #: Name → template, and what makes its context, in the language that is spoken then.

@@ -144,10 +144,10 @@ def row(name: str | None, state: str, **more: Any) -> Row:
     return Row(**(usual | more))
 
 
-MISTYPED = _("Type the ticket number as it is shown above.")
-DELETED = _("Your account is deleted. Your name and your TikTok ID are gone from here.")
-UNCONFIRMED = _("TikTok did not confirm its half. You can remove us in the TikTok app.")
-UNHEARD = _("Refreshing did not work either: the timeline says why.")
+MISTYPED = _("Type the ticket number as shown above.")
+DELETED = _("Your account is deleted. Your name and TikTok ID are no longer stored here.")
+UNCONFIRMED = _("TikTok didn't confirm the disconnection. You can remove us in the TikTok app.")
+UNHEARD = _("Refreshing didn't work either: the timeline says why.")
 BASIC = Scope(
     "user.info.basic",
     _("Your name and picture"),
@@ -467,7 +467,7 @@ PROGRAMMERS: dict[str, Scene] = {
     "api": Scene(
         "api/docs.html",
         {
-            "summary": "Ask for a working TikTok access token.",
+            "summary": "Request a working TikTok access token.",
             "calls": api_contract.calls(ORIGIN),
             "kinds": list(api_contract.kinds(ORIGIN).values()),
             "reasons": api_contract.descriptions("Reason"),

@@ -22,12 +22,12 @@ NOW = datetime(2026, 11, 22, 14, 5, tzinfo=UTC)
     [
         ("refresh", 0, False, "Refreshing connections"),
         ("refresh", 1, False, "Refreshing 1 connection"),
-        ("refresh", 1204, True, "Refresh of 1,204 connections"),
-        ("refresh", 0, True, "Refresh of connections"),
+        ("refresh", 1204, True, "Refresh 1,204 connections"),
+        ("refresh", 0, True, "Refresh connections"),
         ("disconnect", 0, False, "Disconnecting connections"),
         ("disconnect", 2, False, "Disconnecting 2 connections"),
-        ("disconnect", 1, True, "Disconnect of 1 connection"),
-        ("disconnect", 0, True, "Disconnect of connections"),
+        ("disconnect", 1, True, "Disconnect 1 connection"),
+        ("disconnect", 0, True, "Disconnect connections"),
     ],
 )
 def test_a_job_says_what_it_does_to_how_many(act: str, total: int, over: bool, said: str) -> None:
@@ -71,8 +71,8 @@ def test_a_connection_that_was_skipped_without_a_known_reason_had_nothing_to_do(
     [
         ("new", "a", 1, "Connected with 1 of 1 permission"),
         ("new", "a,b", 0, "Connected with 2 permissions"),
-        ("again", "a", 2, "Connected again with 1 of 2 permissions"),
-        ("again", "a", 0, "Connected again with 1 permission"),
+        ("again", "a", 2, "Reconnected with 1 of 2 permissions"),
+        ("again", "a", 0, "Reconnected with 1 permission"),
         ("returned", "", 2, "Signed in again with 0 of 2 permissions"),
         ("returned", "a,b", 0, "Signed in again with 2 permissions"),
     ],
@@ -94,11 +94,11 @@ def test_an_actor_is_named_as_far_as_known(word: str, said: str) -> None:
 
 def test_a_list_says_how_many_it_shows_of_how_many() -> None:
     order = "expiring soonest first"
-    assert list_page.caption(Query(), 1, None) == f"1 token, {order}"
-    assert list_page.caption(Query(), 50, None) == f"50 tokens, {order}"
-    assert list_page.caption(Query(), 50, 1204) == f"50 of 1,204 tokens, {order}"
+    assert list_page.caption(Query(), 1, None) == f"1 connection, {order}"
+    assert list_page.caption(Query(), 50, None) == f"50 connections, {order}"
+    assert list_page.caption(Query(), 50, 1204) == f"50 of 1,204 connections, {order}"
     # The rows are newer than the count.
-    assert list_page.caption(Query(), 50, 49) == f"50 of 50 tokens, {order}"
+    assert list_page.caption(Query(), 50, 49) == f"50 of 50 connections, {order}"
 
 
 @pytest.mark.parametrize(

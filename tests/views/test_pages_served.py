@@ -150,7 +150,7 @@ class TestPaging:
             reading = judge(client.get(path), path)
             found = [e.text for e in reading.all("code") if e.text.startswith("open-")]
             walked.append((path, found))
-            assert "of 120 tokens, expiring soonest first" in reading.the("caption")
+            assert "of 120 connections, expiring soonest first" in reading.the("caption")
             links = [e.attrs["href"] for e in reading.all("a") if e.attrs.get("rel") == rel]
             path = links[0] if links else ""
             assert len(walked) <= 3, "it never ends"

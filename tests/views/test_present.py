@@ -97,8 +97,8 @@ def test_every_health_has_words_for_people_and_for_operators() -> None:
     assert set(template_filters.FOR_PEOPLE) == set(template_filters.FOR_OPERATORS) == set(HEALTHS)
     for health in ("fresh", "due", "refreshing"):
         assert template_filters.health_tag(health) == ("ok", "Connected")
-    assert template_filters.health_tag("failing") == ("warn", "Connected, being retried")
-    assert template_filters.health_tag("reconnect") == ("bad", "Needs you")
+    assert template_filters.health_tag("failing") == ("warn", "Connected, retrying")
+    assert template_filters.health_tag("reconnect") == ("bad", "Reconnect needed")
     assert template_filters.health_tag("revoking") == template_filters.health_tag("revoked")
     assert template_filters.operator_tag("failing").word == "Refresh failing"
 

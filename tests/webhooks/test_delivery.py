@@ -43,10 +43,10 @@ def test_tampered_old_and_future_ones_are_refused(
     sandbox.control("webhook/send", event="video.publish.completed", person="mara")
     sandbox.control("webhook/send", **event | {"person": "jo"})
     assert deliveries(sandbox)[3:] == [200] * 4
-    assert "Needs you" not in mara.get("/account").text
+    assert "Reconnect needed" not in mara.get("/account").text
     sandbox.control("webhook/send", **event, timestamp=now - 270)
     assert deliveries(sandbox)[-1] == 200
-    assert "Needs you" in mara.get("/account").text
+    assert "Reconnect needed" in mara.get("/account").text
     assert "Traceback" not in server.log()
 
 
@@ -59,4 +59,4 @@ def test_the_notice_that_follows_our_own_revoke_changes_nothing(
     assert deliveries(sandbox) == [200]
     page = mara.get("/account").text
     assert "You're not connected" in page
-    assert "Needs you" not in page
+    assert "Reconnect needed" not in page

@@ -34,7 +34,7 @@ def test_every_unsafe_route_but_tiktoks_and_the_services_wants_the_token(
     assert ("POST", ADDRESS, "tiktok") in routes
     for method, path, who in routes:
         answer = client.open(path, method=method)
-        refused = "This form is out of date" in answer.text
+        refused = "This form has expired" in answer.text
         assert refused is (who not in ("tiktok", "service")), f"{method} {path}: {who}"
         assert answer.status_code in (400, 401) or who == "service", f"{method} {path}"
 

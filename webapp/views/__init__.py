@@ -1,1 +1,1 @@
-"""The doors for browsers: HTTP in, HTTP out. Holds no meaning of its own and commits nothing."""
+"""HTTP in, HTTP out: views check the request, call one service and render the result."""

@@ -1,1 +1,1 @@
-"""Answers for services, TikTok and monitoring."""
+"""Responses for services, TikTok and monitoring."""

@@ -1,6 +1,6 @@
-"""Puts the fleet's numbers into Prometheus' words; no label ever names a person.
+"""/metrics in Prometheus' format, for a scraper with METRICS_TOKEN.
 
-/metrics, for a scraper that shows METRICS_TOKEN; names no connection and no person.
+No label names a connection or a person.
 """
 
 import hmac
@@ -19,14 +19,17 @@ from prometheus_client.core import (
     Metric,
 )
 
-from webapp import metrics as counters
+from webapp.metrics import exposition
 from webapp.services.maintenance.health import Fleet, fleet_figures
 from webapp.services.records import figures
 from webapp.views.http import api_request
 from webapp.views.http.guards import scraper
 from webapp.views.http.runtime import runtime
 
-#: What becomes of a refresh, so that each is a series from the start (services.verdicts).
+blueprint = Blueprint("metrics", __name__)
+
+_CHANGELOG = Path(__file__).resolve().parents[3] / "CHANGELOG.md"
+#: Outcomes of a refresh (services.refresh.verdicts); listed, so each series exists from the start.
 OUTCOMES = (
     *("refreshed", "transient", "ambiguous", "throttled", "refused_once", "mass_rejection"),
     *("needs_person", "config", "key", "another_account"),
@@ -34,16 +37,36 @@ OUTCOMES = (
 REASONS = ("config", "transient", "key")
 
 
+@blueprint.get("/metrics")
+@scraper
+def show() -> Response:
+    """Return all metrics; 404 if METRICS_TOKEN isn't set, 401 for a request without it."""
+    token = runtime().settings.metrics_token.get_secret_value()
+    if not token:
+        return abort(404)
+    if not hmac.compare_digest(api_request.bearer().encode(), token.encode()):
+        return Response("", 401, {"WWW-Authenticate": "Bearer"}, mimetype="text/plain")
+    found = families(fleet_figures(runtime(), runtime().clock()), release())
+    return Response(exposition(found), content_type=CONTENT_TYPE_LATEST)
+
+
+@cache
+def release() -> str:
+    """Return the newest release in CHANGELOG.md."""
+    found = re.search(r"^# (\S+)", _CHANGELOG.read_text(encoding="utf-8"), re.MULTILINE)
+    return found.group(1) if found else "unknown"
+
+
 def families(fleet: Fleet, version: str) -> Iterator[Metric]:
-    """Yield all that is known of the fleet; with the database away that is little."""
+    """Yield all metrics; only a few if the database is unreachable."""
     yield InfoMetricFamily("coatcheck_build", "The release.", {"version": version})
     yield _gauge("database_up", "Whether the database answers.", float(fleet.up))
-    doubts = GaugeMetricFamily(
-        "coatcheck_trouble", "What is wrong, as /readyz and flask doctor name it.", labels=["name"]
+    troubles = GaugeMetricFamily(
+        "coatcheck_trouble", "Problems, named as in /readyz and flask doctor.", labels=["name"]
     )
     for name in fleet.troubles:
-        doubts.add_metric([name], 1)
-    yield doubts
+        troubles.add_metric([name], 1)
+    yield troubles
     if fleet.up:
         yield from _refreshes(fleet)
         yield from _state_gauges(fleet)
@@ -52,7 +75,7 @@ def families(fleet: Fleet, version: str) -> Iterator[Metric]:
 def _refreshes(fleet: Fleet) -> Iterator[Metric]:
     outcomes = CounterMetricFamily(
         "coatcheck_refreshes",
-        "Refreshes asked of TikTok, by outcome.",
+        "Refresh requests to TikTok, by outcome.",
         labels=["outcome"],
     )
     found = {
@@ -75,9 +98,8 @@ def _answer_times(fleet: Fleet) -> Metric:
     for bound, count in bounds:
         seen += count
         buckets.append((str(bound / 1000), float(seen)))
-    # The last class takes whatever is slower than the bound before it.
     buckets.append(("+Inf", float(seen + beyond[1])))
-    # Only the classes are kept, so there is no sum.
+    # Only the classes are stored, so there is no sum.
     return HistogramMetricFamily(
         "coatcheck_tiktok_answer_seconds", "How long TikTok took to answer.", buckets
     )
@@ -86,49 +108,25 @@ def _answer_times(fleet: Fleet) -> Metric:
 def _state_gauges(fleet: Fleet) -> Iterator[Metric]:
     if fleet.connections is not None:
         connections = GaugeMetricFamily(
-            "coatcheck_connections", "Connections, by how they stand.", labels=["status"]
+            "coatcheck_connections", "Connections, by status.", labels=["status"]
         )
         for status, count in fleet.connections.items():
             connections.add_metric([status], count)
         yield connections
     if fleet.work is not None:
-        yield _gauge("worker_lag_seconds", "How long the longest overdue waits.", fleet.work.lag)
-        yield _gauge("pace_ratio", "The part of REFRESH_RATE that is allowed.", fleet.work.part)
+        yield _gauge(
+            "worker_lag_seconds", "How long the most overdue refresh has waited.", fleet.work.lag
+        )
+        yield _gauge("pace_ratio", "The part of REFRESH_RATE in use.", fleet.work.part)
     breaker = GaugeMetricFamily(
-        "coatcheck_breaker_open", "1 where refreshes are held back.", labels=["reason"]
+        "coatcheck_breaker_open", "1 if refreshes are paused for this reason.", labels=["reason"]
     )
     for reason in REASONS:
         breaker.add_metric([reason], float(reason == fleet.open_reason))
     yield breaker
-    yield _gauge("notices_waiting", "Notices that were not delivered yet.", fleet.waiting)
-    yield _gauge("notices_given_up", "Notices that nobody took.", fleet.given_up)
+    yield _gauge("notices_waiting", "Notifications not delivered yet.", fleet.waiting)
+    yield _gauge("notices_given_up", "Notifications that were given up.", fleet.given_up)
 
 
 def _gauge(name: str, help_text: str, value: float) -> Metric:
     return GaugeMetricFamily(f"coatcheck_{name}", help_text, value)
-
-
-blueprint = Blueprint("metrics", __name__)
-
-_CHANGES = Path(__file__).resolve().parents[3] / "CHANGELOG.md"
-
-
-@blueprint.get("/metrics")
-@scraper
-def show() -> Response:
-    """Answer with all numbers: 404 without METRICS_TOKEN, 401 for whoever does not show it."""
-    ours = runtime()
-    token = ours.settings.metrics_token.get_secret_value()
-    if not token:
-        return abort(404)
-    if not hmac.compare_digest(api_request.bearer().encode(), token.encode()):
-        return Response("", 401, {"WWW-Authenticate": "Bearer"}, mimetype="text/plain")
-    found = families(fleet_figures(ours, ours.clock()), release())
-    return Response(counters.exposition(found), content_type=CONTENT_TYPE_LATEST)
-
-
-@cache
-def release() -> str:
-    """Return the newest release that CHANGELOG.md names."""
-    found = re.search(r"^# (\S+)", _CHANGES.read_text(encoding="utf-8"), re.MULTILINE)
-    return found.group(1) if found else "unknown"

@@ -1,4 +1,4 @@
-"""Whether the process is alive and can serve, for whatever watches it; tells no secret."""
+"""Liveness and readiness for monitoring. They show no secret."""
 
 from flask import Blueprint, Response, jsonify
 
@@ -12,22 +12,21 @@ blueprint = Blueprint("status", __name__)
 @blueprint.get("/healthz")
 @public
 def healthz() -> Response:
-    """Answer that the process is alive."""
+    """Report that the process is alive."""
     return jsonify(status="ok")
 
 
 @blueprint.get("/readyz")
 @public
 def readyz() -> tuple[Response, int]:
-    """Answer whether pages can be served: database, migrations, keys; 503 if not.
+    """Report whether pages can be served (database, migrations, keys); 503 if not.
 
-    What is wrong with the keeping (worker late, breaker open, foreign database) is told as a
-    doubt under 200: taking web processes away would fix none of it, and while the worker is
-    away it is they who refresh what somebody asks for.
+    Problems with refreshing (worker late, breaker open, foreign database) are `doubts` with status
+    200: removing web processes would fix none of them, and without a worker it is they who refresh
+    on demand.
     """
-    ours = runtime()
-    faults = database_checks.faults(ours)
-    doubts = [] if faults else troubles.doubts(ours)
+    faults = database_checks.faults(runtime())
+    doubts = [] if faults else troubles.doubts(runtime())
     return jsonify(
         status="not ready" if faults else "degraded" if doubts else "ok",
         faults=[{"name": each.name, "cause": each.cause} for each in faults],

@@ -1,4 +1,4 @@
-"""TikTok's door: hands over the raw bytes and their signature; has no session and no form."""
+"""Receives TikTok's webhooks and passes on the raw body and its signature."""
 
 from flask import Blueprint, Response, request
 
@@ -8,23 +8,23 @@ from webapp.views.http.runtime import runtime
 
 blueprint = Blueprint("webhook", __name__)
 
-#: TikTok tells again for 72 hours; this is only politeness, in seconds.
-_AGAIN_IN = "60"
+#: Seconds; only a hint: TikTok retries for 72 hours on its own schedule.
+_RETRY_AFTER = "60"
 
 
 @blueprint.post("/webhooks/tiktok")
 @tiktok
 def receive() -> Response:
-    """Take a notice: 401 if TikTok did not sign it, 503 if it could not be kept, else 200."""
+    """Receive a webhook: 401 if TikTok didn't sign it, 503 if it can't be stored, else 200."""
     try:
         tiktok_webhook.receive(
             runtime(), request.headers.get(tiktok_webhook.HEADER), request.get_data()
         )
     except tiktok_webhook.NotSigned:
-        # RFC 9110 §15.5.2 wants to know which credentials would do.
+        # RFC 9110 §15.5.2 requires the header to name the accepted credentials.
         return _answer(401, {"WWW-Authenticate": tiktok_webhook.HEADER})
     except tiktok_webhook.CannotStore:
-        return _answer(503, {"Retry-After": _AGAIN_IN})
+        return _answer(503, {"Retry-After": _RETRY_AFTER})
     return _answer(200, {})
 
 

@@ -1,4 +1,4 @@
-"""Hands tokens to services, and shows them how to ask; never hands out a refresh token."""
+"""The API for services: hand out access tokens, never refresh tokens, and document itself."""
 
 import json
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ _JSON = ("Content-Type", "application/json")
 @service
 @at_most_a_key("6000 per minute")
 def token(open_id: str) -> Response:
-    """Hand out a token that lives long enough, or say why there is none."""
+    """Return a token that is valid long enough, or the problem that prevents it."""
     return _answer(None)
 
 
@@ -33,7 +33,7 @@ def token(open_id: str) -> Response:
 @service
 @at_most_a_key("600 per minute")
 def refresh(open_id: str) -> Response:
-    """Hand out a newer token than the one that TikTok rejected."""
+    """Return a newer token than the one that TikTok rejected."""
     try:
         return _answer(api_request.rejected_version())
     except BadRequest as error:
@@ -43,14 +43,14 @@ def refresh(open_id: str) -> Response:
 @blueprint.get("/api/v1/openapi.json")
 @public
 def document() -> Response:
-    """Give the contract to programs."""
+    """Return the OpenAPI document."""
     return jsonify(api_contract.document(runtime().settings.public_origin))
 
 
 @blueprint.get("/api/docs")
 @public
 def docs() -> str:
-    """Show the contract to people."""
+    """Show the API page."""
     origin, reader = runtime().settings.public_origin, visitor()
     return render_template(
         "api/docs.html",
@@ -63,17 +63,20 @@ def docs() -> str:
 
 
 def _answer(rejected: int | None) -> Response:
-    """Answer with the token or with the one problem that is in the way."""
-    ours = runtime()
+    """Return the token, or the problem that prevents it."""
     try:
-        wish = api_request.token_request()
+        asked = api_request.token_request()
         access = handout.hand_out(
-            ours, g.arrival, min_ttl=wish.min_ttl, scopes=wish.scopes, rejected_version=rejected
+            runtime(),
+            g.arrival,
+            min_ttl=asked.min_ttl,
+            scopes=asked.scopes,
+            rejected_version=rejected,
         )
     except BadRequest as error:
         return problem("bad_request", detail=str(error))
     except NoLongerAllowed:
-        # The key was revoked while its own refresh was at TikTok.
+        # The key was revoked during its own refresh.
         return problem("bad_key")
     except NotConnected:
         return problem("not_connected")
@@ -86,13 +89,13 @@ def _answer(rejected: int | None) -> Response:
         return problem("refresh_pending", retry_after=wait, cause=error.cause)
     if rejected is None and api_request.is_known_version(access.version):
         return Response(status=304, headers=_head(access))
-    return Response(_body(access, ours.clock()), headers=_head(access, _JSON))
+    return Response(_body(access, runtime().clock()), headers=_head(access, _JSON))
 
 
 def _head(access: Access, *more: tuple[str, str]) -> Headers:
-    """Return the headers of an answer that nobody may keep and only this key may see."""
-    kept = ("Cache-Control", "no-store"), ("Vary", "Authorization")
-    return Headers([("ETag", f'"{access.version}"'), *kept, *more])
+    """Return the headers of a response that must not be cached and is only for this key."""
+    caching = ("Cache-Control", "no-store"), ("Vary", "Authorization")
+    return Headers([("ETag", f'"{access.version}"'), *caching, *more])
 
 
 def _body(access: Access, now: datetime) -> str:
@@ -133,7 +136,7 @@ def _scope_missing(missing: list[str]) -> Response:
 
 
 def _text(moment: datetime | None) -> str | None:
-    """Return a moment as RFC 3339 in UTC, in whole seconds, so that it is never too late."""
+    """Return a moment as RFC 3339 in UTC, rounded down to whole seconds."""
     if moment is None:
         return None
     return moment.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00") + "Z"

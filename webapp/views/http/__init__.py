@@ -1,1 +1,1 @@
-"""What all views share."""
+"""Shared by all views."""

@@ -1,9 +1,6 @@
-"""The API's contract, written by hand in openapi.json: what is served, shown and answered by.
+"""The API's contract, openapi.json, and problem responses made from its examples.
 
-Problems speak as the document's examples do, so that the contract and the answers cannot differ.
-
-
-Answers of the API that are not what was asked for, as RFC 9457 problem details; never a page.
+Problems use the texts of the document's examples, so the contract and the responses can't differ.
 """
 
 import json
@@ -18,22 +15,32 @@ from werkzeug.exceptions import HTTPException
 
 from webapp.views.http.runtime import runtime
 
-#: Where every path of the contract begins.
+#: Prefix of every path of the API.
 API = "/api/v1/"
 DOCS = "/api/docs"
 _FILE = Path(__file__).with_name("openapi.json")
-#: Stands in the file for the public origin of the installation.
+#: Placeholder in the file for the public origin of the installation.
 _ORIGIN = "https://coatcheck.example"
-#: Stands in the file for somebody who has connected.
+#: Placeholder in the file for a connected person.
 _EXAMPLE_OPEN_ID = "-000Kx9vQ2mJ7c1"
-#: What can stand in a shell's line and a string of Python as it is.
+#: Needs no quoting in a shell command or a Python string.
 _PLAIN = re.compile(r"[A-Za-z0-9._-]+")
 _JSON = ("application/json", "application/problem+json")
+#: Seconds; no Retry-After is longer.
+LONGEST_WAIT = 3600
+_BY_STATUS = {
+    404: "not_found",
+    405: "wrong_method",
+    408: "too_slow",
+    413: "too_large",
+    414: "too_long",
+    429: "rate_limited",
+}
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One code of a problem, as the document has it."""
+    """One problem code of the document."""
 
     code: str
     status: int
@@ -44,7 +51,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Answer:
-    """One example of an answer, as the page shows it."""
+    """One example response of the API page."""
 
     status: str
     code: str
@@ -53,7 +60,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Call:
-    """One operation, as the page shows it."""
+    """One operation of the API page."""
 
     method: str
     path: str
@@ -66,15 +73,15 @@ class Call:
 
 @cache
 def document(origin: str) -> dict[str, Any]:
-    """Return the document of an installation at `origin`; not to be changed."""
+    """Return the document of an installation at `origin`; the result is cached, don't change it."""
     text = _FILE.read_text(encoding="utf-8").replace(_ORIGIN, origin)
-    found: dict[str, Any] = json.loads(text)
-    return found
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
 
 
 @cache
 def kinds(origin: str) -> dict[str, Kind]:
-    """Return code → kind of problem, in the order of their status."""
+    """Return code → kind of problem, sorted by status."""
     found = [
         Kind(
             code=code,
@@ -92,15 +99,15 @@ def kinds(origin: str) -> dict[str, Kind]:
 
 @cache
 def descriptions(schema: str) -> dict[str, str]:
-    """Return value → what it means, for a schema that lists its values one by one."""
+    """Return value → description of a schema that lists its values with `oneOf`."""
     values = document(_ORIGIN)["components"]["schemas"][schema]["oneOf"]
     return {each["const"]: each["description"] for each in values}
 
 
 def calls(origin: str, open_id: str = "") -> list[Call]:
-    """Return the operations with everything the page shows; the examples ask for `open_id`."""
+    """Return the operations for the API page; the code samples use `open_id`."""
     whole = document(origin)
-    whose = open_id if _PLAIN.fullmatch(open_id) else _EXAMPLE_OPEN_ID
+    sample_id = open_id if _PLAIN.fullmatch(open_id) else _EXAMPLE_OPEN_ID
     return [
         Call(
             method=method.upper(),
@@ -109,7 +116,7 @@ def calls(origin: str, open_id: str = "") -> list[Call]:
             purpose=operation["description"],
             parameters=[_resolved(whole, each) for each in operation.get("parameters", [])],
             samples=[
-                {**each, "source": each["source"].replace(_EXAMPLE_OPEN_ID, whose)}
+                {**each, "source": each["source"].replace(_EXAMPLE_OPEN_ID, sample_id)}
                 for each in operation["x-codeSamples"]
             ],
             answers=_answers(whole, operation["responses"]),
@@ -128,7 +135,7 @@ def _answers(whole: dict[str, Any], responses: dict[str, Any]) -> list[Answer]:
 
 
 def _examples(response: dict[str, Any]) -> dict[str, Any]:
-    """Return code → example; the code of a success is empty."""
+    """Return code → example; the code of a success is an empty string."""
     for kind in _JSON:
         content = response.get("content", {}).get(kind)
         if content:
@@ -145,24 +152,15 @@ def _resolved(whole: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-#: Nobody is sent away for longer than this, in seconds.
-LONGEST_WAIT = 3600
-_BY_STATUS = {
-    404: "not_found",
-    405: "wrong_method",
-    408: "too_slow",
-    413: "too_large",
-    414: "too_long",
-    429: "rate_limited",
-}
-
-
 def problem(
     code: str, *, detail: str = "", retry_after: float | None = None, **more: Any
 ) -> Response:
-    """Return the problem of this code; `retry_after` is in seconds. Raises KeyError if unknown."""
+    """Return the problem response of this code; `retry_after` is in seconds.
+
+    `more` are further members (RFC 9457 §3.2). Raises KeyError if the code is unknown.
+    """
     kind = kinds(runtime().settings.public_origin)[code]
-    said = {
+    members = {
         "type": kind.example["type"],
         "title": kind.example["title"],
         "status": kind.status,
@@ -174,26 +172,26 @@ def problem(
     }
     response = Response(status=kind.status, mimetype="application/problem+json")
     if retry_after is not None:
-        said["retry_after"] = min(max(int(retry_after + 0.999), 1), LONGEST_WAIT)
-        response.headers["Retry-After"] = str(said["retry_after"])
+        members["retry_after"] = min(max(int(retry_after + 0.999), 1), LONGEST_WAIT)
+        response.headers["Retry-After"] = str(members["retry_after"])
     if kind.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "Authorization"
-    response.set_data(json.dumps(said))
+    response.set_data(json.dumps(members))
     return response
 
 
 def is_api() -> bool:
-    """Tell whether a program asks here: below /api/, where people have two addresses only."""
+    """Return True if this request is for the API: below /api/, except for two pages for people."""
     if request.path.startswith(API):
         return True
-    people = (DOCS, current_app.jinja_env.globals["callback_path"])
-    return request.path.startswith("/api/") and request.path not in people
+    pages = (DOCS, current_app.jinja_env.globals["callback_path"])
+    return request.path.startswith("/api/") and request.path not in pages
 
 
 def problem_of(error: HTTPException) -> Response:
-    """Return the problem that stands for an HTTP error which no view explained."""
+    """Return the problem response for an HTTP error that no view explained."""
     status = error.code or 500
     response = problem("our_fault" if status >= 500 else _BY_STATUS.get(status, "bad_request"))
     for name, value in error.get_headers(request.environ):

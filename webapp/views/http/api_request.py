@@ -1,4 +1,4 @@
-"""Reads what a service asks for: its key, its query, its body; repeats nothing of it."""
+"""Parse the requests of services: key, query and body. Error messages never repeat the input."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from flask import request
 
 LONGEST_TTL = 86400
 _DEFAULT_TTL = 300
-#: As the contract has it (openapi.json).
+#: As in openapi.json.
 _SCOPES = re.compile(r"[A-Za-z0-9._-]+(,[A-Za-z0-9._-]+)*")
 _MOST_SCOPES = 50
 _LONGEST_SCOPES = 1000
@@ -17,70 +17,70 @@ _KNOWN = frozenset({"min_ttl", "scope"})
 
 
 class BadRequest(Exception):
-    """Something is not as the contract says; the message says what, without repeating it."""
+    """The request violates openapi.json; the message says how, without repeating the input."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """What the token must be good for."""
+    """The remaining life and the scopes that a token must have."""
 
     min_ttl: timedelta
     scopes: frozenset[str]
 
 
 def bearer() -> str:
-    """Return the key of this request; empty if it shows none. Only the header counts."""
+    """Return the key from this request's Authorization header; empty if there is none."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""
 
 
 def token_request() -> TokenRequest:
-    """Return what the query asks for. Raises BadRequest."""
+    """Return what the query asks for. Raises BadRequest if it is malformed."""
     if not request.query_string:
-        return _USUAL
+        return _DEFAULT
     args = request.args
     if not args.keys() <= _KNOWN:
-        raise BadRequest("The query takes min_ttl and scope, and nothing else.")
+        raise BadRequest("The query may only contain min_ttl and scope.")
     return TokenRequest(_min_ttl(args.getlist("min_ttl")), _scopes(args.getlist("scope")))
 
 
 def is_known_version(version: int) -> bool:
-    """Tell whether the service says that it has this version of the token (RFC 9110 §13.1.2)."""
+    """Return True if If-None-Match names this version of the token (RFC 9110 §13.1.2)."""
     return "If-None-Match" in request.headers and request.if_none_match.contains_weak(str(version))
 
 
 def rejected_version() -> int:
-    """Return the version that the body names. Raises BadRequest."""
-    wrong = BadRequest('The body is JSON like {"rejected_version": 17}, and nothing else.')
+    """Return the `rejected_version` of the body. Raises BadRequest if the body is malformed."""
+    malformed = BadRequest('The body must be JSON like {"rejected_version": 17}, and nothing else.')
     try:
         body = json.loads(request.get_data(cache=False))
     except (ValueError, RecursionError):
-        raise wrong from None
+        raise malformed from None
     if not isinstance(body, dict) or body.keys() != {"rejected_version"}:
-        raise wrong
+        raise malformed
     version = body["rejected_version"]
     if isinstance(version, float) and version.is_integer():
-        version = int(version)  # 17.0 is an integer to JSON Schema, and to some languages
+        version = int(version)  # JSON Schema and some languages count 17.0 as an integer
     if isinstance(version, bool) or not isinstance(version, int) or version < 0:
-        raise BadRequest("rejected_version is a whole number from 0 up.")
+        raise BadRequest("rejected_version must be a whole number, 0 or more.")
     return version
 
 
 def _min_ttl(texts: list[str]) -> timedelta:
     if not texts:
-        return _USUAL.min_ttl
+        return _DEFAULT.min_ttl
     (text, *others) = texts
     digits = text.isascii() and text.isdecimal() and len(text) <= 5
     if others or not digits or int(text) > LONGEST_TTL:
-        raise BadRequest(f"min_ttl is a whole number of seconds from 0 to {LONGEST_TTL}.")
+        raise BadRequest(f"min_ttl must be a whole number of seconds from 0 to {LONGEST_TTL}.")
     return timedelta(seconds=int(text))
 
 
 def _scopes(texts: list[str]) -> frozenset[str]:
-    fit = all(len(text) <= _LONGEST_SCOPES and _SCOPES.fullmatch(text) for text in texts)
-    if len(texts) > _MOST_SCOPES or not fit:
-        raise BadRequest("scope is names of scopes, joined by commas or repeated.")
+    well_formed = all(len(text) <= _LONGEST_SCOPES and _SCOPES.fullmatch(text) for text in texts)
+    if len(texts) > _MOST_SCOPES or not well_formed:
+        raise BadRequest("scope must be scope names, separated by commas or repeated.")
     return frozenset(name for text in texts for name in text.split(","))
 
 
-_USUAL = TokenRequest(timedelta(seconds=_DEFAULT_TTL), frozenset())
+_DEFAULT = TokenRequest(timedelta(seconds=_DEFAULT_TTL), frozenset())

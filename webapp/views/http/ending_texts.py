@@ -1,4 +1,4 @@
-"""Why a connection ended, in words for people; blames nobody and never reads a row."""
+"""Texts that tell people why their connection ended."""
 
 from typing import NamedTuple
 
@@ -9,28 +9,30 @@ from webapp.language import gettext as _
 
 
 class Ending(NamedTuple):
-    """Why access stopped: after "because", as a sentence, and one more where that helps."""
+    """Why access stopped, in several wordings."""
 
+    #: Continues a sentence after "because".
     because: str
-    #: With the time, for whoever must do something now.
+    #: A sentence with the gap %(when)s.
     stopped: str
-    #: Without it, for the list of what happened.
+    #: A sentence without the time, for the activity list.
     happened: str
+    #: A second sentence, where that helps.
     more: str = ""
 
-    def told(self, when: str) -> Markup:
-        """Return that access stopped `when`, which may be a macro's answer, and why."""
-        # What fills the gap is escaped; the message itself is the code's or the catalogue's own.
+    def at(self, when: str) -> Markup:
+        """Return the `stopped` sentence in the current language; `when` may be markup."""
+        # `when` is escaped unless it is markup; the message comes from our code or catalog.
         return Markup(translated(self.stopped)) % {"when": when}  # noqa: S704
 
 
-#: By `Reason`. Nothing here blames the person, and nothing guesses.
+#: By `Reason`. No text blames the person, and none guesses.
 ENDINGS = {
     "refused": Ending(
         N_("TikTok refused to renew it"),
         N_("Access stopped working %(when)s because TikTok refused to renew it."),
         N_("Access stopped working because TikTok refused to renew it."),
-        N_("TikTok did not say why."),
+        N_("TikTok didn't say why."),
     ),
     "interrupted": Ending(
         N_("a renewal was interrupted on our side"),
@@ -39,19 +41,16 @@ ENDINGS = {
         N_("You did nothing wrong."),
     ),
     "grant_over": Ending(
-        N_("the time that TikTok gives one connection ran out"),
-        N_(
-            "Access stopped working %(when)s because "
-            "the time that TikTok gives one connection ran out."
-        ),
-        N_("Access stopped working because the time that TikTok gives one connection ran out."),
-        N_("Reconnecting starts it anew."),
+        N_("the connection reached TikTok's time limit"),
+        N_("Access stopped working %(when)s because the connection reached TikTok's time limit."),
+        N_("Access stopped working because the connection reached TikTok's time limit."),
+        N_("Reconnecting starts a new period."),
     ),
     "removed_0": Ending(
         N_("TikTok ended it"),
         N_("Access stopped working %(when)s because TikTok ended it."),
         N_("Access stopped working because TikTok ended it."),
-        N_("TikTok did not say why."),
+        N_("TikTok didn't say why."),
     ),
     "removed_1": Ending(
         N_("it was removed in the TikTok app"),
@@ -79,22 +78,22 @@ ENDINGS = {
         N_("Access stopped working because this site disconnected it."),
     ),
 }
-#: Signing in again may not help: TikTok must let the account in first.
+#: Reconnecting may not help: TikTok must reopen the account first.
 CLOSED = ("removed_2", "removed_3", "removed_4")
 
 
 def ending(reason: str) -> Ending:
-    """Return why access stopped, in words. Raises KeyError if `reason` is none of `Reason`."""
+    """Return the texts for `reason` in the current language. Raises KeyError if there are none."""
     found = ENDINGS[reason]
     return found._replace(because=_(found.because), more=_(found.more))
 
 
 def event_text(reason: str) -> str:
-    """Return that access stopped, as one sentence; without the cause where `reason` is none."""
+    """Return that access stopped, as a sentence; without a cause if `reason` is unknown."""
     found = ENDINGS.get(reason)
     return _(found.happened) if found else _("Access stopped working.")
 
 
 def is_closed(reason: str | None) -> bool:
-    """Say whether TikTok closed the account itself, and not this connection alone."""
+    """Return True if TikTok closed the account itself, not just this connection."""
     return reason in CLOSED

@@ -1,15 +1,7 @@
-"""What the page of one cause is made of, in English as it is marked for translation.
+"""The texts of all error pages, marked for translation.
 
-Words: no jargon, no sentence over 20 words, always whether something was stored, always one thing
-to do next.
-
-
-Why connecting may not work, and what each page says then; never looks at a request.
-
-Letters in the comments are those of the design's table of causes.
-
-
-What a page says about an HTTP error that no view explained; never looks at a request.
+Rules for these texts: no jargon, no sentence over 20 words, always whether something was stored,
+always one next step.
 """
 
 from dataclasses import dataclass
@@ -17,13 +9,14 @@ from dataclasses import dataclass
 from webapp.language import N_
 
 NOTHING = N_("Nothing was stored.")
-#: Seconds to wait when nobody said how long.
+NOTHING_CHANGED = N_("Nothing was changed and nothing was stored.")
+#: Seconds to wait where TikTok or a limit named no wait.
 A_MINUTE = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One page: its code and status, its heading, what happened, and what to do next."""
+    """One error page: code, status, heading, what happened and what to do next."""
 
     code: str
     status: int
@@ -32,160 +25,161 @@ class Cause:
     #: Whether anything was stored, in a sentence.
     stored: str
     todo: tuple[str, ...]
-    #: The words on the one primary button, and where it leads.
+    #: The text of the primary button, and its target.
     action: str = N_("Start again")
     href: str = "/connect"
-    #: Only the people who run the site can help, so the page says how to reach them.
+    #: Only the site owner can help, so the page says how to contact them.
     contact: bool = False
-    #: The words of a second link beside the button, and where it leads.
+    #: The text of a second link beside the button, and its target.
     other: tuple[str, str] | None = None
-    #: Seconds after which trying again makes sense; None: at once.
+    #: Seconds to wait before trying again; None: no need to wait.
     retry_after: int | None = None
 
 
 HOME = (N_("Back to start"), "/")
-#: Asks TikTok for another account than the one that is signed in.
+#: Lets the person sign in with a different TikTok account.
 ANOTHER = "/connect?another=1"
 
+#: Code → why connecting failed.
 CONNECT_CAUSES: dict[str, Cause] = {
     cause.code: cause
     for cause in (
-        Cause(  # A; 200 because saying no is a normal outcome
+        Cause(  # 200 because declining is a normal outcome
             "denied",
             200,
             N_("You chose not to connect"),
-            N_("TikTok told us that you pressed Cancel."),
+            N_("TikTok says you pressed Cancel."),
             N_("Nothing was shared and nothing was stored."),
             (
-                N_("You can leave out single items and allow the rest."),
-                N_("Or simply close this page."),
+                N_("You can leave out single permissions and allow the rest."),
+                N_("Or just close this page."),
             ),
-            N_("Choose access again"),
+            N_("Choose permissions again"),
         ),
-        Cause(  # B
+        Cause(
             "expired",
             400,
             N_("That took longer than 10 minutes"),
             N_("For your safety, each sign-in must be finished within 10 minutes."),
             NOTHING,
-            (N_("Start again and finish it in one go."),),
+            (N_("Start again and finish right away."),),
         ),
-        Cause(  # C, on the way back
+        Cause(  # on return from TikTok
             "cookie_missing",
             400,
-            N_("We could not recognise your browser"),
-            N_("You came back from TikTok without the cookie that we set before you left."),
+            N_("We couldn't recognize your browser"),
+            N_("You came back from TikTok without the cookie we set before you left."),
             NOTHING,
             (
                 N_("If cookies are blocked, allow them for this site."),
-                N_("TikTok's app may have brought you to another browser. Then start again here."),
-                N_("If you use a private window, finish in the same window."),
+                N_("The TikTok app may have opened a different browser. If so, start again here."),
+                N_("If you're using a private window, finish in the same window."),
             ),
             N_("Try again here"),
         ),
-        Cause(  # C, before leaving
+        Cause(  # before going to TikTok
             "cookies_blocked",
             400,
             N_("Your browser is blocking cookies"),
-            N_("Connecting needs one cookie, and your browser did not send it."),
-            N_("You have not left for TikTok, and nothing was stored."),
+            N_("We need one cookie to connect you, and your browser didn't send it."),
+            N_("You haven't been sent to TikTok, and nothing was stored."),
             (
                 N_("Allow cookies for this site, then try again."),
-                N_("If a blocker is on, switch it off for this site."),
+                N_("If you use a content blocker, turn it off for this site."),
             ),
             N_("Try again"),
         ),
-        Cause(  # D
+        Cause(
             "older_attempt",
             400,
-            N_("This page belongs to an older attempt"),
+            N_("This page is from an earlier attempt"),
             N_("You may have started more than once, or opened an old tab."),
-            N_("Nothing was stored by this one."),
-            (N_("Start again, and finish in the newest tab."),),
+            N_("Nothing was stored from this attempt."),
+            (N_("Start again and finish in the newest tab."),),
         ),
-        Cause(  # E
+        Cause(
             "already_done",
             400,
             N_("This step is already done"),
-            N_("This page was opened a second time, and it works only once."),
+            N_("This page was opened a second time, but it only works once."),
             N_("Nothing new was stored."),
             (N_("If you connected a moment ago, your account is ready."),),
             N_("Go to your account"),
             "/account",
         ),
-        Cause(  # F, nothing answered
+        Cause(  # no answer
             "tiktok_down",
             503,
-            N_("TikTok is not answering"),
+            N_("TikTok isn't responding"),
             N_(
-                "You did nothing wrong. TikTok did not reply in time. "
-                "The connection is not finished."
+                "You did nothing wrong. TikTok didn't respond in time, so we couldn't finish "
+                "connecting you."
             ),
             NOTHING,
             (N_("Try again in a few minutes."),),
             N_("Try again"),
             retry_after=A_MINUTE,
         ),
-        Cause(  # F, something answered that is no answer
+        Cause(  # an unusable answer
             "tiktok_unclear",
             502,
-            N_("TikTok gave an answer we cannot use"),
+            N_("TikTok sent an answer we can't use"),
             N_(
-                "You did nothing wrong. TikTok's reply made no sense. "
-                "The connection is not finished."
+                "You did nothing wrong. TikTok's answer made no sense to us, so we couldn't "
+                "finish connecting you."
             ),
             NOTHING,
             (N_("Try again in a few minutes."),),
             N_("Try again"),
             retry_after=A_MINUTE,
         ),
-        Cause(  # G
+        Cause(
             "basic_missing",
             403,
-            N_("One needed permission is missing"),
+            N_("A required permission is missing"),
             N_(
-                "“Your name and picture” was switched off. "
-                "Without it we cannot tell whose account this is."
+                "“Your name and picture” was turned off. Without it, we can't tell whose account "
+                "this is."
             ),
             N_("Nothing new was stored."),
-            (N_("Connect again, and leave that one on."),),
+            (N_("Connect again and leave that permission on."),),
             N_("Connect again"),
         ),
-        Cause(  # H
+        Cause(
             "site_not_ready",
             503,
-            N_("This site is not ready for TikTok yet"),
+            N_("This site isn't ready for TikTok yet"),
             N_(
-                "TikTok does not accept this site's app at the moment. "
-                "Only the people who run the site can fix that."
+                "TikTok isn't accepting this site's app at the moment. Only the site owner can "
+                "fix that."
             ),
-            N_("Nothing was stored. We have noted the fault for them."),
-            (N_("Tell the people who run the site, and give them the reference."),),
+            N_("Nothing was stored. We've recorded the error for the site owner."),
+            (N_("Contact the site owner and include the reference below."),),
             *HOME,
             contact=True,
         ),
-        Cause(  # I
+        Cause(
             "site_in_testing",
             403,
             N_("This site is still being tested"),
-            N_("Only TikTok accounts that were added as testers can connect for now."),
+            N_("For now, only TikTok accounts added as testers can connect."),
             NOTHING,
             (
-                N_("Use a TikTok account that is a tester."),
-                N_("Or ask the people who run the site."),
+                N_("Use a TikTok account that was added as a tester."),
+                N_("Or ask the site owner to add yours."),
             ),
-            N_("Use another TikTok account"),
+            N_("Use a different TikTok account"),
             ANOTHER,
             contact=True,
         ),
-        Cause(  # J
+        Cause(
             "other_account",
             409,
-            N_("That is a different TikTok account"),
-            N_("You came back with another TikTok account than the one that is connected here."),
-            N_("We changed nothing."),
+            N_("That's a different TikTok account"),
+            N_("You came back with a different TikTok account from the one connected here."),
+            NOTHING_CHANGED,
             (
-                N_("To stay with this one, sign out at tiktok.com first, then try again."),
+                N_("To keep using this account, sign out at tiktok.com, then try again."),
                 N_("Or connect the other account as a new one."),
             ),
             N_("Try again"),
@@ -194,61 +188,60 @@ CONNECT_CAUSES: dict[str, Cause] = {
         Cause(
             "account_deleted",
             409,
-            N_("This account has just been deleted"),
-            N_("It was deleted in another browser while you were signing in with this one."),
-            N_("You are signed out here. Your name and your TikTok ID are no longer stored."),
-            (N_("You can connect again. That makes a new account."),),
+            N_("This account was just deleted"),
+            N_("It was deleted in another browser while you were signing in here."),
+            N_("You're signed out here. Your name and TikTok ID are no longer stored."),
+            (N_("You can connect again. That creates a new account."),),
             N_("Connect again"),
         ),
         Cause(
             "incomplete",
             400,
             N_("TikTok sent you back without an answer"),
-            N_("The address that brought you here is not complete, or says two things at once."),
+            N_("The address that brought you here is incomplete or contradicts itself."),
             NOTHING,
             (N_("Start again from here."),),
         ),
         Cause(
             "code_refused",
             400,
-            N_("TikTok did not accept this sign-in"),
-            N_("TikTok says that it was used before, or that it is too old."),
+            N_("TikTok didn't accept this sign-in"),
+            N_("TikTok says it was already used or is too old."),
             NOTHING,
-            (N_("Start again and finish it in one go."),),
+            (N_("Start again and finish right away."),),
         ),
     )
 }
 
-NOTHING_AT_ALL = N_("Nothing was changed and nothing was stored.")
-
+#: Code → an HTTP error that no view explained.
 HTTP_CAUSES: dict[str, Cause] = {
     cause.code: cause
     for cause in (
-        Cause(  # K
+        Cause(
             "too_many",
             429,
-            N_("Too many tries in a short time"),
-            N_("You, or somebody on your network, tried too often."),
+            N_("Too many attempts in a short time"),
+            N_("You or someone on your network tried too often."),
             NOTHING,
-            (N_("Wait a little, then try again."),),
+            (N_("Wait a moment, then try again."),),
             *HOME,
             retry_after=A_MINUTE,
         ),
         Cause(
             "form_expired",
             400,
-            N_("This form is out of date"),
+            N_("This form has expired"),
             N_("You may have signed in or out since you opened it."),
-            NOTHING_AT_ALL,
-            (N_("Open the page again, then repeat what you did."),),
+            NOTHING_CHANGED,
+            (N_("Open the page again and repeat what you did."),),
             *HOME,
         ),
-        Cause(  # M
+        Cause(
             "our_fault",
             500,
-            N_("Sorry, something broke on our side"),
+            N_("Sorry, something went wrong on our side"),
             N_("You did nothing wrong. We have a record of what happened."),
-            N_("Most likely nothing was stored."),
+            N_("Most likely, nothing was stored."),
             (N_("Try again later."),),
             *HOME,
         ),
@@ -256,61 +249,61 @@ HTTP_CAUSES: dict[str, Cause] = {
             "not_found",
             404,
             N_("Page not found"),
-            N_("There is nothing at this address. It may be misspelt, or the page may be gone."),
-            NOTHING_AT_ALL,
+            N_("There's nothing at this address. It may be misspelled, or the page may be gone."),
+            NOTHING_CHANGED,
             (N_("Check the address."),),
             *HOME,
         ),
         Cause(
             "forbidden",
             403,
-            N_("You cannot open this page"),
-            N_("This page is not open to you."),
-            NOTHING_AT_ALL,
-            (N_("Sign in with another account, if you have one."),),
+            N_("You can't open this page"),
+            N_("You don't have access to it."),
+            NOTHING_CHANGED,
+            (N_("Sign in with a different account, if you have one."),),
             *HOME,
         ),
         Cause(
             "stopped_halfway",
             404,
             N_("You can no longer do this"),
-            N_("Your access ended while this was under way, so it was not finished."),
-            N_("What had been done by then stays stored, and is in the audit log."),
-            (N_("Ask another operator what came of it."),),
+            N_("Your access ended while this was in progress, so it wasn't finished."),
+            N_("What was done up to then is stored and listed in the audit log."),
+            (N_("Ask another operator for the result."),),
             *HOME,
         ),
         Cause(
             "wrong_method",
             405,
-            N_("This page cannot be opened like that"),
-            N_("It only answers a button on another page."),
-            NOTHING_AT_ALL,
-            (N_("Go back, and press the button there."),),
+            N_("This page can't be opened directly"),
+            N_("It only works through a button on another page."),
+            NOTHING_CHANGED,
+            (N_("Go back and press the button there."),),
             *HOME,
         ),
         Cause(
             "too_slow",
             408,
             N_("Your request took too long to arrive"),
-            N_("We stopped waiting before all of it was here."),
-            NOTHING_AT_ALL,
-            (N_("Check your connection, then repeat what you did."),),
+            N_("We stopped waiting before all of it arrived."),
+            NOTHING_CHANGED,
+            (N_("Check your internet connection, then repeat what you did."),),
             *HOME,
         ),
         Cause(
             "too_large",
             413,
-            N_("That was too much at once"),
+            N_("That was too much data"),
             N_("Your browser sent more than this page accepts."),
             NOTHING,
-            (N_("Open the page again, and send less."),),
+            (N_("Open the page again and send less."),),
             *HOME,
         ),
         Cause(
             "too_long",
             414,
             N_("That address is too long"),
-            N_("No page here has an address of that length."),
+            N_("No page here has an address that long."),
             NOTHING,
             (N_("Check the address."),),
             *HOME,
@@ -318,20 +311,20 @@ HTTP_CAUSES: dict[str, Cause] = {
         Cause(
             "other_host",
             400,
-            N_("This site has another address"),
-            N_("It does not answer under the name that you used."),
-            NOTHING_AT_ALL,
-            (N_("Open the right address, and keep that one."),),
+            N_("This site has a different address"),
+            N_("It isn't available under the name you used."),
+            NOTHING_CHANGED,
+            (N_("Open the right address and use that one from now on."),),
             N_("Open the right address"),
             "/",
         ),
         Cause(
             "unreadable",
             400,
-            N_("We could not read that request"),
-            N_("Your browser sent something that we do not understand."),
+            N_("We couldn't read that request"),
+            N_("Your browser sent something we don't understand."),
             NOTHING,
-            (N_("Open the page again, and repeat what you did."),),
+            (N_("Open the page again and repeat what you did."),),
             *HOME,
         ),
     )

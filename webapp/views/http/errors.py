@@ -1,8 +1,7 @@
-"""The page for when something is broken: no template engine, database or session; cannot fail.
+"""Error pages: turn HTTP errors, exceptions and named causes into a page or problem+json.
 
-Turns a cause into its page, or problem+json, in the reader's words; decides no cause.
-
-Finds the cause of errors that no view explained; its page never repeats what was sent.
+Errors of 500 and above, and requests for a foreign host, get a plain page that needs no template
+engine, database or session. No page repeats what was sent.
 """
 
 import json
@@ -20,7 +19,7 @@ from flask import Flask, Response, current_app, g, make_response, render_templat
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, NotFound, SecurityError
-from werkzeug.wrappers import Response as Answer
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from webapp import language
 from webapp.clock import utc_now
@@ -34,9 +33,15 @@ from webapp.views.http.guards import access_of, signed_out
 from webapp.views.http.return_link import ReturnLink
 from webapp.views.http.template_filters import display_name
 
+log = structlog.get_logger(__name__)
+#: Code → what its page says.
+CAUSES = CONNECT_CAUSES | HTTP_CAUSES
+#: TikTok or a limit may name an absurd wait; nobody is asked to wait longer than this (seconds).
+LONGEST_WAIT = 3600
+TEST_MODE = N_("Test mode: connected to a mock TikTok, not the real one.")
 _PLAIN_PAGE = "coatcheck.plain_page"
-#: What stands on the page beside the cause itself.
-_WORDS = {
+#: The fixed texts of the plain page.
+_PLAIN_TEXTS = {
     "skip": N_("Skip to content"),
     "test_mode": N_("Test mode"),
     "what_to_do": N_("What you can do"),
@@ -51,72 +56,15 @@ _WORDS = {
     "cookies": N_("Cookies"),
     "affiliation": N_("Not affiliated with TikTok."),
 }
-TEST_MODE = N_("Test mode: connected to a pretend TikTok, not the real one.")
 
 
-def _load_plain_page(app: Flask) -> None:
-    """Read the page while nothing is broken yet."""
-    file = Path(app.root_path, str(app.template_folder), "errors", "plain.html")
-    app.extensions[_PLAIN_PAGE] = Template(file.read_text(encoding="utf-8"))
-
-
-def fill_plain_page(cause: Cause, reference: str, now: datetime) -> str:
-    """Return the HTML of a cause that is in the reader's words already.
-
-    Whatever cannot be had is left out: the theme, then the language.
-    """
-    site = current_app.jinja_env.globals
-    # The public address, because the one that was asked for may not be ours.
-    home = f"{site.get('public_origin', '')}/"
-    told = {
-        **_WORDS,
-        **_in_language(bool(site.get("sandbox")), now),
-        **_theme(),
-        "app_name": site.get("app_name", "Coatcheck"),
-        "privacy_url": site.get("privacy_url", "/privacy"),
-        "terms_url": site.get("terms_url", "/terms"),
-        "title": cause.title,
-        "what": cause.what,
-        "stored": cause.stored,
-        "todo": " ".join(cause.todo),
-        "action": cause.action,
-        "home": home,
-        "account_url": f"{home}account",
-        "code": cause.code,
-        "reference": reference,
-        "iso": now.isoformat(timespec="seconds"),
-    }
-    page: Template = current_app.extensions[_PLAIN_PAGE]
-    return page.substitute({name: escape(str(word)) for name, word in told.items()})
-
-
-def _in_language(sandbox: bool, now: datetime) -> dict[str, str]:
-    """Return what depends on the language; in English if its catalogue cannot be read."""
-    with suppress(Exception):
-        spoken = language.current()
-        return {
-            "lang": spoken.code,
-            "dir": spoken.direction,
-            "banner": _(TEST_MODE) if sandbox else "",
-            "time": template_filters.exact(now),
-            **{name: _(text) for name, text in _WORDS.items()},
-        }
-    banner = TEST_MODE if sandbox else ""
-    return {"lang": "en", "dir": "ltr", "banner": banner, "time": now.isoformat(sep=" ")}
-
-
-def _theme() -> dict[str, str]:
-    with suppress(Exception):
-        chosen = preferences.chosen_theme()
-        return {"theme": chosen, "scheme": chosen or "light dark"}
-    return {"theme": "", "scheme": "light dark"}
-
-
-log = structlog.get_logger(__name__)
-#: Code → what its page says.
-CAUSES = CONNECT_CAUSES | HTTP_CAUSES
-#: TikTok or a limit may name an absurd wait; nobody is sent away for longer than this (seconds).
-LONGEST_WAIT = 3600
+def register(app: Flask) -> None:
+    """Answer every HTTP error and every exception of `app` with one of our pages."""
+    _load_plain_page(app)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _internal_error)
+    for lost in (NoLongerAllowed, PersonGone):
+        app.register_error_handler(lost, _no_longer_allowed)
 
 
 def page(
@@ -146,7 +94,7 @@ def page(
 
 
 def in_words(cause: Cause) -> Cause:
-    """Return a cause in the reader's language."""
+    """Return a cause in the visitor's language."""
     return replace(
         cause,
         title=_(cause.title),
@@ -166,7 +114,7 @@ def cause_response(
     back: ReturnLink | None = None,
     now: datetime,
 ) -> Response:
-    """Render a cause in the layout of the site, with Retry-After where waiting helps."""
+    """Render a translated cause in the site's layout, with Retry-After where waiting helps."""
     wait = cause.retry_after if retry_after is None else min(max(retry_after, 1), LONGEST_WAIT)
     log_cause(cause)
     if _prefers_json():
@@ -190,8 +138,8 @@ def cause_response(
 
 
 def plain_response(cause: Cause) -> Response:
-    """Return a cause without template engine, database, session or address; it cannot fail."""
-    with suppress(Exception):  # a catalogue that cannot be read must not cost the page as well
+    """Return a cause without template engine, database or session, so that it cannot fail."""
+    with suppress(Exception):  # in English if the catalog cannot be read
         cause = in_words(cause)
     if _prefers_json():
         return _no_store(_problem(cause))
@@ -199,21 +147,107 @@ def plain_response(cause: Cause) -> Response:
     return _no_store(Response(filled, cause.status, mimetype="text/html"))
 
 
+def fill_plain_page(cause: Cause, reference: str, now: datetime) -> str:
+    """Return the HTML of a translated cause; without theme or language if those fail."""
+    site = current_app.jinja_env.globals
+    # The public address, because the requested one may not be ours.
+    home = f"{site.get('public_origin', '')}/"
+    values = {
+        **_PLAIN_TEXTS,
+        **_in_language(bool(site.get("sandbox")), now),
+        **_theme(),
+        "app_name": site.get("app_name", "Coatcheck"),
+        "privacy_url": site.get("privacy_url", "/privacy"),
+        "terms_url": site.get("terms_url", "/terms"),
+        "title": cause.title,
+        "what": cause.what,
+        "stored": cause.stored,
+        "todo": " ".join(cause.todo),
+        "action": cause.action,
+        "home": home,
+        "account_url": f"{home}account",
+        "code": cause.code,
+        "reference": reference,
+        "iso": now.isoformat(timespec="seconds"),
+    }
+    template: Template = current_app.extensions[_PLAIN_PAGE]
+    return template.substitute({name: escape(str(value)) for name, value in values.items()})
+
+
 def log_cause(cause: Cause) -> None:
-    """Leave a line in the log under the reference of the page."""
+    """Log the cause under the reference that the page shows."""
     with suppress(Exception):  # a full disk under the log must not cost the page as well
-        log.info("cause_told", cause=cause.code, status=cause.status)
+        log.info("error_page_shown", cause=cause.code, status=cause.status)
+
+
+def _http_error(error: HTTPException) -> Response:
+    """Return the page for an HTTP error that no view explained, with the headers it requires."""
+    if isinstance(error.response, Response):
+        return error.response
+    if api_contract.is_api():
+        return api_contract.problem_of(error)
+    status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        cause = replace(CAUSES["our_fault"], status=status)
+        log_cause(cause)
+        return plain_response(cause)
+    if isinstance(error, SecurityError):
+        # The host is not ours, so the full page could not build its links.
+        log_cause(CAUSES["other_host"])
+        return plain_response(CAUSES["other_host"])
+    if isinstance(error, CSRFError):
+        return page(_code_of(error), back=return_link.requested())
+    cause = in_words(replace(CAUSES[_code_of(error)], status=status))
+    response = cause_response(cause, retry_after=_wait_of(error), now=utc_now())
+    for name, value in error.get_headers(request.environ):
+        if name == "Allow":
+            response.headers[name] = value
+    return response
+
+
+def _no_longer_allowed(lost: Exception) -> WerkzeugResponse:
+    """Answer someone who lost access during an act like someone who never had it."""
+    if access_of(current_app, request.endpoint or "") == "person":
+        return signed_out()
+    if isinstance(lost, HalfDone):
+        return page("stopped_halfway")
+    return _http_error(NotFound())
+
+
+def _internal_error(error: Exception) -> Response:
+    """Log an unexpected exception and return the plain page."""
+    with suppress(Exception):  # a full disk under the log must not cost the page as well
+        structlog.get_logger().exception("unhandled_exception", path=request.path, exc_info=error)
+    if api_contract.is_api():
+        return api_contract.problem("our_fault")
+    return plain_response(CAUSES["our_fault"])
+
+
+def _code_of(error: HTTPException) -> str:
+    """Return the code of the cause for an HTTP error below 500."""
+    if isinstance(error, CSRFError):
+        cookie = current_app.config["SESSION_COOKIE_NAME"]
+        return "form_expired" if request.cookies.get(cookie) else "cookies_blocked"
+    return BY_STATUS.get(error.code or 0, "unreadable")
+
+
+def _wait_of(error: HTTPException) -> int | None:
+    """Return the seconds until the exceeded limit resets; None if no limit was exceeded."""
+    if not isinstance(error, RateLimitExceeded):
+        return None
+    exceeded = [limiter.current_limit for limiter in current_app.extensions["limiter"]]
+    return max((int(limit.reset_at - time()) + 1 for limit in exceeded if limit), default=None)
 
 
 def _with_names(cause: Cause, signed_in_as: str, belongs_to: str) -> Cause:
-    """Return the cause with the names of both accounts, as far as they are known."""
+    """Return "other_account" with the names of both accounts, as far as they are known."""
     if not belongs_to:
         return cause
     owner, other = display_name(belongs_to), display_name(signed_in_as)
     cause = replace(cause, action=_("Try again as %(name)s", name=owner))
     if not signed_in_as or owner == other:
         what = _(
-            "This connection belongs to %(owner)s. You came back with another account.",
+            "This connection belongs to %(owner)s. You came back with a different account.",
             owner=owner,
         )
         return replace(cause, what=what)
@@ -250,83 +284,40 @@ def _no_store(response: Response) -> Response:
 
 
 def _reference() -> str:
-    """Return the id under which the log has this request; "-" if it never got one."""
+    """Return the ID of this request in the log; "-" if it never got one."""
     return str(g.get("request_id", "-"))
 
 
 def _prefers_json() -> bool:
-    """Say whether the client would rather have JSON than a page."""
+    """Return True if the client prefers JSON to a page."""
     accepts = request.accept_mimetypes
     wants = max(accepts["application/json"], accepts["application/problem+json"])
     return bool(wants > accepts["text/html"])
 
 
-__all__ = ["CAUSES", "page", "register"]
+def _load_plain_page(app: Flask) -> None:
+    """Read the plain page at start-up, so that it is there when everything else fails."""
+    file = Path(app.root_path, str(app.template_folder), "errors", "plain.html")
+    app.extensions[_PLAIN_PAGE] = Template(file.read_text(encoding="utf-8"))
 
 
-def register(app: Flask) -> None:
-    """Answer every HTTP error and every exception of `app` with a page of ours."""
-    _load_plain_page(app)
-    app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(Exception, _internal_error)
-    for lost in (NoLongerAllowed, PersonGone):
-        app.register_error_handler(lost, _no_longer_allowed)
+def _in_language(sandbox: bool, now: datetime) -> dict[str, str]:
+    """Return the texts that depend on the language; in English if the catalog cannot be read."""
+    with suppress(Exception):
+        current = language.current()
+        return {
+            "lang": current.code,
+            "dir": current.direction,
+            "banner": _(TEST_MODE) if sandbox else "",
+            "time": template_filters.exact(now),
+            **{name: _(text) for name, text in _PLAIN_TEXTS.items()},
+        }
+    banner = TEST_MODE if sandbox else ""
+    return {"lang": "en", "dir": "ltr", "banner": banner, "time": now.isoformat(sep=" ")}
 
 
-def _http_error(error: HTTPException) -> Response:
-    """Return the page for an HTTP error that no view explained, with the headers it prescribes."""
-    if isinstance(error.response, Response):
-        return error.response
-    if api_contract.is_api():
-        return api_contract.problem_of(error)
-    status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        cause = replace(CAUSES["our_fault"], status=status)
-        log_cause(cause)
-        return plain_response(cause)
-    if isinstance(error, SecurityError):
-        # The host is not ours, so no address can be made for the links of the full page.
-        log_cause(CAUSES["other_host"])
-        return plain_response(CAUSES["other_host"])
-    if isinstance(error, CSRFError):
-        return page(_code_of(error), back=return_link.requested())
-    cause = in_words(replace(CAUSES[_code_of(error)], status=status))
-    response = cause_response(cause, retry_after=_wait_of(error), now=utc_now())
-    for name, value in error.get_headers(request.environ):
-        if name == "Allow":
-            response.headers[name] = value
-    return response
-
-
-def _no_longer_allowed(lost: Exception) -> Answer:
-    """Answer whoever lost the right to an act while it was under way like one who never had it."""
-    if access_of(current_app, request.endpoint or "") == "person":
-        return signed_out()
-    if isinstance(lost, HalfDone):
-        return page("stopped_halfway")
-    return _http_error(NotFound())
-
-
-def _internal_error(error: Exception) -> Response:
-    """Log an exception nobody expected, and return the page that cannot break itself."""
-    with suppress(Exception):  # a full disk under the log must not cost the page as well
-        structlog.get_logger().exception("request.broken", path=request.path, exc_info=error)
-    if api_contract.is_api():
-        return api_contract.problem("our_fault")
-    return plain_response(CAUSES["our_fault"])
-
-
-def _code_of(error: HTTPException) -> str:
-    """Return the code of the cause that stands for an HTTP error below 500."""
-    if isinstance(error, CSRFError):
-        cookie = current_app.config["SESSION_COOKIE_NAME"]
-        return "form_expired" if request.cookies.get(cookie) else "cookies_blocked"
-    return BY_STATUS.get(error.code or 0, "unreadable")
-
-
-def _wait_of(error: HTTPException) -> int | None:
-    """Return the seconds until the limit that was hit opens again; None if no limit was hit."""
-    if not isinstance(error, RateLimitExceeded):
-        return None
-    hit = [limiter.current_limit for limiter in current_app.extensions["limiter"]]
-    return max((int(limit.reset_at - time()) + 1 for limit in hit if limit), default=None)
+def _theme() -> dict[str, str]:
+    with suppress(Exception):
+        chosen = preferences.chosen_theme()
+        return {"theme": chosen, "scheme": chosen or "light dark"}
+    return {"theme": "", "scheme": "light dark"}

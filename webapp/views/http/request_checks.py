@@ -1,9 +1,7 @@
-"""Counts every request and how long its answer took; knows nothing of what is in them.
+"""Checks and counts every request before anything else does.
 
-Reads every request whole before anybody asks who sent it; turns away what is no request of ours.
-
-A body may arrive long after its head. Whoever was judged by the head alone could keep the last byte
-back until the session had ended, and then still act under it.
+Bodies are read in full before anyone is identified: a body may arrive long after its headers, and a
+sender who could hold back the last byte would otherwise act after their session has ended.
 """
 
 import time
@@ -14,9 +12,14 @@ from flask import Flask, Response, abort, g, request
 
 from webapp import metrics
 
+#: Bytes of a request body.
+MAX_BODY = 16 * 1024
+#: Bytes of path and query. TikTok's codes are under 1,000; gunicorn's own limit is far higher.
+MAX_URL = 4096
+
 
 def register_metrics(app: Flask) -> None:
-    """Count from here on. Call it before anything that may refuse a request."""
+    """Count requests and measure their time. Call it before anything that may refuse a request."""
 
     @app.before_request
     def _begin() -> None:
@@ -25,23 +28,18 @@ def register_metrics(app: Flask) -> None:
     @app.after_request
     def _count(response: Response) -> Response:
         began = g.get("began")
-        took = 0.0 if began is None else time.perf_counter() - began
-        metrics.count(request.endpoint, request.method, response.status_code, took)
+        seconds = 0.0 if began is None else time.perf_counter() - began
+        metrics.count(request.endpoint, request.method, response.status_code, seconds)
         return response
 
 
-MAX_BODY = 16 * 1024
-#: Bytes of path and query. TikTok's codes are under 1,000; gunicorn cuts off far above this.
-MAX_URL = 4096
-
-
 def register(app: Flask) -> None:
-    """Measure every request, first of all."""
+    """Refuse requests that are too long, too large or malformed. Call it before the guards."""
 
     @app.before_request
-    def _measure() -> None:
-        asked = request.environ
-        if len(asked.get("RAW_URI") or request.full_path) > MAX_URL:
+    def _check() -> None:
+        environ = request.environ
+        if len(environ.get("RAW_URI") or request.full_path) > MAX_URL:
             abort(414)
         if (request.content_length or 0) > MAX_BODY:
             abort(413)
@@ -49,33 +47,33 @@ def register(app: Flask) -> None:
             request.query_string.decode()
         except UnicodeDecodeError:
             abort(400)
-        if "HTTP_HOST" not in asked and asked["SERVER_PROTOCOL"] == "HTTP/1.1":
-            # RFC 9112 §3.2; gunicorn would fill in the address it listens on.
+        if "HTTP_HOST" not in environ and environ["SERVER_PROTOCOL"] == "HTTP/1.1":
+            # RFC 9112 §3.2; gunicorn would substitute the address it listens on.
             abort(400)
         _read_body()
 
 
 def _read_body() -> None:
-    """Read the body, up to the limit, in place of the views.
+    """Read the body, up to the limit, before the views do.
 
-    The server gives it a deadline (gunicorn.conf.py). A body in chunks does not say how long it is,
-    and Werkzeug would cut a longer form at the limit without a word.
+    The server enforces a deadline (gunicorn.conf.py). A chunked body doesn't announce its length,
+    and Werkzeug would silently truncate a longer form at the limit.
     """
     length = request.content_length or 0
     chunked = bool(request.environ.get("HTTP_TRANSFER_ENCODING"))
     if not length and not chunked:
         return
-    # Not every server ends its input at the length.
-    most = MAX_BODY + 1 if chunked else length
+    # Not every server ends its input at Content-Length.
+    limit = MAX_BODY + 1 if chunked else length
     try:
-        body = cast(bytes, request.environ["wsgi.input"].read(most))
+        body = cast(bytes, request.environ["wsgi.input"].read(limit))
     except TimeoutError:
         abort(408)
-    except Exception:  # noqa: BLE001  # servers raise kinds of their own for broken chunks
+    except Exception:  # noqa: BLE001  # servers raise their own exceptions for broken chunks
         abort(400)
     if len(body) > MAX_BODY:
         abort(413)
     if len(body) < length:
-        # They hung up in the middle of it.
+        # The client hung up.
         abort(400)
     request.environ["wsgi.input"] = BytesIO(body)

@@ -1,4 +1,4 @@
-"""The app's runtime at hand in a request; makes nothing and decides nothing."""
+"""Access to the app's runtime during a request."""
 
 from typing import cast
 

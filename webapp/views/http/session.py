@@ -1,10 +1,6 @@
-"""Tells browser and system from a User-Agent, in two words people know; keeps nothing of it.
+"""The signed-in person and their browser: connects Flask-Login to the sessions in the database.
 
-A table of our own: ua-parser took 0.1 s to import and 0.3 s for its first answer, a process,
-to tell versions and devices that nobody here asks for.
-
-
-Who is signed in, between Flask-Login and our sessions; never trusts the cookie alone.
+The cookie alone is never trusted: each request looks its session up.
 """
 
 from typing import Any, cast
@@ -17,7 +13,8 @@ from webapp.services.connect import sessions
 from webapp.views.http import sign_in_attempts
 from webapp.views.http.runtime import runtime
 
-#: By what the header holds; the first that is found counts, since most also say what they copy.
+#: Token in the User-Agent → browser. The first match counts, since most also name others.
+#: ua-parser would cost 0.1 s to import and 0.3 s for its first answer in each process.
 _BROWSERS = (
     *(("musical_ly", "TikTok"), ("BytedanceWebview", "TikTok"), ("trill_", "TikTok")),
     *(("Instagram", "Instagram"), ("FBAN", "Facebook"), ("FBAV", "Facebook")),
@@ -37,19 +34,19 @@ _SYSTEMS = (
     *(("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("CrOS", "ChromeOS")),
     *(("Windows", "Windows"), ("Macintosh", "Mac"), ("Linux", "Linux"), ("X11", "Linux")),
 )
-#: No browser's is longer; whatever comes behind is not looked at.
-_LONGEST = 512
+#: Characters of the User-Agent that are read; no browser's is longer.
+_MAX_LENGTH = 512
 
 
 def recognize(user_agent: str) -> tuple[str | None, str | None]:
-    """Return browser and system, like "Firefox" and "Linux"; None for what cannot be told."""
-    told = user_agent[:_LONGEST]
-    browser = next((word for mark, word in _BROWSERS if mark in told), None)
-    return browser, next((word for mark, word in _SYSTEMS if mark in told), None)
+    """Return browser and system, like "Firefox" and "Linux"; None for what is unknown."""
+    text = user_agent[:_MAX_LENGTH]
+    browser = next((name for token, name in _BROWSERS if token in text), None)
+    return browser, next((name for token, name in _SYSTEMS if token in text), None)
 
 
 def browser_name(browser: str | None, system: str | None) -> str:
-    """Return a browser as its person knows it: "Firefox on Linux", "Unknown browser"."""
+    """Return the name of a browser for its user: "Firefox on Linux", "Unknown browser"."""
     if browser and system:
         return _("%(browser)s on %(system)s", browser=browser, system=system)
     if system:
@@ -58,14 +55,14 @@ def browser_name(browser: str | None, system: str | None) -> str:
 
 
 class SignedIn(UserMixin):  # type: ignore[misc]  # Flask-Login has no types
-    """The person behind this request; `get_id` is the secret that finds their session again."""
+    """The person of a session, as Flask-Login wants it."""
 
     def __init__(self, secret: str, visitor: sessions.Visitor) -> None:
         self._secret = secret
         self.person = visitor
 
     def get_id(self) -> str:
-        """Return the session's secret, which the signed cookie carries."""
+        """Return the session's secret, which the signed cookie contains."""
         return self._secret
 
 
@@ -75,70 +72,64 @@ def visitor() -> sessions.Visitor | None:
 
 
 def me() -> sessions.Visitor:
-    """Return who is signed in, where the guard let only people in. Raises PermissionError."""
+    """Return who is signed in, in views marked `person`. Raises PermissionError if nobody is."""
     present = visitor()
     if present is None:
-        raise PermissionError("no person behind this request")
+        raise PermissionError("nobody is signed in")
     return present
 
 
 def secret() -> str:
-    """Return the secret of this browser's session; empty without one."""
+    """Return the secret of this browser's session; empty if there is none."""
     return cast(str | None, session.get("_user_id")) or ""
 
 
 def device() -> sessions.Device:
-    """Return what is written down of this browser when it is signed in."""
+    """Return what is stored about this browser when it signs in."""
     browser, system = recognize(request.user_agent.string)
     return sessions.Device(browser, system, replaces=secret())
 
 
-def sign_in(begun: str) -> bool:
-    """Give this browser the session of this secret; its former one is dead (ASVS 7.2.4).
+def sign_in(session_secret: str) -> bool:
+    """Give this browser the session of this secret in place of any former one (ASVS 7.2.4).
 
-    False, and nobody is signed in, if the account was deleted after the session was begun.
+    Return False, with nobody signed in, if the session has ended since it was created.
     """
-    ours = runtime()
-    found = sessions.find(ours, begun, ours.clock())
-    under_way = {key: session[key] for key in sign_in_attempts.KEPT if key in session}
+    found = sessions.find(runtime(), session_secret, runtime().clock())
+    pending = {key: session[key] for key in sign_in_attempts.KEPT if key in session}
     session.clear()
-    # Another tab may still be at TikTok; whose account it may end in is judged when it is back.
-    session.update(under_way)
+    # Another tab may still be at TikTok; which account it may end in is checked on its return.
+    session.update(pending)
     session.permanent = True
     if found is not None:
-        login_user(SignedIn(begun, found))
+        login_user(SignedIn(session_secret, found))
     return found is not None
 
 
 def sign_out(*, everywhere: bool = False) -> None:
-    """End this browser's session, or all of this person's, and empty the cookie.
+    """End this browser's session, or all of this person's sessions, and empty the cookie.
 
-    Raises PersonGone and NoLongerAllowed if all were to end and this one had ended already.
+    Raises PersonGone and NoLongerAllowed if `everywhere` and this session had already ended.
     """
     present = visitor()
     if everywhere and present is not None:
         sessions.end_everywhere(present.ref, runtime().clock())
-    _end_present()
+    if session_secret := secret():
+        sessions.end(session_secret)
     session.clear()
 
 
 def register(app: Flask) -> None:
-    """Teach Flask-Login to find a person by their session's secret."""
+    """Make Flask-Login look people up by their session's secret."""
     login = LoginManager()
-    # Not its `init_app`: for the sake of a remember cookie, which nobody has here, that opens
-    # the session at the end of every request, and so lets every answer vary by the cookie.
+    # Not `init_app`: it handles a remember cookie, which we don't use, by opening the session at
+    # the end of every request, and so adds Vary: Cookie to every response.
     app.login_manager = login  # type: ignore[attr-defined]  # where Flask-Login looks for it
-    # Our sessions end on the server; its own guess by address and browser would sign phones out.
+    # Our sessions end on the server; its check of address and browser would sign out phones.
     login.session_protection = None
     login.anonymous_user = AnonymousUserMixin
 
     @login.user_loader  # type: ignore[untyped-decorator]  # Flask-Login has no types
     def _load(secret: str) -> Any:
-        ours = runtime()
-        found = sessions.find(ours, secret, ours.clock())
+        found = sessions.find(runtime(), secret, runtime().clock())
         return found and SignedIn(secret, found)
-
-
-def _end_present() -> None:
-    if present := secret():
-        sessions.end(present)

@@ -1,4 +1,4 @@
-"""The sign-ins this browser has begun, in its signed cookie; never holds a code or a verifier."""
+"""The sign-ins this browser has begun, in its signed cookie; it never holds a code or verifier."""
 
 import secrets
 from collections.abc import Sequence
@@ -13,32 +13,32 @@ from webapp.services.connect import sign_ins
 
 log = structlog.get_logger(__name__)
 
-_OPEN = "attempts"
+_ATTEMPTS = "attempts"
 _CAME_BACK = "came_back"
-#: What a sign-in takes along into the new session: another tab may still be at TikTok.
-KEPT = (_OPEN, _CAME_BACK)
-#: 26 abandoned sign-ins overflowed the cookie and broke signing in for good (security.md).
+#: Keys that a sign-in carries over into the new session: another tab may still be at TikTok.
+KEPT = (_ATTEMPTS, _CAME_BACK)
+#: 26 abandoned sign-ins would overflow the cookie and break signing in for good.
 LIMIT = 5
 LIFE = timedelta(minutes=10)
-#: Of these many, the newest, the way back is kept: an address may be 500 bytes long.
-WITH_WAY_BACK = 2
-#: How long an attempt that never came back is remembered, to ask what TikTok showed.
+#: So many of the newest attempts keep their return link: an address may be 500 bytes long.
+WITH_RETURN_LINK = 2
+#: How long an unfinished attempt is kept, to ask what TikTok showed.
 REMEMBERED = timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One sign-in under way."""
+    """One sign-in in progress."""
 
     state: str
     started_at: datetime
-    #: What was asked for.
+    #: The requested scopes.
     scopes: tuple[str, ...]
-    #: The open_id that was signed in when it began; None: nobody was.
+    #: The open_id that was signed in when it began; None if nobody was.
     viewer: str | None
-    #: The person asked for another account than the one that is signed in.
+    #: The person asked to use a different account from the one signed in.
     another: bool
-    #: The address that a service wants the person back at; empty: none.
+    #: The address that a service wants the person to return to; empty if none.
     back: str = ""
 
 
@@ -58,7 +58,7 @@ class StateRejected(Exception):
 def begin(
     scopes: Sequence[str], viewer: str | None, another: bool, back: str, now: datetime
 ) -> Attempt:
-    """Begin an attempt under a new state of 256 random bits, bound to this browser."""
+    """Begin an attempt with a new state of 256 random bits, bound to this browser."""
     attempt = Attempt(secrets.token_urlsafe(32), now, tuple(scopes), viewer, another, back)
     kept = [each for each in _all() if now - each.started_at <= REMEMBERED]
     _keep([*kept[-(LIMIT - 1) :], attempt])
@@ -97,17 +97,17 @@ def _take(state: str) -> Attempt | None:
 
 
 def unfinished(now: datetime) -> bool:
-    """Tell whether somebody left for TikTok from here lately and did not come back since."""
+    """Return True if an attempt was begun here recently and no newer one has come back."""
     came_back = datetime.fromtimestamp(session.get(_CAME_BACK, 0), UTC)
-    gone = [
+    unfinished_since = [
         each.started_at
         for each in _all()
         if each.started_at > came_back and now - each.started_at <= REMEMBERED
     ]
-    if gone:
-        # The page asks for this request's reference: it then leads to when they left.
-        log.info("attempt_unfinished", left_at=max(gone).isoformat())
-    return bool(gone)
+    if unfinished_since:
+        # The page shows this request's reference, so support can find when they left.
+        log.info("attempt_unfinished", left_at=max(unfinished_since).isoformat())
+    return bool(unfinished_since)
 
 
 def _same(ours: str, theirs: str) -> bool:
@@ -115,7 +115,7 @@ def _same(ours: str, theirs: str) -> bool:
 
 
 def _all() -> list[Attempt]:
-    kept: list[list[Any]] = session.get(_OPEN, [])
+    kept: list[list[Any]] = session.get(_ATTEMPTS, [])
     return [
         Attempt(state, datetime.fromtimestamp(started, UTC), tuple(scopes), *rest)
         for state, started, scopes, *rest in kept
@@ -123,11 +123,11 @@ def _all() -> list[Attempt]:
 
 
 def _keep(attempts: Sequence[Attempt]) -> None:
-    fading = len(attempts) - WITH_WAY_BACK
-    session[_OPEN] = [
+    first_with_link = len(attempts) - WITH_RETURN_LINK
+    session[_ATTEMPTS] = [
         [
             *(each.state, int(each.started_at.timestamp()), each.scopes),
-            *(each.viewer, each.another, each.back if place >= fading else ""),
+            *(each.viewer, each.another, each.back if place >= first_with_link else ""),
         ]
         for place, each in enumerate(attempts)
     ]

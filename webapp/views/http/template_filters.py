@@ -1,9 +1,4 @@
-"""Turns moments and lengths of time into words for pages; asks no clock.
-
-Says how big something is; measures nothing itself.
-
-Turns numbers, names and states of health into words for pages; never reads a row.
-"""
+"""Filters that turn times, sizes, numbers, names and states into text for the templates."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -18,11 +13,16 @@ from webapp.language import N_, ngettext
 from webapp.language import gettext as _
 from webapp.views.http.ending_texts import ending, is_closed
 
+#: Longer names are cut, so that a name cannot push the rest of a page away.
+LONGEST_NAME = 50
+NAMELESS = N_("TikTok account")
+#: Invisible, but some scripts and emoji need them.
+JOINERS = "\u200c\u200d"
 UNITS = (("year", 365 * 86400), ("day", 86400), ("hour", 3600), ("minute", 60))
 
 
 def relative(moment: datetime, now: datetime) -> str:
-    """Return how far away an aware `moment` is, in whole units: "3 hours ago", "in 5 days"."""
+    """Return the distance to an aware `moment` in whole units: "3 hours ago", "in 5 days"."""
     seconds = (moment - now).total_seconds()
     for unit, size in UNITS:
         if abs(seconds) >= size:
@@ -54,7 +54,7 @@ def _ahead(unit: str, amount: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return how long something takes, in whole units: "3 minutes", "12 seconds"."""
+    """Return a duration in whole units: "3 minutes", "12 seconds"."""
     for unit, size in (*UNITS, ("second", 1)):
         if seconds >= size:
             return language.span(int(seconds // size), unit)
@@ -62,7 +62,7 @@ def duration(seconds: float) -> str:
 
 
 def exact(moment: datetime) -> str:
-    """Return an aware UTC `moment` for reading: "22 November 2026, 14:06 UTC"."""
+    """Return an aware UTC `moment` as text: "22 November 2026, 14:06 UTC"."""
     return _("%(day)s, %(time)s", day=day(moment), time=clock_time(moment))
 
 
@@ -77,12 +77,12 @@ def clock_time(moment: datetime) -> str:
 
 
 def iso(moment: datetime) -> str:
-    """Return an aware UTC `moment` for machines (RFC 3339, whole seconds)."""
+    """Return an aware UTC `moment` as RFC 3339, in whole seconds."""
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def file_size(count: int) -> str:
-    """Return a number of bytes for reading: "512 bytes", "3.2 MiB"."""
+    """Return a number of bytes as text: "512 bytes", "3.2 MiB"."""
     if count < 2**10:
         return ngettext("%(num)s byte", "%(num)s bytes", count)
     if count < 2**20:
@@ -92,15 +92,8 @@ def file_size(count: int) -> str:
     return _("%(amount)s GiB", amount=language.decimal(count / 2**30))
 
 
-#: Longer names are cut, so that a name cannot push the rest of a page away.
-LONGEST_NAME = 50
-NAMELESS = N_("TikTok account")
-#: Invisible, yet some scripts and emoji are spelled with them.
-JOINERS = "\u200c\u200d"
-
-
 class Tag(NamedTuple):
-    """A state in one word, and the colour and shape (`ok`, `warn`, `bad`, `off`) it comes in."""
+    """A state in a word or two; `kind` (`ok`, `warn`, `bad`, `off`) sets its color and shape."""
 
     kind: str
     word: str
@@ -111,15 +104,15 @@ class Tag(NamedTuple):
 
 
 CONNECTED = Tag("ok", N_("Connected"))
-RETRIED = Tag("warn", N_("Connected, being retried"))
+RETRIED = Tag("warn", N_("Connected, retrying"))
 DISCONNECTED = Tag("off", N_("Disconnected"))
 FOR_PEOPLE = {
     "fresh": CONNECTED,
     "due": CONNECTED,
     "refreshing": CONNECTED,
     "failing": RETRIED,
-    "expired": Tag("warn", N_("Access has run out")),
-    "reconnect": Tag("bad", N_("Needs you")),
+    "expired": Tag("warn", N_("Access expired")),
+    "reconnect": Tag("bad", N_("Reconnect needed")),
     "revoking": DISCONNECTED,
     "revoked": DISCONNECTED,
 }
@@ -129,49 +122,49 @@ FOR_OPERATORS = {
     "refreshing": Tag("ok", N_("Refreshing")),
     "failing": Tag("warn", N_("Refresh failing")),
     "expired": Tag("warn", N_("Access expired")),
-    "reconnect": Tag("bad", N_("Needs user")),
+    "reconnect": Tag("bad", N_("Reconnect needed")),
     "revoking": Tag("off", N_("Revoking")),
     "revoked": Tag("off", N_("Revoked")),
 }
 
-#: By `State`, the five words of the operators' list.
+#: By `State`, the five states of the operators' list.
 STATES = {
     "healthy": Tag("ok", N_("Healthy")),
     "soon": Tag("warn", N_("Expires soon")),
     "failing": Tag("warn", N_("Refresh failing")),
-    "reconnect": Tag("bad", N_("Needs user")),
+    "reconnect": Tag("bad", N_("Reconnect needed")),
     "revoked": Tag("off", N_("Revoked")),
 }
 
 
 def health_tag(health: str) -> Tag:
-    """Return what the person is told about the health of their connection.
+    """Return the tag that a person sees for the health of their connection.
 
-    Raises KeyError if `health` is not a state of health.
+    Raises KeyError if `health` is unknown.
     """
     return FOR_PEOPLE[health].translated()
 
 
 def is_connected(health: str) -> bool:
-    """Say whether people of this health are told that they are connected."""
+    """Return True if a person with this health is shown as connected."""
     return FOR_PEOPLE[health] in (CONNECTED, RETRIED)
 
 
 def operator_tag(health: str) -> Tag:
-    """Return what an operator is told about the health of a connection.
+    """Return the tag that operators see for the health of a connection.
 
-    Raises KeyError if `health` is not a state of health.
+    Raises KeyError if `health` is unknown.
     """
     return FOR_OPERATORS[health].translated()
 
 
 def state_tag(state: str) -> Tag:
-    """Return what the operators' list calls a state. Raises KeyError if it is none of `State`."""
+    """Return the tag of a `State` in the operators' list. Raises KeyError if it is unknown."""
     return STATES[state].translated()
 
 
 def in_words(items: Sequence[str]) -> str:
-    """Return a list as it is said: "a", "a and b", "a, b and c"."""
+    """Return a list as text: "a", "a and b", "a, b and c"."""
     return language.listed([str(item) for item in items])
 
 
@@ -181,20 +174,20 @@ def quoted(text: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return `text`, in the current language if it can say itself, with a capital and a stop."""
+    """Return `text` as a sentence in the current language, capitalized and with a period."""
     text = language.spoken(text)
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def answer_time(bound: int | None) -> str:
-    """Return the upper bound of a class of answer times, in milliseconds; None: beyond them all."""
+    """Return a class of answer times by its upper bound in ms; None is the open class."""
     return _("more than 5,000 ms") if bound is None else _("≤ %(bound)s ms", bound=bound)
 
 
 def display_name(raw: str | None) -> str:
-    """Return a name that is safe to print: one short line without control or bidi characters.
+    """Return a name that is safe to show: one short line without control or bidi characters.
 
-    A name that has nothing to see becomes "TikTok account".
+    A name without visible characters becomes "TikTok account".
     """
     shown = "".join(" " if char.isspace() else char for char in raw or "" if _is_printable(char))
     name = " ".join(shown.split())
@@ -204,19 +197,19 @@ def display_name(raw: str | None) -> str:
 
 
 def _is_printable(char: str) -> bool:
-    """Say whether `char` may stand in a name: text, white space, or a joiner inside a word."""
+    """Return True if a name may contain `char`: text, white space or a joiner."""
     return char in JOINERS or char.isspace() or unicodedata.category(char)[0] not in "CZ"
 
 
 def initials(raw: str | None) -> str:
-    """Return one or two capitals for the circle on the ticket; "?" for a name without letters."""
+    """Return one or two uppercase initials for the ticket; "?" for a name without letters."""
     letters = [next((c for c in word if c.isalnum()), "") for word in display_name(raw).split()]
     found = [letter.upper()[:1] for letter in letters if letter]
     return "".join(found[:1] + found[1:][-1:]) or "?"
 
 
 def register(app: Flask, clock: Clock = utc_now) -> None:
-    """Give the templates these functions as filters; `relative` looks at `clock`."""
+    """Give the templates these functions as filters; `relative` uses `clock`."""
     app.jinja_env.filters.update(
         answer_time=answer_time,
         clock_time=clock_time,

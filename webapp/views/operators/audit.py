@@ -1,7 +1,4 @@
-"""Reads what the audit page is asked for; what it cannot read it leaves out, and says so.
-
-What operators see of who did what: a page, and the same as a file; never changes an event.
-"""
+"""The audit page and its CSV export; parameters that can't be read are ignored and named."""
 
 import re
 from collections.abc import Iterator
@@ -20,122 +17,36 @@ from webapp.views.http.guards import at_most, cut_off, operator
 from webapp.views.http.runtime import runtime
 from webapp.views.operators.audit_texts import ShownEvent, shown_event
 
+blueprint = Blueprint("audit", __name__, url_prefix="/operators")
+
 FILTERS = ("from", "to", "who", "what", "on", "ref")
-_LONGEST = 200
+_MAX_LENGTH = 200
 _TICKET = re.compile(r"ct_[0-9A-Z]{4}-[0-9A-Z]{4}")
 _KEY = re.compile(r"([0-9]{1,17})-([0-9]{1,18})")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_COLUMNS = ("at", "actor_kind", "actor", "event", "ticket", "fields", "address", "reference")
 
 
 @dataclass
 class AuditRequest:
-    """What a request asks for."""
+    """The filters and the position that a request asks for."""
 
-    #: What was typed, by filter, as far as it could be read.
+    #: Filter → text, as typed, of those that could be read.
     typed: dict[str, str] = field(default_factory=dict)
     before: Key | None = None
     after: Key | None = None
-    #: Names of parameters that were left out.
+    #: Names of the parameters that were ignored.
     ignored: list[str] = field(default_factory=list)
-    #: None: nobody can be meant by `on`.
+    #: None: `on` names nobody.
     wanted: AuditQuery | None = None
 
     @property
     def query(self) -> str:
-        """Return the filters for an audit event: by ticket, so that it outlives a person."""
+        """Return the filters for an audit event, with tickets, which outlive deleted people."""
         wanted = self.wanted or AuditQuery()
-        told = {"who": wanted.who, "on": wanted.on}
-        return urlencode(self.typed | {name: value for name, value in told.items() if value})
-
-
-def audit_request() -> AuditRequest:
-    """Return what this request asks for."""
-    made = AuditRequest()
-    for name in request.args:
-        text = request.args[name].strip()
-        if not _read_filter(made, name, text):
-            made.ignored.append(_harmless(name))
-    made.wanted = _query_of(made.typed)
-    return made
-
-
-def key_text(key: Key | None) -> str | None:
-    """Return a key as it stands in an address."""
-    return f"{(key.at - _EPOCH) // _MICROSECOND}-{max(key.id, 0)}" if key is not None else None
-
-
-def _read_filter(made: AuditRequest, name: str, text: str) -> bool:
-    """Take one parameter; False if it is unknown or cannot be read."""
-    if name in FILTERS:
-        if text and not _is_fit(name, text):
-            return False
-        if text:
-            made.typed[name] = text
-        return True
-    key = _key(text) if name in ("before", "after") else None
-    if key is None:
-        return False
-    if name == "before":
-        made.before = key
-    else:
-        made.after = key
-    return True
-
-
-def _is_fit(name: str, text: str) -> bool:
-    if name in ("from", "to"):
-        return _day(text) is not None
-    if name == "what":
-        return text in EVENTS
-    return len(text) <= _LONGEST and text.isprintable()
-
-
-def _query_of(typed: dict[str, str]) -> AuditQuery | None:
-    since, last = _day(typed.get("from", "")), _day(typed.get("to", ""))
-    who, on = typed.get("who", ""), typed.get("on", "")
-    if on and not _TICKET.fullmatch(on):
-        found = audit_search.ticket_of(runtime(), on)
-        if found is None:
-            return None
-        on = found
-    if who:
-        who = audit_search.ticket_of(runtime(), who) or who
-    return AuditQuery(
-        since=since,
-        until=last + timedelta(days=1) if last else None,
-        who=who,
-        what=typed.get("what", ""),
-        on=on,
-        reference=typed.get("ref", ""),
-    )
-
-
-def _day(text: str) -> datetime | None:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return None
-    # Nothing was before, and one day more must still be a date.
-    if not 1970 <= day.year <= 9000:
-        return None
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
-
-
-def _key(text: str) -> Key | None:
-    found = _KEY.fullmatch(text)
-    if found is None or not text.isascii():
-        return None
-    return Key(_EPOCH + int(found[1]) * _MICROSECOND, int(found[2]))
-
-
-def _harmless(name: str) -> str:
-    return "".join(c for c in name if c.isprintable())[:40] or "?"
-
-
-blueprint = Blueprint("audit", __name__, url_prefix="/operators")
-
-_HEAD = ("at", "actor_kind", "actor", "event", "ticket", "fields", "address", "reference")
+        tickets = {"who": wanted.who, "on": wanted.on}
+        return urlencode(self.typed | {name: value for name, value in tickets.items() if value})
 
 
 @blueprint.get("/audit")
@@ -167,7 +78,7 @@ def index() -> str:
 @operator
 @at_most("10 per minute")
 def as_csv() -> Response:
-    """Give all events that match as a file, written down before its first byte."""
+    """Return all matching events as a file; the export is recorded before its first byte."""
     asked = audit_request()
     audit_search.record_export(runtime(), asked.query)
     lines = cut_off(authority.while_allowed(_lines(asked)))
@@ -190,7 +101,7 @@ def _is_backwards(wanted: AuditQuery | None) -> bool:
 
 
 def _lines(asked: AuditRequest) -> Iterator[str]:
-    yield export.csv_line(_HEAD)
+    yield export.csv_line(_COLUMNS)
     if asked.wanted is None:
         return
     for batch in audit_search.all_events(asked.wanted):
@@ -198,8 +109,92 @@ def _lines(asked: AuditRequest) -> Iterator[str]:
             export.csv_line(
                 (
                     event.at.astimezone(UTC).isoformat(timespec="seconds"),
-                    *(getattr(event, name) for name in _HEAD[1:]),
+                    *(getattr(event, name) for name in _COLUMNS[1:]),
                 )
             )
             for event in batch
         )
+
+
+def audit_request() -> AuditRequest:
+    """Return what this request asks for."""
+    asked = AuditRequest()
+    for name in request.args:
+        text = request.args[name].strip()
+        if not _read_filter(asked, name, text):
+            asked.ignored.append(_printable(name))
+    asked.wanted = _query_of(asked.typed)
+    return asked
+
+
+def key_text(key: Key | None) -> str | None:
+    """Return a key as text for an address."""
+    return f"{(key.at - _EPOCH) // _MICROSECOND}-{max(key.id, 0)}" if key is not None else None
+
+
+def _read_filter(asked: AuditRequest, name: str, text: str) -> bool:
+    """Add one parameter to `asked`; return False if it is unknown or can't be read."""
+    if name in FILTERS:
+        if text and not _is_valid(name, text):
+            return False
+        if text:
+            asked.typed[name] = text
+        return True
+    key = _key(text) if name in ("before", "after") else None
+    if key is None:
+        return False
+    if name == "before":
+        asked.before = key
+    else:
+        asked.after = key
+    return True
+
+
+def _is_valid(name: str, text: str) -> bool:
+    if name in ("from", "to"):
+        return _day(text) is not None
+    if name == "what":
+        return text in EVENTS
+    return len(text) <= _MAX_LENGTH and text.isprintable()
+
+
+def _query_of(typed: dict[str, str]) -> AuditQuery | None:
+    since, last = _day(typed.get("from", "")), _day(typed.get("to", ""))
+    who, on = typed.get("who", ""), typed.get("on", "")
+    if on and not _TICKET.fullmatch(on):
+        found = audit_search.ticket_of(runtime(), on)
+        if found is None:
+            return None
+        on = found
+    if who:
+        who = audit_search.ticket_of(runtime(), who) or who
+    return AuditQuery(
+        since=since,
+        until=last + timedelta(days=1) if last else None,
+        who=who,
+        what=typed.get("what", ""),
+        on=on,
+        reference=typed.get("ref", ""),
+    )
+
+
+def _day(text: str) -> datetime | None:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    # Nothing happened earlier, and one more day must still be a valid date.
+    if not 1970 <= day.year <= 9000:
+        return None
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def _key(text: str) -> Key | None:
+    found = _KEY.fullmatch(text)
+    if found is None or not text.isascii():
+        return None
+    return Key(_EPOCH + int(found[1]) * _MICROSECOND, int(found[2]))
+
+
+def _printable(name: str) -> str:
+    return "".join(c for c in name if c.isprintable())[:40] or "?"

@@ -1,4 +1,4 @@
-"""Turns audit events into the words of their page; reads and decides nothing."""
+"""Texts for audit events."""
 
 import json
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ from webapp.language import gettext as _
 from webapp.services.operators.audit_search import Person
 from webapp.views.http.template_filters import display_name
 
-#: What is said of those who need no name.
+#: Actors without a name of their own.
 _WHO = {"worker": N_("the worker"), "tiktok": N_("TikTok"), "system": N_("the app")}
 
 
 class Event(Protocol):
-    """An event as the service hands it out."""
+    """An audit event, as the service returns it."""
 
     at: datetime
     actor_kind: str
@@ -30,12 +30,12 @@ class Event(Protocol):
 
 @dataclass(frozen=True)
 class NamedActor:
-    """Somebody or something, and how to get to their page."""
+    """Who acted, or on whom, with a link to their page if there is one."""
 
     word: str
-    #: A person's; None: there is no page.
+    #: Of the person's page; None if there is none.
     open_id: str | None = None
-    #: A person who did it as an operator.
+    #: The person acted as an operator.
     is_operator: bool = False
 
 
@@ -53,7 +53,7 @@ class ShownEvent:
 
 
 def shown_event(event: Event, people: Mapping[str, Person]) -> ShownEvent:
-    """Return an event in words; `people` by their tickets, deleted ones left out."""
+    """Return an event for the page; `people` are those who still exist, by ticket."""
     return ShownEvent(
         event.at,
         _who(event.actor_kind, event.actor, people),
@@ -73,7 +73,7 @@ def _who(kind: str, name: str, people: Mapping[str, Person]) -> NamedActor:
     if kind == "command":
         return NamedActor(_("command %(name)s", name=name))
     if not name:
-        return NamedActor(_("somebody not signed in"))
+        return NamedActor(_("someone not signed in"))
     return _person(name, people, is_operator=kind == "operator")
 
 
@@ -86,8 +86,8 @@ def _person(ticket: str, people: Mapping[str, Person], *, is_operator: bool = Fa
 
 def _details(fields: str) -> str:
     """Return an event's own fields, which are codes: "kind again · scopes user.info.basic"."""
-    told = json.loads(fields)
-    return " · ".join(f"{name} {_word(value)}" for name, value in told.items() if value != "")
+    values = json.loads(fields)
+    return " · ".join(f"{name} {_word(value)}" for name, value in values.items() if value != "")
 
 
 def _word(value: object) -> str:

@@ -1,7 +1,4 @@
-"""What an operator asks for many connections, read from a form or an address; orders nothing.
-
-Work on many connections, for operators: confirmed first, then watched; the worker does it.
-"""
+"""Bulk jobs: confirm, create, watch and stop them. The worker does the work."""
 
 import re
 import secrets
@@ -30,90 +27,66 @@ from webapp.views.http.request_checks import MAX_URL
 from webapp.views.http.runtime import runtime
 from webapp.views.operators import bulk_texts, list_address
 
-#: The list shows fifty on a page.
+blueprint = Blueprint("bulk", __name__, url_prefix="/operators")
+
+#: A page of the list shows fifty.
 MAX_PICKED = 100
-_LONGEST_QUERY = 1000
+#: Seconds after which the page of a running job reloads.
+RELOAD_AFTER = 3
+_MAX_QUERY = 1000
+#: The largest item ID that both databases can compare.
+_NUMBER = re.compile(r"\d{1,18}", re.ASCII)
 
 
 @dataclass(frozen=True)
 class BulkRequest:
-    """An act on the connections that were picked, or on all that the list's filters match."""
+    """A refresh or disconnect of the selected connections, or of all that match the filters."""
 
     act: str
-    #: The filters of the list, as they stand in its address.
+    #: The list's filters, as in its address.
     query: str
     everything: bool
     open_ids: tuple[str, ...]
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether nothing was picked."""
+        """Return True if nothing was selected."""
         return not self.everything and not self.open_ids
 
     @property
     def page(self) -> str:
-        """Return the address of its confirmation page; empty if that would be too long."""
-        asked: list[tuple[str, str]] = [("id", each) for each in self.open_ids]
-        asked += [("all", "1")] if self.everything else []
-        asked += [("query", self.query)] if self.query else []
-        address = f"{url_for(f'bulk.{self.act}')}?{urlencode(asked)}"
+        """Return the address of the confirmation page; empty if it would be too long."""
+        params: list[tuple[str, str]] = [("id", each) for each in self.open_ids]
+        params += [("all", "1")] if self.everything else []
+        params += [("query", self.query)] if self.query else []
+        address = f"{url_for(f'bulk.{self.act}')}?{urlencode(params)}"
         return address if len(address) <= MAX_URL else ""
 
-    def scale(self, runtime: Runtime) -> JobSize:
-        """Return how many connections it is about."""
+    def size(self, runtime: Runtime) -> JobSize:
+        """Return how many connections it affects."""
         if self.everything:
             return bulk.size_of_all(runtime, self.act, self.query, runtime.clock())
         return bulk.size_of_picked(runtime, self.act, self.open_ids)
 
 
-def parse_request(act: str, sent: "MultiDict[str, str]") -> BulkRequest:
-    """Return what was sent."""
-    everything = sent.get("all") == "1"
-    picked = () if everything else tuple(dict.fromkeys(sent.getlist("id")))[:MAX_PICKED]
-    return BulkRequest(act, clean_query(sent.get("query", "")), everything, picked)
-
-
-def clean_query(text: str) -> str:
-    """Return the filters of the list as it writes them itself; what it does not know is dropped."""
-    return (
-        list_address.canonical(list_address.parse_string(text))
-        if len(text) <= _LONGEST_QUERY
-        else ""
-    )
-
-
-def list_page(filters: str) -> str:
-    """Return the address of the list under these filters, as `clean` returns them."""
-    address = url_for("operators.tokens")
-    return f"{address}?{filters}" if filters else address
-
-
-blueprint = Blueprint("bulk", __name__, url_prefix="/operators")
-
-#: Seconds after which the page of a running job asks for itself again.
-AGAIN = 3
-#: The largest id of an item that both databases compare with.
-_NUMBER = re.compile(r"\d{1,18}", re.ASCII)
-
-
 @blueprint.route("/tokens/refresh", methods=["GET", "POST"])
 @operator
 def refresh() -> Response:
-    """Ask before refreshing many, then order it."""
+    """Confirm refreshing many connections, then create the job."""
     return _requested("refresh")
 
 
 @blueprint.route("/tokens/disconnect", methods=["GET", "POST"])
 @operator
 def disconnect() -> Response:
-    """Ask before disconnecting many, then order it."""
+    """Confirm disconnecting many connections, then create the job."""
     return _requested("disconnect")
 
 
 @blueprint.get("/bulk")
 @operator
 def index() -> str:
-    """List what was ordered, newest first."""
+    """List the bulk jobs, newest first."""
     after = request.args.get("after")
     found, next_key = bulk.jobs_page(runtime(), after)
     rows = [(job, bulk_texts.title(job), bulk_texts.state_tag(job)) for job in found]
@@ -124,107 +97,130 @@ def index() -> str:
 @blueprint.get("/bulk/<job_id>")
 @operator
 def show(job_id: str) -> Response:
-    """Show how far a job is; while it runs the page renews itself, unless it is told not to."""
-    ours = runtime()
-    job = bulk.find_job(ours, job_id)
+    """Show a job's progress; the page of a running job reloads itself, except with `?still`."""
+    job = bulk.find_job(runtime(), job_id)
     if job is None:
         abort(404)
     number = request.args.get("after", "")
     after = int(number) if _NUMBER.fullmatch(number) else 0
-    wrongs, next_key = bulk.problems(job.id, after)
+    problems, next_key = bulk.problems(job.id, after)
     still = "still" in request.args
     page = render_template(
         "operators/bulk_job.html",
         job=job,
         title=bulk_texts.title(job),
-        standing=bulk_texts.state_tag(job),
+        state=bulk_texts.state_tag(job),
         progress=bulk_texts.progress(job),
-        left=bulk_texts.duration_text(job.left / bulk.current_rate(ours)),
-        hindrance=bulk.obstacle(ours, job),
-        wrongs=[(each, bulk_texts.problem_text(job.act, each), _page_of(each)) for each in wrongs],
+        left=bulk_texts.duration_text(job.left / bulk.current_rate(runtime())),
+        obstacle=bulk.obstacle(runtime(), job),
+        problems=[
+            (each, bulk_texts.problem_text(job.act, each), _page_of(each)) for each in problems
+        ],
         later=after > 0,
         next_key=next_key,
         still=still,
         back=list_page(clean_query(job.query)),
     )
-    answer = make_response(page)
+    response = make_response(page)
     if job.ended_at is None and not still:
-        answer.headers["Refresh"] = str(AGAIN)
-    return answer
+        response.headers["Refresh"] = str(RELOAD_AFTER)
+    return response
 
 
 @blueprint.post("/bulk/<job_id>/stop")
 @operator
 def stop(job_id: str) -> Response:
-    """Let nothing more of a job be sent."""
+    """Stop a job: no more of its requests are sent."""
     if not bulk.stop_job(runtime(), job_id):
         abort(404)
-    flash(_("Stopped. What was sent already is finished; nothing more is sent."), "ok")
+    flash(_("Stopped. Requests already sent will complete; no more will be sent."), "ok")
     return redirect(url_for("bulk.show", job_id=job_id), 303)
 
 
 def _requested(act: str) -> Response:
-    wish = parse_request(act, request.values)
-    if wish.is_empty:
-        return _back(wish, _("Select at least one connection first."))
+    asked = parse_request(act, request.values)
+    if asked.is_empty:
+        return _back(asked, _("Select at least one connection first."))
     if request.method == "POST" and request.form.get("confirm") != "1":
-        # The page has an address of its own, so that Reload and Back send nothing twice.
-        return redirect(wish.page, 303) if wish.page else _back(wish, _("Select fewer at a time."))
-    scale = wish.scale(runtime())
-    if not scale.count:
-        return _back(wish, _("None of these connections is there any more."))
-    return _confirm(wish, scale) if request.method == "GET" else _create(wish, scale)
+        # The page has its own address, so Reload and Back don't send anything twice.
+        return (
+            redirect(asked.page, 303) if asked.page else _back(asked, _("Select fewer at a time."))
+        )
+    size = asked.size(runtime())
+    if not size.count:
+        return _back(asked, _("None of these connections exist anymore."))
+    return _confirm(asked, size) if request.method == "GET" else _create(asked, size)
 
 
-def _create(wish: BulkRequest, scale: JobSize) -> Response:
-    """Order it, if what had to be typed was typed; a second press leads to the same job."""
+def _create(asked: BulkRequest, size: JobSize) -> Response:
+    """Create the job if the count was typed as required; pressing twice creates it once."""
     shown, job_id = request.form.get("count", ""), request.form.get("job", "")
-    count = int(shown) if _NUMBER.fullmatch(shown) else scale.count
+    count = int(shown) if _NUMBER.fullmatch(shown) else size.count
     typed = request.form.get("typed", "").strip()[:20]
-    if wish.act == "disconnect" and count > 1 and re.sub(r"[\s,.'’]", "", typed) != str(count):
-        return _confirm(wish, scale, typed=typed, is_wrong=True)
+    if asked.act == "disconnect" and count > 1 and re.sub(r"[\s,.'’]", "", typed) != str(count):
+        return _confirm(asked, size, typed=typed, is_wrong=True)
     try:
-        if wish.everything:
-            bulk.create_for_all(runtime(), job_id, wish.act, wish.query, count)
+        if asked.everything:
+            bulk.create_for_all(runtime(), job_id, asked.act, asked.query, count)
         else:
-            bulk.create_for_picked(runtime(), job_id, wish.act, wish.query, wish.open_ids)
+            bulk.create_for_picked(runtime(), job_id, asked.act, asked.query, asked.open_ids)
     except bulk.NotAJob:
         abort(400)
     return redirect(url_for("bulk.show", job_id=job_id), 303)
 
 
 def _confirm(
-    wish: BulkRequest, scale: JobSize, *, typed: str = "", is_wrong: bool = False
+    asked: BulkRequest, size: JobSize, *, typed: str = "", is_wrong: bool = False
 ) -> Response:
     rate = bulk.current_rate(runtime())
     page = render_template(
         "operators/bulk_confirm.html",
-        wish=wish,
-        count=scale.count,
-        skipped=scale.skipped,
+        asked=asked,
+        count=size.count,
+        skipped=size.skipped,
         job_id=secrets.token_urlsafe(12),
-        takes=bulk_texts.duration_text((scale.count - scale.skipped) / rate),
+        takes=bulk_texts.duration_text((size.count - size.skipped) / rate),
         budget=bulk_texts.rate_text(rate),
-        to_type=wish.act == "disconnect" and scale.count > 1,
+        to_type=asked.act == "disconnect" and size.count > 1,
         typed=typed,
-        problem=_problem(scale.count) if is_wrong else None,
-        back=list_page(wish.query),
+        problem=_problem(size.count) if is_wrong else None,
+        back=list_page(asked.query),
     )
     return make_response(page, 422 if is_wrong else 200)
 
 
 def _problem(count: int) -> str:
-    # As digits alone, as the page shows what is to be typed.
+    # Without digit grouping, as the page shows it.
     return _("Type %(count)s, the number of connections.", count=str(count))
 
 
-def _back(wish: BulkRequest, words: str) -> Response:
-    flash(words, "warn")
-    return redirect(list_page(wish.query), 303)
+def _back(asked: BulkRequest, message: str) -> Response:
+    flash(message, "warn")
+    return redirect(list_page(asked.query), 303)
 
 
-def _page_of(wrong: bulk.ItemProblem) -> str | None:
-    """Return the address of a connection's own page; None if its person is deleted."""
-    if wrong.open_id is None:
+def _page_of(problem: bulk.ItemProblem) -> str | None:
+    """Return the address of a connection's page; None if its person was deleted."""
+    if problem.open_id is None:
         return None
-    return url_for("connection.show", open_id=wrong.open_id)
+    return url_for("connection.show", open_id=problem.open_id)
+
+
+def parse_request(act: str, params: "MultiDict[str, str]") -> BulkRequest:
+    """Return the bulk request in a query or form."""
+    everything = params.get("all") == "1"
+    picked = () if everything else tuple(dict.fromkeys(params.getlist("id")))[:MAX_PICKED]
+    return BulkRequest(act, clean_query(params.get("query", "")), everything, picked)
+
+
+def clean_query(text: str) -> str:
+    """Return the list's filters in their canonical form, without unknown ones."""
+    return (
+        list_address.canonical(list_address.parse_string(text)) if len(text) <= _MAX_QUERY else ""
+    )
+
+
+def list_page(filters: str) -> str:
+    """Return the address of the list with these filters, which `clean_query` returned."""
+    address = url_for("operators.tokens")
+    return f"{address}?{filters}" if filters else address

@@ -1,4 +1,4 @@
-"""Work on many connections in words: how long, how it stands, what went wrong; reads no row."""
+"""Texts for bulk jobs: titles, progress, durations and what went wrong."""
 
 from collections.abc import Mapping
 
@@ -10,32 +10,32 @@ from webapp.views.http.ending_texts import ENDINGS, ending
 from webapp.views.http.template_filters import Tag
 
 _SKIPPED: Mapping[str | None, str] = {
-    "gone": N_("The person has deleted the account."),
-    "disconnected": N_("It was disconnected already."),
-    "needs_person": N_("Only the person can fix it, by connecting again."),
-    "connected_again": N_("The person has connected again since this was ordered."),
+    "gone": N_("The person deleted their account."),
+    "disconnected": N_("It was already disconnected."),
+    "needs_person": N_("Only the person can fix it, by reconnecting."),
+    "connected_again": N_("The person has reconnected since this job was created."),
 }
 _FAILED: Mapping[str | None, str] = {
-    "cannot_open": N_("What is stored cannot be opened: its key is not in TOKEN_KEYS."),
-    "other_open_id": N_("TikTok answered for another account."),
+    "cannot_open": N_("The stored tokens can't be decrypted: their key isn't in TOKEN_KEYS."),
+    "other_open_id": N_("TikTok answered for a different account."),
     "invalid_grant": N_("TikTok refused to renew it."),
 }
 _NOTHING = N_("There was nothing to do.")
-_AGAIN = N_("TikTok did not renew it; the worker tries again by itself.")
-_NOT_HEARD = N_("TikTok did not confirm it. It is told again for a day; then our copy is deleted.")
+_RETRIED = N_("TikTok didn't renew it; the worker will try again automatically.")
+_NOT_CONFIRMED = N_("TikTok didn't confirm it. We retry for a day, then delete our copy.")
 
 
 def title(job: Job) -> str:
-    """Return what a job is, in one line."""
+    """Return the title of a job."""
     return _refresh(job) if job.act == "refresh" else _disconnect(job)
 
 
 def _refresh(job: Job) -> str:
     number = job.total
     if job.ended_at and not number:
-        return _("Refresh of connections")
+        return _("Refresh connections")
     if job.ended_at:
-        return ngettext("Refresh of %(num)s connection", "Refresh of %(num)s connections", number)
+        return ngettext("Refresh %(num)s connection", "Refresh %(num)s connections", number)
     if not number:
         return _("Refreshing connections")
     return ngettext("Refreshing %(num)s connection", "Refreshing %(num)s connections", number)
@@ -44,18 +44,16 @@ def _refresh(job: Job) -> str:
 def _disconnect(job: Job) -> str:
     number = job.total
     if job.ended_at and not number:
-        return _("Disconnect of connections")
+        return _("Disconnect connections")
     if job.ended_at:
-        return ngettext(
-            "Disconnect of %(num)s connection", "Disconnect of %(num)s connections", number
-        )
+        return ngettext("Disconnect %(num)s connection", "Disconnect %(num)s connections", number)
     if not number:
         return _("Disconnecting connections")
     return ngettext("Disconnecting %(num)s connection", "Disconnecting %(num)s connections", number)
 
 
 def state_tag(job: Job) -> Tag:
-    """Return how a job stands, in a word."""
+    """Return the state of a job."""
     if job.ended_at is None:
         return Tag("warn", _("Stopping")) if job.stopped else Tag("ok", _("Running"))
     if job.stopped:
@@ -64,7 +62,7 @@ def state_tag(job: Job) -> Tag:
 
 
 def progress(job: Job) -> str:
-    """Return how far a job is: "37 of 120 done, 2 failed, 1 skipped"."""
+    """Return a job's progress: "37 of 120 done, 2 failed, 1 skipped"."""
     counts = {"done": job.done, "total": job.total, "failed": job.failed, "skipped": job.skipped}
     if job.stopped and job.ended_at and job.left:
         return _(
@@ -75,20 +73,20 @@ def progress(job: Job) -> str:
     return _("%(done)s of %(total)s done, %(failed)s failed, %(skipped)s skipped", **counts)
 
 
-def problem_text(act: str, wrong: ItemProblem) -> str:
-    """Return in one sentence why a connection failed or was skipped."""
-    if not wrong.failed:
-        return _(_SKIPPED.get(wrong.code, _NOTHING))
+def problem_text(act: str, problem: ItemProblem) -> str:
+    """Return why a connection failed or was skipped, as a sentence."""
+    if not problem.failed:
+        return _(_SKIPPED.get(problem.code, _NOTHING))
     if act == "disconnect":
-        return _(_NOT_HEARD)
-    if wrong.code in ENDINGS:
-        because = ending(wrong.code).because
-        return _("The person must connect again because %(because)s.", because=because)
-    return _(_FAILED.get(wrong.code, _AGAIN))
+        return _(_NOT_CONFIRMED)
+    if problem.code in ENDINGS:
+        because = ending(problem.code).because
+        return _("The person must reconnect because %(because)s.", because=because)
+    return _(_FAILED.get(problem.code, _RETRIED))
 
 
 def duration_text(seconds: float) -> str:
-    """Return a span of time in words: "about 3 minutes"."""
+    """Return an estimated duration: "about 3 minutes"."""
     if seconds < 60:
         return _("less than a minute")
     if seconds < 3600:
@@ -99,5 +97,5 @@ def duration_text(seconds: float) -> str:
 
 
 def rate_text(rate: float) -> str:
-    """Return how many a second that is: "8", "0.5"."""
+    """Return a rate per second: "8", "0.5"."""
     return language.number(rate if rate >= 1 and rate == int(rate) else float(f"{rate:.2g}"))

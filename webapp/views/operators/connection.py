@@ -1,4 +1,4 @@
-"""One connection as operators see it, and what they may do with it; never shows a token."""
+"""The page of one connection and what operators can do with it. It never shows a token."""
 
 from datetime import timedelta
 
@@ -18,7 +18,7 @@ from webapp.views.operators import connection_texts
 
 blueprint = Blueprint("connection", __name__, url_prefix="/operators")
 
-#: Enough to try again, too few to keep TikTok busy.
+#: Enough for retries, too few to load TikTok.
 PRESSES = "10 per minute"
 _MINUTE = timedelta(minutes=1)
 
@@ -26,7 +26,7 @@ _MINUTE = timedelta(minutes=1)
 @blueprint.get("/tokens/<open_id>", merge_slashes=False)
 @operator
 def show(open_id: str) -> str:
-    """Show all that is known of one connection."""
+    """Show everything known about one connection."""
     found = _found(open_id)
     user = found.user
     return render_template(
@@ -34,7 +34,7 @@ def show(open_id: str) -> str:
         one=found,
         person=user,
         why_next=connection_texts.why_next(found),
-        hindrances=connection_texts.obstacles(found),
+        obstacles=connection_texts.obstacles(found),
         granted=sorted(user.granted),
         missing=sorted(user.asked - user.granted),
         lines=connection_texts.timeline_lines(found.timeline, len(user.asked)),
@@ -48,7 +48,7 @@ def show(open_id: str) -> str:
 @operator
 @at_most(PRESSES)
 def refresh(open_id: str) -> Response:
-    """Refresh now, whatever the schedule says, and tell what came of it."""
+    """Refresh now, regardless of the schedule, and show the result."""
     found = _found(open_id)
     try:
         access = fresh_access(runtime(), open_id, person=found.user.ref, pressed=True)
@@ -65,31 +65,30 @@ def refresh(open_id: str) -> Response:
 @operator
 @at_most(PRESSES)
 def test(open_id: str) -> Response:
-    """Ask TikTok whom the stored access belongs to, and tell its answer."""
-    hindered = connection_texts.obstacles(_found(open_id))["test"]
+    """Ask TikTok whose the stored access token is, and show the result."""
+    obstacle = connection_texts.obstacles(_found(open_id))["test"]
+    if obstacle is not None:
+        flash(obstacle, "warn")
+        return _back(open_id)
     try:
-        told = (
-            (hindered, "warn")
-            if hindered
-            else connection_texts.test_text(user_info.test_access(runtime(), open_id))
-        )
+        result = connection_texts.test_text(user_info.test_access(runtime(), open_id))
     except NotConnected:
         abort(404)
     except (ReconnectRequired, Pending, CannotOpen) as error:
-        told = _not_refreshed(open_id, error)
-    flash(*told)
+        result = _not_refreshed(open_id, error)
+    flash(*result)
     return _back(open_id)
 
 
 @blueprint.get("/tokens/<open_id>/disconnect", merge_slashes=False)
 @operator
 def confirm_disconnect(open_id: str) -> str:
-    """Ask before disconnecting somebody else."""
+    """Confirm disconnecting this person."""
     found = _found(open_id)
     return render_template(
         "operators/connection_disconnect.html",
         person=found.user,
-        hindrance=connection_texts.obstacles(found)["disconnect"],
+        obstacle=connection_texts.obstacles(found)["disconnect"],
         held=found.user.access_token is not None,
         services=[use.name for use in found.uses if not use.revoked],
         own=_is_own(open_id),
@@ -100,11 +99,11 @@ def confirm_disconnect(open_id: str) -> str:
 @operator
 @at_most(PRESSES)
 def disconnect(open_id: str) -> Response:
-    """Revoke and forget, then tell which half worked."""
+    """Disconnect this person and show whether TikTok confirmed it."""
     found = _found(open_id)
-    hindered = connection_texts.obstacles(found)["disconnect"]
-    if hindered is not None:
-        flash(hindered, "warn")
+    obstacle = connection_texts.obstacles(found)["disconnect"]
+    if obstacle is not None:
+        flash(obstacle, "warn")
     else:
         flash(*connection_texts.disconnected_text(disconnect_person(runtime(), found.user.ref)))
     return _back(open_id)
@@ -116,12 +115,12 @@ def _found(open_id: str) -> ConnectionDetails:
 
 
 def _life(found: ConnectionDetails) -> dict[str, int] | None:
-    """Return how many minutes of the access are left, and of how many; None where not known."""
-    begun, ends = found.user.refreshed_at, found.user.access_expires_at
-    if begun is None or ends is None or ends <= begun:
+    """Return the minutes left of the access token's life, and its whole life; None if unknown."""
+    start, end = found.user.refreshed_at, found.user.access_expires_at
+    if start is None or end is None or end <= start:
         return None
-    left = max(ends - runtime().clock(), timedelta())
-    return {"left": left // _MINUTE, "whole": (ends - begun) // _MINUTE}
+    left = max(end - runtime().clock(), timedelta())
+    return {"left": left // _MINUTE, "whole": (end - start) // _MINUTE}
 
 
 def _back(open_id: str) -> Response:

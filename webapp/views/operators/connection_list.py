@@ -1,7 +1,4 @@
-"""The operators' list of connections; never a token.
-
-The operators' list as a file, in the filters of its address; decides nothing.
-"""
+"""The operators' list of connections, as a page and as a file."""
 
 from datetime import datetime
 from urllib.parse import urlencode
@@ -20,7 +17,6 @@ from werkzeug.wrappers import Response as Answer
 from webapp.services.operators import counts, export, list_pages
 from webapp.services.operators.counts import Counts
 from webapp.services.operators.list_pages import Page
-from webapp.services.runtime import Runtime
 from webapp.views.http.guards import cut_off, operator
 from webapp.views.http.runtime import runtime
 from webapp.views.operators import list_address, list_page
@@ -28,61 +24,57 @@ from webapp.views.operators.list_address import ListRequest
 
 blueprint = Blueprint("operators", __name__, url_prefix="/operators")
 
+_MIMETYPES = {"csv": "text/csv", "json": "application/json"}
+
 
 @blueprint.get("/tokens")
 @operator
 def tokens() -> str:
-    """List the connections that the address asks for, a page at a time."""
-    ours, asked = runtime(), list_address.parse(request.args)
-    now = ours.clock()
-    page = list_pages.list_page(ours, asked.query, now)
-    counted = counts.current_counts(ours, now)
-    total = _total(ours, asked, page, counted, now)
-    scopes = counted.scopes if counted else sorted(ours.settings.tiktok_scopes)
+    """List the connections that match the address, a page at a time."""
+    asked = list_address.parse(request.args)
+    now = runtime().clock()
+    page = list_pages.list_page(runtime(), asked.query, now)
+    counted = counts.current_counts(runtime(), now)
+    total = _total(asked, page, counted, now)
+    scopes = counted.scopes if counted else sorted(runtime().settings.tiktok_scopes)
     context = list_page.context(asked, page, counted, total, now)
     filters = list_page.filters(asked.query, scopes)
     return render_template("operators/tokens.html", filters=filters, **context)
 
 
-def _total(
-    ours: Runtime, asked: ListRequest, page: Page, counted: Counts | None, now: datetime
-) -> int | None:
-    """Return how many rows match, as far as it can be told without looking at them all."""
-    if asked.query.search:
-        return list_pages.count_matching(ours, asked.query, now, limit=list_pages.MAX_FOUND)
-    if page.next is None and page.previous is None:
-        return len(page.rows)
-    return counted.matching(asked.query) if counted else None
-
-
-_KINDS = {"csv": "text/csv", "json": "application/json"}
-
-
 @blueprint.get("/tokens.csv")
 @operator
 def tokens_csv() -> Answer:
-    """Give the rows as CSV."""
+    """Return the rows as CSV."""
     return _file("csv")
 
 
 @blueprint.get("/tokens.json")
 @operator
 def tokens_json() -> Answer:
-    """Give the rows as one JSON array."""
+    """Return the rows as one JSON array."""
     return _file("json")
 
 
 def _file(kind: export.Format) -> Answer:
     asked = list_address.parse(request.args)
     if asked.ignored:
-        # A file cannot say that it holds more than was asked for; the page can, by the names alone.
-        same = [list_address.canonical(asked.query), urlencode(dict.fromkeys(asked.ignored, "?"))]
-        return redirect(f"{url_for('operators.tokens')}?{'&'.join(filter(None, same))}", 303)
-    ours = runtime()
-    now = ours.clock()
-    export.record_export(ours, asked.query, kind, now)
-    pieces = export.pieces(ours, asked.query, kind, now)
-    response = Response(stream_with_context(cut_off(pieces)), mimetype=_KINDS[kind])
+        # Unlike a file, the page can say which parameters were ignored; it needs only their names.
+        params = [list_address.canonical(asked.query), urlencode(dict.fromkeys(asked.ignored, "?"))]
+        return redirect(f"{url_for('operators.tokens')}?{'&'.join(filter(None, params))}", 303)
+    now = runtime().clock()
+    export.record_export(runtime(), asked.query, kind, now)
+    pieces = export.pieces(runtime(), asked.query, kind, now)
+    response = Response(stream_with_context(cut_off(pieces)), mimetype=_MIMETYPES[kind])
     name = f"connections-{now:%Y-%m-%d}.{kind}"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+def _total(asked: ListRequest, page: Page, counted: Counts | None, now: datetime) -> int | None:
+    """Return how many rows match; None if only reading all of them would tell."""
+    if asked.query.search:
+        return list_pages.count_matching(runtime(), asked.query, now, limit=list_pages.MAX_FOUND)
+    if page.next is None and page.previous is None:
+        return len(page.rows)
+    return counted.matching(asked.query) if counted else None

@@ -1,11 +1,4 @@
-"""Lays out bars for the macro that draws them: positions and words; reads no table.
-
-What is wrong, for the top of every operator's page; looked up now and then, never breaks one.
-
-How the keeping goes, for operators, and their button to probe; decides nothing itself.
-
-Another try for notices that were given up; the health page shows them.
-"""
+"""The operators' health page, its buttons and charts, and the banner on all operators' pages."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -30,19 +23,109 @@ from webapp.views.http.runtime import runtime
 from webapp.views.http.session import visitor
 from webapp.views.http.template_filters import day, exact
 
-#: The drawing's inner measures; CSS stretches it to the page.
-WIDTH, HEIGHT = 360, 100
-
-
 blueprint = Blueprint("health", __name__, url_prefix="/operators")
+
+#: Size of a chart's drawing; CSS stretches it to the page.
+WIDTH, HEIGHT = 360, 100
+BANNER_KEY = "coatcheck.banner"
+#: How long a check is reused, in each process.
+CHECK_EVERY = timedelta(seconds=10)
+_TimeText = Callable[[datetime], str]
+_HOUR: tuple[str, _TimeText, _TimeText] = (N_("Hour from"), exact, lambda at: f"{at:%H:%M}")
+_DAY: tuple[str, _TimeText, _TimeText] = (N_("Day"), day, lambda at: language.short_day(at))
+_WEEK: tuple[str, _TimeText, _TimeText] = (N_("Week from"), day, lambda at: language.short_day(at))
+#: Name → title, unit of a column, names of the two kinds of bars, one label every so many columns.
+_CHARTS = {
+    "hours": (N_("Refreshes in the last 24 hours"), _HOUR, N_("Refreshed"), N_("Failed"), 6),
+    "days": (N_("Refreshes in the last 30 days"), _DAY, N_("Refreshed"), N_("Failed"), 7),
+    "expiries": (
+        N_("Access tokens expiring in the next 24 hours"),
+        _HOUR,
+        N_("Expiring access tokens"),
+        "",
+        6,
+    ),
+    "reconnects": (
+        N_("Reconnects due in the next 12 weeks"),
+        _WEEK,
+        N_("People who must reconnect"),
+        "",
+        3,
+    ),
+}
+_PROBE_RESULTS = {
+    ProbeResult.CLOSED: ("ok", N_("TikTok answered. Refreshes have resumed.")),
+    ProbeResult.OPEN: (
+        "warn",
+        N_("The test failed. Refreshes are still paused; the cause is below."),
+    ),
+    ProbeResult.NOT_OPEN: ("info", N_("Nothing to test: refreshes aren't paused.")),
+    ProbeResult.NOBODY: (
+        "warn",
+        N_("There's no connection to test with. Connect an account first."),
+    ),
+    ProbeResult.NOT_OURS: (
+        "bad",
+        N_("Nothing was sent: this database doesn't belong to this installation."),
+    ),
+}
+
+
+@blueprint.get("/health")
+@operator
+def show() -> str:
+    """Show the current health of the installation."""
+    now = runtime().clock()
+    facts = health_facts(runtime(), now)
+    set_troubles(facts.troubles)
+    counted = counts.current_counts(runtime(), now)
+    return render_template(
+        "operators/health.html",
+        facts=facts,
+        charts=[
+            chart("hours", figures.by_hour(runtime(), now)),
+            chart("days", figures.by_day(runtime(), now)),
+            _forecast("expiries", counted.expiries if counted else None),
+            _forecast("reconnects", counted.reconnects if counted else None),
+        ],
+        counted_at=counted.counted_at if counted else None,
+        notices=outbox.recent_notifications(runtime()),
+    )
+
+
+@blueprint.post("/health/probe")
+@operator
+@at_most("12 per minute")
+def probe() -> Response:
+    """Try one refresh now if the breaker is open, and show the result."""
+    kind, message = _PROBE_RESULTS[health.send_probe(runtime())]
+    flash(_(message), kind)
+    return redirect(url_for("health.show", _anchor="breaker"), 303)
+
+
+@blueprint.post("/notices/retry")
+@operator
+def retry_notifications() -> Response:
+    """Retry the notification whose ID is in `message`, or all that were given up."""
+    count = outbox.retry(runtime().clock(), request.form.get("message") or None)
+    if count:
+        text = ngettext(
+            "One notification will be sent again within seconds.",
+            "%(num)s notifications will be sent again within seconds.",
+            count,
+        )
+        flash(text, "ok")
+    else:
+        flash(_("Nothing to retry: that notification was already sent or removed."), "info")
+    return redirect(url_for("health.show", _anchor="notices"), 303)
 
 
 @dataclass(frozen=True, slots=True)
 class ChartColumn:
-    """One place on the chart: two bars side by side, or one."""
+    """One column of a chart: two bars side by side, or one."""
 
     label: str
-    #: Written below the bars; only under some, so that they do not run into each other.
+    #: Label below the bars; empty for most columns, so labels don't overlap.
     tick: str
     x: float
     width: float
@@ -54,48 +137,35 @@ class ChartColumn:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """All that the macro needs of one chart."""
+    """Everything the template needs to draw a chart."""
 
     name: str
     title: str
-    #: What one column stands for: Hour, Day, Week.
+    #: What one column covers: Hour, Day, Week.
     unit: str
     good_word: str
-    #: Empty: there is one kind of bar only.
+    #: Empty if there is only one kind of bar.
     failed_word: str
     columns: tuple[ChartColumn, ...]
-    most: int
+    max_count: int
     #: None: not counted yet.
     total: int | None
 
     @property
     def total_failed(self) -> int:
-        """Return the sum of the second kind."""
+        """Return the sum of the second kind of bars."""
         return sum(column.failed for column in self.columns)
 
 
-_Words = Callable[[datetime], str]
-_HOUR: tuple[str, _Words, _Words] = (N_("Hour from"), exact, lambda at: f"{at:%H:%M}")
-_DAY: tuple[str, _Words, _Words] = (N_("Day"), day, lambda at: language.short_day(at))
-_WEEK: tuple[str, _Words, _Words] = (N_("Week from"), day, lambda at: language.short_day(at))
-#: Name → title, what a column stands for, words of the two kinds, every how many one is marked.
-_KINDS = {
-    "hours": (N_("Refreshes, last 24 hours"), _HOUR, N_("Refreshed"), N_("Failed"), 6),
-    "days": (N_("Refreshes, last 30 days"), _DAY, N_("Refreshed"), N_("Failed"), 7),
-    "expiries": (N_("Accesses that end, next 24 hours"), _HOUR, N_("Accesses that end"), "", 6),
-    "reconnects": (N_("Reconnects ahead, next 12 weeks"), _WEEK, N_("People to reconnect"), "", 3),
-}
-
-
 def chart(name: str, bars: Sequence[Bar] | None) -> Chart:
-    """Return a chart of these bars; None: they are not counted yet.
+    """Return the chart of this name; `bars` is None if they aren't counted yet.
 
-    Raises KeyError if there is no chart of this name.
+    Raises KeyError if there is no such chart.
     """
-    title, (unit, long, short), good, failed, every = _KINDS[name]
-    found = bars or ()
-    most = max((max(bar.refreshed, bar.failed) for bar in found), default=0)
-    slot = WIDTH / max(len(found), 1)
+    title, (unit, long, short), good, failed, every = _CHARTS[name]
+    shown = bars or ()
+    highest = max((max(bar.refreshed, bar.failed) for bar in shown), default=0)
+    slot = WIDTH / max(len(shown), 1)
     columns = tuple(
         ChartColumn(
             label=long(bar.start),
@@ -104,43 +174,42 @@ def chart(name: str, bars: Sequence[Bar] | None) -> Chart:
             width=round(slot * (0.4 if failed else 0.8), 1),
             good=bar.refreshed,
             failed=bar.failed,
-            good_height=_height(bar.refreshed, most),
-            failed_height=_height(bar.failed, most),
+            good_height=_height(bar.refreshed, highest),
+            failed_height=_height(bar.failed, highest),
         )
-        for number, bar in enumerate(found)
+        for number, bar in enumerate(shown)
     )
-    total = None if bars is None else sum(bar.refreshed + bar.failed for bar in found)
-    return Chart(name, _(title), _(unit), _(good), _(failed), columns, most, total)
+    total = None if bars is None else sum(bar.refreshed + bar.failed for bar in shown)
+    return Chart(name, _(title), _(unit), _(good), _(failed), columns, highest, total)
 
 
-def _height(count: int, most: int) -> float:
-    """Return how high a bar is; one that is there at all can be seen."""
-    return max(1.5, round(HEIGHT * count / most, 1)) if count else 0
+def _height(count: int, highest: int) -> float:
+    """Return the height of a bar; at least visible unless the count is 0."""
+    return max(1.5, round(HEIGHT * count / highest, 1)) if count else 0
 
 
-BANNER_KEY = "coatcheck.banner"
-#: How long a look holds, in each process.
-CHECK_EVERY = timedelta(seconds=10)
+def _forecast(name: str, bars: Sequence[tuple[datetime, int]] | None) -> Chart:
+    return chart(name, None if bars is None else [Bar(start, n, 0) for start, n in bars])
 
 
 @dataclass
 class _LastCheck:
-    """What the last look found."""
+    """The last check and its result."""
 
     at: datetime | None = None
-    found: list[Problem] = field(default_factory=list)
-    alone: threading.Lock = field(default_factory=threading.Lock)
+    problems: list[Problem] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 def register_banner(app: Flask) -> None:
-    """Give the layout `troubles()`: what is wrong on an operator's page, nothing on any other."""
+    """Give the layout `troubles()`: the current problems on operators' pages, else nothing."""
     app.extensions[BANNER_KEY] = _LastCheck()
     app.jinja_env.globals["troubles"] = page_troubles
 
 
 def page_troubles() -> list[Problem]:
-    """Return what is wrong if an operator looks at one of their pages."""
-    # An address that matches no route has no endpoint; its "not found" is a page all the same.
+    """Return the current problems if an operator is looking at an operators' page."""
+    # An address that matches no route has no endpoint, but still gets a page.
     who = access_of(current_app, request.endpoint) if request.endpoint else None
     present = visitor()
     if who is None or not who.startswith("operator") or present is None or not present.operator:
@@ -148,92 +217,19 @@ def page_troubles() -> list[Problem]:
     return _current_troubles()
 
 
-def set_troubles(found: list[Problem]) -> None:
-    """Let this be what is wrong: somebody has just looked."""
-    look: _LastCheck = current_app.extensions[BANNER_KEY]
-    look.at, look.found = runtime().clock(), found
+def set_troubles(problems: list[Problem]) -> None:
+    """Store the result of a check made just now."""
+    last: _LastCheck = current_app.extensions[BANNER_KEY]
+    last.at, last.problems = runtime().clock(), problems
 
 
 def _current_troubles() -> list[Problem]:
-    look: _LastCheck = current_app.extensions[BANNER_KEY]
-    ours = runtime()
-    is_old = look.at is None or ours.clock() - look.at >= CHECK_EVERY
-    # One looks; whoever comes meanwhile is shown the last.
-    if is_old and look.alone.acquire(blocking=False):
+    last: _LastCheck = current_app.extensions[BANNER_KEY]
+    is_old = last.at is None or runtime().clock() - last.at >= CHECK_EVERY
+    # One thread checks; meanwhile the others show the last result.
+    if is_old and last.lock.acquire(blocking=False):
         try:
-            set_troubles(troubles.troubles(ours))
+            set_troubles(troubles.troubles(runtime()))
         finally:
-            look.alone.release()
-    return look.found
-
-
-_TOLD = {
-    ProbeResult.CLOSED: ("ok", N_("TikTok answered, so refreshes go out again.")),
-    ProbeResult.OPEN: (
-        "warn",
-        N_("It was tried, and refreshes are still held back. The cause is below."),
-    ),
-    ProbeResult.NOT_OPEN: ("info", N_("There was nothing to probe: refreshes are not held back.")),
-    ProbeResult.NOBODY: (
-        "warn",
-        N_("There is no connection to try it with. Connect an account first."),
-    ),
-    ProbeResult.NOT_OURS: (
-        "bad",
-        N_("Nothing was sent: this database does not belong to this installation."),
-    ),
-}
-
-
-@blueprint.get("/health")
-@operator
-def show() -> str:
-    """Show how the keeping goes, as it is now."""
-    ours = runtime()
-    now = ours.clock()
-    found = health_facts(ours, now)
-    set_troubles(found.troubles)
-    counted = counts.current_counts(ours, now)
-    return render_template(
-        "operators/health.html",
-        facts=found,
-        charts=[
-            chart("hours", figures.by_hour(ours, now)),
-            chart("days", figures.by_day(ours, now)),
-            _ahead("expiries", counted.expiries if counted else None),
-            _ahead("reconnects", counted.reconnects if counted else None),
-        ],
-        counted_at=counted.counted_at if counted else None,
-        notices=outbox.recent_notifications(ours),
-    )
-
-
-@blueprint.post("/health/probe")
-@operator
-@at_most("12 per minute")
-def probe() -> Response:
-    """Try one refresh now while the breaker is open, and say what came of it."""
-    kind, told = _TOLD[health.send_probe(runtime())]
-    flash(_(told), kind)
-    return redirect(url_for("health.show", _anchor="breaker"), 303)
-
-
-def _ahead(name: str, bars: Sequence[tuple[datetime, int]] | None) -> Chart:
-    return chart(name, None if bars is None else [Bar(start, n, 0) for start, n in bars])
-
-
-@blueprint.post("/notices/retry")
-@operator
-def retry_notifications() -> Response:
-    """Have one notice tried again, by its id in `message`; without one, all that were given up."""
-    count = outbox.retry(runtime().clock(), request.form.get("message") or None)
-    if count:
-        told = ngettext(
-            "One notice is to be sent again. The worker does it within seconds.",
-            "%(num)s notices are to be sent again. The worker does it within seconds.",
-            count,
-        )
-        flash(told, "ok")
-    else:
-        flash(_("Nothing to send again: that notice was sent or removed meanwhile."), "info")
-    return redirect(url_for("health.show", _anchor="notices"), 303)
+            last.lock.release()
+    return last.problems

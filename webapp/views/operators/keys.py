@@ -1,4 +1,4 @@
-"""The operators' page of service keys; shows a new key once and puts none anywhere else."""
+"""The page of service keys. A new key is shown once; only its hash is stored."""
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -15,15 +15,16 @@ blueprint = Blueprint("keys", __name__, url_prefix="/operators/keys")
 
 BAD_NAME = N_("Give the key a name of 1 to %(longest)s printable characters.")
 _TAKEN = N_(
-    "There is a key of this name already. If you have just reloaded the page: the key was made"
-    " then, and nobody can show it again. Revoke it and issue another one under a new name."
+    "A key with this name already exists. If you just reloaded the page, the key was "
+    "already issued and can't be shown again. Revoke it and issue another one under "
+    "a new name."
 )
 
 
 @blueprint.get("")
 @operator
 def index() -> str:
-    """List the keys, newest first, above the form for another."""
+    """List the keys, newest first, and the form for a new one."""
     return _page()
 
 
@@ -31,38 +32,38 @@ def index() -> str:
 @operator
 @at_most("30 per minute")
 def issue() -> str | tuple[str, int]:
-    """Make a key and show it in this answer alone: it may be in no address and no session."""
+    """Issue a key and show it in this response only: no address or session may contain it."""
     name = request.form.get("name", "").strip()
     try:
-        made = service_keys.issue(name, runtime().clock())
+        key = service_keys.issue(name, runtime().clock())
     except BadName:
         return _page(
             problem=_(BAD_NAME, longest=MAX_NAME_LENGTH), typed=name[:MAX_NAME_LENGTH]
         ), 422
     except NameTaken:
         return _page(problem=_(_TAKEN), typed=name), 422
-    return render_template("operators/key_issued.html", name=name, key=made)
+    return render_template("operators/key_issued.html", name=name, key=key)
 
 
 @blueprint.get("/<public_id>/revoke")
 @operator
 def confirm_revoke(public_id: str) -> str:
-    """Ask before a service loses its key."""
+    """Confirm revoking a key."""
     return render_template("operators/key_revoke.html", key=_key(public_id))
 
 
 @blueprint.post("/<public_id>/revoke")
 @operator
 def revoke(public_id: str) -> Response:
-    """Refuse the key from now on."""
+    """Revoke the key."""
     name = _key(public_id).name
     if service_keys.revoke(name, runtime().clock()):
-        told = _(
-            "Key %(name)s is revoked. Whoever shows it is refused from now on.", name=quoted(name)
+        message = _(
+            "Key %(name)s is revoked. Requests with it are refused from now on.", name=quoted(name)
         )
-        flash(told, "ok")
+        flash(message, "ok")
     else:
-        flash(_("Key %(name)s was revoked before.", name=quoted(name)), "info")
+        flash(_("Key %(name)s was already revoked.", name=quoted(name)), "info")
     return redirect(url_for("keys.index"), 303)
 
 

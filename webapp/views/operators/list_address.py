@@ -1,4 +1,4 @@
-"""What an operator asks the list for, read from the address, and addresses that ask it; no look."""
+"""The address of the operators' list: parse it, and build it for a query."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,49 +10,48 @@ from webapp.language import N_
 from webapp.services.operators import list_query
 from webapp.services.operators.list_query import Query
 
-#: So many names of what was ignored are told, and so many letters of each.
+#: How many ignored names are shown, and how many characters of each.
 _MAX_NAMED = 5
 _MAX_LETTERS = 30
-#: Stands for those that are not told.
+#: Shown in place of further ignored names.
 MORE = N_("more")
 
 
 @dataclass(frozen=True)
 class ListRequest:
-    """A query and what else stood in the address."""
+    """A query and what else is in the address."""
 
     query: Query
-    #: All that match are selected, not the ticked ones alone.
+    #: All matches are selected, not only the ticked ones.
     everything: bool = False
-    #: Parameters that mean nothing here, cut for printing.
+    #: Names of unknown or invalid parameters, shortened.
     ignored: tuple[str, ...] = ()
 
 
 def parse(args: "MultiDict[str, str]") -> ListRequest:
-    """Return what the parameters of a request ask for; what cannot be read is named, not kept."""
+    """Return what the parameters ask for; those that can't be read are only named."""
     pairs = list(args.items(multi=True))
     everything = ("sel", "all") in pairs
     found = list_query.parse_pairs(pair for pair in pairs if pair != ("sel", "all"))
-    told = tuple(_printable(name) for name in found.ignored[:_MAX_NAMED])
+    names = tuple(_printable(name) for name in found.ignored[:_MAX_NAMED])
     more = (MORE,) if len(found.ignored) > _MAX_NAMED else ()
-    return ListRequest(found.query, everything, told + more)
+    return ListRequest(found.query, everything, names + more)
 
 
 def parse_string(text: str) -> Query:
-    """Return the query of `canonical`'s text; nonsense asks for everything."""
+    """Return the query of a text made by `canonical`; unreadable parts are ignored."""
     return list_query.parse_string(text)
 
 
 def canonical(query: Query) -> str:
-    """Return the filters and the order of a query as one text, always the same for the same."""
+    """Return the filters and the order of a query as text; equal queries give equal texts."""
     return list_query.query_string(query)
 
 
 def address(base: str, query: Query, **changes: Any) -> str:
-    """Return the address of the list under a query, some of it changed.
+    """Return the address of the list for a query with changes.
 
-    It begins at the first page, unless `after` or `before` is among the changes. `everything`
-    selects all that match.
+    It is the first page unless `changes` has `after` or `before`. `everything` selects all matches.
     """
     everything = changes.pop("everything", False)
     changed = replace(query, **({"after": None, "before": None} | changes))

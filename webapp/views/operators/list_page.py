@@ -1,7 +1,4 @@
-"""Tiles, filters, headers and remarks of the page of tokens, from what is asked; never looks.
-
-All that the page of tokens shows, with the addresses it leads to; reads no row itself.
-"""
+"""Everything the page of connections shows: tiles, filters, headers, remarks and links."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,30 +24,38 @@ from webapp.services.operators.list_query import (
 from webapp.views.http.template_filters import Tag, state_tag
 from webapp.views.operators.list_address import MORE, ListRequest, address, canonical
 
-#: Column → its order, its words for the caption upwards and downwards.
+#: Sort → column title, caption for ascending and for descending order.
 ORDERS: Mapping[Sort, tuple[str, str, str]] = {
-    Sort.EXPIRES: (N_("Expires"), N_("expiring soonest first"), N_("expiring last first")),
+    Sort.EXPIRES: (N_("Expires"), N_("expiring soonest first"), N_("expiring latest first")),
     Sort.RECONNECT_BY: (
         N_("Reconnect by"),
-        N_("to reconnect soonest first"),
-        N_("to reconnect last first"),
+        N_("reconnect due soonest first"),
+        N_("reconnect due latest first"),
     ),
     Sort.REFRESHES: (N_("Refreshes"), N_("fewest refreshes first"), N_("most refreshes first")),
-    Sort.LAST_USED: (N_("Last used"), N_("used longest ago first"), N_("used last first")),
-    Sort.NEXT: (N_("Next refresh"), N_("next refresh first"), N_("last refresh first")),
+    Sort.LAST_USED: (
+        N_("Last used"),
+        N_("least recently used first"),
+        N_("most recently used first"),
+    ),
+    Sort.NEXT: (
+        N_("Next refresh"),
+        N_("next refresh soonest first"),
+        N_("next refresh latest first"),
+    ),
     Sort.FAILING_SINCE: ("", N_("failing longest first"), ""),
 }
-#: What the filter is called that brings an order along.
+#: Sort → name of the filter that forces it.
 FORCES = {
     Sort.FAILING_SINCE: N_("Failing for"),
     Sort.RECONNECT_BY: N_("Reconnect within"),
     Sort.EXPIRES: N_("Expires soon"),
 }
-#: By `Reason`, short enough for a list to choose from.
+#: By `Reason`, short enough for a select box.
 REASONS = {
     "refused": N_("Refused"),
     "interrupted": N_("Interrupted here"),
-    "grant_over": N_("Grant ran out"),
+    "grant_over": N_("Connection expired"),
     "removed_0": N_("Ended by TikTok"),
     "removed_1": N_("Removed in the app"),
     "removed_2": N_("Account deleted"),
@@ -62,7 +67,7 @@ REASONS = {
 
 @dataclass(frozen=True)
 class Tile:
-    """One of the five counts on top."""
+    """One of the five counts at the top."""
 
     tag: Tag
     #: None: not counted yet.
@@ -73,7 +78,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Choice:
-    """One entry of a filter."""
+    """One option of a filter."""
 
     value: str
     word: str
@@ -82,7 +87,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Filter:
-    """One filter of the form: a list to choose from."""
+    """One filter of the form: a select box."""
 
     name: str
     label: str
@@ -91,7 +96,7 @@ class Filter:
 
 @dataclass(frozen=True)
 class Header:
-    """One column's head. Without an address it is no link."""
+    """The header of a column; a link if it has an address."""
 
     label: str
     address: str = ""
@@ -100,125 +105,12 @@ class Header:
     is_number: bool = False
 
 
-def tiles(base: str, query: Query, counts: Counts | None) -> list[Tile]:
-    """Return the five counts of everything, each a link to its rows."""
-    numbers: Mapping[State, int] = counts.by_state if counts else {}
-    return [
-        Tile(
-            state_tag(state),
-            numbers.get(state),
-            address(base, Query(sort=query.sort, down=query.down), state=state),
-            query.state is state,
-        )
-        for state in State
-    ]
-
-
-def filters(query: Query, scopes: Sequence[str]) -> list[Filter]:
-    """Return the five filters with what is chosen in each."""
-    known = {scope: scope for scope in [*scopes, *([query.scope] if query.scope else [])]}
-    failing = next((name for name, each in FAILING_FOR.items() if each == query.failing), "")
-    within = next((name for name, each in WITHIN.items() if each == query.within), "")
-    return [
-        _filter("status", _("Status"), query.state or "", {s: state_tag(s).word for s in State}),
-        _filter("scope", _("Has permission"), query.scope or "", known),
-        _filter("reason", _("Reason"), query.reason or "", {r: _(REASONS[r]) for r in REASONS}),
-        _filter(
-            "failing", _("Failing for"), failing, {name: _at_least(name) for name in FAILING_FOR}
-        ),
-        _filter("within", _("Reconnect within"), within, {name: _span(name) for name in WITHIN}),
-    ]
-
-
-def headers(base: str, query: Query) -> list[Header]:
-    """Return the heads of the columns behind the box; those that order the rows are links."""
-    by = {sort: _header(base, query, sort) for sort in ORDERS if ORDERS[sort][0]}
-    return [
-        *(Header(_("Account")), Header(_("Status")), by[Sort.EXPIRES], by[Sort.RECONNECT_BY]),
-        *(Header(_("Permissions")), by[Sort.REFRESHES], by[Sort.LAST_USED], by[Sort.NEXT]),
-    ]
-
-
-def caption(query: Query, shown: int, total: int | None) -> str:
-    """Return what the table is: how many rows of how many, in which order."""
-    upward, downward = ORDERS[query.order][1:]
-    order = _(downward if query.descending else upward)
-    if total is None:
-        return ngettext("%(num)s token, %(order)s", "%(num)s tokens, %(order)s", shown, order=order)
-    return ngettext(
-        "%(shown)s of %(num)s token, %(order)s",
-        "%(shown)s of %(num)s tokens, %(order)s",
-        max(total, shown),
-        shown=shown,
-        order=order,
-    )
-
-
-def remarks(asked: ListRequest, page: Page, counts: Counts | None, now: datetime) -> list[str]:
-    """Return what must be said about this page in whole sentences."""
-    said = []
-    if asked.ignored:
-        names = ", ".join(_(MORE) if name == MORE else name for name in asked.ignored)
-        said.append(_("Ignored: %(names)s", names=names))
-    forced = asked.query.forced
-    if forced is not None:
-        text = _(
-            "The filter “%(filter)s” orders the rows by its own time: %(order)s.",
-            filter=_(FORCES[forced]),
-            order=_(ORDERS[forced][1]),
-        )
-        said.append(text)
-    if page.cut:
-        text = _("Only the first 500 people this search finds were looked at. Type more of it.")
-        said.append(text)
-    if counts is None:
-        text = _("The tokens are being counted. Reload in a minute to see how many there are.")
-        said.append(text)
-    elif counts.counted_at is not None:
-        said.append(_counted(max(int((now - counts.counted_at).total_seconds()), 0)))
-    return said
-
-
-def _counted(seconds: int) -> str:
-    """Return how long ago the tokens were counted."""
-    if seconds < 120:
-        return ngettext("Counted %(num)s second ago.", "Counted %(num)s seconds ago.", seconds)
-    minutes = seconds // 60
-    return ngettext("Counted %(num)s minute ago.", "Counted %(num)s minutes ago.", minutes)
-
-
-def _filter(name: str, label: str, chosen: str, words: Mapping[str, str]) -> Filter:
-    choices = [Choice("", _("Any"), not chosen)]
-    choices += [Choice(value, words[value], value == chosen) for value in words]
-    return Filter(name, label, choices)
-
-
-def _header(base: str, query: Query, sort: Sort) -> Header:
-    label, is_number = _(ORDERS[sort][0]), sort is Sort.REFRESHES
-    now = ""
-    if query.order is sort:
-        now = "descending" if query.descending else "ascending"
-    if query.forced is not None:
-        return Header(label, "", now, is_number)
-    turned = address(base, query, sort=sort, down=now == "ascending")
-    return Header(label, turned, now, is_number)
-
-
-def _span(name: str) -> str:
-    """Return a span of an address in words: "6h" is "6 hours"."""
-    return language.span(int(name[:-1]), {"h": "hour", "d": "day"}[name[-1]])
-
-
-def _at_least(name: str) -> str:
-    return _("%(span)s or more", span=_span(name))
-
-
 def context(
     asked: ListRequest, page: Page, counts: Counts | None, total: int | None, now: datetime
 ) -> dict[str, Any]:
-    """Return all that the page shows but the filters. Needs a request, for its addresses.
+    """Return the context of the page, except for the filters. Needs a request context.
 
-    `total` is how many rows match; None: not known.
+    `total` is how many rows match; None if unknown.
     """
     query, base = asked.query, url_for("operators.tokens")
     everything = asked.everything and bool(page.rows) and not page.cut
@@ -240,7 +132,7 @@ def context(
 
 
 def links(base: str, query: Query, page: Page) -> dict[str, Any]:
-    """Return the addresses of the neighbours and of what can be done; empty: there is none."""
+    """Return the addresses of neighboring pages, exports and actions; empty if there is none."""
     files = address("", query)
     return {
         "previous": address(base, query, before=page.previous) if page.previous else "",
@@ -262,7 +154,7 @@ def links(base: str, query: Query, page: Page) -> dict[str, Any]:
 
 
 def _all_that_match(base: str, query: Query, page: Page) -> str:
-    """Return the address of selecting all that match; empty if that is the page."""
+    """Return the address that selects all matches; empty if they are all on this page."""
     if page.cut or not page.rows or not (page.next or page.previous):
         return ""
     return address(base, query, everything=True)
@@ -279,7 +171,7 @@ def _ticked_texts() -> dict[str, str]:
 
 
 def _matching_texts(total: int | None) -> dict[str, str]:
-    """Return what the buttons say where all that match are selected."""
+    """Return the labels of the buttons when all matches are selected."""
     if total is None:
         return {
             "refresh": _("Refresh all that match"),
@@ -293,3 +185,121 @@ def _matching_texts(total: int | None) -> dict[str, str]:
             "Disconnect all %(num)s that match…", "Disconnect all %(num)s that match…", total
         ),
     }
+
+
+def tiles(base: str, query: Query, counts: Counts | None) -> list[Tile]:
+    """Return the counts by state, each a link to its rows."""
+    numbers: Mapping[State, int] = counts.by_state if counts else {}
+    return [
+        Tile(
+            state_tag(state),
+            numbers.get(state),
+            address(base, Query(sort=query.sort, down=query.down), state=state),
+            query.state is state,
+        )
+        for state in State
+    ]
+
+
+def filters(query: Query, scopes: Sequence[str]) -> list[Filter]:
+    """Return the five filters and their selected options."""
+    known = {scope: scope for scope in [*scopes, *([query.scope] if query.scope else [])]}
+    failing = next((name for name, each in FAILING_FOR.items() if each == query.failing), "")
+    within = next((name for name, each in WITHIN.items() if each == query.within), "")
+    return [
+        _filter("status", _("Status"), query.state or "", {s: state_tag(s).word for s in State}),
+        _filter("scope", _("Has permission"), query.scope or "", known),
+        _filter("reason", _("Reason"), query.reason or "", {r: _(REASONS[r]) for r in REASONS}),
+        _filter(
+            "failing", _("Failing for"), failing, {name: _at_least(name) for name in FAILING_FOR}
+        ),
+        _filter("within", _("Reconnect within"), within, {name: _span(name) for name in WITHIN}),
+    ]
+
+
+def headers(base: str, query: Query) -> list[Header]:
+    """Return the headers of the columns after the checkbox; sortable ones are links."""
+    by = {sort: _header(base, query, sort) for sort in ORDERS if ORDERS[sort][0]}
+    return [
+        *(Header(_("Account")), Header(_("Status")), by[Sort.EXPIRES], by[Sort.RECONNECT_BY]),
+        *(Header(_("Permissions")), by[Sort.REFRESHES], by[Sort.LAST_USED], by[Sort.NEXT]),
+    ]
+
+
+def caption(query: Query, shown: int, total: int | None) -> str:
+    """Return the caption of the table: how many rows of how many, in which order."""
+    upward, downward = ORDERS[query.order][1:]
+    order = _(downward if query.descending else upward)
+    if total is None:
+        return ngettext(
+            "%(num)s connection, %(order)s", "%(num)s connections, %(order)s", shown, order=order
+        )
+    return ngettext(
+        "%(shown)s of %(num)s connection, %(order)s",
+        "%(shown)s of %(num)s connections, %(order)s",
+        max(total, shown),
+        shown=shown,
+        order=order,
+    )
+
+
+def remarks(asked: ListRequest, page: Page, counts: Counts | None, now: datetime) -> list[str]:
+    """Return the remarks about this page, as sentences."""
+    found = []
+    if asked.ignored:
+        names = ", ".join(_(MORE) if name == MORE else name for name in asked.ignored)
+        found.append(_("Ignored unknown or invalid filters: %(names)s.", names=names))
+    forced = asked.query.forced
+    if forced is not None:
+        text = _(
+            "The filter “%(filter)s” sets the order: %(order)s.",
+            filter=_(FORCES[forced]),
+            order=_(ORDERS[forced][1]),
+        )
+        found.append(text)
+    if page.cut:
+        text = _(
+            "Only the first 500 people found by this search are included. Type more to "
+            "narrow it down."
+        )
+        found.append(text)
+    if counts is None:
+        text = _("Still counting connections. Reload in a minute to see how many there are.")
+        found.append(text)
+    elif counts.counted_at is not None:
+        found.append(_counted(max(int((now - counts.counted_at).total_seconds()), 0)))
+    return found
+
+
+def _counted(seconds: int) -> str:
+    """Return how long ago the connections were counted."""
+    if seconds < 120:
+        return ngettext("Counted %(num)s second ago.", "Counted %(num)s seconds ago.", seconds)
+    minutes = seconds // 60
+    return ngettext("Counted %(num)s minute ago.", "Counted %(num)s minutes ago.", minutes)
+
+
+def _filter(name: str, label: str, chosen: str, words: Mapping[str, str]) -> Filter:
+    choices = [Choice("", _("Any"), not chosen)]
+    choices += [Choice(value, words[value], value == chosen) for value in words]
+    return Filter(name, label, choices)
+
+
+def _header(base: str, query: Query, sort: Sort) -> Header:
+    label, is_number = _(ORDERS[sort][0]), sort is Sort.REFRESHES
+    direction = ""
+    if query.order is sort:
+        direction = "descending" if query.descending else "ascending"
+    if query.forced is not None:
+        return Header(label, "", direction, is_number)
+    reverse = address(base, query, sort=sort, down=direction == "ascending")
+    return Header(label, reverse, direction, is_number)
+
+
+def _span(name: str) -> str:
+    """Return a time span from an address as text: "6h" is "6 hours"."""
+    return language.span(int(name[:-1]), {"h": "hour", "d": "day"}[name[-1]])
+
+
+def _at_least(name: str) -> str:
+    return _("%(span)s or more", span=_span(name))

@@ -1,11 +1,7 @@
-"""The doctor's checks as a task list for people to read; checks nothing itself.
+"""The setup page: what `flask doctor` checks, what to paste at TikTok, what its error codes mean.
 
-Before the first operator exists anybody may read it: names, words and fixes that hold no value.
-
-
-The setup page: what `flask doctor` says, what to paste at TikTok, what its error page means.
-
-Opening it never calls TikTok: only the button does.
+Opening it never calls TikTok; only its button does. While there is no operator, anyone can open it
+and sees names, states and fixes, but no values.
 """
 
 import os
@@ -27,37 +23,81 @@ from webapp.views.http.runtime import runtime
 from webapp.views.http.session import visitor
 from webapp.views.http.template_filters import Tag, sentence
 
+blueprint = Blueprint("setup", __name__, url_prefix="/operators")
+
 GROUPS = {"configuration": N_("Configuration"), "tiktok": N_("TikTok"), "running": N_("Running")}
-#: Name of a check → what it looks at; those of settings stand for themselves.
+#: Name of a check → its title; checks of settings are titled with the setting's name.
 TITLES = {
     "app": N_("Production or Sandbox keys"),
-    "breaker": N_("Refreshes go out"),
-    "clock": N_("The clock is right"),
+    "breaker": N_("Refreshes are being sent"),
+    "clock": N_("The clock is correct"),
     "cookies": N_("Cookies are protected"),
-    "credentials": N_("TikTok accepts key and secret"),
-    "database": N_("The database is at the newest migration"),
-    "disk": N_("There is room on the disk"),
+    "credentials": N_("TikTok accepts the client key and secret"),
+    "database": N_("The database is at the latest migration"),
+    "disk": N_("There is enough disk space"),
     "endpoint": N_("TikTok can be reached"),
     "files": N_("Files with secrets are private"),
     "installation": N_("The database belongs to this installation"),
     "journal": N_("The database is in WAL mode"),
-    "keys": N_("Stored tokens can be opened"),
-    "people": N_("Everybody connected under this client key"),
+    "keys": N_("Stored tokens can be decrypted"),
+    "people": N_("Everyone connected under this client key"),
     "person": N_("A real person has connected"),
-    "proxy": N_("The address and the proxy fit"),
-    "redirect": N_("The redirect address can be registered"),
-    "rescue": N_("No answers wait in the rescue file"),
-    "rows": N_("Every stored token can be opened"),
-    "webhook": N_("TikTok's webhook has come"),
-    "worker": N_("The worker keeps up"),
+    "proxy": N_("The address matches the proxy settings"),
+    "redirect": N_("The redirect URI can be registered"),
+    "rescue": N_("The rescue file is empty"),
+    "rows": N_("Every stored token can be decrypted"),
+    "webhook": N_("TikTok's webhook has arrived"),
+    "worker": N_("The worker is keeping up"),
 }
+#: Session key of TikTok's last answer: kept in the browser, so every process shows the same.
+_ANSWER = "setup_answered"
+#: Seconds until that answer is dropped: a restart may have changed the settings.
+_ANSWER_LIFE = 600
+
+
+@blueprint.get("/setup")
+@operator_or_first
+@at_most("60 per minute")
+def show() -> str:
+    """Show the checks; only operators see values."""
+    present = visitor()
+    values = present is not None and present.operator
+    settings = runtime().settings
+    at, answers = _last_answer() if values else (None, tiktok_checks.NOT_ASKED)
+    checks = [*doctor.checks(os.environ, runtime(), asked=answers), _visit_check()]
+    return render_template(
+        "operators/setup.html",
+        values=values,
+        sections=sections(checks, values=values),
+        counts=counts(checks) if values else None,
+        asked_at=at,
+        paste=tiktok_checks.values_to_paste(settings) if values else [],
+        webhook_reachable=settings.https,
+        decoder=tiktok_checks.GLOSSARY,
+        set_now=tiktok_checks.current_values(settings) if values else {},
+    )
+
+
+@blueprint.post("/setup")
+@operator
+@at_most("6 per minute")
+def ask() -> Response:
+    """Ask TikTok once, keep its answer in the session, and show the page again."""
+    answer = tiktok_checks.ask_tiktok(runtime())
+    # TikTok's answer, not our text about it, because the language may change.
+    session[_ANSWER] = [int(runtime().clock().timestamp()), list(answer)]
+    if any(check.verdict != "ok" for check in tiktok_checks.checks_from(answer)):
+        flash(_("Checked with TikTok: see below."), "warn")
+    else:
+        flash(_("Checked with TikTok: everything is fine."), "ok")
+    return redirect(url_for("setup.show"), 303)
 
 
 class Task(NamedTuple):
-    """One row: what is looked at, what was found, in which state, and the line that fixes it."""
+    """One row: what is checked, what was found, the state, and the fix."""
 
     name: str
-    #: The name is a setting's, the same in every language.
+    #: The name is that of a setting, which isn't translated.
     is_setting: bool
     hint: str
     state: Tag
@@ -65,7 +105,7 @@ class Task(NamedTuple):
 
 
 class Section(NamedTuple):
-    """One heading with its rows; `folded` are settings that need nobody's attention."""
+    """One heading with its rows; `folded` are settings without problems."""
 
     title: str
     tasks: list[Task]
@@ -73,26 +113,26 @@ class Section(NamedTuple):
 
 
 def check_tag(check: Check) -> Tag:
-    """Return the word that GOV.UK's task list has for a verdict."""
+    """Return the tag for a verdict, in the wording of GOV.UK's task list."""
     if check.verdict == "FAIL":
         return Tag("bad", _("There is a problem"))
     if check.verdict == "warn":
         return Tag("warn", _("Check"))
-    return Tag("ok", _("Done")) if check.known else Tag("off", _("Cannot tell yet"))
+    return Tag("ok", _("Done")) if check.known else Tag("off", _("Not known yet"))
 
 
 def sections(checks: Iterable[Check], *, values: bool) -> list[Section]:
-    """Return the checks in their groups; without `values`, no cause and only fixes without one."""
-    made = {group: Section(_(title), [], []) for group, title in GROUPS.items()}
+    """Return the checks by group; without `values`, no causes and only public fixes."""
+    by_group = {group: Section(_(title), [], []) for group, title in GROUPS.items()}
     for check in checks:
-        section = made[check.group]
-        plain = check.name in NAMES and check.verdict == "ok"
-        (section.folded if plain else section.tasks).append(_task(check, values=values))
-    return list(made.values())
+        section = by_group[check.group]
+        needs_nothing = check.name in NAMES and check.verdict == "ok"
+        (section.folded if needs_nothing else section.tasks).append(_task(check, values=values))
+    return list(by_group.values())
 
 
 def counts(checks: Iterable[Check]) -> tuple[int, int]:
-    """Return how many checks pass, and how many there are; what cannot be told is neither."""
+    """Return how many checks pass and how many there are, without those not known yet."""
     known = [check for check in checks if check.known]
     return sum(check.verdict == "ok" for check in known), len(known)
 
@@ -108,64 +148,19 @@ def _task(check: Check, *, values: bool) -> Task:
     return Task(name, is_setting, "", check_tag(check), fix)
 
 
-blueprint = Blueprint("setup", __name__, url_prefix="/operators")
-
-#: TikTok's last answer, kept in the browser that asked: every process then shows the same.
-_KEPT = "setup_answered"
-#: Seconds after which it says nothing any more; a restart may have changed what it was about.
-_HOLDS = 600
-
-
-@blueprint.get("/setup")
-@operator_or_first
-@at_most("60 per minute")
-def show() -> str:
-    """Show the checks; to those who are no operators without any value."""
-    present = visitor()
-    values = present is not None and present.operator
-    settings = runtime().settings
-    at, answers = _asked() if values else (None, tiktok_checks.NOT_ASKED)
-    found = [*doctor.checks(os.environ, runtime(), asked=answers), _visit()]
-    return render_template(
-        "operators/setup.html",
-        values=values,
-        sections=sections(found, values=values),
-        counts=counts(found) if values else None,
-        asked_at=at,
-        paste=tiktok_checks.values_to_paste(settings) if values else [],
-        webhook_reachable=settings.https,
-        decoder=tiktok_checks.GLOSSARY,
-        set_now=tiktok_checks.current_values(settings) if values else {},
-    )
-
-
-@blueprint.post("/setup")
-@operator
-@at_most("6 per minute")
-def ask() -> Response:
-    """Ask TikTok once, keep what it said, and show the page again."""
-    answered = tiktok_checks.ask_tiktok(runtime())
-    # What it said and not our words for it: they are in the language of whoever looks.
-    session[_KEPT] = [int(runtime().clock().timestamp()), list(answered)]
-    if any(check.verdict != "ok" for check in tiktok_checks.checks_from(answered)):
-        flash(_("TikTok was asked: see below."), "warn")
-    else:
-        flash(_("TikTok was asked: all is well."), "ok")
-    return redirect(url_for("setup.show"), 303)
-
-
-def _asked() -> tuple[datetime | None, tuple[Check, ...]]:
-    """Return when TikTok was asked from this browser and what it said, if that is news still."""
-    kept = cast(list[Any] | None, session.get(_KEPT))
+def _last_answer() -> tuple[datetime | None, tuple[Check, ...]]:
+    """Return when this browser last asked TikTok, and the resulting checks, if still recent."""
+    kept = cast(list[Any] | None, session.get(_ANSWER))
     if kept is None:
         return None, tiktok_checks.NOT_ASKED
     at = datetime.fromtimestamp(kept[0], UTC)
-    if (runtime().clock() - at).total_seconds() > _HOLDS:
+    if (runtime().clock() - at).total_seconds() > _ANSWER_LIFE:
         return None, tiktok_checks.NOT_ASKED
     return at, tiktok_checks.checks_from(tiktok_checks.TikTokAnswer(*kept[1]))
 
 
-def _visit() -> Check:
+def _visit_check() -> Check:
+    """Return the check of how this request reached the app."""
     origin = request.host_url.rstrip("/").lower()
     forwarded = "X-Forwarded-For" in request.headers or "X-Forwarded-Proto" in request.headers
     return machine_checks.visit_check(runtime().settings, origin, forwarded=forwarded)

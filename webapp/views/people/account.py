@@ -1,9 +1,4 @@
-"""Refreshes a person's access when they press, and says what came of it; shows no page itself.
-
-Where people are signed in, and signing out here, there or everywhere; `account` serves it.
-
-A person's own pages: what they allowed, how it stands, taking it back; never another's.
-"""
+"""A person's own pages: their connection, refreshing, disconnecting, devices, export, deletion."""
 
 import json
 from collections.abc import Sequence
@@ -47,55 +42,55 @@ from webapp.views.people import activity_texts
 
 blueprint = Blueprint("account", __name__)
 
-#: Enough to try again, too few to keep TikTok busy.
+#: Enough for retries, too few to load TikTok.
 PRESSES = "10 per minute"
-#: No event has a longer id, and no database takes one.
-_LONGEST_ID = 18
+#: Digits; no event has a longer ID, and no database accepts one.
+_MAX_ID_LENGTH = 18
 
 _CONFIRMED = N_("Disconnected. TikTok confirmed it.")
 _NO_ANSWER = N_(
-    "Disconnected here. TikTok did not answer; we keep trying for 24 hours. "
-    "You can also remove us in the TikTok app."
+    "Disconnected here. TikTok didn't respond; we'll keep trying for 24 hours. You "
+    "can also remove us in the TikTok app."
 )
 _NOT_CONFIRMED = N_(
-    "Disconnected here: the access we held is deleted. TikTok did not confirm its half. "
-    "You can also remove us in the TikTok app."
+    "Disconnected here: our access key is deleted. TikTok didn't confirm the "
+    "disconnection. You can also remove us in the TikTok app."
 )
 _NOT_ERASED = N_(
-    "You were signed out before your account was deleted. You are disconnected, but the account is "
-    "still here. Sign in again to delete it."
+    "You were signed out before your account was deleted. You're disconnected, but "
+    "the account still exists. Sign in again to delete it."
 )
 _NOT_ERASED_CONNECTED = N_(
-    "You were signed out before your account was deleted. The account is still here and connected. "
-    "Sign in again to delete it."
+    "You were signed out before your account was deleted. The account still exists "
+    "and is connected. Sign in again to delete it."
 )
-_CONNECTED_AGAIN = N_("You connected again in the meantime, so you are still connected.")
+_CONNECTED_AGAIN = N_("You reconnected in the meantime, so you're still connected.")
 
 _OUR_FAULT = N_(
-    "We could not refresh access: something is wrong on our side. You need not do anything."
+    "We couldn't refresh access: something is wrong on our side. You don't need to do anything."
 )
 _NOT_NOW = N_(
-    "TikTok did not refresh access just now. It still works until %(when)s. "
-    "You need not do anything: we keep trying."
+    "TikTok didn't refresh access just now. It still works until %(when)s. You don't "
+    "need to do anything: we'll keep trying."
 )
 _NOT_NOW_OURS = N_(
-    "We could not refresh access just now. It still works until %(when)s. "
-    "You need not do anything: we keep trying."
+    "We couldn't refresh access just now. It still works until %(when)s. You don't "
+    "need to do anything: we'll keep trying."
 )
 _NOT_NOW_OVER = N_(
-    "TikTok did not refresh access just now. It has run out for now. "
-    "You need not do anything: we keep trying."
+    "TikTok didn't refresh access just now. It has expired for now. You don't need "
+    "to do anything: we'll keep trying."
 )
 _NOT_NOW_OVER_OURS = N_(
-    "We could not refresh access just now. It has run out for now. "
-    "You need not do anything: we keep trying."
+    "We couldn't refresh access just now. It has expired for now. You don't need to "
+    "do anything: we'll keep trying."
 )
 
 
 @blueprint.get("/account")
 @person
 def show() -> str:
-    """Show the connection in words."""
+    """Show the person's connection."""
     mine, now = overview.overview_of(runtime(), me().ref, secret()), runtime().clock()
     user = mine.user
     reason, since = user.ended(now)
@@ -121,9 +116,9 @@ def show() -> str:
 @blueprint.get("/account/activity")
 @person
 def activity() -> str:
-    """Show what happened, newest first, a page at a time."""
+    """Show the person's activity, newest first, a page at a time."""
     before = request.args.get("before", "")
-    older_than = int(before) if before.isdecimal() and len(before) <= _LONGEST_ID else None
+    older_than = int(before) if before.isdecimal() and len(before) <= _MAX_ID_LENGTH else None
     page = overview.activity(runtime(), me().ref, older_than)
     here = url_for("account.activity")
     links = {
@@ -143,7 +138,7 @@ def activity() -> str:
 @person
 @at_most(PRESSES)
 def refresh() -> Response:
-    """Refresh now, whenever the next time was to be, and tell what came of it."""
+    """Refresh now, regardless of the schedule, and show the result."""
     flash(*refresh_message(me()))
     return redirect(url_for("account.show"), 303)
 
@@ -151,14 +146,14 @@ def refresh() -> Response:
 @blueprint.get("/account/disconnect")
 @person
 def confirm_disconnect() -> str:
-    """Ask before disconnecting."""
+    """Confirm disconnecting."""
     return render_template("account/disconnect.html", person=people.get(me().ref))
 
 
 @blueprint.post("/account/disconnect")
 @person
 def disconnect() -> Response:
-    """Revoke and forget, then tell which half worked."""
+    """Disconnect, and show whether TikTok confirmed it."""
     _flash_outcome(disconnect_person(runtime(), me().ref))
     return redirect(url_for("account.show"), 303)
 
@@ -166,17 +161,17 @@ def disconnect() -> Response:
 @blueprint.get("/account/delete")
 @person
 def confirm_delete() -> str:
-    """Ask before erasing everything."""
+    """Confirm deleting the account."""
     return _delete_page()
 
 
 @blueprint.post("/account/delete")
 @person
 def delete() -> str | Response | tuple[str, int]:
-    """Erase everything, if the ticket number was typed."""
+    """Delete the account if the ticket number was typed."""
     typed = request.form.get("ticket", "").strip()[:40]
     if typed.casefold() != me().ticket.casefold():
-        problem = _("Type the ticket number as it is shown above.")
+        problem = _("Type the ticket number as shown above.")
         return _delete_page(problem, typed), 422
     try:
         outcome = delete_person(runtime(), me().ref)
@@ -185,21 +180,73 @@ def delete() -> str | Response | tuple[str, int]:
         flash(_(_NOT_ERASED_CONNECTED if stopped.connected else _NOT_ERASED), "warn")
         return redirect(url_for("home.index"), 303)
     sign_out()
-    flash(_("Your account is deleted. Your name and your TikTok ID are gone from here."), "ok")
+    flash(_("Your account is deleted. Your name and TikTok ID are no longer stored here."), "ok")
     if not outcome.confirmed:
-        flash(_("TikTok did not confirm its half. You can remove us in the TikTok app."), "warn")
+        flash(
+            _("TikTok didn't confirm the disconnection. You can remove us in the TikTok app."),
+            "warn",
+        )
     return redirect(url_for("home.index"), 303)
 
 
 @blueprint.get("/account/export")
 @person
 def export() -> Response:
-    """Give people their own data as a file."""
+    """Return the person's own data as a file."""
     text = json.dumps(export_data(runtime(), me().ref), indent=2, ensure_ascii=False)
     response = make_response(text + "\n")
     response.mimetype = "application/json"
     response.headers["Content-Disposition"] = 'attachment; filename="my-data.json"'
     return response
+
+
+@blueprint.get("/account/sessions", endpoint="sessions")
+@person
+def devices() -> str:
+    """List the devices on which this person is signed in."""
+    browsers = overview.browsers(runtime(), me().ref, secret())
+    return render_template(
+        "account/sessions.html", browsers=device_rows(browsers), most=sessions.MAX_LISTED
+    )
+
+
+@blueprint.post("/account/sessions/<key>/sign-out", endpoint="sign_out_one")
+@person
+def end_session(key: str) -> Response:
+    """Sign out one of the person's own devices; 404 for any other."""
+    try:
+        this_one = sessions.end_one(runtime(), me(), key, secret())
+    except sessions.NoSuchSession:
+        return abort(404)
+    if this_one:
+        return end_this_session()
+    flash(_("That device is signed out."), "ok")
+    return redirect(url_for("account.sessions"), 303)
+
+
+@blueprint.post("/sign-out/others", endpoint="sign_out_others")
+@person
+def end_other_sessions() -> Response:
+    """Sign out all other devices."""
+    sessions.end_others(me(), secret(), runtime().clock())
+    flash(_("All other devices are signed out."), "ok")
+    return redirect(url_for("account.sessions"), 303)
+
+
+@blueprint.post("/sign-out", endpoint="sign_out")
+@person
+def end_this_session() -> Response:
+    """Sign out this device."""
+    sign_out()
+    return redirect(url_for("home.index"), 303)
+
+
+@blueprint.post("/sign-out/everywhere", endpoint="sign_out_everywhere")
+@person
+def end_all_sessions() -> Response:
+    """Sign out all devices."""
+    sign_out(everywhere=True)
+    return redirect(url_for("home.index"), 303)
 
 
 def _delete_page(problem: str = "", typed: str = "") -> str:
@@ -222,29 +269,29 @@ def _flash_outcome(outcome: Outcome) -> None:
 
 
 def refresh_message(visitor: Visitor) -> tuple[str, str]:
-    """Refresh, and return what to say about it and in which tone.
+    """Refresh, and return the message about the result and its kind.
 
-    Raises PersonGone, NoLongerAllowed.
+    Raises PersonGone if the account was deleted, NoLongerAllowed if the session has ended.
     """
     try:
         access = fresh_access(runtime(), visitor.open_id, person=visitor.ref, pressed=True)
     except NotConnected:
         raise PersonGone from None
     except ReconnectRequired:
-        return _("There is nothing to refresh. Please connect again first."), "warn"
+        return _("There's nothing to refresh. Please reconnect first."), "warn"
     except CannotOpen:
         return _(_OUR_FAULT), "warn"
     except Pending as pending:
         return _not_refreshed_text(visitor, pending.cause), "warn"
-    return _("Access is refreshed. It works until %(when)s.", when=exact(access.expires_at)), "ok"
+    return _("Access was refreshed. It works until %(when)s.", when=exact(access.expires_at)), "ok"
 
 
 def _not_refreshed_text(visitor: Visitor, cause: str) -> str:
-    """Return who could not, until when access works all the same, and what happens next."""
+    """Return why access wasn't refreshed, until when it works, and what happens next."""
     if cause == "cannot_open":
         return _(_OUR_FAULT)
     ends = people.get(visitor.ref).access_expires_at
-    # "refreshing": nobody asked TikTok just now, so it is not to blame.
+    # "refreshing" means TikTok wasn't asked just now, so it is not to blame.
     ours = cause == "refreshing"
     if ends is not None and ends > runtime().clock():
         return _(_NOT_NOW_OURS if ours else _NOT_NOW, when=exact(ends))
@@ -253,7 +300,7 @@ def _not_refreshed_text(visitor: Visitor, cause: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class DeviceRow:
-    """One signed-in browser as its person sees it."""
+    """One signed-in device, as its owner sees it."""
 
     key: str
     name: str
@@ -263,7 +310,7 @@ class DeviceRow:
 
 
 def device_rows(browsers: Sequence[Browser]) -> list[DeviceRow]:
-    """Return the browsers with their names in words."""
+    """Return the rows of these browsers, with their names."""
     return [
         DeviceRow(
             each.key,
@@ -274,52 +321,3 @@ def device_rows(browsers: Sequence[Browser]) -> list[DeviceRow]:
         )
         for each in browsers
     ]
-
-
-@blueprint.get("/account/sessions", endpoint="sessions")
-@person
-def devices() -> str:
-    """List every browser in which this person is signed in."""
-    browsers = overview.browsers(runtime(), me().ref, secret())
-    return render_template(
-        "account/sessions.html", browsers=device_rows(browsers), most=sessions.MAX_LISTED
-    )
-
-
-@blueprint.post("/account/sessions/<key>/sign-out", endpoint="sign_out_one")
-@person
-def end_session(key: str) -> Response:
-    """Sign one of the person's own browsers out; anything else is not there."""
-    try:
-        this_one = sessions.end_one(runtime(), me(), key, secret())
-    except sessions.NoSuchSession:
-        return abort(404)
-    if this_one:
-        return end_this_session()
-    flash(_("That browser is signed out."), "ok")
-    return redirect(url_for("account.sessions"), 303)
-
-
-@blueprint.post("/sign-out/others", endpoint="sign_out_others")
-@person
-def end_other_sessions() -> Response:
-    """Sign out everywhere but here."""
-    sessions.end_others(me(), secret(), runtime().clock())
-    flash(_("All other browsers are signed out."), "ok")
-    return redirect(url_for("account.sessions"), 303)
-
-
-@blueprint.post("/sign-out", endpoint="sign_out")
-@person
-def end_this_session() -> Response:
-    """End this browser's session."""
-    sign_out()
-    return redirect(url_for("home.index"), 303)
-
-
-@blueprint.post("/sign-out/everywhere", endpoint="sign_out_everywhere")
-@person
-def end_all_sessions() -> Response:
-    """End every session of this person."""
-    sign_out(everywhere=True)
-    return redirect(url_for("home.index"), 303)

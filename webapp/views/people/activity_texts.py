@@ -1,6 +1,6 @@
-"""Puts what happened to people's own connections into their words; reads no row itself.
+"""Texts for a person's own activity.
 
-No operator is named in it, no address, and nothing that only the trade understands.
+They name no operator and no network address, and use no technical terms.
 """
 
 from collections.abc import Sequence
@@ -14,16 +14,16 @@ from webapp.services.connect.disconnect import NOTHING_HELD
 from webapp.services.records.history import TimelineEvent
 from webapp.views.http.ending_texts import event_text
 
-#: By the word of a happening, then by who did it; "" is anybody else.
-_WORDS: dict[str, dict[str, str]] = {
+#: Event → case → text; the case "" covers all others.
+_TEXTS: dict[str, dict[str, str]] = {
     "connection.connected": {
         "again": N_("You connected TikTok again."),
         "returned": N_("You signed in with TikTok."),
         "": N_("You connected TikTok."),
     },
     "connection.not_made": {
-        "denied": N_("You left for TikTok, and chose not to connect."),
-        "": N_("You left for TikTok, and connecting did not work."),
+        "denied": N_("You went to TikTok and chose not to connect."),
+        "": N_("You went to TikTok, but connecting didn't work."),
     },
     "refreshed": {
         "person": N_("You refreshed access."),
@@ -32,10 +32,10 @@ _WORDS: dict[str, dict[str, str]] = {
         "": N_("Access was refreshed in the background."),
     },
     "failed": {
-        "person": N_("You asked TikTok to refresh access, and it did not work."),
-        "operator": N_("An operator of this site tried to refresh access, and it did not work."),
-        "service": N_("Access could not be refreshed for %(service)s."),
-        "": N_("Access could not be refreshed in the background. We try again."),
+        "person": N_("You tried to refresh access, but it didn't work."),
+        "operator": N_("An operator of this site tried to refresh access, but it didn't work."),
+        "service": N_("Access couldn't be refreshed for %(service)s."),
+        "": N_("Access couldn't be refreshed in the background. We'll try again."),
     },
     "handed_out": {"": N_("%(service)s got access.")},
     "connection.disconnect_ordered": {
@@ -44,80 +44,83 @@ _WORDS: dict[str, dict[str, str]] = {
     },
     "connection.revoked": {
         "confirmed": N_("Disconnected. TikTok confirmed it."),
-        "nothing_held": N_("Disconnected. There was no access left to end."),
-        "": N_("Disconnected here. TikTok did not confirm it."),
+        "nothing_held": N_("Disconnected. There was no access left to remove."),
+        "": N_("Disconnected here. TikTok didn't confirm it."),
     },
     "connection.tested": {
-        "works": N_("An operator of this site tested access, and it works."),
-        "": N_("An operator of this site tested access, and it did not work."),
+        "works": N_("An operator of this site tested access: it works."),
+        "": N_("An operator of this site tested access: it didn't work."),
     },
     "operator.added": {"": N_("You became an operator of this site.")},
     "operator.removed": {"": N_("You are no longer an operator of this site.")},
     "account.exported": {"": N_("You downloaded your data.")},
-    "account.signed_out_one": {"": N_("You signed one browser out.")},
-    "account.signed_out_others": {"": N_("You signed out all other browsers.")},
+    "account.signed_out_one": {"": N_("You signed out one device.")},
+    "account.signed_out_others": {"": N_("You signed out all other devices.")},
     "account.signed_out_everywhere": {"": N_("You signed out everywhere.")},
 }
-#: What only the person can fix, and says why.
+#: Events after which only the person can fix the connection; their text says why.
 ENDED = ("needs_user", "connection.deauthorized")
-#: What people have words for.
-KNOWN = (*_WORDS, *ENDED)
-#: A command was typed by somebody who runs this site.
+#: Events that have a text.
+KNOWN = (*_TEXTS, *ENDED)
+#: Commands are run by whoever operates this site.
 _SAME = {"command": "operator"}
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing that happened, ready for the page."""
+    """One event, ready for the page."""
 
     bad: bool
     text: str
     at: datetime
-    #: What was allowed, in words.
+    #: The permissions that were allowed.
     details: tuple[str, ...] = ()
-    #: What the operators' timeline tells beside.
+    #: Only used in the operators' timeline.
     ms: int | None = None
     log_id: str = ""
 
 
-def lines(happenings: Sequence[TimelineEvent], ticket: str) -> list[Line]:
-    """Return these happenings in the words of the person who has this ticket."""
-    return [Line(it.word in ENDED, _text(it, ticket), it.at, _allowed(it)) for it in happenings]
+def lines(events: Sequence[TimelineEvent], ticket: str) -> list[Line]:
+    """Return the lines of these events for the person with this ticket."""
+    return [
+        Line(event.word in ENDED, _text(event, ticket), event.at, _allowed(event))
+        for event in events
+    ]
 
 
-def _text(it: TimelineEvent, ticket: str) -> str:
-    if it.word in ENDED:
-        return event_text(str(it.fields.get("reason") or ""))
-    if it.word not in _WORDS:
+def _text(event: TimelineEvent, ticket: str) -> str:
+    if event.word in ENDED:
+        return event_text(str(event.fields.get("reason") or ""))
+    if event.word not in _TEXTS:
         return _("Something else happened to your connection.")
-    words = _WORDS[it.word]
-    service = str(it.fields.get("service") or it.who.partition(":")[2])
-    text = words.get(_case(it, ticket)) or words[""]
+    texts = _TEXTS[event.word]
+    service = str(event.fields.get("service") or event.who.partition(":")[2])
+    text = texts.get(_case(event, ticket)) or texts[""]
     return _(text, service=service)
 
 
-def _case(it: TimelineEvent, ticket: str) -> str:
-    """Return which of its wordings a happening has."""
-    match it.word:
+def _case(event: TimelineEvent, ticket: str) -> str:
+    """Return the case that selects an event's text in _TEXTS."""
+    match event.word:
         case "connection.connected":
-            return str(it.fields.get("kind"))
+            return str(event.fields.get("kind"))
         case "connection.not_made":
-            return str(it.fields.get("cause"))
-        case "connection.revoked" if it.code == NOTHING_HELD:
+            return str(event.fields.get("cause"))
+        case "connection.revoked" if event.code == NOTHING_HELD:
             return "nothing_held"
         case "connection.revoked":
-            return "confirmed" if it.fields.get("confirmed") else ""
+            return "confirmed" if event.fields.get("confirmed") else ""
         case "connection.tested":
-            return "works" if it.fields.get("works") else ""
-    if it.who == f"operator:{ticket}":
-        # Operators have a connection of their own, too.
+            return "works" if event.fields.get("works") else ""
+    if event.who == f"operator:{ticket}":
+        # The operator is the person themselves.
         return "person"
-    kind = it.who.partition(":")[0]
+    kind = event.who.partition(":")[0]
     return _SAME.get(kind, kind)
 
 
-def _allowed(it: TimelineEvent) -> tuple[str, ...]:
-    if it.word != "connection.connected":
+def _allowed(event: TimelineEvent) -> tuple[str, ...]:
+    if event.word != "connection.connected":
         return ()
-    names = [name for name in str(it.fields.get("scopes") or "").split(",") if name]
+    names = [name for name in str(event.fields.get("scopes") or "").split(",") if name]
     return tuple(scope.label for scope in scopes.described(names))

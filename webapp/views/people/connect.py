@@ -1,7 +1,4 @@
-"""The dance with TikTok, at the door because it reads and writes the browser's session.
-
-Step 3: what was connected, what was left off, and the way back; connects nobody.
-"""
+"""The three steps of connecting: choose permissions, sign in at TikTok, see the result."""
 
 import structlog
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -14,7 +11,7 @@ from webapp.services.account import export
 from webapp.services.connect import connect, scopes
 from webapp.services.connect.connect import Connected
 from webapp.services.connect.user_info import update_profile
-from webapp.tiktok import callback as answers
+from webapp.tiktok import callback
 from webapp.tiktok.errors import (
     ConnectAgain,
     Declined,
@@ -35,16 +32,18 @@ from webapp.views.people import refusals
 log = structlog.get_logger(__name__)
 blueprint = Blueprint("connect", __name__)
 
-#: Enough for a class-room behind one address, too few to try states out.
+#: Enough for a classroom behind one address, too few to guess states.
 SIGN_INS = "60 per minute; 600 per hour"
+#: What /connected reports: "again": the connection had ended and works again; "added": more is
+#: allowed; "other": a different account; "returned": nothing new. Without one: a first connection.
+KINDS = ("again", "added", "other", "returned")
 
 
 @blueprint.get("/connect")
 @public
 def choose() -> str:
-    """Step 1: let people choose; `?add=` ticks one that they were asked for."""
-    ours = runtime()
-    offer = scopes.offer(ours.settings)
+    """Step 1: choose permissions; `?add=` ticks those that a service asks for."""
+    offer = scopes.offer(runtime().settings)
     present = visitor()
     user = people.find(present.ref) if present else None
     return render_template(
@@ -54,7 +53,7 @@ def choose() -> str:
         ticked=set(request.args.getlist("add")),
         already=user.granted if user else frozenset(),
         another=request.args.get("another") == "1",
-        unfinished=sign_in_attempts.unfinished(ours.clock()),
+        unfinished=sign_in_attempts.unfinished(runtime().clock()),
         back=return_link.requested(),
     )
 
@@ -63,35 +62,36 @@ def choose() -> str:
 @public
 @at_most(SIGN_INS)
 def start() -> Response:
-    """Send the browser to TikTok under a new state."""
-    ours = runtime()
+    """Step 2: send the browser to TikTok with a new state."""
     another = request.form.get("another_account") == "1"
-    asked = scopes.chosen(ours.settings, request.form.getlist("scopes"))
+    asked = scopes.chosen(runtime().settings, request.form.getlist("scopes"))
     present = visitor()
     viewer = present.open_id if present else None
     back = return_link.requested()
-    attempt = sign_in_attempts.begin(asked, viewer, another, back.url if back else "", ours.clock())
-    url = ours.provider.authorization_url(
+    attempt = sign_in_attempts.begin(
+        asked, viewer, another, back.url if back else "", runtime().clock()
+    )
+    url = runtime().provider.authorization_url(
         state=attempt.state, scopes=asked, another_account=another
     )
-    # Without the usual body, which would write the state into a page.
+    # Without Flask's usual body, which would show the state in a page.
     return Response(status=302, headers={"Location": url})
 
 
 @public
 @at_most(SIGN_INS)
-def callback() -> Response:
-    """Take TikTok's answer: the state is judged before anything else in it (rule 12)."""
+def handle_callback() -> Response:
+    """Handle the return from TikTok; the state is checked before anything else (rule 12)."""
     if request.method != "GET":
-        # Flask lets HEAD in with every GET; whoever checks a link must not use the code up.
+        # Flask allows HEAD with every GET; a link checker must not use up the code.
         raise MethodNotAllowed(["GET"])
     attempt = None
     try:
-        attempt = refusals.attempt_of(answers.state(request.args))
+        attempt = refusals.attempt_of(callback.state(request.args))
         done = _connect(attempt, _code())
     except refusals.Refused as refused:
-        return refused.answer
-    except answers.BadCallback as bad:
+        return refused.response
+    except callback.BadCallback as bad:
         log.info("callback_unreadable", reason=bad.reason)
         return refusals.refusal_page("incomplete", attempt)
     except TikTokError as error:
@@ -103,24 +103,77 @@ def callback() -> Response:
     return welcome(done, attempt)
 
 
+@blueprint.get("/connected")
+@person
+def connected() -> str | Response:
+    """Step 3: show what was connected; redirect people who aren't connected anymore."""
+    present = visitor()
+    user = people.find(present.ref) if present else None
+    if user is None:
+        return redirect(url_for("home.index"), 303)
+    back = return_link.requested()
+    if not is_connected(user.health(runtime().clock()).value):
+        # A bookmark may outlive its connection. A service still wants the person to connect.
+        target = url_for("account.show")
+        return redirect(back.after(url_for("connect.choose")) if back else target, 303)
+    granted = scopes.granted(user)
+    added = [scope for scope in granted if scope.id in request.args.getlist("added")]
+    kind = request.args.get("kind", "")
+    return render_template(
+        "connect/connected.html",
+        person=user,
+        granted=granted,
+        missing=scopes.missing(user),
+        kind=kind if kind in KINDS and (added or kind != "added") else "new",
+        added=added,
+        back=back,
+    )
+
+
+def welcome(done: Connected, attempt: Attempt) -> Response:
+    """Sign in the person who connected and redirect them to the result.
+
+    If there is nothing new to show, that is their account; but people sent by a service always get
+    the page that shows the return link.
+    """
+    back = return_link.parse(attempt.back)
+    if not sign_in(done.secret):
+        if people.find(done.person) is None:
+            return page("account_deleted", back=back)
+        flash(_("You were signed out from another device in the meantime. Sign in again."), "warn")
+        return redirect(url_for("home.index"), 303)
+    kind = _welcome_kind(done, attempt)
+    if kind == "returned" and back is None:
+        return redirect(url_for("account.show"), 303)
+    target = url_for("connect.connected", kind=kind, added=done.added or None)
+    return redirect(back.after(target) if back else target, 303)
+
+
+def _welcome_kind(done: Connected, attempt: Attempt) -> str | None:
+    if done.kind == "returned":
+        return "added" if done.added else "returned"
+    if attempt.another and attempt.viewer not in (None, done.open_id):
+        return "other"
+    return "again" if done.kind == "again" else None
+
+
 def _code() -> str:
-    answer = answers.read(request.args, issuer=runtime().settings.authorize_origin)
+    answer = callback.read(request.args, issuer=runtime().settings.authorize_origin)
     if answer.refusal is not None:
         raise answer.refusal
     return answer.code or ""
 
 
 def _connect(attempt: sign_in_attempts.Attempt, code: str) -> connect.Connected:
-    ours = runtime()
     expected = refusals.expected_account(attempt)
-    tokens = ours.provider.exchange(code=code, state=attempt.state)
-    done = connect.connect_person(ours, tokens, attempt.scopes, expected, device=device())
-    update_profile(ours, done.person)
+    tokens = runtime().provider.exchange(code=code, state=attempt.state)
+    done = connect.connect_person(runtime(), tokens, attempt.scopes, expected, device=device())
+    update_profile(runtime(), done.person)
     return done
 
 
 def _other_account(open_id: str, attempt: sign_in_attempts.Attempt | None) -> Response:
-    """Return the page that names both accounts, as far as this browser may know them."""
+    """Return the page that names both accounts, as far as this browser may see them."""
     present = visitor()
     return refusals.refusal_page(
         "other_account",
@@ -131,7 +184,7 @@ def _other_account(open_id: str, attempt: sign_in_attempts.Attempt | None) -> Re
 
 
 def _refuse(error: TikTokError, attempt: sign_in_attempts.Attempt | None) -> Response:
-    """Return the page of what went wrong at TikTok, and note it under the request's reference."""
+    """Log an error from TikTok, and return its page."""
     log.warning("connect_failed", kind=type(error).__name__, code=error.code, log_id=error.log_id)
     return refusals.refusal_page(
         _cause_of(error),
@@ -158,64 +211,5 @@ def _cause_of(error: TikTokError) -> str:
 
 
 def _is_nonsense(error: TryLater) -> bool:
-    """Tell an answer that is none from a TikTok that says, or shows, that it is down."""
+    """Return True if TikTok answered unintelligibly, rather than being down."""
     return error.code.startswith("answer_") and (error.status or 0) < 500
-
-
-#: again: it had ended and works again · added: something more is allowed · other: another account
-#: than the one that was signed in · returned: nothing is new. Without one: here for the first time.
-KINDS = ("again", "added", "other", "returned")
-
-
-@blueprint.get("/connected")
-@person
-def connected() -> str | Response:
-    """Tell what was connected; to whoever is not connected any more, where it stands."""
-    present = visitor()
-    user = people.find(present.ref) if present else None
-    if user is None:
-        return redirect(url_for("home.index"), 303)
-    back = return_link.requested()
-    if not is_connected(user.health(runtime().clock()).value):
-        # A bookmark outlives the connection that it was made for; a service wants it to be made.
-        target = url_for("account.show")
-        return redirect(back.after(url_for("connect.choose")) if back else target, 303)
-    granted = scopes.granted(user)
-    added = [scope for scope in granted if scope.id in request.args.getlist("added")]
-    kind = request.args.get("kind", "")
-    return render_template(
-        "connect/connected.html",
-        person=user,
-        granted=granted,
-        missing=scopes.missing(user),
-        kind=kind if kind in KINDS and (added or kind != "added") else "new",
-        added=added,
-        back=back,
-    )
-
-
-def welcome(done: Connected, attempt: Attempt) -> Response:
-    """Sign in whoever connected and lead them to what there is to tell them (interface.md).
-
-    Who returns and has nothing new to read goes to their account; if a service sent them, to the
-    page with the way back, which the account does not have.
-    """
-    back = return_link.parse(attempt.back)
-    if not sign_in(done.secret):
-        if people.find(done.person) is None:
-            return page("account_deleted", back=back)
-        flash(_("You were signed out in another browser meanwhile. Sign in again."), "warn")
-        return redirect(url_for("home.index"), 303)
-    kind = _welcome_kind(done, attempt)
-    if kind == "returned" and back is None:
-        return redirect(url_for("account.show"), 303)
-    target = url_for("connect.connected", kind=kind, added=done.added or None)
-    return redirect(back.after(target) if back else target, 303)
-
-
-def _welcome_kind(done: Connected, attempt: Attempt) -> str | None:
-    if done.kind == "returned":
-        return "added" if done.added else "returned"
-    if attempt.another and attempt.viewer not in (None, done.open_id):
-        return "other"
-    return "again" if done.kind == "again" else None

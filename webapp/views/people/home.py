@@ -1,4 +1,4 @@
-"""The front page and the small public pages; asks nobody who they are."""
+"""The home page and the small public pages."""
 
 from flask import Blueprint, redirect, render_template, url_for
 from werkzeug.wrappers import Response
@@ -15,14 +15,14 @@ blueprint = Blueprint("home", __name__)
 @blueprint.get("/")
 @public
 def index() -> str | Response:
-    """Say what this is and what will be asked; whoever is signed in goes to their account.
+    """Show what this site is and asks for; redirect signed-in people to their account.
 
-    If a service sent them, to the page with the way back (interface.md knows no `next`).
+    If a service sent them, redirect to the page that shows the return link.
     """
     back = return_link.requested()
     if visitor():
-        there = url_for("connect.connected", kind="returned")
-        return redirect(back.after(there) if back else url_for("account.show"), 303)
+        connected = url_for("connect.connected", kind="returned")
+        return redirect(back.after(connected) if back else url_for("account.show"), 303)
     offer = scopes.offer(runtime().settings)
     return render_template(
         "home/index.html",
@@ -36,7 +36,7 @@ def index() -> str | Response:
 @blueprint.get("/privacy")
 @public
 def privacy() -> str:
-    """Say what is kept, why and for how long."""
+    """Show what is stored, why and for how long."""
     offer = scopes.offer(runtime().settings)
     return render_template(
         "pages/privacy.html",
@@ -49,13 +49,13 @@ def privacy() -> str:
 @blueprint.get("/terms")
 @public
 def terms() -> str:
-    """Say what people may expect."""
+    """Show the terms of use."""
     return render_template("pages/terms.html")
 
 
 @blueprint.get("/cookies")
 @public
 def cookies() -> str:
-    """Name every cookie."""
+    """Show every cookie."""
     settings = runtime().settings
     return render_template("pages/cookies.html", days=settings.session_days)

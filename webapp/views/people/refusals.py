@@ -1,4 +1,4 @@
-"""Why a return from TikTok is not let in: each cause to its own page; connects nobody."""
+"""Returns from TikTok that are refused, each with its own page."""
 
 from typing import Any
 
@@ -13,20 +13,20 @@ from webapp.views.http.session import visitor
 
 
 class Refused(Exception):
-    """This return ends here; `answer` is what the browser gets."""
+    """The return from TikTok is refused; `response` is what the browser gets."""
 
-    def __init__(self, answer: Response) -> None:
+    def __init__(self, response: Response) -> None:
         super().__init__("refused")
-        self.answer = answer
+        self.response = response
 
 
 def refusal_page(
     cause: str, attempt: sign_in_attempts.Attempt | None, *, tiktok_code: str = "", **facts: Any
 ) -> Response:
-    """Write down that nobody was connected, and return the page that says why.
+    """Record that nobody was connected, and return the page that says why.
 
-    `attempt`: the one that this return used up; None: it used none up. `tiktok_code` is TikTok's
-    word for it, `facts` are those of the page.
+    `attempt` is the one that this return used up, if any. `tiktok_code` is TikTok's error code,
+    `facts` go to the page.
     """
     present = visitor()
     if present is not None:
@@ -56,9 +56,9 @@ def attempt_of(state: str | None) -> sign_in_attempts.Attempt:
 
 
 def expected_account(attempt: sign_in_attempts.Attempt) -> str | None:
-    """Return the open_id that this attempt must end in; None: anybody's will do.
+    """Return the open_id that this attempt must end with; None if any will do.
 
-    Raises Refused if one person was signed in when it began and another one is now.
+    Raises Refused if someone else is signed in now than when the attempt began.
     """
     if attempt.another:
         return None
