@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from playwright.sync_api import Error, Page
 
-from tests.browser import Complaints
+from tests.browsers import Complaints
 
 pytestmark = pytest.mark.browser
 

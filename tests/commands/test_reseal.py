@@ -16,7 +16,7 @@ from tests.fixtures.app import MakeApp
 from tests.servers import Sandbox
 from webapp.database import reading, writing
 from webapp.models import User
-from webapp.services.maintenance import reseal as sealing
+from webapp.services.maintenance import reseal
 from webapp.services.refresh import on_demand
 from webapp.services.runtime import Runtime
 from webapp.services.vault import HeldTokens
@@ -94,7 +94,7 @@ def test_a_refresh_meanwhile_is_never_overwritten(
 ) -> None:
     crowd(runtime, 2)
     mara = join(runtime, sandbox, "mara")
-    opened = sealing._resealed
+    opened = reseal._resealed
 
     def refreshed_meanwhile(at: Runtime, rows: list[User]) -> list[tuple[User, dict[str, str]]]:
         found = opened(at, rows)
@@ -103,12 +103,12 @@ def test_a_refresh_meanwhile_is_never_overwritten(
             on_demand.fresh_access(runtime, mara, pressed=True)
         return found
 
-    monkeypatch.setattr(sealing, "_resealed", refreshed_meanwhile)
-    *_steps, last = sealing.reseal(rotated)
+    monkeypatch.setattr(reseal, "_resealed", refreshed_meanwhile)
+    *_steps, last = reseal.reseal_all(rotated)
     assert (last.done, last.closed) == (3, 0)
     assert row(runtime, mara).version == 2
     assert is_what_tiktok_holds(rotated, sandbox, mara)
-    assert sealing.remaining(rotated) == 0
+    assert reseal.remaining(rotated) == 0
 
 
 @pytest.mark.usefixtures("each_database")
@@ -123,7 +123,7 @@ def test_what_no_key_opens_is_counted_reported_and_left_alone(
     assert run.stdout == "2 rows re-encrypted\n"
     assert "1 rows were left unchanged: no key in TOKEN_KEYS decrypts them" in run.stderr
     assert row(runtime, mara).access_token == lost
-    assert sealing.closed(rotated) == 0, "its key is here, its text is not of this row"
+    assert reseal.closed(rotated) == 0, "its key is here, its text is not of this row"
 
 
 @pytest.mark.usefixtures("each_database")
@@ -133,8 +133,8 @@ def test_rows_under_a_key_that_is_gone_are_counted_for_the_doctor(
     crowd(runtime, 3)
     app = make_app(TOKEN_KEYS=new_key())
     with app.app_context():
-        assert sealing.closed(app.extensions["coatcheck"]) == 3
-    assert sealing.closed(runtime) == 0
+        assert reseal.closed(app.extensions["coatcheck"]) == 3
+    assert reseal.closed(runtime) == 0
 
 
 @pytest.mark.long
@@ -146,7 +146,7 @@ def test_killed_midway_it_continues_where_it_was(
     process = started(env | {"TOKEN_KEYS": keys}, tmp_path, "tokens", "reseal")
     process.wait_for(lambda: "Re-encrypted: " in process.output() or None)
     process.kill()
-    left = sealing.remaining(rotated)
+    left = reseal.remaining(rotated)
     assert 0 < left < 12_000
     assert held(rotated) == before
     run = flask(env | {"TOKEN_KEYS": keys}, "tokens", "reseal")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import Complaints
+from tests.browsers import Complaints
 from tests.journeys import pages
 from tests.journeys.sites import Site
 from tests.keep.hands import worker

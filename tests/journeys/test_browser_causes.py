@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, Response, expect
 
-from tests.browser import Complaints
+from tests.browsers import Complaints
 from tests.fixtures.served import Serve
 from tests.journeys import pages
 from tests.journeys.causes import WAYS, finish

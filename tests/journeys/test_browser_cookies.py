@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser import ARGS, Complaints, find_chromium
+from tests.browsers import ARGS, Complaints, find_chromium
 from tests.journeys import pages
 from tests.journeys.sites import Site
 from tests.servers import Sandbox

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests import browser as browsers
+from tests import browsers
 from tests.journeys import pages
 from tests.journeys.sites import Site
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import Complaints
+from tests.browsers import Complaints
 from tests.journeys import pages
 from tests.journeys.sites import Site
 

@@ -99,11 +99,11 @@ def test_keys_that_change_during_a_refresh_cost_nothing(
     world.make_due()
     results = [attempt(world.runtime, each) for each in claim_due(world.runtime, 10, world.clock())]
     new = at(world, make_app(TOKEN_KEYS=f"{key()},{env['TOKEN_KEYS']}"))
-    assert list(reseal.reseal(new.runtime))[-1].done == 10
+    assert list(reseal.reseal_all(new.runtime))[-1].done == 10
     assert store_answers(world.runtime, results) == [True] * 10
     new.assert_in_step(living=10)
     assert reseal.remaining(new.runtime) == 10
-    list(reseal.reseal(new.runtime))
+    list(reseal.reseal_all(new.runtime))
     assert reseal.remaining(new.runtime) == 0
     new.assert_in_step(living=10)
 
@@ -122,7 +122,7 @@ def test_a_refresh_during_a_reseal_is_not_overwritten(
         return found
 
     monkeypatch.setattr(reseal, "_resealed", meanwhile)
-    list(reseal.reseal(new.runtime))
+    list(reseal.reseal_all(new.runtime))
     assert world.refreshes() == 1
     assert reseal.remaining(new.runtime) == 0
     new.assert_in_step(living=5)
@@ -133,7 +133,7 @@ def test_a_refresh_under_the_former_keys_during_a_call_is_read_under_the_new_one
 ) -> None:
     open_id = world.person()
     new = at(world, make_app(TOKEN_KEYS=f"{key()},{env['TOKEN_KEYS']}"))
-    provider = Meanwhile(world.runtime.provider, after=lambda: list(reseal.reseal(new.runtime)))
+    provider = Meanwhile(world.runtime.provider, after=lambda: list(reseal.reseal_all(new.runtime)))
     fresh_access(with_provider(world.runtime, provider), open_id, rejected_version=1)
     assert fresh_access(new.runtime, open_id).version == 2
     new.assert_in_step(living=1)

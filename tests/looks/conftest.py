@@ -9,8 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 from sqlalchemy import make_url
 
-from tests import browser as browsers
-from tests import servers
+from tests import browsers, servers
 from tests.journeys.sites import Site, site
 from tests.looks.measure import AXE, HOW
 from tests.looks.places import Visitor, furnish

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-from tests import browser as browsers
-from tests import servers
+from tests import browsers, servers
 from tests.journeys.sites import site
 from tests.looks.pictured import GROUPS, html
 from tests.looks.stage import migrate

@@ -16,8 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tests import browser as browsers
-from tests import servers
+from tests import browsers, servers
 from tests.journeys.http_browser import COOKIE, HttpBrowser
 from tests.journeys.sites import Site, site
 from tests.looks.stage import migrate

@@ -10,8 +10,7 @@ import pytest
 from playwright.sync_api import Browser
 from sqlalchemy import make_url
 
-from tests import browser as browsers
-from tests import servers
+from tests import browsers, servers
 from tests.journeys import pages
 from tests.journeys.causes import WAYS
 from tests.journeys.sites import Site, site

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests import browser as browsers
+from tests import browsers
 from tests.journeys.sites import Site
 from tests.looks import measure
 from tests.looks.pseudo import catalogues, spoken

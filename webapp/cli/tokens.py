@@ -10,7 +10,7 @@ from webapp.cli.console import Progress, fail, fail_with, migrated_runtime, prin
 from webapp.services.connect.disconnect import CONNECTED_AGAIN, Outcome, disconnect_person
 from webapp.services.installation import binding
 from webapp.services.maintenance import copy_database, database_checks, doctor
-from webapp.services.maintenance import reseal as resealing
+from webapp.services.maintenance.reseal import remaining, reseal_all
 from webapp.services.operators import connection
 from webapp.services.people import PersonGone
 from webapp.services.refresh import breaker, on_demand, rescue_file
@@ -150,11 +150,11 @@ def reseal(as_json: bool) -> None:
     runtime = migrated_runtime()
     rescue_file.replay(runtime)
     outcome = None
-    with Progress("Re-encrypted", resealing.remaining(runtime)) as progress:
-        for outcome in resealing.reseal(runtime):
+    with Progress("Re-encrypted", remaining(runtime)) as progress:
+        for outcome in reseal_all(runtime):
             progress.update(outcome.done)
     done, closed = (outcome.done, outcome.closed) if outcome else (0, 0)
-    left = resealing.remaining(runtime)
+    left = remaining(runtime)
     if as_json:
         print_json({"resealed": done, "closed": closed, "left": left})
     else:

@@ -67,7 +67,7 @@ def _is_known(runtime: Runtime, mark: str) -> bool:
     return runtime.vault.knows(rest.removesuffix("."))
 
 
-def reseal(runtime: Runtime) -> Iterator[Resealed]:
+def reseal_all(runtime: Runtime) -> Iterator[Resealed]:
     """Re-encrypt in batches and yield the progress after each; the last one is the result.
 
     Further passes find what processes with the former TOKEN_KEYS store in the meantime.

@@ -250,8 +250,7 @@ def _record_result(session: Session, runtime: Runtime, stored: Stored, now: date
         reason = verdict.columns["reason"]
         record_reconnect_required(session, runtime, now, claim.open_id, ticket, reason, code)
     elif requested and stored.word:
-        event = "connection.refresh_failed"
-        audit.record(session, now, event, on=ticket, verdict=word, code=code)
+        audit.record(session, now, "connection.refresh_failed", on=ticket, verdict=word, code=code)
 
 
 def record_reconnect_required(
