@@ -49,12 +49,12 @@ class Postgres:
         return self.admin.set(database=name)
 
     def refill(self, url: URL, template: URL) -> None:
-        """Make the database of `url` anew as a copy of `template`. Raises as `create` does."""
+        """Replace the database of `url` by a copy of `template`. Raises as `create` does."""
         self.drop(url)
         self._copy(url.database or "", template.database or "")
 
     def drop(self, url: URL) -> None:
-        """Drop the database of `url`, whoever is still connected to it."""
+        """Drop the database of `url`, even while someone is connected to it."""
         self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", url.database or "")
 
     def _copy(self, name: str, source: str) -> None:

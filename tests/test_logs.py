@@ -1,4 +1,4 @@
-"""The logs: one line an event, nothing forged, nothing secret, whoever speaks."""
+"""The logs: one line an event, nothing forged, nothing secret, no matter who speaks."""
 
 import base64
 import json

@@ -70,7 +70,7 @@ def test_every_error_says_what_to_do(app: Flask, page: Reading) -> None:
         assert kind.meaning in table.text
         assert kind.do in table.text
     met = {answer.code for call in api_contract.calls(origin) for answer in call.answers}
-    # Whoever calls as shown never takes the wrong method.
+    # Anyone who calls as shown never takes the wrong method.
     assert met == {"", *api_contract.kinds(origin)} - {"wrong_method"}
     for code in met - {""}:
         assert f'"code": "{code}"' in page.text

@@ -1,4 +1,4 @@
-"""The state is judged before anything else: whoever did not begin here calls nobody."""
+"""The state is judged before anything else: anyone who did not begin here calls nobody."""
 
 import secrets
 from base64 import urlsafe_b64decode

@@ -144,7 +144,7 @@ def form_expired(there: Scenery) -> TestResponse:
 
 
 def in_place_of_the_terms(error: Exception) -> Way:
-    """Return the way of whoever opens a page that fails with `error`."""
+    """Return the way of a person who opens a page that fails with `error`."""
 
     def broken() -> str:
         raise error
@@ -160,7 +160,7 @@ def in_place_of_the_terms(error: Exception) -> Way:
 
 
 def get(path: str, base_url: str | None = None, **environ: str) -> Way:
-    """Return the way of whoever types an address."""
+    """Return the way of a person who types an address."""
     options = {"base_url": base_url} if base_url else {}
     return lambda there: there.client.get(path, environ_overrides=environ, **options)
 

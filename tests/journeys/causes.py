@@ -140,7 +140,7 @@ def paste_a_book(page: Page, site: Site, _sandbox: Sandbox) -> None:
 
 
 def at(path: str, host: str = "127.0.0.1") -> Way:
-    """Return the way of whoever types an address."""
+    """Return the way of a person who types an address."""
     return lambda page, site, _sandbox: page.goto(site.url.replace("127.0.0.1", host) + path)
 
 

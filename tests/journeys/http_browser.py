@@ -37,7 +37,7 @@ class HttpBrowser(requests.Session):
 
 
 def opened(cookie: str) -> str:
-    """Return what a signed session cookie says to whoever holds it: JSON, without any key."""
+    """Return what a signed session cookie says to anyone who holds it: JSON, without any key."""
     payload = cookie.removeprefix(".").split(".")[0]
     plain = base64_decode(payload)
     return (zlib.decompress(plain) if cookie.startswith(".") else plain).decode()

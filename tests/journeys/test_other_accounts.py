@@ -1,4 +1,4 @@
-"""With real processes: whoever deletes, waits or holds a byte back never ends in another's account.
+"""With real processes: deleting, waiting or holding a byte back never ends in another's account.
 
 Each scene is gunicorn on SQLite, the mock TikTok over HTTP, and browsers with their cookies.
 """
@@ -125,7 +125,7 @@ def test_a_sign_in_whose_account_is_deleted_meanwhile(
 def test_a_deletion_in_two_browsers_deletes_one_account(
     here: Site, sandbox: Sandbox, browser: Browsers
 ) -> None:
-    """Scene 2: the second half of a slow deletion found whoever had the id by then."""
+    """Scene 2: the second half of a slow deletion found the person who had the id by then."""
     both = [signed_in(browser, "jo") for _ in range(2)]
     form = deletion(both[1])
     with (

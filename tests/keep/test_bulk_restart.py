@@ -161,7 +161,7 @@ def test_a_bulk_refresh_survives_restarts_of_web_and_worker(
     # What was under way in a process that was killed is told as failed: TikTok's answer is lost.
     assert failed == lost <= 2 * MOST_LOST
     calls = world.sandbox.counters()["calls"]["token.refresh_token"]
-    assert calls.pop("ok") == people, "each was refreshed once, whoever saw the answer"
+    assert calls.pop("ok") == people, "each was refreshed once, no matter who saw the answer"
     assert sum(calls.values()) == world.sandbox.counters()["spent_refresh_tokens_seen"]
     assert outcome(world).get(("active", 2, 1), 0) == done
     assert {state for state, _code in items(job(at).id)} <= {"done", "failed"}

@@ -15,7 +15,7 @@ from webapp.services.handout import service_keys
 
 pytestmark = [pytest.mark.usefixtures("each_database"), pytest.mark.long]
 
-#: Seconds for which whoever asks waits, and in which TikTok, having rotated, does not answer.
+#: Seconds for which anyone who asks waits, and in which TikTok, having rotated, does not answer.
 WAITS, SILENCE = 0.3, 0.9
 
 

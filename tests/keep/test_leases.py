@@ -83,7 +83,7 @@ def test_both_in_one_group_do_no_harm(world: World) -> None:
 def test_a_failure_from_under_a_lease_that_was_passed_on_is_not_written(
     world: World, code: str
 ) -> None:
-    """It would take the claim away from whoever calls TikTok now, and let a third one in."""
+    """It would take the claim away from the one that calls TikTok now, and let a third one in."""
     open_id = world.person()
     world.make_due(expired=True)
     first, *_none = claim_due(world.runtime, 1, world.clock())

@@ -1,4 +1,4 @@
-"""One refresh an account, whoever asks and how many at once; all who asked get the same token."""
+"""One refresh an account, no matter who asks and how many ask; all who asked get the same token."""
 
 import threading
 from datetime import timedelta

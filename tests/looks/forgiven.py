@@ -12,7 +12,7 @@ class Forgiven:
     #: What the HTML of the element, and what axe says of it, must hold.
     html: str
     why: str
-    #: For whoever reads this list.
+    #: For anyone who reads this list.
     reason: str
 
 

@@ -50,7 +50,7 @@ def walk(page: Page) -> list[str]:
         if reached and reached[-1] == number:
             continue
         if number in reached:
-            # Without a step outside the page, some begin it anew.
+            # Without a step outside the page, some start over.
             break
         reached.append(number)
         name = stops[number]["name"]

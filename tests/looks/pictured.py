@@ -18,7 +18,7 @@ class Picture:
     name: str
     #: As in the app's URL map.
     endpoint: str
-    #: For whoever reads the list.
+    #: For anyone who reads the list.
     told: str
     scene: str = ""
 

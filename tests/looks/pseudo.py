@@ -72,7 +72,7 @@ def _template(path: Path) -> Catalog:
 def spoken(code: str, folder: Path) -> Iterator[ModuleType]:
     """Let the app speak a language of this folder until the block ends; yield its scenes.
 
-    The scenes are made anew: what they hold was said in English when they were imported.
+    The scenes are made again: what they hold was said in English when they were imported.
     """
     # The package too: it remembers its modules, whatever `sys.modules` says.
     kept = {name: sys.modules.pop(name) for name in _ours()}

@@ -1,4 +1,4 @@
-"""SQLite changes a column by building its table anew; what points at that table must stay."""
+"""SQLite changes a column by rebuilding its table; what points at that table must stay."""
 
 import shutil
 from pathlib import Path

@@ -118,7 +118,7 @@ def test_three_workers_send_a_notice_once(world: World, app: Flask) -> None:
 
     with ThreadPoolExecutor(3) as workers:
         list(workers.map(work, range(3)))
-    # One that finds a row locked passes it by; whoever locked it sends it.
+    # One that finds a row locked passes it by; the one that locked it sends it.
     deliver(world.runtime, receiver)
     came = [each for each, _body in receiver.came]
     assert sorted(came) == sorted(row.message_id for row in rows())

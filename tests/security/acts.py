@@ -216,7 +216,7 @@ def stage_of(app: Flask, sandbox: Sandbox) -> Stage:
         stage.sign_in(name, browser)
     with app.app_context():
         roles.add_operator(stage.runtime, sandbox.open_id("mara"), stage.runtime.clock())
-        # Made at the first look, whoever looks.
+        # Made at the first look, no matter who looks.
         breaker.current(stage.runtime)
         assert binding.mismatch(stage.runtime) is None
     return stage

@@ -40,7 +40,7 @@ def test_every_unsafe_route_refuses_without_it(app: Flask, sandbox: Sandbox) -> 
             answer = client.post(path, data={"ticket": ticket, **token})
             assert answer.status_code == 400, f"{path} with {name} token"
             assert "This form has expired" in answer.text
-    # Whoever they were for is still signed in and still connected.
+    # The person they were for is still signed in and still connected.
     assert client.get("/operators/tokens").status_code == 200
     assert sandbox.calls("revoke") == 0
 
@@ -103,5 +103,5 @@ def test_no_get_changes_anything(app: Flask, sandbox: Sandbox) -> None:
 
 
 def the_ticket(client: FlaskClient) -> str:
-    """Return the ticket of whoever is signed in."""
+    """Return the ticket of the person who is signed in."""
     return str(client.get("/account/export").get_json()["ticket"])

@@ -1,4 +1,4 @@
-"""Whoever loses a right while a request is under way does nothing with it, and is told so.
+"""Anyone who loses a right while a request is under way does nothing with it, and is told so.
 
 Two moments: while the body is still arriving, and between the guard's answer and the write.
 """

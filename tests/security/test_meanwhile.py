@@ -455,7 +455,7 @@ def test_a_hand_out_that_was_begun_for_a_deleted_account_refreshes_no_other(
 def test_a_bulk_disconnect_leaves_a_connection_alone_that_was_stored_after_the_order(
     stage: Stage, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever waits for the lock while something is ordered connects after the order."""
+    """Anyone who waits for the lock while something is ordered connects after the order."""
     tokens = grants.given(stage.sandbox, clock(), "jo")
     open_ids = [stage.sandbox.open_id("jo")]
     true = connect.writing

@@ -70,5 +70,5 @@ def sign_in(
 
 
 def join(runtime: Runtime, tokens: TokenSet) -> Connected:
-    """Connect whoever a token answer belongs to, at the present of the runtime's clock."""
+    """Connect the person a token answer belongs to, at the present of the runtime's clock."""
     return connect_person(runtime, tokens, [BASIC], None, runtime.clock())

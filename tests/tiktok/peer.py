@@ -147,7 +147,7 @@ def answering(
 
 
 def hang_up(conn: socket.socket) -> None:
-    """End a connection in both directions, whoever waits on it."""
+    """End a connection in both directions, even while a thread waits on it."""
     try:
         conn.shutdown(socket.SHUT_RDWR)
     except OSError:

@@ -43,7 +43,7 @@ def _run() -> None:
 
 
 def _let_tables_be_rebuilt(connection: Connection) -> None:
-    """Keep SQLite from deleting what points at a table while that is dropped and built anew.
+    """Keep SQLite from deleting what points at a table while that is dropped and rebuilt.
 
     Only outside a transaction can it be told so (sqlite.org/lang_altertable.html, section 7).
     The connection never goes back to the pool, where foreign keys bind.

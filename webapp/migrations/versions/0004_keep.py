@@ -13,7 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Add the columns and make the tables."""
-    # No batch: both databases can do this in place, and SQLite would build the table anew.
+    # No batch: both databases can do this in place, and SQLite would rebuild the table.
     op.add_column("users", sa.Column("reason", sa.Text(), nullable=True))
     op.add_column("users", sa.Column("ended_at", UtcDateTime(), nullable=True))
     op.add_column("users", sa.Column("refused_at", UtcDateTime(), nullable=True))

@@ -1,4 +1,4 @@
-"""The database itself refuses to change an audit event; a rebuilt table needs this anew."""
+"""The database itself refuses to change an audit event; a rebuilt table needs this again."""
 
 from alembic import op
 

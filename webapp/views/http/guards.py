@@ -168,7 +168,7 @@ def exempt_from_csrf(app: Flask, csrf: CSRFProtect) -> None:
 
 
 def set_actor(kind: Kind, name: str, credential: str) -> None:
-    """Record the rest of this request under whoever was just recognized.
+    """Record the rest of this request under the caller who was just recognized.
 
     `credential` is what their right depends on (see `webapp.actor.Actor`).
     """

@@ -62,7 +62,7 @@ _TEXTS: dict[str, dict[str, str]] = {
 ENDED = ("needs_user", "connection.deauthorized")
 #: Events that have a text.
 KNOWN = (*_TEXTS, *ENDED)
-#: Commands are run by whoever operates this site.
+#: Commands are run by the people who operate this site.
 _SAME = {"command": "operator"}
 
 
