@@ -21,8 +21,8 @@ from webapp.models import User
 from webapp.services.handout import service_keys
 from webapp.services.installation import binding
 from webapp.services.refresh import claims
+from webapp.services.refresh.answer_store import store_answers
 from webapp.services.refresh.attempt import attempt
-from webapp.services.refresh.store import store_answers
 from webapp.services.runtime import Runtime
 from webapp.tiktok.errors import OurConfiguration
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from webapp.services.refresh import breaker, claims, on_demand, store, verdicts
+from webapp.services.refresh import answer_store, breaker, claims, on_demand, verdicts
 from webapp.tiktok import transport
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,4 +44,4 @@ def test_the_figures_of_the_verdicts_are_those_of_the_design() -> None:
         0.3,
         0.8,
     )
-    assert store.GROUP == 64
+    assert answer_store.GROUP == 64

@@ -9,8 +9,8 @@ from sqlalchemy import event
 from tests.keep.test_landing import answers
 from tests.keep.world import World
 from webapp.database import db
+from webapp.services.refresh.answer_store import GROUP
 from webapp.services.refresh.on_demand import fresh_access
-from webapp.services.refresh.store import GROUP
 from webapp.services.worker.committer import Committer, CounterLog, Counters
 
 on_sqlite = pytest.mark.parametrize("each_database", ["sqlite"], indirect=True)

@@ -8,9 +8,9 @@ from tests.keep.standins import Meanwhile, with_provider
 from tests.keep.world import World
 from tests.services.holding import assert_forgotten, rows
 from webapp.services.connect import disconnect
+from webapp.services.refresh.answer_store import store_answers
 from webapp.services.refresh.claims import claim_due
 from webapp.services.refresh.on_demand import NotConnected, ReconnectRequired, attempt, fresh_access
-from webapp.services.refresh.store import store_answers
 from webapp.tiktok.errors import ConnectAgain
 
 pytestmark = pytest.mark.usefixtures("each_database")

@@ -15,10 +15,10 @@ from tests.services.holding import rows, runtime_of
 from webapp.models import User
 from webapp.services.maintenance import reseal
 from webapp.services.refresh import breaker
+from webapp.services.refresh.answer_store import store_answers
 from webapp.services.refresh.attempt import attempt
 from webapp.services.refresh.claims import claim_due
 from webapp.services.refresh.on_demand import Pending, fresh_access
-from webapp.services.refresh.store import store_answers
 from webapp.services.runtime import Runtime
 from webapp.services.vault import CannotOpen
 from webapp.services.worker.worker import Worker

@@ -18,11 +18,11 @@ from webapp import database
 from webapp.database import db
 from webapp.models import PersonRef
 from webapp.services import people
-from webapp.services.refresh import rescue_file, store
+from webapp.services.refresh import answer_store, rescue_file
+from webapp.services.refresh.answer_store import store_answers
 from webapp.services.refresh.attempt import attempt
 from webapp.services.refresh.claims import claim_due
 from webapp.services.refresh.on_demand import fresh_access
-from webapp.services.refresh.store import store_answers
 from webapp.services.refresh.verdicts import Result
 
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -161,7 +161,7 @@ def test_the_database_is_not_asked_about_a_late_answer_for_ever(
     def gone(*_: object) -> bool:
         raise IntegrityError("made up", {}, Exception("made up"))
 
-    monkeypatch.setattr(store, "_is_connected", gone)
+    monkeypatch.setattr(answer_store, "_is_connected", gone)
     assert landed(world, [result]) == [False]
     world.assert_in_step(living=1)
 

@@ -7,10 +7,10 @@ import pytest
 from tests.keep.world import World
 from tests.services.grants import given, join
 from webapp.services.refresh import claims
+from webapp.services.refresh.answer_store import store_answers
 from webapp.services.refresh.attempt import attempt
 from webapp.services.refresh.claims import Claim, claim_due, claim_one
 from webapp.services.refresh.on_demand import fresh_access
-from webapp.services.refresh.store import store_answers
 from webapp.services.refresh.verdicts import Result
 from webapp.services.worker.worker import Worker
 from webapp.tiktok.errors import ConnectAgain, TryLater

@@ -19,9 +19,9 @@ from tests.services.grants import given, given_to_many, join
 from tests.services.holding import opened, rows, sha256
 from webapp.database import reading, writing
 from webapp.models import Brakes, Status, User
+from webapp.services.refresh.answer_store import store_answers
 from webapp.services.refresh.attempt import attempt
 from webapp.services.refresh.claims import claim_due
-from webapp.services.refresh.store import store_answers
 from webapp.services.runtime import Runtime
 
 #: Rows whose tokens are not expected to live at TikTok any more.

@@ -20,10 +20,10 @@ from webapp.models import User
 from webapp.services.connect import disconnect
 from webapp.services.connect.connect import DifferentAccount, connect_person
 from webapp.services.notifications import outbox
+from webapp.services.refresh.answer_store import store_answers
 from webapp.services.refresh.attempt import attempt, end_if_expired
 from webapp.services.refresh.claims import claim_due
 from webapp.services.refresh.on_demand import ReconnectRequired, fresh_access
-from webapp.services.refresh.store import store_answers
 from webapp.services.runtime import Runtime
 from webapp.tiktok.errors import ConnectAgain, OurConfiguration, TryLater
 

@@ -37,7 +37,7 @@ from webapp.services.handout import service_keys, uses
 from webapp.services.maintenance import health, reseal
 from webapp.services.operators import bulk, bulk_work, export, list_pages
 from webapp.services.people import PersonGone
-from webapp.services.refresh import breaker, on_demand, store
+from webapp.services.refresh import answer_store, breaker, on_demand
 from webapp.services.refresh.claims import claim_due, claim_one
 from webapp.services.refresh.verdicts import Result
 from webapp.services.worker import worker
@@ -145,7 +145,7 @@ class TestOnPostgres:
         assert results[0].claim.person.id > results[1].claim.person.id
         rows = [stage.row("mara"), stage.row("jo")]
         sealed = [(row, runtime.vault.resealed(row)) for row in rows]
-        true, stored, go = store._store_tokens, Event(), Event()
+        true, stored, go = answer_store._store_tokens, Event(), Event()
 
         def slowly(*args: Any) -> bool:
             done = true(*args)
@@ -154,9 +154,9 @@ class TestOnPostgres:
                 assert go.wait(30)
             return done
 
-        monkeypatch.setattr(store, "_store_tokens", slowly)
+        monkeypatch.setattr(answer_store, "_store_tokens", slowly)
         with stage.app.app_context(), ThreadPoolExecutor(2) as pool:
-            landed = pool.submit(in_app, stage, store.store_answers, runtime, results)
+            landed = pool.submit(in_app, stage, answer_store.store_answers, runtime, results)
             assert stored.wait(30)
             resealed = pool.submit(in_app, stage, reseal._store, sealed)
             until(somebody_waits_for_a_lock)

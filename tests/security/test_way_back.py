@@ -11,7 +11,7 @@ from tests.forms import the_form
 from tests.servers import Sandbox
 from tests.views.reading import Reading
 from tests.walk import come_back, connect, consent
-from webapp.settings.fields import covers
+from webapp.settings.field_types import covers
 
 APP = "https://studio.example/app"
 SETTING = f"Example Studio={APP}, Example Shop=https://shop.example:8443/"

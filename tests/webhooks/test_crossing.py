@@ -9,9 +9,9 @@ from tests.movable import MovableClock
 from tests.servers import Sandbox
 from tests.walk import connect
 from tests.webhooks.notices import TikTok, row_of, runtime_of
+from webapp.services.refresh.answer_store import store_answers
 from webapp.services.refresh.attempt import attempt
 from webapp.services.refresh.claims import claim_one
-from webapp.services.refresh.store import store_answers
 
 pytestmark = pytest.mark.usefixtures("each_database")
 

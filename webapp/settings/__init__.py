@@ -5,7 +5,7 @@ No secret has a default, and no message contains the value of a setting.
 
 from webapp.problems import Problem, listed
 from webapp.settings.load import NAMES, SettingsRefused, load, serving_problems, warnings
-from webapp.settings.values import Settings
+from webapp.settings.settings import Settings
 
 __all__ = [
     "NAMES",

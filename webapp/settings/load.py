@@ -17,9 +17,9 @@ from pydantic_core import ErrorDetails
 
 from webapp.language import deferred_gettext as _
 from webapp.problems import Problem, listed
-from webapp.settings.fields import API_URL, AUTHORIZE_URL
-from webapp.settings.secret_fields import NOTIFY_SECRET_FIX, SIGNING_KEY_FIX, TOKEN_KEYS_FIX
-from webapp.settings.values import Settings
+from webapp.settings.field_types import API_URL, AUTHORIZE_URL
+from webapp.settings.secret_types import NOTIFY_SECRET_FIX, SIGNING_KEY_FIX, TOKEN_KEYS_FIX
+from webapp.settings.settings import Settings
 
 NAMES = tuple(name.upper() for name in Settings.model_fields)
 #: Required variables → the fix if one is missing.

@@ -23,7 +23,7 @@ from webapp.services.authority import NoLongerAllowed
 from webapp.services.notifications import outbox
 from webapp.services.people import PersonGone
 from webapp.services.records import audit, figures
-from webapp.services.refresh import breaker, schedule, store
+from webapp.services.refresh import answer_store, breaker, schedule
 from webapp.services.refresh.claims import LEASE
 from webapp.services.refresh.verdicts import KEEP_REVOKING
 from webapp.services.runtime import Runtime
@@ -291,7 +291,7 @@ def _revoke(runtime: Runtime, user: User, held: HeldTokens) -> None:
         if renewed.open_id not in (None, user.open_id):
             raise WrongAccount("other_open_id")
         if not _store_renewed(runtime, user, renewed):
-            store.revoke_late_answer(runtime, user.open_id, renewed)
+            answer_store.revoke_late_answer(runtime, user.open_id, renewed)
             raise Superseded
         runtime.provider.revoke(renewed.access_token)
 

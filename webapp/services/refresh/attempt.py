@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from webapp.database import writing
 from webapp.models import Reason, User, marks
-from webapp.services.refresh import store
+from webapp.services.refresh import answer_store
 from webapp.services.refresh.claims import SEND_WITHIN, Claim
 from webapp.services.refresh.verdicts import CannotOpenRow, NotSent, Result
 from webapp.services.runtime import Runtime
@@ -61,7 +61,7 @@ def end_if_expired(runtime: Runtime, claim: Claim) -> bool:
         )
         if done is not None:
             reason = Reason.GRANT_OVER.value
-            store.record_reconnect_required(
+            answer_store.record_reconnect_required(
                 session, runtime, now, claim.open_id, claim.person.ticket, reason, code=""
             )
     log.warning("grant_expired", open_id=claim.open_id)

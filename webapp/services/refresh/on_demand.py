@@ -19,9 +19,9 @@ from webapp.models import PersonRef, Status, User
 from webapp.services import authority, people
 from webapp.services.installation import binding
 from webapp.services.refresh import breaker, rescue_file
+from webapp.services.refresh.answer_store import store_answers
 from webapp.services.refresh.attempt import attempt, end_if_expired
 from webapp.services.refresh.claims import Claim, claim_one
-from webapp.services.refresh.store import store_answers
 from webapp.services.refresh.verdicts import NotSent, Result
 from webapp.services.runtime import Runtime
 from webapp.services.vault import CannotOpen

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from webapp.actor import Actor, act_as
-from webapp.services.refresh.store import GROUP, store_answers
+from webapp.services.refresh.answer_store import GROUP, store_answers
 from webapp.services.refresh.verdicts import NotSent, Result
 from webapp.services.runtime import Context, Runtime
 from webapp.tokens import TokenSet

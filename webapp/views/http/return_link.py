@@ -6,7 +6,7 @@ from urllib.parse import urlencode, urlsplit
 import structlog
 from flask import request
 
-from webapp.settings.fields import covers
+from webapp.settings.field_types import covers
 from webapp.views.http.runtime import runtime
 
 log = structlog.get_logger(__name__)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, SecretStr
 
-from webapp.settings.fields import parts, refuse
+from webapp.settings.field_types import parts, refuse
 
 #: The folder of the commands, for a shell in which the virtual environment is not activated.
 _BIN = ".venv/bin/" if Path(sys.prefix).name == ".venv" else ""

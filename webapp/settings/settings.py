@@ -6,7 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from webapp.settings.fields import (
+from webapp.settings.field_types import (
     API_URL,
     AUTHORIZE_URL,
     BASIC_SCOPE,
@@ -32,7 +32,7 @@ from webapp.settings.fields import (
     StorageUri,
     between,
 )
-from webapp.settings.secret_fields import (
+from webapp.settings.secret_types import (
     BearerToken,
     Credential,
     NotifySecret,
