@@ -268,7 +268,7 @@ HTTP_CAUSES: dict[str, Cause] = {
             404,
             N_("You can no longer do this"),
             N_("You lost access while this was in progress, so it wasn't finished."),
-            N_("Anything already done was saved and is in the audit log."),
+            N_("Anything already done is stored and listed in the audit log."),
             (N_("Ask another operator for the result."),),
             *HOME,
         ),

@@ -139,7 +139,7 @@ def not_refreshed_text(details: ConnectionDetails, cause: str) -> tuple[str, str
         if details.next.at:
             why += " " + _("Next attempt at %(time)s.", time=clock_time(details.next.at))
     if details.access_over or user.access_expires_at is None:
-        return f"{why} {_('Access has temporarily expired.')}", "warn"
+        return why + " " + _("Access has temporarily expired."), "warn"
     works = _("Access still works until %(when)s.", when=exact(user.access_expires_at))
     return f"{why} {works}", "warn"
 
