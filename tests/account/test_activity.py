@@ -75,7 +75,7 @@ def test_the_journey_of_a_person_is_told_in_order(
         "Disconnected. TikTok confirmed it.",
         "You asked us to disconnect TikTok.",
         "You downloaded your data.",
-        "You refreshed access.",
+        "You renewed access.",
         "You connected TikTok.",
         "Your name and picture",
     ]
@@ -97,8 +97,8 @@ def test_no_operator_is_named_and_ones_own_acts_as_one_are_ones_own(
                     )
     page = activity(mara)
     assert told(page)[:3] == [
-        "You refreshed access.",
-        "An operator of this site refreshed access.",
+        "You renewed access.",
+        "An operator of this site renewed access.",
         "You became an operator of this site.",
     ]
     assert "7777" not in page.html

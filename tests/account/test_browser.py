@@ -1,4 +1,4 @@
-"""The way from the banner back to a working connection, and “Refresh now”, in a real browser."""
+"""The way from the banner back to a working connection, and “Renew now”, in a real browser."""
 
 from collections.abc import Callable
 
@@ -54,9 +54,9 @@ def test_refresh_now_tells_what_came_of_it(
 ) -> None:
     page = open_page(javascript=javascript, viewport={"width": 320, "height": 640})
     connect(page, server)
-    button = page.get_by_role("button", name="Refresh now")
+    button = page.get_by_role("button", name="Renew now")
     button.click()
-    expect(page.get_by_role("status")).to_contain_text("Access was refreshed. It works until")
+    expect(page.get_by_role("status")).to_contain_text("Access was renewed. It works until")
     sandbox.faults("token", "http500")
     button.click()
     expect(page.get_by_role("status")).to_contain_text("It still works until")

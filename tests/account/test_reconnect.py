@@ -115,7 +115,7 @@ def test_another_account_that_nobody_knows_here_stays_nameless_and_is_given_back
     assert answer.status_code == 409
     told = Reading(answer.text).text
     assert (
-        "This connection belongs to Mara Lindqvist. You came back with a different account." in told
+        "This connection belongs to Mara Lindqvist. You signed in with a different account." in told
     )
     assert len(app_rows(app)) == 1
     assert sandbox.books()[sandbox.open_id("jo")]["ended"] == "revoked"

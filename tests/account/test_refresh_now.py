@@ -1,4 +1,4 @@
-"""“Refresh now” refreshes whatever the schedule says, once, and tells truly what came of it."""
+"""“Renew now” refreshes whatever the schedule says, once, and tells truly what came of it."""
 
 import pytest
 from flask import Flask
@@ -25,7 +25,7 @@ def test_a_fresh_token_is_refreshed_when_somebody_presses(
     told = notices(press(mara, REFRESH))
     after = the_row(app)
     assert after.access_expires_at is not None
-    assert told == f"Access was refreshed. It works until {exact(after.access_expires_at)}."
+    assert told == f"Access was renewed. It works until {exact(after.access_expires_at)}."
     assert after.version == before.version + 1
     assert sandbox.calls(CALL) == 1
     assert notices(account(mara)) == ""
@@ -37,7 +37,7 @@ def test_back_off_does_not_bind_whoever_presses(
     sandbox.faults("token", "http500", times=1)
     press(mara, REFRESH)
     assert the_row(app).status == "failing"
-    assert "Access was refreshed." in notices(press(mara, REFRESH))
+    assert "Access was renewed." in notices(press(mara, REFRESH))
     assert the_row(app).status == "active"
 
 
@@ -49,7 +49,7 @@ def test_while_tiktok_is_away_it_is_told_until_when_access_works(
     told = notices(press(mara, REFRESH))
     ends = the_row(app).access_expires_at
     assert ends is not None
-    assert "TikTok didn't refresh access just now." in told
+    assert "TikTok didn't renew access just now." in told
     assert f"It still works until {exact(ends)}." in told
     assert "You don't need to do anything: we'll keep trying." in told
     assert "Reconnect needed" not in account(mara).text
@@ -62,8 +62,8 @@ def test_once_access_has_run_out_that_is_said_and_nobody_is_blamed(
     clock.advance(hours=30)
     mark(app, refresh_expires_at=clock.now.replace(year=2030))
     page = press(mara, REFRESH)
-    assert "TikTok didn't refresh access just now. It has expired for now." in notices(page)
-    assert "Access has expired for now" in page.text
+    assert "TikTok didn't renew access just now. It has temporarily expired." in notices(page)
+    assert "Access has temporarily expired" in page.text
     assert "sign in again" not in page.text
 
 
@@ -72,14 +72,14 @@ def test_a_grant_that_tiktok_refuses_twice_leads_to_the_banner(
 ) -> None:
     sandbox.deauthorize("mara")
     first = press(mara, REFRESH)
-    assert "TikTok didn't refresh access just now." in notices(first)
+    assert "TikTok didn't renew access just now." in notices(first)
     assert "It still works until" in notices(first)
     clock.advance(seconds=61)
     page = press(mara, REFRESH)
-    assert "There's nothing to refresh. Please reconnect first." in notices(page)
+    assert "There's nothing to renew. Please reconnect first." in notices(page)
     assert "TikTok needs you to sign in again" in page.text
     assert "because TikTok refused to renew it." in page.text
-    assert "Refresh now" not in page.text
+    assert "Renew now" not in page.text
 
 
 def test_a_row_that_cannot_be_opened_is_our_fault(
@@ -97,7 +97,7 @@ def test_what_is_over_cannot_be_refreshed(mara: FlaskClient, sandbox: Sandbox) -
     form = the_form(mara.get("/account").text, REFRESH)
     disconnect(mara)
     mara.post(REFRESH, data=form.data())
-    assert "There's nothing to refresh." in notices(account(mara))
+    assert "There's nothing to renew." in notices(account(mara))
     assert sandbox.calls(CALL) == 0
     assert mara.get(REFRESH).status_code == 405
 

@@ -41,8 +41,8 @@ def test_every_browser_is_listed_in_words(app: Flask, clock: MovableClock) -> No
     assert "Firefox on Linux This device" in page.text
     assert "Signed in just now." in page.text
     assert "Safari on iPhone" in page.text
-    assert "Signed in 3 hours ago, last seen 3 hours ago." in page.text
-    assert "Safari on iPhone\nlast seen 3 hours ago" in account(here).text
+    assert "Signed in 3 hours ago, last active 3 hours ago." in page.text
+    assert "Safari on iPhone\nlast active 3 hours ago" in account(here).text
     assert phone.get("/account").status_code == 200
 
 

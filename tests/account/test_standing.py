@@ -82,14 +82,14 @@ def test_a_disconnect_without_an_answer_is_told_as_half_done(
     page = disconnect(mara)
     assert (
         "Disconnected here. TikTok didn't respond; we'll keep trying for 24 hours. You "
-        "can also remove us in the TikTok app." in notices(page)
+        "can also remove our access in the TikTok app." in notices(page)
     )
     assert the_row(app).status == "revoking"
     for later in (page, account(mara)):
-        assert "TikTok hasn't confirmed yet" in notices(later)
+        assert "TikTok hasn't confirmed the disconnect yet" in notices(later)
         assert "Disconnected" in later.text
         assert "kept only until TikTok is notified" in later.text
-        assert "Refresh now" not in later.text
+        assert "Renew now" not in later.text
 
 
 def test_a_disconnect_that_tiktok_refuses_is_told_too(mara: FlaskClient, sandbox: Sandbox) -> None:

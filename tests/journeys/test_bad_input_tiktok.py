@@ -15,7 +15,7 @@ from tests.movable import MovableClock
 from tests.servers import Sandbox
 from tests.walk import begin, come_back, connect, consent
 
-UNCLEAR = (502, "TikTok sent an answer we can't use")
+UNCLEAR = (502, "TikTok sent an unusable response")
 DOWN = (503, "TikTok isn't responding")
 REFUSED = (400, "TikTok didn't accept this sign-in")
 OURS = (503, "This site isn't ready for TikTok yet")

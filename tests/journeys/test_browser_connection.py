@@ -38,9 +38,9 @@ def refresh_and_fail(page: Page, sandbox: Sandbox) -> None:
     sandbox.faults("token", "error200", error="server_error", times=1)
     pages.press(page, "Refresh now")
     told = page.get_by_role("status").first
-    expect(told).to_contain_text("TikTok answered server_error (log ")
+    expect(told).to_contain_text("TikTok responded with server_error (log ")
     expect(told).to_contain_text("Access still works until")
-    expect(timeline.first).to_contain_text("failed: TikTok answered server_error")
+    expect(timeline.first).to_contain_text("failed: TikTok responded with server_error")
     expect(timeline.first).to_contain_text(" ms")
     log_id = timeline.first.locator("code").inner_text()
     assert log_id in told.inner_text()

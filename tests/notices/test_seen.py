@@ -160,7 +160,7 @@ class TestTheSection:
                 deliver(at, Receiver((TAKEN, GONE, BROKEN)[number]))
         text = self.section(app, at)
         assert [
-            text.count(word) for word in ('ok">Delivered<', 'bad">Given up<', 'warn">Waiting<')
+            text.count(word) for word in ('ok">Delivered<', 'bad">Undelivered<', 'warn">Waiting<')
         ] == [1] * 3
         assert text.count('name="message"') == 1
         assert "made-up-" not in text

@@ -45,13 +45,13 @@ def test_a_failed_refresh_is_told_with_code_and_log_and_when_again(jo: Desk) -> 
     jo.sandbox.faults("token", "error200", error="server_error", times=1)
     page = jo.press("refresh")
     row = jo.row()
-    assert "TikTok answered server_error" in notice(page)
+    assert "TikTok responded with server_error" in notice(page)
     assert row.last_log_id
     assert f"(log {row.last_log_id})" in notice(page)
     assert "Next attempt at" in notice(page)
     assert "Access still works until" in notice(page)
     (line,) = [line for line in timeline(page) if "failed" in line]
-    assert "TikTok answered server_error" in line
+    assert "TikTok responded with server_error" in line
     assert f"log {row.last_log_id}" in line
 
 
@@ -74,7 +74,7 @@ def test_a_row_that_cannot_be_opened_names_the_keys(jo: Desk) -> None:
 def test_a_test_asks_tiktok_and_tells_its_time_and_answer(jo: Desk) -> None:
     page = jo.press("test")
     told = notice(page)
-    assert told.startswith("TikTok answered in ")
+    assert told.startswith("TikTok responded in ")
     assert told.endswith(" ms: this is Jo. Access works.")
     assert (jo.sandbox.calls(ASK), jo.sandbox.calls(CALL)) == (1, 0)
     (event,) = jo.events("connection.tested")
@@ -94,7 +94,7 @@ def test_an_access_token_that_tiktok_refuses_is_refreshed_once(jo: Desk) -> None
     jo.sandbox.expire("jo")
     told = notice(jo.press("test"))
     assert "TikTok refused the stored access" in told
-    assert "so it was refreshed. TikTok answered in " in told
+    assert "so it was refreshed. TikTok responded in " in told
     assert (jo.sandbox.calls(ASK), jo.sandbox.calls(CALL)) == (2, 1)
     (event,) = jo.events("connection.tested")
     assert json.loads(event.fields)["code"] == "access_token_invalid"
@@ -104,7 +104,7 @@ def test_an_access_token_that_tiktok_refuses_is_refreshed_once(jo: Desk) -> None
 def test_a_token_that_is_refused_twice_is_refreshed_once_only(jo: Desk) -> None:
     jo.sandbox.faults("user_info", "error200", error="access_token_invalid")
     told = notice(jo.press("test"))
-    assert "TikTok answered access_token_invalid" in told
+    assert "TikTok responded with access_token_invalid" in told
     assert "refused too" in told
     assert (jo.sandbox.calls(ASK), jo.sandbox.calls(CALL)) == (2, 1)
 
@@ -112,7 +112,7 @@ def test_a_token_that_is_refused_twice_is_refreshed_once_only(jo: Desk) -> None:
 def test_a_grant_that_is_dead_at_tiktok_is_told(jo: Desk) -> None:
     jo.sandbox.deauthorize("jo")
     told = notice(jo.press("test"))
-    assert "TikTok answered access_token_invalid" in told
+    assert "TikTok responded with access_token_invalid" in told
     assert "Refreshing didn't work either" in told
     (event,) = jo.events("connection.tested")
     assert json.loads(event.fields)["works"] is False
@@ -121,9 +121,9 @@ def test_a_grant_that_is_dead_at_tiktok_is_told(jo: Desk) -> None:
 @pytest.mark.parametrize(
     ("kind", "options", "said"),
     [
-        ("error200", {"error": "internal_error"}, "TikTok answered internal_error (log "),
+        ("error200", {"error": "internal_error"}, "TikTok responded with internal_error (log "),
         ("drop", {}, "the connection to TikTok was lost"),
-        ("html", {}, "TikTok's answer couldn't be read"),
+        ("html", {}, "TikTok's response couldn't be read"),
     ],
 )
 def test_a_test_that_fails_says_what_tiktok_said(

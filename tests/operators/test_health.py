@@ -123,7 +123,7 @@ def test_a_probe_that_tiktok_answers_closes_the_breaker(
     app: Flask, mara: FlaskClient, sandbox: Sandbox
 ) -> None:
     opened(app)
-    assert "TikTok answered. Refreshes have resumed." in pressed(mara)
+    assert "TikTok responded. Refreshes have resumed." in pressed(mara)
     assert sandbox.calls("token.refresh_token") == 1
     assert events(app) == ["breaker.probed", "breaker.closed"]
 

@@ -53,7 +53,7 @@ def test_headers_order_the_rows_and_turn(operator: FlaskClient) -> None:
 
 def test_a_filter_by_a_time_says_that_it_orders_the_rows(operator: FlaskClient) -> None:
     page = Reading(operator.get(f"{PATH}?within=90d&sort=refreshes").text)
-    assert "sets the order: reconnect due soonest first." in page.text
+    assert "sets the order: earliest reconnect date first." in page.text
     assert not [a for a in page.all("a") if "sort=-" in a.attrs["href"]]
 
 
@@ -68,12 +68,12 @@ def test_all_that_match_are_selected_by_an_address(app: Flask, operator: FlaskCl
     with app.app_context():
         crowd.put([crowd.one(runtime, runtime.clock(), n) for n in range(10, 70)])
     page = Reading(operator.get(f"{PATH}?status=healthy").text)
-    (link,) = [a for a in page.all("a") if a.text == "Select all 61 that match"]
+    (link,) = [a for a in page.all("a") if a.text == "Select all 61 matches"]
     chosen = operator.get(link.attrs["href"]).text
     assert re.search(r'name="query" value="status=healthy"', chosen)
     assert re.search(r'name="all" value="1"', chosen)
-    assert "Refresh all 61 that match" in chosen
-    assert "Disconnect all 61 that match…" in chosen
+    assert "Refresh all 61 matches" in chosen
+    assert "Disconnect all 61 matches…" in chosen
 
 
 def test_the_age_of_a_count_is_told(

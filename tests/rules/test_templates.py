@@ -202,9 +202,9 @@ def test_what_was_left_off_is_named_with_one_way_to_add_it(app: Flask) -> None:
         ("due", "Connected", "Reconnect TikTok"),
         ("refreshing", "Connected", "Reconnect TikTok"),
         ("failing", "Connected, retrying", "Reconnect TikTok"),
-        ("expired", "Access has expired for now", "Reconnect needed"),
+        ("expired", "Access has temporarily expired", "Reconnect needed"),
         ("reconnect", "TikTok needs you to sign in again", "Connect again"),
-        ("revoking", "TikTok hasn't confirmed yet", "Disconnect TikTok…"),
+        ("revoking", "TikTok hasn't confirmed the disconnect yet", "Disconnect TikTok…"),
         ("revoked", "You're not connected", "Disconnect TikTok…"),
     ],
 )
@@ -243,7 +243,7 @@ def test_the_end_of_a_connection_is_told_before_it_comes(app: Flask) -> None:
 def test_refreshing_now_is_offered_while_there_is_something_to_refresh(
     app: Flask, health: str
 ) -> None:
-    offered = "Refresh now" in words(app, f"account-{health}")
+    offered = "Renew now" in words(app, f"account-{health}")
     assert offered is (health not in ("reconnect", "revoking", "revoked"))
 
 

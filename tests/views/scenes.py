@@ -146,7 +146,9 @@ def row(name: str | None, state: str, **more: Any) -> Row:
 
 MISTYPED = _("Type the ticket number as shown above.")
 DELETED = _("Your account is deleted. Your name and TikTok ID are no longer stored here.")
-UNCONFIRMED = _("TikTok didn't confirm the disconnection. You can remove us in the TikTok app.")
+UNCONFIRMED = _(
+    "TikTok didn't confirm the disconnection. You can remove our access in the TikTok app."
+)
 UNHEARD = _("Refreshing didn't work either: the timeline says why.")
 BASIC = Scope(
     "user.info.basic",

@@ -94,7 +94,7 @@ def test_the_way_back_is_what_to_do_next_once_connected(scenery: Flask) -> None:
 def test_the_front_page_says_how_long_it_takes_and_whom_to_ask(scenery: Flask) -> None:
     page = read(scenery, "home")
     assert "Takes about a minute." in page.text
-    assert "Questions? Write to help@example.com." in page.text
+    assert "Questions? Email help@example.com." in page.text
     assert "Questions?" not in read(scenery, "home-gone").text
 
 

@@ -142,7 +142,7 @@ def test_a_different_account_leads_both_ways(app: Flask) -> None:
     page = read(app, "other_account", signed_in_as="Ben", belongs_to="Mara")
     links = {a.text: a.attrs["href"] for a in page.all("a")}
     assert [a.text for a in page.primary] == ["Try again as Mara"]
-    assert links["Connect Ben as a new one"] == "/connect?another=1"
+    assert links["Connect Ben as a new account"] == "/connect?another=1"
     nameless = {a.text: a.attrs["href"] for a in read(app, "other_account").all("a")}
     assert nameless["Connect the other account as a new one"] == "/connect?another=1"
 

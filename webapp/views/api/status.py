@@ -22,8 +22,8 @@ def readyz() -> tuple[Response, int]:
     """Report whether pages can be served (database, migrations, keys); 503 if not.
 
     Problems with refreshing (worker late, breaker open, foreign database) are `doubts` with status
-    200: removing web processes would fix none of them, and without a worker it is they who refresh
-    on demand.
+    200: removing web processes would fix none of them, and without a worker, they refresh on
+    demand.
     """
     faults = database_checks.faults(runtime())
     doubts = [] if faults else troubles.doubts(runtime())

@@ -38,7 +38,7 @@ ENDINGS = {
         N_("a renewal was interrupted on our side"),
         N_("Access stopped working %(when)s because a renewal was interrupted on our side."),
         N_("Access stopped working because a renewal was interrupted on our side."),
-        N_("You did nothing wrong."),
+        N_("This isn't your fault."),
     ),
     "grant_over": Ending(
         N_("the connection reached TikTok's time limit"),
@@ -89,7 +89,7 @@ def ending(reason: str) -> Ending:
 
 
 def event_text(reason: str) -> str:
-    """Return that access stopped, as a sentence; without a cause if `reason` is unknown."""
+    """Return a sentence saying that access stopped; without a cause if `reason` is unknown."""
     found = ENDINGS.get(reason)
     return _(found.happened) if found else _("Access stopped working.")
 

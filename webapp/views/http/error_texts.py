@@ -36,7 +36,7 @@ class Cause:
     retry_after: int | None = None
 
 
-HOME = (N_("Back to start"), "/")
+HOME = (N_("Back to home page"), "/")
 #: Lets the person sign in with a different TikTok account.
 ANOTHER = "/connect?another=1"
 
@@ -51,7 +51,7 @@ CONNECT_CAUSES: dict[str, Cause] = {
             N_("TikTok says you pressed Cancel."),
             N_("Nothing was shared and nothing was stored."),
             (
-                N_("You can leave out single permissions and allow the rest."),
+                N_("You can turn off individual permissions and allow the rest."),
                 N_("Or just close this page."),
             ),
             N_("Choose permissions again"),
@@ -107,12 +107,12 @@ CONNECT_CAUSES: dict[str, Cause] = {
             N_("Go to your account"),
             "/account",
         ),
-        Cause(  # no answer
+        Cause(  # no response
             "tiktok_down",
             503,
             N_("TikTok isn't responding"),
             N_(
-                "You did nothing wrong. TikTok didn't respond in time, so we couldn't finish "
+                "This isn't your fault. TikTok didn't respond in time, so we couldn't finish "
                 "connecting you."
             ),
             NOTHING,
@@ -120,12 +120,12 @@ CONNECT_CAUSES: dict[str, Cause] = {
             N_("Try again"),
             retry_after=A_MINUTE,
         ),
-        Cause(  # an unusable answer
+        Cause(  # an unusable response
             "tiktok_unclear",
             502,
-            N_("TikTok sent an answer we can't use"),
+            N_("TikTok sent an unusable response"),
             N_(
-                "You did nothing wrong. TikTok's answer made no sense to us, so we couldn't "
+                "This isn't your fault. We couldn't understand TikTok's response, so we couldn't "
                 "finish connecting you."
             ),
             NOTHING,
@@ -176,7 +176,7 @@ CONNECT_CAUSES: dict[str, Cause] = {
             "other_account",
             409,
             N_("That's a different TikTok account"),
-            N_("You came back with a different TikTok account from the one connected here."),
+            N_("You signed in with a different TikTok account than the one connected here."),
             NOTHING_CHANGED,
             (
                 N_("To keep using this account, sign out at tiktok.com, then try again."),
@@ -197,8 +197,8 @@ CONNECT_CAUSES: dict[str, Cause] = {
         Cause(
             "incomplete",
             400,
-            N_("TikTok sent you back without an answer"),
-            N_("The address that brought you here is incomplete or contradicts itself."),
+            N_("TikTok sent you back without a response"),
+            N_("The link TikTok sent you back with is incomplete or inconsistent."),
             NOTHING,
             (N_("Start again from here."),),
         ),
@@ -221,7 +221,7 @@ HTTP_CAUSES: dict[str, Cause] = {
             "too_many",
             429,
             N_("Too many attempts in a short time"),
-            N_("You or someone on your network tried too often."),
+            N_("You or someone on your network has tried too many times."),
             NOTHING,
             (N_("Wait a moment, then try again."),),
             *HOME,
@@ -233,14 +233,14 @@ HTTP_CAUSES: dict[str, Cause] = {
             N_("This form has expired"),
             N_("You may have signed in or out since you opened it."),
             NOTHING_CHANGED,
-            (N_("Open the page again and repeat what you did."),),
+            (N_("Reopen the page and try again."),),
             *HOME,
         ),
         Cause(
             "our_fault",
             500,
             N_("Sorry, something went wrong on our side"),
-            N_("You did nothing wrong. We have a record of what happened."),
+            N_("This isn't your fault. We have a record of what happened."),
             N_("Most likely, nothing was stored."),
             (N_("Try again later."),),
             *HOME,
@@ -267,8 +267,8 @@ HTTP_CAUSES: dict[str, Cause] = {
             "stopped_halfway",
             404,
             N_("You can no longer do this"),
-            N_("Your access ended while this was in progress, so it wasn't finished."),
-            N_("What was done up to then is stored and listed in the audit log."),
+            N_("You lost access while this was in progress, so it wasn't finished."),
+            N_("Anything already done is stored and listed in the audit log."),
             (N_("Ask another operator for the result."),),
             *HOME,
         ),
@@ -287,7 +287,7 @@ HTTP_CAUSES: dict[str, Cause] = {
             N_("Your request took too long to arrive"),
             N_("We stopped waiting before all of it arrived."),
             NOTHING_CHANGED,
-            (N_("Check your internet connection, then repeat what you did."),),
+            (N_("Check your internet connection, then try again."),),
             *HOME,
         ),
         Cause(
@@ -296,14 +296,14 @@ HTTP_CAUSES: dict[str, Cause] = {
             N_("That was too much data"),
             N_("Your browser sent more than this page accepts."),
             NOTHING,
-            (N_("Open the page again and send less."),),
+            (N_("Reopen the page and enter less."),),
             *HOME,
         ),
         Cause(
             "too_long",
             414,
             N_("That address is too long"),
-            N_("No page here has an address that long."),
+            N_("No address on this site is that long."),
             NOTHING,
             (N_("Check the address."),),
             *HOME,
@@ -312,10 +312,10 @@ HTTP_CAUSES: dict[str, Cause] = {
             "other_host",
             400,
             N_("This site has a different address"),
-            N_("It isn't available under the name you used."),
+            N_("It isn't available at the address you used."),
             NOTHING_CHANGED,
-            (N_("Open the right address and use that one from now on."),),
-            N_("Open the right address"),
+            (N_("Use the correct address from now on."),),
+            N_("Open the correct address"),
             "/",
         ),
         Cause(
@@ -324,7 +324,7 @@ HTTP_CAUSES: dict[str, Cause] = {
             N_("We couldn't read that request"),
             N_("Your browser sent something we don't understand."),
             NOTHING,
-            (N_("Open the page again and repeat what you did."),),
+            (N_("Reopen the page and try again."),),
             *HOME,
         ),
     )

@@ -81,7 +81,7 @@ def page(
 
     `log_id` is TikTok's, for its support. `retry_after` is in seconds. `signed_in_as` and
     `belongs_to` are the names of the two accounts of "other_account", as far as they are known.
-    `back` leads to the service that sent the person. Raises KeyError if `code` is no cause.
+    `back` leads to the service that sent the person. Raises KeyError if `code` is unknown.
     """
     cause = in_words(CAUSES[code])
     if code == "other_account":
@@ -206,7 +206,7 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _no_longer_allowed(lost: Exception) -> WerkzeugResponse:
-    """Answer someone who lost access during an act like someone who never had it."""
+    """Answer someone who lost access during an action like someone who never had it."""
     if access_of(current_app, request.endpoint or "") == "person":
         return signed_out()
     if isinstance(lost, HalfDone):
@@ -247,7 +247,7 @@ def _with_names(cause: Cause, signed_in_as: str, belongs_to: str) -> Cause:
     cause = replace(cause, action=_("Try again as %(name)s", name=owner))
     if not signed_in_as or owner == other:
         what = _(
-            "This connection belongs to %(owner)s. You came back with a different account.",
+            "This connection belongs to %(owner)s. You signed in with a different account.",
             owner=owner,
         )
         return replace(cause, what=what)
@@ -256,7 +256,7 @@ def _with_names(cause: Cause, signed_in_as: str, belongs_to: str) -> Cause:
         other=other,
         owner=owner,
     )
-    new = _("Connect %(name)s as a new one", name=other)
+    new = _("Connect %(name)s as a new account", name=other)
     return replace(cause, what=what, other=(new, ANOTHER))
 
 

@@ -176,7 +176,7 @@ def set_actor(kind: Kind, name: str, credential: str) -> None:
 
 
 def signed_out() -> Response:
-    """Redirect to the home page, which says that an act was not done if there was one."""
+    """Redirect to the home page; after a form, say that its action wasn't done."""
     if request.method not in _SAFE:
         flash(_(_SIGNED_OUT), "warn")
     return redirect(url_for("home.index"), 303)

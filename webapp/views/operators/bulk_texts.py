@@ -17,7 +17,7 @@ _SKIPPED: Mapping[str | None, str] = {
 }
 _FAILED: Mapping[str | None, str] = {
     "cannot_open": N_("The stored tokens can't be decrypted: their key isn't in TOKEN_KEYS."),
-    "other_open_id": N_("TikTok answered for a different account."),
+    "other_open_id": N_("TikTok's response was for a different account."),
     "invalid_grant": N_("TikTok refused to renew it."),
 }
 _NOTHING = N_("There was nothing to do.")

@@ -20,8 +20,8 @@ _PERSON = N_("Only the person can fix this: send them the reconnect link.")
 _OVER = N_("Disconnected. Only the person can reconnect: send them the reconnect link.")
 _REVOKING = N_("Disconnected here. We keep notifying TikTok until it confirms, for up to a day.")
 _CANNOT_OPEN = N_(
-    "The stored tokens can't be decrypted with this server's TOKEN_KEYS. Put the "
-    "former key back; flask doctor says which one."
+    "The stored tokens can't be decrypted with this server's TOKEN_KEYS. Restore the "
+    "previous key; flask doctor says which one."
 )
 #: By the reason why the breaker is open.
 _PAUSED = {
@@ -50,14 +50,14 @@ _ACTORS = {
 }
 #: Actors whose name the history has.
 _NAMED = {"operator": N_("operator %(name)s"), "service": N_("service %(name)s")}
-#: Our own codes, for when there was no usable answer from TikTok.
+#: Our own codes, for when there was no usable response from TikTok.
 _NO_ANSWER = {
     "timeout": N_("TikTok didn't respond in time"),
     "no_connection": N_("TikTok couldn't be reached"),
     "connection_lost": N_("the connection to TikTok was lost"),
-    "answer_cut_short": N_("TikTok's answer was cut short"),
-    "answer_unusable": N_("TikTok's answer couldn't be read"),
-    "answer_too_big": N_("TikTok's answer was too large"),
+    "answer_cut_short": N_("TikTok's response was cut short"),
+    "answer_unusable": N_("TikTok's response couldn't be read"),
+    "answer_too_big": N_("TikTok's response was too large"),
     "config": N_("TikTok doesn't accept this app"),
     "cannot_open": N_("the stored tokens can't be decrypted with this server's TOKEN_KEYS"),
 }
@@ -81,12 +81,12 @@ _EVENTS = {
 
 
 def person_needed() -> str:
-    """Return that only the person can fix the connection."""
+    """Return the message that only the person can fix the connection."""
     return _(_PERSON)
 
 
 def cannot_open() -> str:
-    """Return that the stored tokens can't be decrypted, and how to fix it."""
+    """Return the message that the stored tokens can't be decrypted, and how to fix it."""
     return _(_CANNOT_OPEN)
 
 
@@ -139,7 +139,7 @@ def not_refreshed_text(details: ConnectionDetails, cause: str) -> tuple[str, str
         if details.next.at:
             why += " " + _("Next attempt at %(time)s.", time=clock_time(details.next.at))
     if details.access_over or user.access_expires_at is None:
-        return f"{why} {_('Access has expired for now.')}", "warn"
+        return why + " " + _("Access has temporarily expired."), "warn"
     works = _("Access still works until %(when)s.", when=exact(user.access_expires_at))
     return f"{why} {works}", "warn"
 
@@ -154,7 +154,7 @@ def test_text(found: AccessTest) -> tuple[str, str]:
         )
         return f"{message} {_next_step(found)}", "warn"
     answer = _(
-        "TikTok answered in %(ms)s ms: this is %(name)s. Access works.",
+        "TikTok responded in %(ms)s ms: this is %(name)s. Access works.",
         ms=found.ms,
         name=display_name(found.name),
     )
@@ -178,7 +178,7 @@ def disconnected_text(outcome: Outcome) -> tuple[str, str]:
     if outcome.forgotten:
         message = _(
             "Disconnected here: our tokens are deleted. TikTok didn't confirm the "
-            "disconnection: %(why)s. The person can remove us in the TikTok app.",
+            "disconnection: %(why)s. The person can remove our access in the TikTok app.",
             why=why,
         )
         return message, "warn"
@@ -253,10 +253,10 @@ def timeline_lines(events: Sequence[TimelineEvent], asked: int) -> list[Timeline
 
 
 def code_text(code: str) -> str:
-    """Return what an error code means: TikTok's code, or why there was no usable answer."""
+    """Return what an error code means: TikTok's code, or why there was no usable response."""
     if code in _NO_ANSWER:
         return _(_NO_ANSWER[code])
-    return _("TikTok answered %(code)s", code=code) if code else _("TikTok refused")
+    return _("TikTok responded with %(code)s", code=code) if code else _("TikTok refused")
 
 
 def actor_text(word: str) -> str:

@@ -31,9 +31,13 @@ BANNER_KEY = "coatcheck.banner"
 #: How long a check is reused, in each process.
 CHECK_EVERY = timedelta(seconds=10)
 _TimeText = Callable[[datetime], str]
-_HOUR: tuple[str, _TimeText, _TimeText] = (N_("Hour from"), exact, lambda at: f"{at:%H:%M}")
+_HOUR: tuple[str, _TimeText, _TimeText] = (N_("Hour starting"), exact, lambda at: f"{at:%H:%M}")
 _DAY: tuple[str, _TimeText, _TimeText] = (N_("Day"), day, lambda at: language.short_day(at))
-_WEEK: tuple[str, _TimeText, _TimeText] = (N_("Week from"), day, lambda at: language.short_day(at))
+_WEEK: tuple[str, _TimeText, _TimeText] = (
+    N_("Week starting"),
+    day,
+    lambda at: language.short_day(at),
+)
 #: Name → title, unit of a column, names of the two kinds of bars, one label every so many columns.
 _CHARTS = {
     "hours": (N_("Refreshes in the last 24 hours"), _HOUR, N_("Refreshed"), N_("Failed"), 6),
@@ -54,7 +58,7 @@ _CHARTS = {
     ),
 }
 _PROBE_RESULTS = {
-    ProbeResult.CLOSED: ("ok", N_("TikTok answered. Refreshes have resumed.")),
+    ProbeResult.CLOSED: ("ok", N_("TikTok responded. Refreshes have resumed.")),
     ProbeResult.OPEN: (
         "warn",
         N_("The test failed. Refreshes are still paused; the cause is below."),
@@ -106,7 +110,7 @@ def probe() -> Response:
 @blueprint.post("/notices/retry")
 @operator
 def retry_notifications() -> Response:
-    """Retry the notification whose ID is in `message`, or all that were given up."""
+    """Retry the notification whose ID is in `message`, or all undelivered ones."""
     count = outbox.retry(runtime().clock(), request.form.get("message") or None)
     if count:
         text = ngettext(

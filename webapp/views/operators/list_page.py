@@ -29,8 +29,8 @@ ORDERS: Mapping[Sort, tuple[str, str, str]] = {
     Sort.EXPIRES: (N_("Expires"), N_("expiring soonest first"), N_("expiring latest first")),
     Sort.RECONNECT_BY: (
         N_("Reconnect by"),
-        N_("reconnect due soonest first"),
-        N_("reconnect due latest first"),
+        N_("earliest reconnect date first"),
+        N_("latest reconnect date first"),
     ),
     Sort.REFRESHES: (N_("Refreshes"), N_("fewest refreshes first"), N_("most refreshes first")),
     Sort.LAST_USED: (
@@ -40,8 +40,8 @@ ORDERS: Mapping[Sort, tuple[str, str, str]] = {
     ),
     Sort.NEXT: (
         N_("Next refresh"),
-        N_("next refresh soonest first"),
-        N_("next refresh latest first"),
+        N_("earliest refresh first"),
+        N_("latest refresh first"),
     ),
     Sort.FAILING_SINCE: ("", N_("failing longest first"), ""),
 }
@@ -54,12 +54,12 @@ FORCES = {
 #: By `Reason`, short enough for a select box.
 REASONS = {
     "refused": N_("Refused"),
-    "interrupted": N_("Interrupted here"),
+    "interrupted": N_("Renewal interrupted"),
     "grant_over": N_("Connection expired"),
     "removed_0": N_("Ended by TikTok"),
     "removed_1": N_("Removed in the app"),
     "removed_2": N_("Account deleted"),
-    "removed_3": N_("Age rules"),
+    "removed_3": N_("Age restriction"),
     "removed_4": N_("Account suspended"),
     "removed_5": N_("Disconnected here"),
 }
@@ -162,8 +162,8 @@ def _all_that_match(base: str, query: Query, page: Page) -> str:
 
 def _select_all_text(total: int | None) -> str:
     if total is None:
-        return _("Select all that match")
-    return ngettext("Select all %(num)s that match", "Select all %(num)s that match", total)
+        return _("Select all matches")
+    return ngettext("Select %(num)s match", "Select all %(num)s matches", total)
 
 
 def _ticked_texts() -> dict[str, str]:
@@ -174,15 +174,13 @@ def _matching_texts(total: int | None) -> dict[str, str]:
     """Return the labels of the buttons when all matches are selected."""
     if total is None:
         return {
-            "refresh": _("Refresh all that match"),
-            "disconnect": _("Disconnect all that match…"),
+            "refresh": _("Refresh all matches"),
+            "disconnect": _("Disconnect all matches…"),
         }
     return {
-        "refresh": ngettext(
-            "Refresh all %(num)s that match", "Refresh all %(num)s that match", total
-        ),
+        "refresh": ngettext("Refresh %(num)s match", "Refresh all %(num)s matches", total),
         "disconnect": ngettext(
-            "Disconnect all %(num)s that match…", "Disconnect all %(num)s that match…", total
+            "Disconnect %(num)s match…", "Disconnect all %(num)s matches…", total
         ),
     }
 

@@ -1,4 +1,4 @@
-"""The setup page: what `flask doctor` checks, what to paste at TikTok, what its error codes mean.
+"""The setup page: what `flask doctor` checks, what to paste at TikTok, what its error words mean.
 
 Opening it never calls TikTok; only its button does. While there is no operator, anyone can open it
 and sees names, states and fixes, but no values.
@@ -49,9 +49,9 @@ TITLES = {
     "webhook": N_("TikTok's webhook has arrived"),
     "worker": N_("The worker is keeping up"),
 }
-#: Session key of TikTok's last answer: kept in the browser, so every process shows the same.
+#: Session key of TikTok's last response: kept in the browser, so every process shows the same.
 _ANSWER = "setup_answered"
-#: Seconds until that answer is dropped: a restart may have changed the settings.
+#: Seconds until that response is dropped: a restart may have changed the settings.
 _ANSWER_LIFE = 600
 
 
@@ -82,9 +82,9 @@ def show() -> str:
 @operator
 @at_most("6 per minute")
 def ask() -> Response:
-    """Ask TikTok once, keep its answer in the session, and show the page again."""
+    """Ask TikTok once, keep its response in the session, and show the page again."""
     answer = tiktok_checks.ask_tiktok(runtime())
-    # TikTok's answer, not our text about it, because the language may change.
+    # TikTok's response, not our text about it, because the language may change.
     session[_ANSWER] = [int(runtime().clock().timestamp()), list(answer)]
     if any(check.verdict != "ok" for check in tiktok_checks.checks_from(answer)):
         flash(_("Checked with TikTok: see below."), "warn")

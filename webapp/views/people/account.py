@@ -1,4 +1,4 @@
-"""A person's own pages: their connection, refreshing, disconnecting, devices, export, deletion."""
+"""A person's own pages: their connection, renewing, disconnecting, devices, export, deletion."""
 
 import json
 from collections.abc import Sequence
@@ -50,11 +50,11 @@ _MAX_ID_LENGTH = 18
 _CONFIRMED = N_("Disconnected. TikTok confirmed it.")
 _NO_ANSWER = N_(
     "Disconnected here. TikTok didn't respond; we'll keep trying for 24 hours. You "
-    "can also remove us in the TikTok app."
+    "can also remove our access in the TikTok app."
 )
 _NOT_CONFIRMED = N_(
     "Disconnected here: our access key is deleted. TikTok didn't confirm the "
-    "disconnection. You can also remove us in the TikTok app."
+    "disconnection. You can also remove our access in the TikTok app."
 )
 _NOT_ERASED = N_(
     "You were signed out before your account was deleted. You're disconnected, but "
@@ -67,22 +67,22 @@ _NOT_ERASED_CONNECTED = N_(
 _CONNECTED_AGAIN = N_("You reconnected in the meantime, so you're still connected.")
 
 _OUR_FAULT = N_(
-    "We couldn't refresh access: something is wrong on our side. You don't need to do anything."
+    "We couldn't renew access: something is wrong on our side. You don't need to do anything."
 )
 _NOT_NOW = N_(
-    "TikTok didn't refresh access just now. It still works until %(when)s. You don't "
+    "TikTok didn't renew access just now. It still works until %(when)s. You don't "
     "need to do anything: we'll keep trying."
 )
 _NOT_NOW_OURS = N_(
-    "We couldn't refresh access just now. It still works until %(when)s. You don't "
+    "We couldn't renew access just now. It still works until %(when)s. You don't "
     "need to do anything: we'll keep trying."
 )
 _NOT_NOW_OVER = N_(
-    "TikTok didn't refresh access just now. It has expired for now. You don't need "
+    "TikTok didn't renew access just now. It has temporarily expired. You don't need "
     "to do anything: we'll keep trying."
 )
 _NOT_NOW_OVER_OURS = N_(
-    "We couldn't refresh access just now. It has expired for now. You don't need to "
+    "We couldn't renew access just now. It has temporarily expired. You don't need to "
     "do anything: we'll keep trying."
 )
 
@@ -138,7 +138,7 @@ def activity() -> str:
 @person
 @at_most(PRESSES)
 def refresh() -> Response:
-    """Refresh now, regardless of the schedule, and show the result."""
+    """Renew access now, regardless of the schedule, and show the result."""
     flash(*refresh_message(me()))
     return redirect(url_for("account.show"), 303)
 
@@ -183,7 +183,10 @@ def delete() -> str | Response | tuple[str, int]:
     flash(_("Your account is deleted. Your name and TikTok ID are no longer stored here."), "ok")
     if not outcome.confirmed:
         flash(
-            _("TikTok didn't confirm the disconnection. You can remove us in the TikTok app."),
+            _(
+                "TikTok didn't confirm the disconnection. You can remove our access in the "
+                "TikTok app."
+            ),
             "warn",
         )
     return redirect(url_for("home.index"), 303)
@@ -269,7 +272,7 @@ def _flash_outcome(outcome: Outcome) -> None:
 
 
 def refresh_message(visitor: Visitor) -> tuple[str, str]:
-    """Refresh, and return the message about the result and its kind.
+    """Renew access, and return the message about the result and its kind.
 
     Raises PersonGone if the account was deleted, NoLongerAllowed if the session has ended.
     """
@@ -278,16 +281,16 @@ def refresh_message(visitor: Visitor) -> tuple[str, str]:
     except NotConnected:
         raise PersonGone from None
     except ReconnectRequired:
-        return _("There's nothing to refresh. Please reconnect first."), "warn"
+        return _("There's nothing to renew. Please reconnect first."), "warn"
     except CannotOpen:
         return _(_OUR_FAULT), "warn"
     except Pending as pending:
         return _not_refreshed_text(visitor, pending.cause), "warn"
-    return _("Access was refreshed. It works until %(when)s.", when=exact(access.expires_at)), "ok"
+    return _("Access was renewed. It works until %(when)s.", when=exact(access.expires_at)), "ok"
 
 
 def _not_refreshed_text(visitor: Visitor, cause: str) -> str:
-    """Return why access wasn't refreshed, until when it works, and what happens next."""
+    """Return why access wasn't renewed, until when it works, and what happens next."""
     if cause == "cannot_open":
         return _(_OUR_FAULT)
     ends = people.get(visitor.ref).access_expires_at

@@ -1,6 +1,6 @@
 """Texts for a person's own activity.
 
-They name no operator and no network address, and use no technical terms.
+They name no operator and no IP address, and use no technical terms.
 """
 
 from collections.abc import Sequence
@@ -26,16 +26,16 @@ _TEXTS: dict[str, dict[str, str]] = {
         "": N_("You went to TikTok, but connecting didn't work."),
     },
     "refreshed": {
-        "person": N_("You refreshed access."),
-        "operator": N_("An operator of this site refreshed access."),
-        "service": N_("Access was refreshed for %(service)s."),
-        "": N_("Access was refreshed in the background."),
+        "person": N_("You renewed access."),
+        "operator": N_("An operator of this site renewed access."),
+        "service": N_("Access was renewed for %(service)s."),
+        "": N_("Access was renewed in the background."),
     },
     "failed": {
-        "person": N_("You tried to refresh access, but it didn't work."),
-        "operator": N_("An operator of this site tried to refresh access, but it didn't work."),
-        "service": N_("Access couldn't be refreshed for %(service)s."),
-        "": N_("Access couldn't be refreshed in the background. We'll try again."),
+        "person": N_("You tried to renew access, but it didn't work."),
+        "operator": N_("An operator of this site tried to renew access, but it didn't work."),
+        "service": N_("Access couldn't be renewed for %(service)s."),
+        "": N_("Access couldn't be renewed in the background. We'll try again."),
     },
     "handed_out": {"": N_("%(service)s got access.")},
     "connection.disconnect_ordered": {
