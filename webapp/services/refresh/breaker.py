@@ -33,7 +33,7 @@ _RECOVERY_PER_MINUTE = 0.1
 _OPEN = {
     "config": (
         _("TikTok does not accept this app"),
-        _("run flask doctor to see which setting it refuses"),
+        _("run flask doctor to see which setting it rejects"),
     ),
     "transient": (_("TikTok does not respond"), _("nothing to do: we retry every 30 seconds")),
     "key": (
