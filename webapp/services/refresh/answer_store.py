@@ -262,7 +262,7 @@ def record_reconnect_required(
     reason: str,
     code: str,
 ) -> None:
-    """Audit, and send a notification, that only the person can fix this connection now."""
+    """Record that only the person can fix this connection now, and send a notification."""
     audit.record(session, now, "connection.reconnect_required", on=ticket, reason=reason, code=code)
     data = {"open_id": open_id, "ticket": ticket, "reason": reason, "since": now.isoformat()}
     outbox.enqueue(session, runtime, now, "connection.reconnect_required", data)
