@@ -257,7 +257,7 @@ class TestTheWayIn:
 
     def test_a_proxy_that_is_not_counted_is_told(self, operator: FlaskClient) -> None:
         told = self.told(operator, headers={"X-Forwarded-For": "192.0.2.7"})
-        assert "Set PROXY_HOPS to the number of proxies" in told
+        assert "set PROXY_HOPS to the number of proxies" in told
         assert told.endswith("Check")
 
     def test_a_counted_proxy_that_was_not_passed_is_told(
