@@ -49,7 +49,7 @@ class RegisteredApp:
 
 
 def is_desktop(redirect_uri: str) -> bool:
-    """Return True for a loopback URI: TikTok's Desktop kind, which requires PKCE."""
+    """Return True for a loopback URI: for TikTok's Desktop platform, which requires PKCE."""
     parts = _split(redirect_uri)
     return parts is not None and parts.hostname in LOOPBACK
 

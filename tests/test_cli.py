@@ -189,7 +189,7 @@ class TestDoctor:
     def test_says_in_lines_what_it_says_in_json(self, app: Flask, env: dict[str, str]) -> None:
         lines = app.test_cli_runner(env=env).invoke(args=["doctor"]).stdout.splitlines()
         assert "ok   TIKTOK_CLIENT_KEY – is set" in lines
-        assert "ok   credentials – TikTok does not refuse them" in lines
+        assert "ok   credentials – TikTok doesn't reject the client key and secret" in lines
 
     def test_wrong_credentials_fail(self, make_app: MakeApp, env: dict[str, str]) -> None:
         wrong = {"TIKTOK_CLIENT_SECRET": "another-made-up-secret"}

@@ -89,20 +89,20 @@ def test_a_database_that_was_never_made_is_told_and_not_made(
         assert fault == "DATABASE_URL: there is no database yet"
         assert not (tmp_path / "app.db").exists()
     else:
-        assert fault == "DATABASE_URL: the database is not at the newest migration"
+        assert fault == "DATABASE_URL: the database is not at the latest migration"
 
 
 def test_an_older_migration_is_told_until_it_is_mended(probe: Watched) -> None:
     with probe.app.app_context():
         flask_migrate.downgrade()
-        assert probe.ready() == ["DATABASE_URL: the database is not at the newest migration"]
+        assert probe.ready() == ["DATABASE_URL: the database is not at the latest migration"]
         flask_migrate.upgrade()
     assert probe.ready() == []
 
 
 def test_a_migration_from_the_future_is_told(probe: Watched) -> None:
     probe.run("UPDATE alembic_version SET version_num = 'ffff'")
-    assert probe.ready() == ["DATABASE_URL: the database is not at the newest migration"]
+    assert probe.ready() == ["DATABASE_URL: the database is not at the latest migration"]
 
 
 def test_a_database_with_a_table_missing_is_told(probe: Watched) -> None:
@@ -142,7 +142,7 @@ class TestPostgres:
             with made.app.app_context():
                 flask_migrate.upgrade()
             assert made.ready() == []
-        assert made.ready() == ["DATABASE_URL: the database does not answer (OperationalError)"]
+        assert made.ready() == ["DATABASE_URL: the database does not respond (OperationalError)"]
         dispose(made.app)
 
     def test_it_is_ready_again_when_the_database_is_back(
@@ -153,7 +153,7 @@ class TestPostgres:
         made = watched(url.render_as_string(hide_password=False))
         assert made.ready() == []
         postgres_server.drop(url)
-        assert made.ready() == ["DATABASE_URL: the database does not answer (OperationalError)"]
+        assert made.ready() == ["DATABASE_URL: the database does not respond (OperationalError)"]
         postgres_server.refill(url, template)
         assert made.ready() == []
         dispose(made.app)
@@ -163,5 +163,7 @@ class TestPostgres:
         with socket.create_server(("127.0.0.1", 0)) as silent:
             port = silent.getsockname()[1]
             made = watched(f"postgresql+psycopg://me:made-up-password@127.0.0.1:{port}/app")
-            assert made.ready() == ["DATABASE_URL: the database does not answer (OperationalError)"]
+            assert made.ready() == [
+                "DATABASE_URL: the database does not respond (OperationalError)"
+            ]
             dispose(made.app)

@@ -1,4 +1,4 @@
-"""Who acts in this thread: set at the entry points, read where an act is recorded."""
+"""Who acts in this thread: set at the entry points, read where an action is recorded."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -68,7 +68,7 @@ def test_a_database_that_is_not_at_the_newest_migration(
 ) -> None:
     flask_migrate.downgrade(revision="0003")
     said = refused(app, words)
-    assert "DATABASE_URL – the database is not at the newest migration" in said
+    assert "DATABASE_URL – the database is not at the latest migration" in said
     assert "fix: flask db upgrade" in said
 
 

@@ -84,4 +84,4 @@ def test_a_backup_that_is_put_back_is_seen(
         source.backup(back)
     seen = binding.mismatch(move_in())
     assert seen is not None
-    assert "went back in time" in seen.cause
+    assert "older backup" in seen.cause

@@ -151,7 +151,7 @@ def test_an_open_breaker_and_a_rescue_file_are_told(
     assert "TikTok does not accept this app (invalid_client)" in doubts["breaker"]
     said = command(app, "doctor", env=env).stdout
     assert "\nwarn breaker – refreshes are paused: TikTok does not accept" in said
-    assert f"\nwarn rescue – {runtime.rescue_file} contains answers of TikTok" in said
+    assert f"\nwarn rescue – {runtime.rescue_file} contains responses from TikTok" in said
 
 
 @pytest.mark.rule(53)

@@ -42,7 +42,7 @@ def test_the_button_asks_tiktok_with_and_without_javascript(
     row = page.locator(".tasks li").filter(has_text="TikTok accepts the client key and secret")
     expect(row).to_contain_text("Not known yet")
     pages.press(page, "Check with TikTok")
-    expect(row).to_contain_text("TikTok does not refuse them.")
+    expect(row).to_contain_text("TikTok doesn't reject the client key and secret.")
     expect(row).to_contain_text("Done")
     pages.action(page, "Check again").wait_for()
     # Whichever of gunicorn's workers answers, the answer is the same.

@@ -1,4 +1,4 @@
-"""The newest migration is what the models say, and what they can read."""
+"""The latest migration is what the models say, and what they can read."""
 
 import pytest
 from alembic.autogenerate import compare_metadata

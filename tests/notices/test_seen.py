@@ -74,10 +74,14 @@ def test_what_was_given_up_is_doubted_until_it_is_tried_again(world: World) -> N
     tell(world.runtime, 1)
     assert doubted(world.runtime) == []
     deliver(world.runtime, Receiver(GONE))
-    assert doubted(world.runtime) == ["2 notifications were given up; the last answer was: 410"]
+    assert doubted(world.runtime) == [
+        "2 notifications couldn't be delivered; the last response was: 410"
+    ]
     assert outbox.retry(world.clock(), first) == 1
     assert outbox.retry(world.clock(), first) == 0
-    assert doubted(world.runtime) == ["1 notification was given up; the last answer was: 410"]
+    assert doubted(world.runtime) == [
+        "1 notification couldn't be delivered; the last response was: 410"
+    ]
     assert outbox.retry(world.clock()) == 1
     assert deliver(world.runtime, Receiver(TAKEN)) == 2
     assert doubted(world.runtime) == []

@@ -110,7 +110,10 @@ def test_the_button_asks_once_and_the_answer_is_kept_with_its_time(
     before = sandbox.calls("token.client_credentials")
     page = press_ask(operator)
     told = rows(page)
-    assert "TikTok does not refuse them. Done" in told["TikTok accepts the client key and secret"]
+    assert (
+        "TikTok doesn't reject the client key and secret. Done"
+        in told["TikTok accepts the client key and secret"]
+    )
     assert " ms. Done" in told["TikTok can be reached"]
     clock.advance(minutes=2)
     reading = Reading(operator.get(PATH).text)
@@ -161,8 +164,8 @@ def test_a_clock_that_is_wrong_is_told(
     monkeypatch.setattr(Provider, "check_credentials", lambda _self: found)
     told = rows(press_ask(operator))["The clock is correct"]
     assert told.endswith(word)
-    assert ("This clock is 90 seconds ahead of TikTok's." in told) is (ahead == 90)
-    assert ("This clock is 4,000 seconds behind TikTok's." in told) is (ahead == -4000)
+    assert ("This machine's clock is 90 seconds ahead of TikTok's." in told) is (ahead == 90)
+    assert ("This machine's clock is 4,000 seconds behind TikTok's." in told) is (ahead == -4000)
 
 
 def test_what_to_paste_stands_there_with_its_buttons(
@@ -254,11 +257,11 @@ class TestTheWayIn:
 
     def test_a_proxy_that_is_not_counted_is_told(self, operator: FlaskClient) -> None:
         told = self.told(operator, headers={"X-Forwarded-For": "192.0.2.7"})
-        assert "PROXY_HOPS=1" in told
+        assert "set PROXY_HOPS to the number of proxies" in told
         assert told.endswith("Check")
 
     def test_a_counted_proxy_that_was_not_passed_is_told(
         self, make_app: MakeApp, sandbox: Sandbox
     ) -> None:
         client = caller(make_app(PROXY_HOPS="1"), sandbox, "operator")
-        assert "did not pass" in self.told(client)
+        assert "PROXY_HOPS expects a proxy" in self.told(client)

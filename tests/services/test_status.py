@@ -57,7 +57,7 @@ def test_an_old_migration_is_told_with_its_command(app: Flask, revision: str) ->
         flask_migrate.downgrade(revision=revision)
     (fault,) = found(app)
     assert (fault.name, fault.fix) == ("DATABASE_URL", "flask db upgrade")
-    assert "newest migration" in fault.cause
+    assert "latest migration" in fault.cause
     with app.app_context():
         flask_migrate.upgrade()
     assert found(app) == []
@@ -115,14 +115,14 @@ def test_a_file_that_cannot_be_opened_is_no_servers_matter(tmp_path: Path) -> No
     fault = database_fault(engine)
     assert fault is not None
     assert "cannot be opened" in fault.cause
-    assert "let this user read and write the file" in fault.fix
+    assert "give this user read and write access to the file" in fault.fix
 
 
 def test_a_database_server_that_is_away_is_told_without_its_password(make_app: MakeApp) -> None:
     app = make_app(DATABASE_URL="postgresql://somebody:made-up-password@127.0.0.1:9/nowhere")
     (fault,) = found(app)
     assert fault.name == "DATABASE_URL"
-    assert "does not answer" in fault.cause
+    assert "does not respond" in fault.cause
     assert "made-up-password" not in repr(fault)
     answer = app.test_client().get("/readyz")
     assert answer.status_code == 503

@@ -419,7 +419,7 @@ CHECKS = [
     Check(
         "ok",
         "endpoint",
-        language.deferred_gettext("TikTok answered in %(ms)s ms", ms=214),
+        language.deferred_gettext("TikTok responded in %(ms)s ms", ms=214),
         group="tiktok",
     ),
     Check(

@@ -9,7 +9,7 @@ from webapp.database import NEVER_REUSED, Base, UtcDateTime
 
 
 class AuditEvent(Base):
-    """One act, written in the transaction of the act itself (services.records.audit)."""
+    """One action, written in the transaction of the action itself (services.records.audit)."""
 
     __tablename__ = "audit_events"
     __table_args__ = (

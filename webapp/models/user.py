@@ -63,9 +63,9 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PersonRef:
-    """Identifies one person across transactions, so an act never changes another person's row.
+    """Identifies one person across transactions, so an action never changes another person's row.
 
-    The id finds the row. The ticket is random and never reused, so an act that was begun for
+    The id finds the row. The ticket is random and never reused, so an action that was begun for
     someone who has since been deleted finds no row, even if another person has the id by then.
     """
 

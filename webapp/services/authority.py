@@ -1,4 +1,4 @@
-"""Checks again, in the transaction of an act, that the caller may still do it.
+"""Checks again, in the action's own transaction, that the caller is still allowed.
 
 The guard of the request has checked it before. While a request waits for a lock or for TikTok, its
 session may end, its operator may be removed or its key may be revoked. The worker and the commands
@@ -20,15 +20,16 @@ class NoLongerAllowed(Exception):
 
 
 class HalfDone(NoLongerAllowed):
-    """The right was lost after part of the act was done; that part is not undone."""
+    """The caller lost permission partway; completed work isn't undone."""
 
 
 def require(session: Session) -> None:
-    """Return if the caller of this request may act in this transaction. Raises NoLongerAllowed.
+    """Check that the caller of this request may act in this transaction.
 
-    Locks that right until the transaction ends: signing out, removing an operator and revoking a
-    key wait for it. To avoid deadlocks, rows are locked in this order everywhere: people, then
-    sessions, then keys, then everything else. Call this after locking people and before the rest.
+    Raises NoLongerAllowed if not. Locks that right until the transaction ends: signing out,
+    removing an operator and revoking a key wait for it. To avoid deadlocks, rows are locked in this
+    order everywhere: people, then sessions, then keys, then everything else. Call this after
+    locking people and before the rest.
     """
     if not holds(session):
         raise NoLongerAllowed(current_actor().kind)
@@ -51,14 +52,14 @@ def holds(session: Session) -> bool:
 
 
 def check() -> None:
-    """Do the same as `require` for an act that only calls TikTok. Raises NoLongerAllowed."""
+    """Do the same as `require` for an action that only calls TikTok. Raises NoLongerAllowed."""
     if current_actor().credential:
         with reading() as session:
             require(session)
 
 
 def while_allowed(pieces: Iterator[str]) -> Iterator[str]:
-    """Yield the pieces of a long answer while its caller may have them.
+    """Yield the pieces of a long response while its caller may have them.
 
     A client may take hours to read it. Raises NoLongerAllowed between two pieces.
     """

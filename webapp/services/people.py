@@ -22,7 +22,7 @@ MAX_LETTERS = 40
 
 
 class PersonGone(Exception):
-    """This person's account was deleted after the act had begun."""
+    """This person's account was deleted after the action had begun."""
 
 
 def by_open_id(runtime: Runtime, open_id: str) -> Select[User]:
@@ -68,7 +68,7 @@ def search_words(name: str | None) -> list[str]:
 
 
 def store_words(session: Session, user_id: int, name: str | None) -> None:
-    """Store the words of a name in place of those of the former name."""
+    """Store the words of a name in place of those of the previous name."""
     session.execute(delete(NameWord).where(NameWord.user_id == user_id))
     if found := [{"word": word, "user_id": user_id} for word in search_words(name)]:
         session.execute(insert(NameWord), found)

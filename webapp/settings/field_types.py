@@ -22,7 +22,7 @@ _SCOPE = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
 AUTHORIZE_URL = "https://www.tiktok.com/v2/auth/authorize/"
 API_URL = "https://open.tiktokapis.com/v2/"
 TIKTOK_HOSTS = frozenset({"www.tiktok.com", "open.tiktokapis.com"})
-#: The hosts that TikTok accepts in a redirect URI of the Desktop kind.
+#: The hosts that TikTok accepts in a redirect URI for the Desktop platform.
 LOOPBACK = frozenset({"localhost", "127.0.0.1"})
 _REDIRECT_EXAMPLE = "TIKTOK_REDIRECT_URI=http://127.0.0.1:8000/api/auth/tiktok/callback"
 _PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?")

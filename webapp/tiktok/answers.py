@@ -169,7 +169,7 @@ def read_refresh(answer: Answer, received: datetime) -> TokenSet:
 
 
 def read_revoke(answer: Answer) -> None:
-    """Return if TikTok ended the grant: an empty body, white space, `{}` or an `ok` (rule 41).
+    """Check that TikTok ended the grant (an empty body, white space, `{}` or an `ok`; rule 41).
 
     Raises the error that the body contains (rule 42), TryLater for anything else.
     """
@@ -183,7 +183,7 @@ def read_revoke(answer: Answer) -> None:
 
 
 def read_client_credentials(answer: Answer) -> None:
-    """Return if TikTok does not refuse client key and secret.
+    """Check that TikTok doesn't reject the client key and secret.
 
     Raises OurConfiguration on `invalid_client`, the only code that proves them wrong, and TryLater
     if the answer can't be used.

@@ -35,7 +35,7 @@ _EXTENSION = "coatcheck.tiktok"
 class CredentialsCheck:
     """The outcome of one call with client key and secret."""
 
-    #: Why TikTok refuses them or could not be asked; None: it does not refuse them.
+    #: Why TikTok rejects them or could not be asked; None: it does not reject them.
     error: TikTokError | None
     #: Duration of the whole call.
     seconds: float

@@ -41,10 +41,10 @@ class WebhookEvent:
 
 
 def check(header: str | None, body: bytes, secret: str, now: datetime) -> None:
-    """Return if `body` is signed with the client secret, within 300 s of `now` (rules 57, 58).
+    """Check that `body` is signed with the client secret, within 300 s of `now` (rules 57, 58).
 
     The header may contain several `s`, as while a secret is being replaced: one valid signature is
-    enough. Raises NotSigned.
+    enough. Raises NotSigned if none is.
     """
     if not header:
         raise NotSigned("missing")

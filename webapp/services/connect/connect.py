@@ -72,8 +72,8 @@ def connect_person(
 
     `viewer` is the open_id that this sign-in must end with; None: any. `now` is the time of
     connecting; None: when the transaction begins, so a connect that waits for the lock comes after
-    what was ordered in the meantime. `device` is signed in within the same transaction, so the row
-    can't become another person's in between.
+    what was requested in the meantime. `device` is signed in within the same transaction, so the
+    row can't become another person's in between.
     Raises RequiredScopeMissing and DifferentAccount. Then nobody is signed in, no row is created,
     and a grant that belongs to no connected person is revoked.
     """

@@ -87,7 +87,7 @@ def finish_disconnect(runtime: Runtime, user: User) -> Outcome:
     """Revoke the grant of a row in `revoking`, with one attempt, and store the result.
 
     The result is stored only while the row has the same grant: if the person has connected again,
-    the new grant stays, and disconnecting that one is a call of its own.
+    the new grant stays and must be disconnected separately.
     """
     outcome = _revoke_at_tiktok(runtime, user)
     now = runtime.clock()

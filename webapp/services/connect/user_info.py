@@ -79,7 +79,7 @@ def update_profile(runtime: Runtime, person: PersonRef) -> None:
 def test_access(runtime: Runtime, open_id: str) -> AccessTest:
     """Call user info with the stored access token, refreshing it first if it has expired.
 
-    If TikTok refuses the token and the refresh doesn't work either, the refusal is the result.
+    If TikTok rejects the token and the refresh doesn't work either, the refusal is the result.
     Raises NotConnected, ReconnectRequired, Pending and CannotOpen if there is no token to test,
     and NoLongerAllowed or HalfDone.
     """
@@ -111,7 +111,7 @@ def test_access(runtime: Runtime, open_id: str) -> AccessTest:
 def _ask_again_if_refused(
     runtime: Runtime, person: PersonRef, access: Access, ask: Callable[[Access], _T]
 ) -> _T:
-    """Return `ask(access)`; if TikTok refuses the token, refresh it and ask once more (rule 46).
+    """Return `ask(access)`; if TikTok rejects the token, refresh it and ask once more (rule 46).
 
     Raises what `ask` and `fresh_access` raise.
     """

@@ -40,7 +40,7 @@ RETRY_AFTER = timedelta(seconds=30)
 
 
 class DatabaseAway(Exception):
-    """The database did not answer; the message is only the name of the driver's error."""
+    """The database did not respond; the message is only the name of the driver's error."""
 
 
 class PreparedRead:
@@ -147,7 +147,7 @@ _key_and_connection = PreparedRead(
 
 
 class BadKey(Exception):
-    """There is no key, or it is unknown or revoked; the answer does not say which."""
+    """There is no key, or it is unknown or revoked; the response does not say which."""
 
 
 class ScopeMissing(Exception):

@@ -1,4 +1,4 @@
-"""Records which service was handed whose token, at most hourly."""
+"""Records which service received whose token, at most once an hour."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ AUDIT_EVERY = timedelta(hours=24)
 
 
 class HandedOut(Protocol):
-    """The columns that say which service is handed whose token."""
+    """The columns that say which service receives whose token."""
 
     #: Of the person.
     id: int
@@ -33,7 +33,7 @@ class HandedOut(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A service that was handed a connection's token."""
+    """A service that received a connection's token."""
 
     name: str
     first_at: datetime
@@ -42,10 +42,10 @@ class Use:
 
 
 def record_use(row: HandedOut, now: datetime) -> bool:
-    """Record that this key was handed this connection, at most hourly, in one transaction.
+    """Record that this service received this connection's token, at most once an hour.
 
-    Once a day, it is also recorded in the audit and in the row's history. Return True if a write
-    was due, so time may have passed. Raises NoLongerAllowed.
+    Once a day, it is also recorded in the audit and in the row's history, in the same transaction.
+    Return True if it wrote to the database, which may have taken time. Raises NoLongerAllowed.
     """
     if row.handed_at is not None and now - row.handed_at < RECORD_USE_EVERY:
         return False
@@ -74,7 +74,7 @@ def record_use(row: HandedOut, now: datetime) -> bool:
 
 
 def uses_of(session: Session, user_id: int, limit: int | None = None) -> list[Use]:
-    """Return the services that were handed this connection's token, the latest first."""
+    """Return the services that received this connection's token, the latest first."""
     rows = session.execute(
         select(ServiceKey.name, ServiceUse.first_at, ServiceUse.last_at, ServiceKey.revoked_at)
         .join(ServiceKey, ServiceKey.id == ServiceUse.key_id)

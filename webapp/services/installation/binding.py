@@ -68,9 +68,9 @@ def record_generation(runtime: Runtime) -> None:
 
 
 def adopt(runtime: Runtime) -> Problem | None:
-    """Bind the database to this installation on purpose; return the former mismatch, if any.
+    """Bind the database to this installation on purpose; return the previous mismatch, if any.
 
-    After a copy or a restored backup its refresh tokens may be spent. If TikTok refuses one, that
+    After a copy or a restored backup its refresh tokens may be spent. If TikTok rejects one, that
     is reported as our fault, not the person's. Raises OSError if the folder is not writable.
     """
     name = instance_id.renew(runtime.settings, runtime.folder)
@@ -93,7 +93,7 @@ def adopt(runtime: Runtime) -> Problem | None:
 
 
 def compare(bound: Installation, settings: Settings, vault: Vault, folder: Path) -> Problem | None:
-    """Return why the database does not belong to this installation, the gravest reason first."""
+    """Return why the database does not belong to this installation, most serious first."""
     if bound.moved_at is not None:
         return Problem(
             "DATABASE_URL",
@@ -103,8 +103,9 @@ def compare(bound: Installation, settings: Settings, vault: Vault, folder: Path)
                 day=f"{bound.moved_at:%Y-%m-%d}",
             ),
             _(
-                "set DATABASE_URL to the new one. If both refresh, each ends the other's grants."
-                " If the other one is gone for good: flask tokens adopt"
+                "set DATABASE_URL to the new one. Only one may refresh; otherwise they invalidate"
+                " each other's tokens. If the other one is permanently retired, run"
+                " flask tokens adopt"
             ),
         )
     if instance_id.current(settings, folder) != bound.instance_id:
@@ -116,9 +117,9 @@ def compare(bound: Installation, settings: Settings, vault: Vault, folder: Path)
                 day=f"{bound.bound_at:%Y-%m-%d}",
             ),
             _(
-                "If both refresh, each ends the other's grants. If the other one is gone for good:"
-                " flask tokens adopt. If this is another host of the same installation:"
-                " set INSTANCE_ID=%(id)s on every host",
+                "Only one may refresh; otherwise they invalidate each other's tokens. If the other"
+                " one is permanently retired, run flask tokens adopt. If this is another host of"
+                " the same installation, set INSTANCE_ID=%(id)s on every host",
                 id=bound.instance_id,
             ),
         )
@@ -130,20 +131,20 @@ def compare(bound: Installation, settings: Settings, vault: Vault, folder: Path)
                 origin=origin,
             ),
             _(
-                "If both refresh, each ends the other's grants. If the other one is gone for good:"
-                " flask tokens adopt"
+                "Only one may refresh; otherwise they invalidate each other's tokens. If the other"
+                " one is permanently retired, run flask tokens adopt"
             ),
         )
     if instance_id.recorded_generation(folder, bound.binding) > bound.generation:
         return Problem(
             "DATABASE_URL",
             _(
-                "the database went back in time: a backup was restored, and TikTok has replaced"
-                " refresh tokens since"
+                "this is an older backup of the database; TikTok has replaced refresh tokens since"
+                " it was made"
             ),
             _(
-                "restore the newest copy. If there is none: flask tokens adopt; people whose"
-                " access was refreshed since the backup have to connect again"
+                "restore the most recent copy. If there is none, run flask tokens adopt; people"
+                " whose access was refreshed since the backup must then reconnect"
             ),
         )
     return _compare_secrets(bound, settings, vault)
@@ -162,13 +163,10 @@ def _compare_secrets(bound: Installation, settings: Settings, vault: Vault) -> P
     if settings.tiktok_client_key != bound.client_key:
         return Problem(
             "TIKTOK_CLIENT_KEY",
+            _("doesn't match this database: the people in it connected under the previous key"),
             _(
-                "is not the one this database was bound to: TikTok knows the people in it only"
-                " by the former one"
-            ),
-            _(
-                "set the former one again. To change apps on purpose: flask tokens adopt;"
-                " everyone then has to connect again"
+                "restore the previous key. To change apps on purpose, run flask tokens adopt;"
+                " everyone must then reconnect"
             ),
         )
     return None
@@ -202,11 +200,11 @@ def _binding(runtime: Runtime, name: str) -> Installation:
     )
 
 
-def _follow_rotation(runtime: Runtime, former: str) -> None:
+def _follow_rotation(runtime: Runtime, previous: str) -> None:
     with writing() as session:
         session.execute(
             update(Installation)
-            .where(Installation.id == 1, Installation.key_id == former)
+            .where(Installation.id == 1, Installation.key_id == previous)
             .values(key_id=runtime.vault.key_id)
         )
     log.info("key_rotation_recorded", key_id=runtime.vault.key_id)

@@ -71,7 +71,9 @@ def copy_database(runtime: Runtime, url: str, root: Path) -> Iterator[Copied]:
     try:
         yield from _copy(runtime, url, root)
     except SQLAlchemyError as error:
-        raise CannotCopy(f"a database refused ({type(error).__name__}); see its log") from None
+        raise CannotCopy(
+            f"a database reported an error ({type(error).__name__}); see its log"
+        ) from None
 
 
 def _copy(runtime: Runtime, url: str, root: Path) -> Iterator[Copied]:

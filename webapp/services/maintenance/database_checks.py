@@ -1,4 +1,4 @@
-"""Checks of the database: reachable, at the newest migration, encrypted with a known key."""
+"""Checks of the database: reachable, at the latest migration, encrypted with a known key."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ _UPGRADE = "flask db upgrade"
 
 
 def database_fault(engine: Engine | None = None) -> Problem | None:
-    """Return what is wrong with the database; None if it answers and is at the newest migration.
+    """Return what is wrong with the database; None if it responds and is at the latest migration.
 
     Uses the engine of the app unless another is given.
     """
@@ -35,7 +35,7 @@ def database_fault(engine: Engine | None = None) -> Problem | None:
     except SQLAlchemyError as error:
         return _unreadable(error, is_file=path is not None)
     if heads != set(_scripts().get_heads()):
-        cause = _("the database is not at the newest migration")
+        cause = _("the database is not at the latest migration")
         return Problem("DATABASE_URL", cause, _UPGRADE, public=True)
     return None
 
@@ -44,13 +44,13 @@ def _unreadable(error: SQLAlchemyError, *, is_file: bool) -> Problem:
     # Only the class: the message of a driver may contain the URL with its password.
     kind = type(error).__name__
     if not is_file:
-        cause = _("the database does not answer (%(error)s)", error=kind)
+        cause = _("the database does not respond (%(error)s)", error=kind)
         fix = _("start the database server, or correct DATABASE_URL")
     elif isinstance(error, OperationalError):
         cause = _("the database cannot be opened, or is locked (%(error)s)", error=kind)
         fix = _(
-            "let this user read and write the file and its folder, stop the process that locks"
-            " it, or correct DATABASE_URL"
+            "give this user read and write access to the file and its folder, stop the process"
+            " that locks it, or correct DATABASE_URL"
         )
     else:
         cause = _("the database cannot be read (%(error)s)", error=kind)
@@ -79,7 +79,7 @@ def keys_fault(runtime: Runtime) -> Problem | None:
         return Problem(
             "TOKEN_KEYS",
             _("the stored tokens cannot be decrypted: %(why)s", why=_(str(error))),
-            _("put the key that encrypted them back into TOKEN_KEYS, after the new one"),
+            _("add the key that encrypted them to TOKEN_KEYS again, after the new one"),
             public=True,
         )
     return None
@@ -121,7 +121,7 @@ class StoredDatabase:
 
 
 def stored_database() -> StoredDatabase:
-    """Return the facts about the database. Raises SQLAlchemyError if it does not answer."""
+    """Return the facts about the database. Raises SQLAlchemyError if it does not respond."""
     path = sqlite_path(db.engine)
     with reading() as session:
         if path is None:

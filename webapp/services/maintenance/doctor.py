@@ -84,9 +84,9 @@ def installation_problem(settings: Settings) -> Problem | None:
 def checks(
     environ: Mapping[str, str], runtime: Runtime | None, asked: Sequence[Check] | None = None
 ) -> Iterator[Check]:
-    """Yield every check; without a runtime (settings refused), only those that need none.
+    """Yield every check; without a runtime (settings rejected), only those that need none.
 
-    A page passes `asked`, the checks of TikTok's last answer. Then TikTok is not called, no whole
+    A page passes `asked`, the checks of TikTok's last response. Then TikTok is not called, no whole
     table is read, and the settings are the accepted ones of the runtime.
     """
     if runtime is not None and asked is not None:
@@ -112,7 +112,7 @@ def checks(
 def keeping_checks(runtime: Runtime) -> Iterator[Check]:
     """Yield the checks of the token keys, of the database's installation and of the worker.
 
-    Does not call TikTok. Only checks the database if it is not at the newest migration.
+    Does not call TikTok. Only checks the database if it is not at the latest migration.
     """
     if (broken := database_checks.database_fault()) is not None:
         yield from_problem("FAIL", broken, "running", name="database")
@@ -155,7 +155,7 @@ def _database_problems(settings: Settings) -> list[Problem]:
 
 def _engine(settings: Settings) -> Engine:
     url = absolute_url(settings.database_url, ROOT)
-    # In seconds: a server that never answers must not block the start.
+    # In seconds: a server that never responds must not block the start.
     timeout = {"connect_timeout": 5} if url.startswith("postgresql") else {}
     return create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=timeout)
 
@@ -165,7 +165,8 @@ def _database_checks(
 ) -> Iterator[Check]:
     """Yield the checks that need the database; only with `whole` those that read every row."""
     broken = next(iter(_database_problems(settings)), None)
-    yield check_of("database", broken, _("answers, and is at the newest migration"), "running")
+    well = _("the database is reachable and at the latest migration")
+    yield check_of("database", broken, well, "running")
     if runtime is None or broken is not None:
         return
     yield tiktok_checks.webhook_check(runtime)
@@ -189,7 +190,7 @@ def _rows(runtime: Runtime) -> Iterator[Check]:
                 "%(num)s connections need another TIKTOK_CLIENT_KEY to be refreshed",
                 foreign,
             ),
-            _("put the former TIKTOK_CLIENT_KEY back, or let these people reconnect"),
+            _("restore the previous TIKTOK_CLIENT_KEY, or ask these people to reconnect"),
             "running",
         )
     if unreadable := troubles.unreadable_rows(runtime):
@@ -201,6 +202,6 @@ def _rows(runtime: Runtime) -> Iterator[Check]:
                 "%(num)s connections are encrypted with a key that is not in TOKEN_KEYS",
                 unreadable,
             ),
-            _("put that key back, after the new one, then: flask tokens reseal"),
+            _("add that key to TOKEN_KEYS again, after the new one, then run flask tokens reseal"),
             "running",
         )

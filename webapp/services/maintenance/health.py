@@ -90,7 +90,7 @@ class HealthFacts:
 
 
 def health_facts(runtime: Runtime, now: datetime) -> HealthFacts:
-    """Return the present facts. Raises SQLAlchemyError if the database does not answer."""
+    """Return the present facts. Raises SQLAlchemyError if the database does not respond."""
     row = brakes_of(runtime)
     with reading() as session:
         bound = session.get(Installation, 1)
@@ -204,7 +204,7 @@ def _next_open_id(runtime: Runtime) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """What the metrics show; None or empty if the database did not answer."""
+    """What the metrics show; None or empty if the database did not respond."""
 
     up: bool
     #: Counts since the first start, by word (services.records.figures).
@@ -214,7 +214,7 @@ class Fleet:
     work: Work | None = None
     #: config · transient · key; None while the breaker is closed.
     open_reason: str | None = None
-    #: Notifications that are waiting, and that were given up.
+    #: Notifications that are waiting, and that couldn't be delivered.
     waiting: int = 0
     given_up: int = 0
     #: The names of all problems (services.maintenance.troubles).
@@ -222,7 +222,7 @@ class Fleet:
 
 
 def fleet_figures(runtime: Runtime, now: datetime) -> Fleet:
-    """Return the present numbers; never raises if the database does not answer."""
+    """Return the present numbers; never raises if the database does not respond."""
     names = tuple(sorted({problem.name for problem in troubles.troubles(runtime)}))
     try:
         row = brakes_of(runtime)

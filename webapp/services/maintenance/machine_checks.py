@@ -72,7 +72,9 @@ def disk_check(runtime: Runtime) -> Check:
     except OSError as error:
         reason = error.strerror
         cause = _("%(folder)s cannot be checked (%(error)s)", folder=runtime.folder, error=reason)
-        return Check("warn", "disk", cause, _("let this user read that folder"), "running")
+        return Check(
+            "warn", "disk", cause, _("give this user read access to that folder"), "running"
+        )
     if free < LOW_DISK:
         megabytes = free // 2**20
         cause = _("only %(size)s MB are free for %(folder)s", size=megabytes, folder=runtime.folder)
@@ -88,17 +90,20 @@ def visit_check(settings: Settings, origin: str, *, forwarded: bool) -> Check:
     header of a proxy.
     """
     if forwarded and not settings.proxy_hops:
-        cause = _("the request came through a proxy that PROXY_HOPS does not count")
-        fix = _("PROXY_HOPS=1, or the number of proxies")
+        cause = _("the request came through a proxy, but PROXY_HOPS is 0")
+        fix = _("set PROXY_HOPS to the number of proxies, usually 1")
         return Check("warn", "proxy", cause, fix, public=True)
     if settings.proxy_hops and not forwarded:
-        cause = _("PROXY_HOPS counts a proxy that this request did not pass")
+        cause = _("PROXY_HOPS expects a proxy, but this request didn't come through one")
         fix = _("open this page through the proxy, or remove PROXY_HOPS")
         return Check("warn", "proxy", cause, fix)
     scheme, host = origin.split("://", 1)
     if scheme != settings.public_origin.partition("://")[0]:
         cause = _("this page was opened over %(scheme)s, unlike TIKTOK_REDIRECT_URI", scheme=scheme)
-        fix = _("let the proxy send X-Forwarded-Proto, and set PROXY_HOPS to the number of proxies")
+        fix = _(
+            "configure the proxy to send X-Forwarded-Proto, and set PROXY_HOPS to the number of"
+            " proxies"
+        )
         return Check("warn", "proxy", cause, fix)
     if origin != settings.public_origin:
         cause = _(

@@ -40,7 +40,7 @@ def remaining(runtime: Runtime) -> int:
 
 
 def remaining_of_few(runtime: Runtime, limit: int) -> int | None:
-    """Return the same, or None if there are more than `limit` rows: counting would take long."""
+    """Like `remaining`, but return None above `limit`, to avoid a slow count."""
     with reading() as session:
         some = select(User.id).limit(limit + 1).subquery()
         if (session.scalar(select(func.count()).select_from(some)) or 0) > limit:
@@ -70,7 +70,7 @@ def _is_known(runtime: Runtime, mark: str) -> bool:
 def reseal_all(runtime: Runtime) -> Iterator[Resealed]:
     """Re-encrypt in batches and yield the progress after each; the last one is the result.
 
-    Further passes find what processes with the former TOKEN_KEYS store in the meantime.
+    Further passes find what processes with the previous TOKEN_KEYS store in the meantime.
     """
     so_far = Resealed(0, 0)
     try:
@@ -79,7 +79,7 @@ def reseal_all(runtime: Runtime) -> Iterator[Resealed]:
     finally:
         # Also after a run that was stopped.
         _record(runtime, so_far)
-    # The files must not keep the former texts: their key may have leaked.
+    # The files must not keep the previous texts: their key may have leaked.
     scrub()
     if so_far.closed == 0:
         binding.mismatch(runtime)

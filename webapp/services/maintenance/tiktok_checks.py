@@ -1,4 +1,4 @@
-"""Checks of what is registered at TikTok, and of TikTok's answer to our client key and secret."""
+"""Checks of what is registered at TikTok, and of TikTok's response to our client key and secret."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ GLOSSARY = (
 )
 #: In seconds. Beyond it, refreshes are too early or too late; webhooks tolerate five minutes.
 SKEW = 30
-_NOT_ASKED = _("TikTok has not been asked")
+_NOT_ASKED = _("not checked with TikTok yet")
 #: The checks while TikTok has not been asked.
 NOT_ASKED = (
     unknown("endpoint", _NOT_ASKED, ""),
@@ -97,13 +97,16 @@ def values_to_paste(settings: Settings) -> list[tuple[str, str]]:
 
 def registration_checks(settings: Settings) -> Iterator[Check]:
     """Yield the checks of what is registered at TikTok; does not call TikTok."""
-    kind = _(
-        "TIKTOK_REDIRECT_URI is of TikTok's Web kind: https, without a query or fragment, and"
-        " under 512 characters"
+    platform = _(
+        "TIKTOK_REDIRECT_URI is valid for TikTok's Web platform: https, without a query or"
+        " fragment, and under 512 characters"
     )
     if settings.loopback:
-        kind = _("TIKTOK_REDIRECT_URI is of TikTok's Desktop kind: on this machine, with a port")
-    yield Check("ok", "redirect", kind, group="tiktok")
+        platform = _(
+            "TIKTOK_REDIRECT_URI is valid for TikTok's Desktop platform: on this machine, with a"
+            " port"
+        )
+    yield Check("ok", "redirect", platform, group="tiktok")
     if settings.tiktok_client_key.startswith("sb"):
         cause = _("TIKTOK_CLIENT_KEY is a Sandbox key, so only target users can connect")
         fix = _("add people under Target users, or use the key and secret of the production app")
@@ -144,7 +147,7 @@ def webhook_check(runtime: Runtime) -> Check:
 class TikTokAnswer(NamedTuple):
     """The outcome of one call, in types that fit into a cookie."""
 
-    #: no_answer · refused · unclear · "" if TikTok does not refuse us.
+    #: no_answer · refused · unclear · "" if TikTok does not reject us.
     failure: str
     #: TikTok's error code, or ours.
     code: str
@@ -176,7 +179,7 @@ def _failure(error: TikTokError) -> str:
 
 
 def tiktok_checks(runtime: Runtime) -> tuple[Check, ...]:
-    """Ask TikTok and return the checks of its answer."""
+    """Ask TikTok and return the checks of its response."""
     return checks_from(ask_tiktok(runtime))
 
 
@@ -187,47 +190,49 @@ def checks_from(answer: TikTokAnswer) -> tuple[Check, ...]:
 
 def _endpoint(answer: TikTokAnswer) -> Check:
     if answer.failure == "no_answer":
-        cause = _("TikTok did not answer (%(code)s)", code=answer.code)
+        cause = _("TikTok didn't respond (%(code)s)", code=answer.code)
         fix = _("check the network, then try again")
         return Check("warn", "endpoint", cause, fix, "tiktok")
-    well = _("TikTok answered in %(ms)s ms", ms=answer.ms)
+    well = _("TikTok responded in %(ms)s ms", ms=answer.ms)
     return Check("ok", "endpoint", well, group="tiktok")
 
 
 def _credentials(answer: TikTokAnswer) -> Check:
-    """Return the check of key and secret, which fails only if TikTok refuses them."""
+    """Return the check of key and secret, which fails only if TikTok rejects them."""
     if answer.failure == "refused":
         return Check(
             "FAIL",
             "credentials",
             _(
-                "TikTok refuses TIKTOK_CLIENT_KEY with TIKTOK_CLIENT_SECRET (%(code)s)",
+                "TikTok rejects this TIKTOK_CLIENT_KEY and TIKTOK_CLIENT_SECRET (%(code)s)",
                 code=answer.code,
             ),
             _("copy both again from the same app's page at developers.tiktok.com"),
             "tiktok",
         )
     if answer.failure:
-        cause = _("TikTok could not be asked (%(code)s)", code=answer.code)
+        cause = _("couldn't check with TikTok (%(code)s)", code=answer.code)
         fix = _("check the network, then try again")
         return Check("warn", "credentials", cause, fix, "tiktok")
-    return Check("ok", "credentials", _("TikTok does not refuse them"), group="tiktok")
+    well = _("TikTok doesn't reject the client key and secret")
+    return Check("ok", "credentials", well, group="tiktok")
 
 
 def _clock(ahead: int | None) -> Check:
     if ahead is None:
-        return unknown("clock", _("TikTok has not sent its time"), "", "running")
+        return unknown("clock", _("TikTok's response didn't include the time"), "", "running")
     if abs(ahead) <= SKEW:
-        return Check("ok", "clock", _("this clock agrees with TikTok's"), group="running")
+        well = _("this machine's clock matches TikTok's")
+        return Check("ok", "clock", well, group="running")
     cause = ngettext(
-        "this clock is %(num)s second ahead of TikTok's",
-        "this clock is %(num)s seconds ahead of TikTok's",
+        "this machine's clock is %(num)s second ahead of TikTok's",
+        "this machine's clock is %(num)s seconds ahead of TikTok's",
         ahead,
     )
     if ahead < 0:
         cause = ngettext(
-            "this clock is %(num)s second behind TikTok's",
-            "this clock is %(num)s seconds behind TikTok's",
+            "this machine's clock is %(num)s second behind TikTok's",
+            "this machine's clock is %(num)s seconds behind TikTok's",
             -ahead,
         )
     return Check("warn", "clock", cause, "timedatectl set-ntp true", "running", public=True)

@@ -38,7 +38,7 @@ def refusal(runtime: Runtime) -> Problem | None:
 def doubts(runtime: Runtime) -> list[Problem]:
     """Return what prevents or delays refreshes while pages are still served; changes nothing.
 
-    Needs a database at the newest migration.
+    Needs a database at the latest migration.
     """
     found = [
         installation_doubt(runtime),
@@ -54,12 +54,12 @@ def troubles(runtime: Runtime) -> list[Problem]:
     """Return every problem of the installation, in the words of all pages and commands.
 
     These are the problems that prevent serving, else those of refreshing. Never raises: a database
-    that stops answering is a problem, too.
+    that stops responding is a problem, too.
     """
     try:
         return database_checks.faults(runtime) or doubts(runtime)
     except (SQLAlchemyError, OSError) as error:
-        cause = _("the database does not answer (%(error)s)", error=type(error).__name__)
+        cause = _("the database does not respond (%(error)s)", error=type(error).__name__)
         fix = _("check the database server, or correct DATABASE_URL")
         return [Problem("DATABASE_URL", cause, fix)]
 
@@ -111,7 +111,7 @@ def _rescue_doubt(runtime: Runtime) -> Problem | None:
     if not rescue_file.has_answers(runtime):
         return None
     cause = _(
-        "%(file)s contains answers of TikTok that could not be stored in the database",
+        "%(file)s contains responses from TikTok that couldn't be stored in the database",
         file=runtime.rescue_file,
     )
     return Problem("rescue", cause, "flask tokens rescue", public=True)
@@ -122,8 +122,8 @@ def _notifications_doubt(runtime: Runtime) -> Problem | None:
     status = outbox.delivery_status(runtime, now)
     if status.given_up:
         cause = ngettext(
-            "%(num)s notification was given up",
-            "%(num)s notifications were given up",
+            "%(num)s notification couldn't be delivered",
+            "%(num)s notifications couldn't be delivered",
             status.given_up,
         )
         fix = _("make sure the receiver accepts them, then run flask notifications retry")
@@ -133,11 +133,11 @@ def _notifications_doubt(runtime: Runtime) -> Problem | None:
         return None
     hours = int((now - oldest).total_seconds() // 3600)
     cause = _("a notification has been waiting for %(hours)s h", hours=hours)
-    fix = _("check that a worker is running and that the receiver answers 2xx")
+    fix = _("check that a worker is running and that the receiver responds with 2xx")
     return Problem("NOTIFY_URL", _with_answer(cause, status.last_answer), fix)
 
 
 def _with_answer(cause: Text, answer: str | None) -> Text:
     if not answer:
         return cause
-    return _("%(cause)s; the last answer was: %(answer)s", cause=cause, answer=answer)
+    return _("%(cause)s; the last response was: %(answer)s", cause=cause, answer=answer)

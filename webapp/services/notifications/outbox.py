@@ -197,7 +197,7 @@ def delivery_status(runtime: Runtime, now: datetime) -> DeliveryStatus:
 
 
 def recent_notifications(runtime: Runtime, limit: int = 20) -> list[NotificationRow]:
-    """Return the newest notifications, those given up first; none without NOTIFY_URL."""
+    """Return recent notifications, undelivered first; none without NOTIFY_URL."""
     if not runtime.settings.notify_url:
         return []
     newest = select(Notification).order_by(Notification.id.desc())
@@ -335,7 +335,7 @@ def _log_result(due: DueNotification, answer: ReceiverAnswer) -> None:
 
 
 def retry(now: datetime, message_id: str | None = None) -> int:
-    """Retry the notifications that were given up, or one of them; return how many.
+    """Retry the undelivered notifications, or one of them; return how many.
 
     At most RETRY_LIMIT, the oldest first. Raises NoLongerAllowed.
     """

@@ -1,4 +1,4 @@
-"""Bulk jobs: ordering, stopping and watching them. `bulk_work` does the work.
+"""Bulk jobs: requesting, stopping and watching them. `bulk_work` does the work.
 
 A job is a list of connections that were picked, or that matched the list's filters.
 """
@@ -34,7 +34,7 @@ _PROBLEM_STATES = (ItemState.FAILED, ItemState.SKIPPED)
 
 
 class NotAJob(Exception):
-    """The ID is not one that a confirmation page generates, or the act is unknown."""
+    """The ID is not one that a confirmation page generates, or the action is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Job:
 
     id: str
     act: str
-    #: The ticket of the operator who ordered it; empty if unknown.
+    #: The ticket of the operator who requested it; empty if unknown.
     actor: str
     query: str
     created_at: datetime
@@ -73,7 +73,7 @@ class Job:
 
 @dataclass(frozen=True)
 class ItemProblem:
-    """A connection for which the act failed, or for which there was nothing to do."""
+    """A connection for which the action failed, or for which there was nothing to do."""
 
     failed: bool
     code: str | None
@@ -124,7 +124,7 @@ def _size(session: Session, act: str, conditions: Sequence[ColumnElement[bool]])
 def reason_to_skip(act: str, status: str, *, holds: bool) -> str | None:
     """Return our code for why there is nothing to do for a row; None if there is.
 
-    `holds`: the row has the token that the act needs.
+    `holds`: the row has the token that the action needs.
     """
     if status in (Status.REVOKING, Status.REVOKED) or not holds and act == "disconnect":
         return "disconnected"
@@ -136,7 +136,7 @@ def reason_to_skip(act: str, status: str, *, holds: bool) -> str | None:
 def create_for_picked(
     runtime: Runtime, job_id: str, act: str, query: str, open_ids: Sequence[str]
 ) -> None:
-    """Order an act on these connections; does nothing if the job exists.
+    """Request an action on these connections; does nothing if the job exists.
 
     `query`: the filters of the list they were picked from. Raises NotAJob, NoLongerAllowed.
     """
@@ -144,7 +144,7 @@ def create_for_picked(
 
 
 def create_for_all(runtime: Runtime, job_id: str, act: str, query: str, count: int) -> None:
-    """Order an act on all matching connections, which the worker collects.
+    """Request an action on all matching connections, which the worker collects.
 
     `count`: how many matched on confirmation, for the audit. Raises NotAJob, NoLongerAllowed.
     """
@@ -209,9 +209,10 @@ def add_items(session: Session, job_id: str, rows: Sequence[tuple[int, str]]) ->
 
 
 def stop_job(runtime: Runtime, job_id: str) -> bool:
-    """Stop a job: nothing more is sent, what was sent completes. Return False if there is none.
+    """Stop a job: no more requests are sent; requests already sent complete.
 
-    Does nothing if the job has stopped or ended. Raises NoLongerAllowed.
+    Return False if there is no such job. Does nothing if the job has stopped or ended. Raises
+    NoLongerAllowed.
     """
     now = runtime.clock()
     with writing() as session:

@@ -125,7 +125,7 @@ def lock_job(session: Session, job_id: str) -> BulkJob | None:
 def gather(runtime: Runtime, job_id: str) -> bool:
     """Add the next matching rows to a job. Return False if all have been added.
 
-    They are matched as of the time of the order.
+    They are matched as of the time of the request.
     """
     with reading() as session:
         seen = session.get(BulkJob, job_id)

@@ -1,8 +1,8 @@
 """Audit events: who did what, to whom, when and from where.
 
-An event is added in the transaction of the act it records, and never changed. It names a connection
-only by its ticket, so it identifies nobody once their account is deleted. Events older than
-AUDIT_DAYS are removed.
+An event is added in the transaction of the action it records, and never changed. It names a
+connection only by its ticket, so it identifies nobody once their account is deleted. Events older
+than AUDIT_DAYS are removed.
 """
 
 import json

@@ -1,8 +1,8 @@
 """The recent history of one connection, and the timeline made from it and the audit events.
 
 The history is a text in the person's row: one entry per line, newest first, written by the UPDATE
-of the act itself and truncated. So it takes no extra row and needs no cleanup. What must be kept
-longer is in the audit. An act that someone requested is in both, and the timeline shows it once:
+of the action itself and truncated. So it takes no extra row and needs no cleanup. What must be kept
+longer is in the audit. An action that someone requested is in both, and the timeline shows it once:
 the history knows how long TikTok took, the audit knows where the request came from.
 """
 
@@ -22,7 +22,7 @@ from webapp.services.records.audit import Field
 #: A row keeps this many characters: about twenty entries.
 LONGEST = 1200
 TIMELINE_LENGTH = 50
-#: Word of the history → audit event of the same act.
+#: Word of the history → audit event of the same action.
 _TWINS = {
     "refreshed": "connection.refreshed",
     "failed": "connection.refresh_failed",
@@ -119,7 +119,7 @@ def timeline(session: Session, user: User) -> list[TimelineEvent]:
 
 
 def merge(entries: Sequence[Entry], events: Sequence[AuditEvent]) -> list[TimelineEvent]:
-    """Return both as one list, newest first, with one event for an act that is in both."""
+    """Return both as one list, newest first, with one event for an action that is in both."""
     left = list(reversed(events))
     merged = []
     for entry in reversed(entries):

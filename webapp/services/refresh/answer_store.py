@@ -1,8 +1,8 @@
 """Stores TikTok's answers: committed in groups, guarded by version, retried until they are stored.
 
 A refresh token is spent once it has been sent, so an answer lost here is a lost connection.
-Counts, audit events and notifications are written in the same transaction as the row. An answer
-whose connection was ended meanwhile is revoked, so no grant stays alive that nobody holds.
+Counts, audit events and notifications are written in the same transaction as the row. If the
+connection ended in the meantime, the new tokens are revoked, so no unused grant stays active.
 """
 
 import threading
@@ -72,9 +72,9 @@ def store_answers(
     """Write every answer into its row; return, for each, True if new tokens were stored.
 
     False: the answer was a failure, or a reconnect or disconnect came first and was kept.
-    One row that cannot be written never costs another its answer. Never raises: what cannot be
-    written within `patience` seconds is sealed into the rescue file, which counts as stored. If
-    that fails too, both are retried.
+    A row that can't be written doesn't prevent other rows from being stored. Never raises: what
+    can't be written within `patience` seconds is sealed into the rescue file, which counts as
+    stored. If that fails too, both are retried.
     """
     return _store_until(runtime, results, time.monotonic() + patience)
 
@@ -179,7 +179,7 @@ def _log_result(result: Result, word: str) -> None:
 
 
 def _letters(results: Sequence[Result]) -> str:
-    """Return the outcomes of a group that show whether TikTok refuses everyone."""
+    """Return the outcomes of a group that show whether TikTok rejects everyone."""
 
     def letter(result: Result) -> str:
         if isinstance(result.answer, TokenSet):
@@ -262,14 +262,14 @@ def record_reconnect_required(
     reason: str,
     code: str,
 ) -> None:
-    """Audit, and send a notification, that only the person can fix this connection now."""
+    """Record that only the person can fix this connection now, and send a notification."""
     audit.record(session, now, "connection.reconnect_required", on=ticket, reason=reason, code=code)
     data = {"open_id": open_id, "ticket": ticket, "reason": reason, "since": now.isoformat()}
     outbox.enqueue(session, runtime, now, "connection.reconnect_required", data)
 
 
 def revoke_late_answer(runtime: Runtime, open_id: str, tokens: TokenSet) -> None:
-    """Revoke tokens that no row took, if the connection was ended meanwhile, here or at TikTok.
+    """Revoke tokens that no row took, if the connection has ended here or at TikTok.
 
     Does nothing if the person is connected: revoking ends the whole connection at TikTok.
     """

@@ -23,7 +23,7 @@ PROBE_EVERY = timedelta(seconds=30)
 #: How many outcomes are stored, and how many are needed for a decision.
 WINDOW = 50
 MIN_OUTCOMES = 20
-#: Above this share of refused grants no connection is marked: the cause is not the people.
+#: Above this share of rejected grants no connection is marked: the people are not the cause.
 MASS_SHARE = 0.3
 #: At this share of failures the breaker opens.
 FAILING_SHARE = 0.8
@@ -33,7 +33,7 @@ _RECOVERY_PER_MINUTE = 0.1
 _OPEN = {
     "config": (
         _("TikTok does not accept this app"),
-        _("run flask doctor to see which setting it refuses"),
+        _("run flask doctor to see which setting it rejects"),
     ),
     "transient": (_("TikTok does not respond"), _("nothing to do: we retry every 30 seconds")),
     "key": (
@@ -113,7 +113,7 @@ def open_problem(runtime: Runtime) -> Problem | None:
 
 
 def rate_factor(brakes: Brakes, now: datetime) -> float:
-    """Return the fraction of REFRESH_RATE that is allowed; it recovers by a tenth a minute."""
+    """Return the fraction of REFRESH_RATE that is allowed; it recovers by 10% a minute."""
     if brakes.pace_at is None:
         return 1.0
     minutes = max(0.0, (now - brakes.pace_at).total_seconds() / 60)
@@ -121,7 +121,7 @@ def rate_factor(brakes: Brakes, now: datetime) -> float:
 
 
 def is_mass_rejection(recent: str) -> bool:
-    """Return True if TikTok refuses so many grants that the people cannot be the cause."""
+    """Return True if TikTok rejects so many grants that the people cannot be the cause."""
     return len(recent) >= MIN_OUTCOMES and recent.count("g") / len(recent) > MASS_SHARE
 
 

@@ -57,7 +57,7 @@ class Verdict:
 def verdict_of(claim: Claim, error: Exception, now: datetime, *, mass: bool) -> Verdict:
     """Return what a failed refresh means; TikTok's code decides before the HTTP status.
 
-    `mass`: TikTok refuses so many grants that nobody is marked for it.
+    `mass`: TikTok rejects so many grants that no connection is marked for it.
     """
     match error:
         case NotSent():

@@ -100,7 +100,7 @@ class Committer:
         self._results.put(result)
 
     def end(self) -> None:
-        """Return when everything that was put is stored."""
+        """Wait until all queued results are stored, then stop the thread."""
         self._results.put(None)
         self._thread.join()
 
