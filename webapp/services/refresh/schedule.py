@@ -11,7 +11,7 @@ _random = random.SystemRandom()
 
 
 def next_refresh_at(now: datetime, expires_at: datetime) -> datetime:
-    """Return a random time between 50 % and 75 % of the remaining lifetime.
+    """Return a random time between 50% and 75% of the remaining lifetime.
 
     With a fixed margin, people who connected together would always be refreshed together.
     """
