@@ -138,7 +138,7 @@ def _rows(rates: dict[tuple[int, str], list[float]], base: str) -> Iterator[list
         share = [
             100 * ours / bare for ours, bare in zip(found, rates[connections, base], strict=True)
         ]
-        yield [f"{connections}, {name}", f"{median(found):.0f}", f"{median(share):.0f} %"]
+        yield [f"{connections}, {name}", f"{median(found):.0f}", f"{median(share):.0f}%"]
 
 
 if __name__ == "__main__":

@@ -14,13 +14,13 @@ _json = click.option("--json", "as_json", is_flag=True, help="Output JSON.")
 
 @demo.command()
 @click.option(
-    "--people", type=click.IntRange(1, 99_999_999), metavar="N", required=True, help="How many."
+    "--people", type=click.IntRange(1, 99_999_999), metavar="N", required=True, help="Number of demo people."
 )
 @_json
 def seed(people: int, as_json: bool) -> None:
     """Add demo people until there are N.
 
-    They are in every state a connection can have. Safe to interrupt and run again.
+    They cover every state of a connection. Safe to interrupt and run again.
     """
     runtime = _sandbox_runtime()
     before = there = crowd.count(runtime)
@@ -29,7 +29,7 @@ def seed(people: int, as_json: bool) -> None:
             for there in crowd.seed(runtime, people):
                 progress.update(there)
     except crowd.AlreadyRunning:
-        fail("Another run is adding people right now. Run this again when it has ended.")
+        fail("Another run is adding people right now. Run this again when it has finished.")
     if as_json:
         print_json({"added": there - before, "people": there})
     else:
@@ -39,10 +39,7 @@ def seed(people: int, as_json: bool) -> None:
 @demo.command()
 @_json
 def clear(as_json: bool) -> None:
-    """Delete the people that `seed` added.
-
-    Deletes nobody else.
-    """
+    """Delete the people that `seed` added."""
     runtime = _sandbox_runtime()
     deleted = 0
     with Progress("Deleted", crowd.count(runtime)) as progress:

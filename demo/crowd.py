@@ -1,4 +1,4 @@
-"""Fills a demo's database with made-up people, as many as wanted, and deletes them again.
+"""Fills a demo's database with any number of made-up people, and deletes them again.
 
 Each person is a function of their number: name, state and times. The sandbox doesn't know them,
 so nothing here may ever be refreshed (see FAR_OFF).
@@ -77,9 +77,9 @@ SCRIPTS: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = 
     ),
 )
 
-#: How the open_id of everyone made up begins; TikTok's are random after `-000`.
+#: How the open_ids of made-up people begin; TikTok's are random after `-000`.
 PREFIX = "-000demo-"
-#: The worker must leave them alone: the sandbox would refuse all of them.
+#: Keeps the worker from refreshing them: the sandbox would refuse every refresh.
 FAR_OFF = timedelta(days=365)
 _DAY = timedelta(days=1)
 #: Shares no factor with the number of tickets, so no two people get the same one.
@@ -89,7 +89,7 @@ _REASONS = tuple(each.value for each in Reason)
 _ERRORS = ("temporarily_unavailable", "server_error", "rate_limit_exceeded", "no_answer")
 #: Rows in one transaction, few enough to let others write in between.
 BATCH = 5_000
-#: Each row changes another page in each index; with SQLite's default of 2 MB, pages are written
+#: Each row changes a different page of each index; with SQLite's default of 2 MB, pages are written
 #: three times.
 _CACHE = "PRAGMA cache_size=-262144"
 
@@ -115,7 +115,7 @@ class Dice:
         return words[int(self.share(throw) * len(words))]
 
     def token(self, kind: str) -> str:
-        """Return something that looks like one of TikTok's tokens and isn't."""
+        """Return a made-up token that looks like TikTok's."""
         return f"{kind}.made-up.{self._bytes.hex()}"
 
 
@@ -124,14 +124,14 @@ class AlreadyRunning(Exception):
 
 
 def refusal(runtime: Runtime) -> Problem | None:
-    """Return why made-up people don't belong here; None if a mock TikTok is set."""
+    """Return why made-up people can't be added here; None if a mock TikTok is configured."""
     if runtime.settings.allow_sandbox and runtime.settings.sandbox:
         return None
     return Problem(
         "ALLOW_SANDBOX",
-        "the settings name TikTok itself, so this database is for real people",
-        "ALLOW_SANDBOX=1 with TIKTOK_AUTHORIZE_URL and TIKTOK_API_URL of a sandbox, and a"
-        " DATABASE_URL of its own",
+        "the settings use the real TikTok, so this database is for real people",
+        "set ALLOW_SANDBOX=1, TIKTOK_AUTHORIZE_URL and TIKTOK_API_URL to a sandbox, and use a"
+        " separate DATABASE_URL",
     )
 
 

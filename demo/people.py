@@ -1,4 +1,4 @@
-"""The people of the demo: connected through the sandbox, each in another state."""
+"""The people of the demo: connected through the sandbox, each in a different state."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -14,8 +14,8 @@ from webapp.services.records import figures
 from webapp.services.runtime import Runtime
 from webapp.tokens import TokenSet
 
-#: Who is connected, and the state of their connection when the worker starts; it refreshes anyone
-#: who is due or expired within seconds. Everyone else in the sandbox has never connected.
+#: Who is connected, and in which state when the worker starts. Within seconds it refreshes anyone
+#: who is due or expired. Everyone else in the sandbox has never connected.
 PEOPLE: Mapping[str, Health] = {
     "mara": Health.FRESH,
     "tomas": Health.DUE,
@@ -32,7 +32,7 @@ _STATES = {
     Health.FRESH: "connected",
     Health.DUE: "connected; the worker is refreshing it",
     Health.EXPIRED: "connected; access has expired, the worker is refreshing it",
-    Health.FAILING: "connected; refreshing fails, TikTok was down",
+    Health.FAILING: "connected; refreshes are failing because TikTok was down",
     Health.RECONNECT: "must reconnect: TikTok rejected the refresh",
     Health.REVOKED: "disconnected",
 }
@@ -41,7 +41,7 @@ _STATES = {
 def state(name: str) -> str:
     """Return the state of this person's connection, in words."""
     words = _STATES[PEOPLE[name]] if name in PEOPLE else "not connected yet"
-    return f"{words}; an operator, sees /operators/tokens" if name == OPERATOR else words
+    return f"{words}; an operator: open /operators/tokens" if name == OPERATOR else words
 
 
 def seed(runtime: Runtime, grants: Mapping[str, TokenSet], now: datetime) -> int:
@@ -62,7 +62,7 @@ def seed(runtime: Runtime, grants: Mapping[str, TokenSet], now: datetime) -> int
 
 
 def _add_figures(runtime: Runtime, now: datetime) -> None:
-    """Make up what the charts show of the last days, the same in every demo."""
+    """Add made-up figures of the last days for the charts, the same in every demo."""
     with writing() as session:
         for hour in range(1, DAYS_WITH_FIGURES * 24):
             refreshed = 20 + hour * 7 % 11
@@ -87,7 +87,7 @@ def _set_state(runtime: Runtime, person: PersonRef, health: Health, now: datetim
             user.last_error, user.next_at = "temporarily_unavailable", now + timedelta(days=30)
         elif health is Health.EXPIRED:
             user.access_expires_at = now - timedelta(minutes=30)
-            # Not longer overdue than this, or the worker would be reported as late.
+            # If it were overdue for longer, the worker would be reported as late.
             user.next_at = now - timedelta(minutes=2)
         elif health is Health.RECONNECT:
             user.status, user.reason = Status.RECONNECT, Reason.REFUSED

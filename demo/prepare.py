@@ -48,14 +48,14 @@ class Demo:
     environ: dict[str, str]
     #: The address of the sandbox.
     sandbox: str
-    #: The people one can sign in as, one line each.
+    #: The people you can sign in as, one line each.
     people: str
     #: Sourced by a shell, it lets `flask` commands use the demo. Holds its keys.
     env_file: Path
 
 
 def has_own_app(environ: Mapping[str, str]) -> bool:
-    """Return True if the settings name a TikTok app, so no demo is wanted.
+    """Return True if the settings name a TikTok app, so no demo is needed.
 
     The key of a demo, from a shell that has sourced its file, doesn't count.
     """
@@ -91,7 +91,7 @@ def prepare(
 
 
 def _empty_folder(folder: Path) -> Path:
-    """Create the folder, or empty it. Each port has its own, so two demos can run side by side."""
+    """Create the folder, or empty it. Each port has its own, so demos can run side by side."""
     try:
         shutil.rmtree(folder, ignore_errors=True)
         for each in (folder.parent.parent, folder.parent, folder):
@@ -120,12 +120,12 @@ def _settings(folder: Path, port: int) -> dict[str, str]:
 
 
 def _blank_settings() -> dict[str, str]:
-    """Return an empty value for every setting, which keeps .env from supplying one."""
+    """Return an empty value for every setting, so .env supplies none."""
     return dict.fromkeys(sorted((*NAMES, *(f"{name}_FILE" for name in NAMES))), "")
 
 
 def _without_settings(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without our settings: a half-filled .env must not leak in."""
+    """Return the environment without our settings, so a partial .env has no effect."""
     return {**environ, **_blank_settings()}
 
 
@@ -163,7 +163,7 @@ def _start_sandbox(
     except queue.Empty:
         address = ""
     if not address:
-        raise CannotPrepare(f"The sandbox did not start; see the end of {folder}/sandbox.log")
+        raise CannotPrepare(f"The sandbox didn't start; see the end of {folder}/sandbox.log")
     return address
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-#: Seconds a child may take to stop: it finishes its requests first.
+#: Seconds a child may take to stop, because it finishes its requests first.
 STOPS_WITHIN = 35
 
 
@@ -51,8 +51,8 @@ class Processes:
         stdout: int | None = None,
         stderr: IO[str] | None = None,
     ) -> subprocess.Popen[str]:
-        """Start a process in a group of its own: Ctrl-C reaches only us, and we stop the others."""
-        # The words are this program's own, never input.
+        """Start a process in its own group: Ctrl-C reaches only us, and we stop the others."""
+        # The arguments come from this program, never from input.
         process = subprocess.Popen(  # noqa: S603
             words,
             cwd=self._folder,

@@ -1,7 +1,7 @@
 """`python wsgi.py`: runs gunicorn and the worker on this machine, on 127.0.0.1 only.
 
-With a TikTok app in the settings it serves that one, checked as gunicorn checks it in production.
-Without one it starts a mock TikTok and a demo that shares no database and no keys with anything.
+With a TikTok app in the settings it serves that app, with the same checks as in production.
+Without one it starts a mock TikTok and a demo with its own database and keys.
 """
 
 import argparse
@@ -30,12 +30,12 @@ ROOT = Path(__file__).resolve().parent.parent
 REFUSED = 78
 #: gunicorn's name while it serves a demo; gunicorn.conf.py looks for it.
 DEMO_NAME = "coatcheck-demo"
-#: Seconds until gunicorn must answer; its workers import the app first.
+#: Seconds until gunicorn must respond; its workers import the app first.
 ANSWERS_WITHIN = 40
 _USAGE = """Try Coatcheck on this machine: starts gunicorn and the worker on 127.0.0.1.
 
 Without TIKTOK_CLIENT_KEY it starts a demo: a mock TikTok and a database with demo people,
-new at each start. With it (in .env or the environment) it serves your TikTok app."""
+both new at each start. With it (in .env or the environment) it serves your TikTok app."""
 _DEMO = """
 Using a mock TikTok (sandbox) at {sandbox}
 Click "Continue with TikTok", then sign in as one of:
@@ -56,7 +56,7 @@ class CannotStart(Exception):
 
 
 def main(make_app: MakeApp, arguments: Sequence[str] | None = None) -> int:
-    """Run `python wsgi.py` and return its exit code: 2 for words it doesn't know."""
+    """Run `python wsgi.py` and return its exit code, 2 for a usage error."""
     parser = argparse.ArgumentParser(
         prog=_python(),
         description=_USAGE,
@@ -68,7 +68,7 @@ def main(make_app: MakeApp, arguments: Sequence[str] | None = None) -> int:
 
 
 def run(make_app: MakeApp, environ: Mapping[str, str] = os.environ) -> int:
-    """Serve until Ctrl-C or SIGTERM, then return 0. Otherwise return 1, or 78 if refused."""
+    """Serve until Ctrl-C or SIGTERM, then return 0. On failure return 1, or 78 if refused."""
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     try:
@@ -84,7 +84,7 @@ def run(make_app: MakeApp, environ: Mapping[str, str] = os.environ) -> int:
 
 
 def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
-    # A second Ctrl-C must not interrupt the stopping.
+    # A second Ctrl-C must not interrupt the shutdown.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise KeyboardInterrupt
@@ -93,7 +93,7 @@ def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
 def _serve(children: Processes, make_app: MakeApp, environ: Mapping[str, str]) -> NoReturn:
     port = _free_port(environ.get("PORT", ""))
     if prepare.has_own_app(environ):
-        # Not /readyz: keys that open nothing stored are for the worker to report.
+        # Not /readyz: the worker reports keys that decrypt no stored tokens.
         _serve_on(port, children, {**environ, "PORT": str(port)}, _OWN_APP, "/healthz")
     demo = prepare.prepare(children, make_app, environ, port, ROOT)
     text = _DEMO.format(
@@ -117,7 +117,7 @@ def _serve_on(
     *,
     name: str = "coatcheck",
 ) -> NoReturn:
-    """Start gunicorn and the worker; once `ready` answers 200, print the address and `text`."""
+    """Start gunicorn and the worker; once `ready` returns 200, print the address and `text`."""
     # It could hold another address to listen on.
     environ.pop("GUNICORN_CMD_ARGS", None)
     gunicorn = [sys.executable, "-m", "gunicorn", "--name", name, "wsgi:app"]
@@ -133,16 +133,16 @@ def _serve_on(
 def _free_port(text: str) -> int:
     text = text.strip() or "8000"
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
-        raise CannotStart(f"PORT is not a number from 1 to 65535: PORT=8080 {_python()}")
+        raise CannotStart(f"PORT must be a number from 1 to 65535: PORT=8080 {_python()}")
     with socket.socket() as probe:
-        # As gunicorn binds: a port that a server has just left is free.
+        # Like gunicorn: a port that a server has just stopped using is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", int(text)))
         except OSError as failure:
             reason = f"Port {text} cannot be used ({failure.strerror})."
             another = f"PORT={int(text) % 65535 + 1} {_python()}"
-            raise CannotStart(f"{reason} Stop what uses it, or take another: {another}") from None
+            raise CannotStart(f"{reason} Stop what uses it, or use another: {another}") from None
     return int(text)
 
 
@@ -162,7 +162,7 @@ def _wait_until_ready(children: Processes, port: int, path: str) -> None:
             connection.close()
         time.sleep(0.1)
     raise CannotStart(
-        f"The server was not ready within {ANSWERS_WITHIN} seconds; see its messages above."
+        f"The server wasn't ready within {ANSWERS_WITHIN} seconds; see its messages above."
     )
 
 
@@ -172,17 +172,17 @@ def _fail_when_one_ends(children: Processes) -> NoReturn:
     if code == REFUSED:
         raise CannotStart("", code)
     raise CannotStart(
-        f"{ended.name} ended by itself (exit code {code}), so everything was stopped."
+        f"{ended.name} stopped unexpectedly (exit code {code}), so everything was stopped."
     )
 
 
 def _python() -> str:
-    """Return the words that start this program from the current folder."""
+    """Return the command that starts this program from the current folder."""
     return f"{_typed(Path(sys.executable))} {sys.argv[0]}"
 
 
 def _flask() -> str:
-    """Return the words that start `flask` from the current folder."""
+    """Return the command that starts `flask` from the current folder."""
     program = Path(sys.executable).with_name("flask")
     return _typed(program) if program.exists() else f"{_typed(Path(sys.executable))} -m flask"
 

@@ -1,4 +1,4 @@
-"""Faults that tests add: what can be asked for, which call gets one, and what it does to it."""
+"""Faults that tests add: which kinds there are, which calls they affect, and how."""
 
 import gzip
 import json

@@ -13,7 +13,7 @@ LONGEST_REDIRECT_URI = 511  # characters; TikTok asks for fewer than 512
 
 @dataclass(frozen=True, slots=True)
 class RegisteredApp:
-    """Key, secret and addresses of the app, as one would enter them in TikTok's portal.
+    """Key, secret and addresses of the app, as you would enter them in TikTok's portal.
 
     Without `redirect_uris`, any http(s) loopback URI with a port and no query is accepted.
     `webhook_url` is where webhooks are sent until `/control/webhook` sets another address.
@@ -49,7 +49,7 @@ class RegisteredApp:
 
 
 def is_desktop(redirect_uri: str) -> bool:
-    """Return True for a loopback URI: for TikTok's Desktop platform, which requires PKCE."""
+    """Return True for a loopback URI: TikTok's Desktop platform, which requires PKCE."""
     parts = _split(redirect_uri)
     return parts is not None and parts.hostname in LOOPBACK
 

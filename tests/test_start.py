@@ -271,7 +271,7 @@ class TestTrial:
             # The sandbox is started first.
             os.kill(int(children.split()[0]), signal.SIGKILL)
             assert process.wait(40) == 1
-            assert "The sandbox ended by itself" in process.output()
+            assert "The sandbox stopped unexpectedly" in process.output()
             with plain_session() as session, pytest.raises(requests.ConnectionError):
                 session.get(url, timeout=5)
         finally:

@@ -88,7 +88,7 @@ def test_all_rows_arrive_as_they_were(app: Flask, filled: Runtime, target: str) 
     # Both databases record the copy.
     assert [event["event"] for event in after["audit_events"]][-1] == "database.copied"
     assert after | {"audit_events": after["audit_events"][:-1]} == before
-    assert "Never start the old one again" in run.stdout
+    assert "The old one is marked as moved" in run.stdout
     engine = create_engine(target)
     assert contents(engine) == after
     engine.dispose()

@@ -15,12 +15,12 @@ from webapp.settings import Problem
 __all__ = ["describe", "register", "unconfigured_app"]
 
 ABOUT = "Coatcheck connects TikTok accounts and keeps their access fresh for your services."
-#: Commands and options of Flask and its extensions that still work but would only mislead here.
+#: Commands and options of Flask and its extensions: they work, but would be misleading here.
 _HIDDEN_COMMANDS = ("limiter", "routes", "run", "shell")
 _HIDDEN_OPTIONS = ("app", "debug")
 #: Flask-Migrate's commands that are listed, and what they do. All others are hidden.
 _DB_COMMANDS = {
-    "upgrade": "Update the database to the newest migration.",
+    "upgrade": "Update the database to the latest migration.",
     "downgrade": "Undo the latest migration.",
     "current": "Show the migration the database is at.",
     "history": "List all migrations.",
@@ -47,7 +47,7 @@ def register(app: Flask) -> None:
 
 
 def unconfigured_app(problems: Iterable[Problem]) -> Flask:
-    """Return an app that serves nothing; its commands say which settings are missing or wrong."""
+    """Return an app that serves nothing; its commands list the missing or invalid settings."""
     app = Flask("webapp", static_folder=None, template_folder=None)
     app.extensions[PROBLEMS] = tuple(problems)
     register(app)

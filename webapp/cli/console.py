@@ -1,4 +1,4 @@
-"""What all commands share: the runtime they act on, how they fail, how they report progress."""
+"""Shared by all commands: getting the runtime, failing with a reason, reporting progress."""
 
 import json
 import sys
@@ -14,12 +14,12 @@ from webapp.services.maintenance.database_checks import database_fault
 from webapp.services.runtime import Runtime
 from webapp.settings import Problem, listed
 
-#: The extension under which an unconfigured app keeps the problems with its settings.
+#: The extension in which an unconfigured app stores the problems with its settings.
 PROBLEMS = "coatcheck.problems"
 
 
 def current_runtime() -> Runtime:
-    """Return the runtime to act on. If settings are refused, exit with 1 and the problems."""
+    """Return the runtime. If settings are invalid, print the problems and exit with 1."""
     problems = current_app.extensions.get(PROBLEMS)
     if problems is not None:
         fail(problem_text(problems))
@@ -27,14 +27,14 @@ def current_runtime() -> Runtime:
 
 
 def runtime_or_none() -> Runtime | None:
-    """Return the runtime, or None if settings are refused."""
+    """Return the runtime, or None if settings are invalid."""
     return None if PROBLEMS in current_app.extensions else current_runtime()
 
 
 def migrated_runtime() -> Runtime:
-    """Return the runtime and act as this command.
+    """Return the runtime, and make this command the actor in the audit log.
 
-    If the database is missing or not at the newest migration, exit with 1 and the fix.
+    If the database is missing or not at the latest migration, print the fix and exit with 1.
     """
     runtime = current_runtime()
     fault = database_fault()
@@ -46,7 +46,7 @@ def migrated_runtime() -> Runtime:
 
 
 def _command_name(context: click.Context) -> str:
-    """Return the name of a command without the program's, such as "tokens refresh"."""
+    """Return a command's name without the program's name, such as "tokens refresh"."""
     words: list[str] = []
     at: click.Context | None = context
     while at is not None and at.parent is not None:
@@ -56,7 +56,7 @@ def _command_name(context: click.Context) -> str:
 
 
 def problem_text(problems: Iterable[Problem]) -> str:
-    """Return the problems under one heading, as every refused start and command prints them."""
+    """Return the problems under one heading, as a failed start or command prints them."""
     problems = tuple(problems)
     count = "one thing" if len(problems) == 1 else f"{len(problems)} things"
     return f"Coatcheck cannot start, {count} to fix:\n{listed(problems)}"

@@ -35,7 +35,7 @@ def doctor(as_json: bool) -> None:
 def check_refreshing(as_json: bool) -> None:
     """Check that connections are kept fresh.
 
-    For monitoring: prints one line and exits with 0 if they are, otherwise prints each problem
+    For monitoring. If they are, prints one line and exits with 0; otherwise prints each problem
     with its fix and exits with 1. Doesn't call TikTok.
     """
     found = [each for each in keeping_checks(current_runtime()) if each.verdict != "ok"]

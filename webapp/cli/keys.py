@@ -1,4 +1,4 @@
-"""`flask keys`: makes encryption keys for TOKEN_KEYS and manages the keys of services."""
+"""`flask keys`: generates encryption keys for TOKEN_KEYS and manages service keys."""
 
 import base64
 import secrets
@@ -13,9 +13,9 @@ from webapp.services.handout import service_keys
 
 @click.group()
 def keys() -> None:
-    """Make encryption keys and service keys.
+    """Generate keys and manage service keys.
 
-    TOKEN_KEYS encrypt the stored tokens. With a service key, a service asks for access tokens.
+    TOKEN_KEYS encrypt the stored tokens. Services use a service key to request access tokens.
     """
 
 
@@ -65,7 +65,7 @@ def revoke(name: str) -> None:
 def show(as_json: bool) -> None:
     """List the service keys.
 
-    Includes revoked ones. Shows their IDs and names, never a key.
+    Includes revoked keys. Shows IDs and names, never a key.
     """
     migrated_runtime()
     found = service_keys.list_all()

@@ -1,4 +1,4 @@
-"""`flask notifications`: what was sent to NOTIFY_URL, a test, and another try."""
+"""`flask notifications`: lists notifications to NOTIFY_URL, sends a test, retries."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -15,7 +15,7 @@ from webapp.services.runtime import Runtime
 def notifications() -> None:
     """List, test and retry notifications.
 
-    They go to NOTIFY_URL when someone must reconnect, and when refreshing needs an operator.
+    Sent to NOTIFY_URL when someone must reconnect or an operator is needed.
     """
 
 
@@ -26,7 +26,7 @@ def notifications() -> None:
 def show(as_json: bool, limit: int) -> None:
     """List recent notifications.
 
-    Undelivered ones that were given up come first, then the newest.
+    Those that couldn't be delivered come first, then the newest.
     """
     found = outbox.recent_notifications(_runtime(), limit)
     if as_json:
@@ -56,13 +56,13 @@ def test() -> None:
 @notifications.command()
 @with_appcontext
 def retry() -> None:
-    """Retry notifications that were given up.
+    """Retry undelivered notifications.
 
-    The worker sends them again, with all tries.
+    The worker sends them again, with a full set of retries.
     """
     count = outbox.retry(_runtime().clock())
     if not count:
-        click.echo("No notification was given up.")
+        click.echo("There are no undelivered notifications.")
     elif count == 1:
         click.echo("1 notification will be sent again.")
     else:

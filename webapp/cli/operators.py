@@ -1,4 +1,4 @@
-"""`flask operators`: who has access to the operators' pages."""
+"""`flask operators`: manages access to the operators' pages."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ def _with_open_id(command: Callable[..., Any]) -> Callable[..., Any]:
     return argument(as_json(command))
 
 
-operators = AppGroup("operators", help="Decide who sees the operators' pages.")
+operators = AppGroup("operators", help="Manage access to the operators' pages.")
 
 
 @operators.command(context_settings=_dashes_allowed)

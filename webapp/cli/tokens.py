@@ -1,4 +1,4 @@
-"""`flask tokens`: one connection or all of them. No command here prints a token."""
+"""`flask tokens`: commands for one connection or all of them. None of them prints a token."""
 
 from dataclasses import asdict
 from typing import Any
@@ -101,8 +101,8 @@ def refresh(open_id: str, as_json: bool) -> None:
 def disconnect(open_id: str, as_json: bool) -> None:
     """Disconnect one connection.
 
-    Revokes access at TikTok, then deletes our copy of the tokens. Exits with 1 while TikTok
-    doesn't answer; the worker then tries again for 24 hours.
+    Revokes access at TikTok, then deletes our copy of the tokens. Exits with 1 if TikTok doesn't
+    respond; the worker then keeps trying for 24 hours.
     """
     runtime = _bound_runtime()
     user = connection.find(runtime, open_id)
@@ -135,7 +135,7 @@ def _fail_unless_disconnected(open_id: str, outcome: Outcome) -> None:
         fail(f"{open_id} has connected again in the meantime and is still connected")
     if not outcome.forgotten:
         fail(
-            f"TikTok did not answer ({outcome.code}). {open_id} is no longer used; the worker"
+            f"TikTok didn't respond ({outcome.code}). {open_id} is no longer used; the worker"
             " keeps trying to revoke its access for 24 hours, then deletes the tokens"
         )
 
@@ -143,9 +143,9 @@ def _fail_unless_disconnected(open_id: str, outcome: Outcome) -> None:
 @tokens.command()
 @_json
 def reseal(as_json: bool) -> None:
-    """Re-encrypt all tokens with the newest key.
+    """Re-encrypt all tokens with the current key.
 
-    The newest key is the first of TOKEN_KEYS. Safe to interrupt and run again.
+    The current key is the first of TOKEN_KEYS. Safe to interrupt and run again.
     """
     runtime = migrated_runtime()
     rescue_file.replay(runtime)
@@ -161,12 +161,12 @@ def reseal(as_json: bool) -> None:
         click.echo(f"{done} rows re-encrypted")
     if closed:
         fail(
-            f"{closed} rows were left unchanged: no key in TOKEN_KEYS decrypts them. Put the key"
-            " that encrypted them back, after the new one, and run this again"
+            f"{closed} rows were left unchanged: no key in TOKEN_KEYS decrypts them. Restore the"
+            " key that encrypted them, after the new one, and run this again"
         )
     if left:
         fail(
-            f"{left} rows were encrypted with a former key in the meantime: restart gunicorn and"
+            f"{left} rows were encrypted with a previous key in the meantime: restart gunicorn and"
             " the worker with the current TOKEN_KEYS, then run this again"
         )
 
@@ -174,9 +174,9 @@ def reseal(as_json: bool) -> None:
 @tokens.command()
 @_json
 def rescue(as_json: bool) -> None:
-    """Store answers that the database refused.
+    """Store TikTok responses from the rescue file.
 
-    They wait in the rescue file. The worker does this by itself.
+    They couldn't be saved earlier. The worker also does this automatically.
     """
     replayed = rescue_file.replay(migrated_runtime())
     if as_json:
@@ -184,7 +184,7 @@ def rescue(as_json: bool) -> None:
     else:
         click.echo(f"{replayed.stored} stored, {replayed.outdated} no longer needed")
     if replayed.unreadable:
-        fail(f"{replayed.unreadable} lines could not be read, probably because of a full disk")
+        fail(f"{replayed.unreadable} lines couldn't be read, probably because of a full disk")
 
 
 @tokens.command()
@@ -192,7 +192,7 @@ def rescue(as_json: bool) -> None:
 def adopt(yes: bool) -> None:
     """Tie a moved database to this installation.
 
-    Only after a deliberate move: if two installations refresh from copies of one database,
+    Use this only after a deliberate move: if two installations refresh from copies of one database,
     people lose their connections.
     """
     runtime = migrated_runtime()
@@ -234,8 +234,8 @@ def copy_all(database_url: str) -> None:
         fail(f"nothing was copied: {refusal}")
     click.echo(
         f"{rows} rows copied and counted. Set DATABASE_URL to the new database, then start"
-        " gunicorn and the worker. Never start the old one again: it is marked as moved and"
-        " refreshes nothing"
+        " gunicorn and the worker. The old one is marked as moved and refreshes"
+        " nothing; don't use it again"
     )
 
 
