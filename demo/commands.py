@@ -14,7 +14,11 @@ _json = click.option("--json", "as_json", is_flag=True, help="Output JSON.")
 
 @demo.command()
 @click.option(
-    "--people", type=click.IntRange(1, 99_999_999), metavar="N", required=True, help="Number of demo people."
+    "--people",
+    type=click.IntRange(1, 99_999_999),
+    metavar="N",
+    required=True,
+    help="Number of demo people.",
 )
 @_json
 def seed(people: int, as_json: bool) -> None:

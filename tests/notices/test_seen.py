@@ -200,7 +200,10 @@ class TestTheCommand:
 
     def test_has_them_tried_again(self, app: Flask, world: World) -> None:
         tell(world.runtime)
-        assert command(app, "notifications", "retry").stdout == "There are no undelivered notifications.\n"
+        assert (
+            command(app, "notifications", "retry").stdout
+            == "There are no undelivered notifications.\n"
+        )
         deliver(world.runtime, Receiver(GONE))
         assert (
             command(app, "notifications", "retry").stdout == "1 notification will be sent again.\n"
