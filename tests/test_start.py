@@ -297,7 +297,7 @@ class TestTrial:
     def test_an_invalid_port_is_one_message(self, tmp_path: Path, port: str) -> None:
         process = trial(tmp_path, {"PORT": port})
         assert process.wait() == 1
-        assert process.output().startswith("PORT is not a number")
+        assert process.output().startswith("PORT must be a number")
 
     def test_help_starts_nothing(self, tmp_path: Path) -> None:
         process = trial(tmp_path, {}, "--help")

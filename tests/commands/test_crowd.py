@@ -83,7 +83,7 @@ def test_beside_the_real_tiktok_it_refuses_and_says_what_to_set(
     run = command(app, "demo", *words)
     assert run.exit_code == 1
     assert "can only be used with a mock TikTok" in run.stderr
-    assert "fix: ALLOW_SANDBOX=1 with TIKTOK_AUTHORIZE_URL" in run.stderr
+    assert "fix: set ALLOW_SANDBOX=1, TIKTOK_AUTHORIZE_URL and" in run.stderr
     with app.app_context():
         assert not people()
 

@@ -184,7 +184,7 @@ def rescue(as_json: bool) -> None:
     else:
         click.echo(f"{replayed.stored} stored, {replayed.outdated} no longer needed")
     if replayed.unreadable:
-        fail(f"{replayed.unreadable} lines couldn't be read, probably because of a full disk")
+        fail(f"{replayed.unreadable} lines could not be read, probably because of a full disk")
 
 
 @tokens.command()
