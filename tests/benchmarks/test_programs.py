@@ -59,7 +59,7 @@ def test_handing_out_compares_the_app_with_a_bare_route() -> None:
     head, *rows = table("handing_out", *tiny, "--keys", "2")
     assert head[2] == "Share of bare route"
     assert [row[0] for row in rows] == ["2, bare route", "2, token, no limit", "2, token, limit on"]
-    assert rows[0][2] == "100 %"
+    assert rows[0][2] == "100%"
     assert all(float(row[1]) > 0 for row in rows)
 
 
