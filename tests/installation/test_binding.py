@@ -128,6 +128,25 @@ def test_another_host_that_is_behind_sees_no_time_travel(runtime: Runtime, tmp_p
     assert binding.mismatch(runtime) is None
 
 
+def test_a_worker_that_starts_meanwhile_is_no_time_travel(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service got a 503: the row was read, a worker started, and the file was ahead of it."""
+    assert binding.mismatch(runtime) is None
+    read = instance_id.recorded_generation
+
+    def as_workers_start(folder: Path) -> tuple[str, int]:
+        binding.record_generation(runtime)
+        found = read(folder)
+        binding.record_generation(runtime)
+        return found
+
+    monkeypatch.setattr(instance_id, "recorded_generation", as_workers_start)
+    assert binding.mismatch(runtime) is None
+    assert binding.mismatch_at(db.engine, runtime.settings, runtime.folder) is None
+    assert bound().generation == 4
+
+
 def test_a_generation_noted_for_another_database_counts_for_nothing(runtime: Runtime) -> None:
     instance_id.record_generation(runtime.folder, "another-binding", 99)
     assert binding.mismatch(runtime) is None

@@ -31,11 +31,13 @@ def mismatch(runtime: Runtime) -> Problem | None:
 
     Binds a database that is not bound yet, and records a rotation of TOKEN_KEYS.
     """
+    # Before the row: a worker that starts now increments the row first, then the file.
+    recorded = instance_id.recorded_generation(runtime.folder)
     with reading() as session:
         bound = session.get(Installation, 1)
     if bound is None:
         return _bind(runtime)
-    found = compare(bound, runtime.settings, runtime.vault, runtime.folder)
+    found = compare(bound, runtime.settings, runtime.vault, runtime.folder, recorded)
     if found is None and bound.key_id != runtime.vault.key_id:
         _follow_rotation(runtime, bound.key_id)
     return found
@@ -43,11 +45,12 @@ def mismatch(runtime: Runtime) -> Problem | None:
 
 def mismatch_at(engine: Engine, settings: Settings, folder: Path) -> Problem | None:
     """Do the same as `mismatch` without an app and without changing anything."""
+    recorded = instance_id.recorded_generation(folder)
     with Session(engine) as session:
         bound = session.get(Installation, 1)
         if bound is None:
             return None
-        return compare(bound, settings, Vault(settings.token_keys), folder)
+        return compare(bound, settings, Vault(settings.token_keys), folder, recorded)
 
 
 def record_generation(runtime: Runtime) -> None:
@@ -78,7 +81,8 @@ def adopt(runtime: Runtime) -> Problem | None:
         bound = session.get(Installation, 1, with_for_update=True)
         before = None
         if bound is not None:
-            before = compare(bound, runtime.settings, runtime.vault, runtime.folder)
+            recorded = instance_id.recorded_generation(runtime.folder)
+            before = compare(bound, runtime.settings, runtime.vault, runtime.folder, recorded)
         session.merge(_binding(runtime, name))
         audit.record(session, runtime.clock(), "database.adopted")
         if before is not None and before.name in ("INSTANCE_ID", "DATABASE_URL"):
@@ -92,8 +96,13 @@ def adopt(runtime: Runtime) -> Problem | None:
     return before
 
 
-def compare(bound: Installation, settings: Settings, vault: Vault, folder: Path) -> Problem | None:
-    """Return why the database does not belong to this installation, most serious first."""
+def compare(
+    bound: Installation, settings: Settings, vault: Vault, folder: Path, recorded: tuple[str, int]
+) -> Problem | None:
+    """Return why the database does not belong to this installation, most serious first.
+
+    `recorded`: the generation in the file, read before the row or while the row is locked.
+    """
     if bound.moved_at is not None:
         return Problem(
             "DATABASE_URL",
@@ -135,7 +144,7 @@ def compare(bound: Installation, settings: Settings, vault: Vault, folder: Path)
                 " one is permanently retired, run flask tokens adopt"
             ),
         )
-    if instance_id.recorded_generation(folder, bound.binding) > bound.generation:
+    if recorded[0] == bound.binding and recorded[1] > bound.generation:
         return Problem(
             "DATABASE_URL",
             _(

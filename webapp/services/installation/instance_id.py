@@ -54,12 +54,12 @@ def renew(settings: Settings, folder: Path) -> str:
     return ensure(settings, folder)
 
 
-def recorded_generation(folder: Path, binding: str) -> int:
-    """Return the highest generation that was recorded for this binding; 0: none."""
+def recorded_generation(folder: Path) -> tuple[str, int]:
+    """Return the binding in the file and its highest generation; ("", 0) if there is none."""
     words = " ".join(_lines(folder / GENERATION_FILE)).split()
-    if len(words) != 2 or words[0] != binding or not words[1].isdecimal():
-        return 0
-    return int(words[1])
+    if len(words) != 2 or not words[1].isdecimal():
+        return "", 0
+    return words[0], int(words[1])
 
 
 def record_generation(folder: Path, binding: str, generation: int) -> None:
