@@ -13,7 +13,7 @@ from tests.operators.test_list_pages import CHOSEN, DAY, changed
 from webapp.database import db, writing
 from webapp.models import Reason
 from webapp.services import people
-from webapp.services.operators import list_pages
+from webapp.services.operators import list_pages, list_search
 from webapp.services.operators.list_query import Place, Query, Sort, State
 from webapp.services.runtime import Runtime
 
@@ -98,7 +98,7 @@ def test_postgresql_and_sqlite_find_every_segment(runtime: Runtime) -> None:
 
 @pytest.mark.usefixtures("each_database")
 def test_a_search_is_bounded_and_says_so(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(list_pages, "MAX_FOUND", 10)
+    monkeypatch.setattr(list_search, "MAX_FOUND", 10)
     now = runtime.clock()
     crowd.put([crowd.one(runtime, now, n, display_name=f"Mara Number{n:03}") for n in range(30)])
     cut = list_pages.list_page(runtime, Query(search="mara"), now)

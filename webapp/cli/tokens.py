@@ -220,7 +220,7 @@ def adopt(yes: bool) -> None:
 def copy_all(database_url: str) -> None:
     """Copy everything to another database.
 
-    The one at DATABASE_URL must be empty and migrated. Stop gunicorn and the worker first. Put a
+    The target database must be empty and migrated. Stop gunicorn and the worker first. Put a
     password in PGPASSWORD or ~/.pgpass; anything typed here is visible in the process list.
     """
     runtime = migrated_runtime()

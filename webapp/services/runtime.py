@@ -27,5 +27,5 @@ class Runtime:
 
     @property
     def rescue_file(self) -> Path:
-        """Return the file for answers that the database did not accept."""
+        """Return the path of the file for TikTok responses that couldn't be stored."""
         return self.folder / "rescue.jsonl"

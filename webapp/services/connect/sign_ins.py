@@ -24,7 +24,7 @@ _LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
 def spend_state(state: str, now: datetime) -> bool:
-    """Mark a state as used. Return False if it already was: of two callbacks one wins (rule 17)."""
+    """Mark a state as used. Return False if it already was: only one callback wins (rule 17)."""
     try:
         with writing() as session:
             session.execute(delete(SpentState).where(SpentState.spent_at < now - STATES_REMEMBERED))
@@ -46,7 +46,8 @@ def record_failed(
     """Record why a sign-in failed, unless the hourly limit is reached.
 
     `cause` is the code of the error page, `code` TikTok's error code or empty. `on` is the ticket
-    of the person who is signed in, if any. `from_here`: it used up an attempt of this browser.
+    of the person who is signed in, if any. `from_here`: True if the sign-in was started in this
+    browser.
     """
     now = runtime.clock()
     limit = MAX_FROM_HERE if from_here else MAX_FROM_STRANGERS

@@ -1,7 +1,7 @@
 """Copies everything into an empty database, SQLite or PostgreSQL; never merges or overwrites.
 
 The source is locked against writes while it is read, and marked as moved in the same transaction,
-so a worker that still runs there stops refreshing.
+so a worker still running on the source stops refreshing.
 """
 
 from collections.abc import Iterator
@@ -100,7 +100,7 @@ def _copy(runtime: Runtime, url: str, root: Path) -> Iterator[Copied]:
 
 
 def total() -> int:
-    """Return the number of rows to copy, the audit event of the copy included."""
+    """Return the number of rows to copy, including the audit event for the copy."""
     with db.engine.connect() as connection:
         return _rows(connection) + 1
 

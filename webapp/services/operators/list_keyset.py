@@ -1,8 +1,8 @@
-"""Keyset pagination: reads the rows of a query in its order, in both directions, from any place.
+"""Keyset pagination: reads a query's rows in sort order, forward or backward from any row.
 
-A segment is a (status, reason, scope). Few exist, however many rows there are, and for each segment
-an index has the rows in every order of the list. So a page is merged from the first rows of all
-segments, and nothing else is sorted or read.
+A segment is one (status, reason, scope). There are few, no matter how many rows there are, and each
+sort order has an index that starts with the segment's columns. So a page is merged from the first
+rows of all segments, and nothing else is sorted or read.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ Conditions = Sequence[ColumnElement[bool]]
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What the rows in one range of an index have in common."""
+    """The column values shared by all rows in one index range."""
 
     client_key: str
     status: str
@@ -46,7 +46,7 @@ class Segment:
     scope: str
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        """Return the conditions of its rows, in the order of the index's columns."""
+        """Return the WHERE conditions that select its rows, in index column order."""
         return [
             User.client_key == self.client_key,
             User.status == self.status,
@@ -56,7 +56,7 @@ class Segment:
 
 
 def existing_segments(session: Session, runtime: Runtime, query: Query) -> list[Segment]:
-    """Return the segments that rows of this query may be in, by skipping through an index."""
+    """Return the segments that may contain rows of this query, by an index skip scan."""
     statuses = tuple(status.value for status in list_query.statuses(query))
     if not statuses:
         return []
@@ -117,7 +117,10 @@ class KeysetWalk:
     now: datetime
 
     def take(self, start: Place | None, limit: int, *, backwards: bool = False) -> list[Place]:
-        """Return up to `limit` rows after `start`, or before it; without it, from the end."""
+        """Return up to `limit` rows after `start`, or before it if `backwards`.
+
+        Without `start`, begin at the first row, or at the last one if `backwards`.
+        """
         halves = [True, False] if list_query.has_valueless(self.query) else [True]
         if backwards:
             halves.reverse()

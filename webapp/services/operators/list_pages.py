@@ -1,34 +1,25 @@
-"""The operators' list: pages in any order, searching, and all rows one by one.
+"""The operators' list: pages in any order, and all rows one by one.
 
-A page costs the same for a million rows as for a thousand (see `list_keyset`). A search reads and
-sorts at most MAX_FOUND people.
+A page costs the same for a million rows as for a thousand (see `list_keyset`).
 """
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, select
+from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.orm import Session, load_only
 
 from webapp.database import batches, reading
-from webapp.models import NameWord, User
-from webapp.services import people
-from webapp.services.operators import list_keyset, list_query
+from webapp.models import User
+from webapp.services.operators import list_keyset, list_query, list_search
 from webapp.services.operators.list_keyset import KeysetWalk
 from webapp.services.operators.list_query import Place, Query, State
 from webapp.services.runtime import Runtime
 
-#: A search reads at most this many people; the page says so if there are more.
-MAX_FOUND = 500
 PAGE_SIZE = 50
 #: Rows read with one query if all are wanted.
 CHUNK_SIZE = 500
-#: Comes after every other character.
-_LAST = "\U0010ffff"
-#: A ticket, which has eight letters after `ct_`, in any case.
-_TICKET = re.compile(r"ct_[0-9a-z-]+")
 #: The columns of a row, without the encrypted tokens.
 _READ = (
     *(User.id, User.display_name, User.username, User.open_id, User.ticket, User.status),
@@ -36,18 +27,6 @@ _READ = (
     *(User.refreshes, User.refreshed_at, User.last_used_at, User.connected_at, User.next_at),
     *(User.failures, User.failing_since, User.last_error, User.reason),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class SearchResult:
-    """The people that a search has found, before any filter."""
-
-    ids: frozenset[int]
-    #: There were more than MAX_FOUND, so some are missing.
-    cut: bool
-
-
-NO_MATCH = SearchResult(frozenset(), cut=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,80 +68,8 @@ class Page:
     next: Place | None
     #: Pass it as `before` for the previous page; None on the first.
     previous: Place | None
-    #: The search found more people than MAX_FOUND, so some may be missing.
+    #: The search found more people than list_search.MAX_FOUND, so some may be missing.
     cut: bool = False
-
-
-def search(session: Session, runtime: Runtime, text: str) -> SearchResult:
-    """Return who has this ticket, an open_id that begins so, or a name with all these words."""
-    text = text.strip()
-    by_ticket = set[int]()
-    if _TICKET.fullmatch(text.casefold()):
-        ticket = f"ct_{text[3:].upper()}"
-        by_ticket = set(session.scalars(select(User.id).where(User.ticket == ticket)))
-    by_open_id = _result(
-        session.scalars(
-            select(User.id)
-            .where(
-                User.client_key == runtime.settings.tiktok_client_key,
-                User.open_id >= text,
-                User.open_id < text + _LAST,
-            )
-            .order_by(User.open_id)
-            .limit(MAX_FOUND + 1)
-        )
-    )
-    by_name = _search_names(session, people.search_words(text))
-    ids = by_ticket | by_open_id.ids | by_name.ids
-    cut = by_open_id.cut or by_name.cut or len(ids) > MAX_FOUND
-    return SearchResult(frozenset(sorted(ids)[:MAX_FOUND]), cut)
-
-
-def _search_names(session: Session, words: list[str]) -> SearchResult:
-    """Return the people whose names contain every word, or words that begin so.
-
-    If one of the words finds few enough people, everyone who matches is among those.
-    """
-    by_word = [_result(session.scalars(_beginning(word))) for word in words]
-    if not by_word:
-        return NO_MATCH
-    complete = [each.ids for each in by_word if not each.cut]
-    if not complete:
-        fewest = min(by_word, key=lambda each: len(each.ids))
-        return SearchResult(_with_all_words(session, fewest.ids, words), cut=True)
-    return SearchResult(_with_all_words(session, min(complete, key=len), words), cut=False)
-
-
-def _beginning(word: str) -> Select[int]:
-    return (
-        select(NameWord.user_id)
-        .where(NameWord.word >= word, NameWord.word < word + _LAST)
-        .order_by(NameWord.word, NameWord.user_id)
-        .limit(MAX_FOUND + 1)
-    )
-
-
-def _with_all_words(session: Session, ids: frozenset[int], words: list[str]) -> frozenset[int]:
-    """Return those of these people whose names contain every word."""
-    if len(words) == 1:
-        return ids
-    names: dict[int, list[str]] = {}
-    for row in session.execute(
-        select(NameWord.user_id, NameWord.word).where(NameWord.user_id.in_(ids))
-    ):
-        names.setdefault(row.user_id, []).append(row.word)
-
-    def has(name: list[str], word: str) -> bool:
-        return any(each.startswith(word) for each in name)
-
-    return frozenset(
-        user_id for user_id, name in names.items() if all(has(name, word) for word in words)
-    )
-
-
-def _result(found: Iterable[int]) -> SearchResult:
-    ids = list(found)
-    return SearchResult(frozenset(ids[:MAX_FOUND]), cut=len(ids) > MAX_FOUND)
 
 
 def matches(
@@ -171,7 +78,7 @@ def matches(
     """Return the conditions of the rows of a query, including the people its search finds."""
     found = list_query.conditions(runtime, query, now)
     if query.search:
-        found.append(User.id.in_(search(session, runtime, query.search).ids))
+        found.append(User.id.in_(list_search.search(session, runtime, query.search).ids))
     return found
 
 
@@ -247,14 +154,14 @@ def count_matching(runtime: Runtime, query: Query, now: datetime, *, limit: int)
 
 def _walk_of(
     session: Session, runtime: Runtime, query: Query, now: datetime
-) -> tuple[KeysetWalk, SearchResult]:
+) -> tuple[KeysetWalk, list_search.SearchResult]:
     """Return the walk over the segments of a query, or over the people that its search found."""
     if not query.search:
         segments = [
             each.conditions() for each in list_keyset.existing_segments(session, runtime, query)
         ]
-        return KeysetWalk(session, segments, query, now), NO_MATCH
-    found = search(session, runtime, query.search)
+        return KeysetWalk(session, segments, query, now), list_search.NO_MATCH
+    found = list_search.search(session, runtime, query.search)
     people_found = [User.id.in_(found.ids), *list_query.conditions(runtime, query, now)]
     return KeysetWalk(session, [people_found] if found.ids else [], query, now), found
 

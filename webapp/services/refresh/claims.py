@@ -66,8 +66,8 @@ def claim_one(
 ) -> Claim | None:
     """Claim one connection on demand; None if it is claimed already, or cannot be refreshed.
 
-    `version`: claim only while the row has this version. `back_off`: do not claim a connection
-    that failed recently before its next try is due; False for a person who presses a button.
+    `version`: claim only while the row has this version. `back_off`: skip a connection
+    that failed recently until its next retry is due. Pass False when a person presses the button.
     Raises NoLongerAllowed if the caller has lost the right to request it.
     """
     free: ColumnElement[bool] = or_(User.claim.is_(None), User.next_at <= now)

@@ -28,7 +28,8 @@ from webapp.services.vault import CannotOpen
 
 log = structlog.get_logger(__name__)
 
-#: How long a token must still be valid, unless the caller says otherwise.
+#: How long a token must still be valid, unless the caller says otherwise; the API always does,
+#: with a default of its own in views/http/api_request.py.
 MIN_TTL = timedelta(seconds=300)
 #: How long a caller waits for another process that has the claim.
 PATIENCE = timedelta(seconds=10)

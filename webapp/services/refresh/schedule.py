@@ -21,7 +21,7 @@ def next_refresh_at(now: datetime, expires_at: datetime) -> datetime:
 def keep_alive_at(
     now: datetime, access_ends: datetime, grant_ends: datetime | None, *, idle: bool
 ) -> datetime:
-    """Return when to refresh next: an idle connection only before its grant ends."""
+    """Return when to refresh next; an idle connection just often enough to keep its grant."""
     if idle and grant_ends is not None and grant_ends > access_ends:
         return next_refresh_at(now, grant_ends)
     return next_refresh_at(now, access_ends)
@@ -30,7 +30,8 @@ def keep_alive_at(
 def back_off(failures: int, now: datetime, access_ends: datetime | None) -> datetime:
     """Return when to retry after this many failures: in min(60·2^k, 900) s, half of it random.
 
-    Never more than a quarter of the remaining lifetime (but at least 15 s), so several tries fit.
+    Never more than a quarter of the remaining lifetime (but at least 15 s), to leave time for
+    several retries.
     """
     seconds = float(min(60 * 2 ** min(failures, 10), LONGEST_WAIT))
     if access_ends is not None and access_ends > now:

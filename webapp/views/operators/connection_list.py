@@ -14,7 +14,7 @@ from flask import (
 )
 from werkzeug.wrappers import Response as Answer
 
-from webapp.services.operators import counts, export, list_pages
+from webapp.services.operators import counts, export, list_pages, list_search
 from webapp.services.operators.counts import Counts
 from webapp.services.operators.list_pages import Page
 from webapp.views.http.guards import cut_off, operator
@@ -74,7 +74,7 @@ def _file(kind: export.Format) -> Answer:
 def _total(asked: ListRequest, page: Page, counted: Counts | None, now: datetime) -> int | None:
     """Return how many rows match; None if only reading all of them would tell."""
     if asked.query.search:
-        return list_pages.count_matching(runtime(), asked.query, now, limit=list_pages.MAX_FOUND)
+        return list_pages.count_matching(runtime(), asked.query, now, limit=list_search.MAX_FOUND)
     if page.next is None and page.previous is None:
         return len(page.rows)
     return counted.matching(asked.query) if counted else None
