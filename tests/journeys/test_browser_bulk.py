@@ -47,11 +47,11 @@ def test_a_refresh_of_many_is_watched_to_its_end(simple: Site, page: Page, tmp_p
     expect(page.get_by_role("progressbar")).to_have_count(1)
     with running(worker(simple.env, tmp_path)):
         # Nobody presses anything: the page asks for itself again.
-        ended = page.get_by_role("heading", name="Refresh of 2 connections")
+        ended = page.get_by_role("heading", name="Refresh 2 connections", exact=True)
         expect(ended).to_be_visible(timeout=20_000)
     expect(page.get_by_text("2 of 2 done, 0 failed, 0 skipped")).to_be_visible()
     page.reload()
-    pages.heading(page, "Refresh of 2 connections")
+    pages.heading(page, "Refresh 2 connections")
     assert [row["version"] for row in simple.rows()] == [2, 2]
     pages.press(page, "Back to the list")
     assert page.url == f"{simple.url}/operators/tokens?status=healthy"
@@ -60,7 +60,7 @@ def test_a_refresh_of_many_is_watched_to_its_end(simple: Site, page: Page, tmp_p
     pages.heading(page, "Refresh 2 connections?")
     pages.press(page, "Bulk jobs")
     pages.heading(page, "Bulk jobs")
-    expect(page.get_by_role("row").filter(has_text="Refresh of 2 connections")).not_to_have_count(0)
+    expect(page.get_by_role("row").filter(has_text="Refresh 2 connections")).not_to_have_count(0)
 
 
 def test_to_disconnect_many_the_number_is_typed_and_stop_is_there(
