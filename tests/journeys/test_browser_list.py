@@ -22,7 +22,7 @@ def test_an_operator_filters_orders_and_selects(
     page.goto(f"{simple.url}/operators/tokens")
     expect(page.locator("tbody tr")).to_have_count(2)
     page.get_by_label("Search").fill("jo")
-    page.get_by_label("Status", exact=True).select_option("Healthy")
+    page.get_by_role("combobox", name="Status").select_option("Healthy")
     page.get_by_role("button", name="Apply").click()
     expect(page.locator("tbody tr")).to_have_count(1)
     expect(page.get_by_label("Search")).to_have_value("jo")
