@@ -1,4 +1,4 @@
-"""Reconnecting fixes everything at once, and for the same TikTok account alone."""
+"""Reconnecting fixes everything in one step, and for the same TikTok account alone."""
 
 import pytest
 from flask import Flask

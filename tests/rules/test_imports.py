@@ -87,7 +87,7 @@ def imported(statement: str) -> str:
 
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
-    """Contract → what import-linter says against it, with every offence planted at once."""
+    """Contract → what import-linter says against it, with every offence planted together."""
     folder = tmp_path_factory.mktemp("offences")
     copy(folder)
     for path, statement, _contract in OFFENCES:

@@ -83,6 +83,6 @@ def _fill(words: sa.Table) -> None:
 
 
 def _words(name: str) -> list[str]:
-    """Return what services.searching made of a name when this was written."""
+    """Return the search words of a name, as the app made them when this was written."""
     folded = unicodedata.normalize("NFKC", name).casefold()
     return sorted({word[:40] for word in re.findall(r"\w+", folded)[:8]})
