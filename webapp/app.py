@@ -25,13 +25,13 @@ from webapp.views.http import (
     errors,
     guards,
     headers,
-    preferences,
+    language_and_theme,
     request_checks,
     session,
     template_filters,
 )
 from webapp.views.http.headers import BrowserSessions
-from webapp.views.http.preferences import chosen_theme
+from webapp.views.http.language_and_theme import chosen_theme
 from webapp.views.http.runtime import KEY
 from webapp.views.operators import audit, bulk, connection, connection_list, health, keys, setup
 from webapp.views.people import account, connect, home
@@ -49,7 +49,7 @@ OPERATOR_PAGES = (
 BLUEPRINTS = tuple(
     each.blueprint
     for each in (
-        *(home, preferences, connect, account, tokens, status, tiktok_webhook),
+        *(home, language_and_theme, connect, account, tokens, status, tiktok_webhook),
         *(connection_list, connection, bulk, health),
         *(audit, keys, setup, metrics),
     )
@@ -78,7 +78,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
         _own_folder(app),
     )
     _number_requests(app)
-    preferences.register_language(app)
+    language_and_theme.register_language(app)
     request_checks.register_metrics(app)
     guards.register_actors(app)
     request_checks.register(app)

@@ -25,7 +25,7 @@ from webapp.database import writing
 from webapp.models import Notification
 from webapp.models.notification import NEVER
 from webapp.notify import ReceiverAnswer
-from webapp.services.notifications import delivery, outbox
+from webapp.services.notifications import delivery, outbox, retry_schedule
 from webapp.services.runtime import Runtime
 
 both = pytest.mark.usefixtures("each_database")
@@ -94,7 +94,7 @@ def test_a_receiver_that_was_away_is_told_when_it_is_back(world: World) -> None:
 def test_a_receiver_that_asks_for_a_pause_gets_it(
     tries: int, wait: int, least: float, most: float, now: datetime
 ) -> None:
-    again = outbox.next_try_at(tries, ReceiverAnswer(429, "429", wait), now)
+    again = retry_schedule.next_try_at(tries, ReceiverAnswer(429, "429", wait), now)
     assert least <= seconds(again, now) <= most
 
 

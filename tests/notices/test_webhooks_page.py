@@ -13,7 +13,7 @@ from tests.processes import ROOT
 from tests.tiktok.peer import Peer
 from webapp.clock import utc_now
 from webapp.notify import Sender
-from webapp.services.notifications import outbox
+from webapp.services.notifications import outbox, retry_schedule
 
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 SECTION = PAGE.split("\n## Webhooks")[1].split("\n## ")[0]
@@ -49,5 +49,5 @@ def test_the_table_names_every_event() -> None:
 
 def test_the_pauses_are_those_of_the_code() -> None:
     words = {5: "5 s", 300: "5 min", 1800: "30 min", 7200: "2 h", 18000: "5 h", 36000: "10 h"}
-    pauses = [words[int(pause.total_seconds())] for pause in outbox.PAUSES]
+    pauses = [words[int(pause.total_seconds())] for pause in retry_schedule.PAUSES]
     assert f"after {', '.join(pauses[:-1])} and {pauses[-1]}, then given up" in SECTION

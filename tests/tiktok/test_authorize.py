@@ -7,7 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from webapp.settings import Settings
-from webapp.tiktok.provider import Provider, code_challenge, code_verifier
+from webapp.tiktok.pkce import code_challenge, code_verifier
+from webapp.tiktok.provider import Provider
 
 from .conftest import MakeSettings
 

@@ -12,7 +12,8 @@ from webapp.tiktok.errors import (
     TikTokError,
     TryLater,
 )
-from webapp.tiktok.provider import Provider, code_verifier
+from webapp.tiktok.pkce import code_verifier
+from webapp.tiktok.provider import Provider
 
 from .conftest import NOW, OPEN_ID
 from .peer import Peer

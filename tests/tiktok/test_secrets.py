@@ -9,7 +9,8 @@ import pytest
 
 from webapp.settings import Settings
 from webapp.tiktok.errors import TikTokError
-from webapp.tiktok.provider import CredentialsCheck, Provider, code_verifier
+from webapp.tiktok.pkce import code_verifier
+from webapp.tiktok.provider import CredentialsCheck, Provider
 
 from .conftest import OPEN_ID
 from .peer import Behaviour, Peer, Request, answering

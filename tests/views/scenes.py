@@ -23,7 +23,7 @@ from webapp.services.operators.counts import Counts, Kind
 from webapp.services.operators.list_pages import Page, Row
 from webapp.services.operators.list_query import Place, Query, Sort, State
 from webapp.settings import load
-from webapp.views.http import api_contract, errors, preferences, template_filters
+from webapp.views.http import api_contract, errors, language_and_theme, template_filters
 from webapp.views.http.ending_texts import ENDINGS
 from webapp.views.http.return_link import ReturnLink
 from webapp.views.operators import list_page, setup
@@ -485,7 +485,7 @@ def stage() -> Flask:
     app = Flask("scenes", root_path=str(ROOT))
     app.secret_key = "made-up"
     app.jinja_env.undefined = StrictUndefined
-    preferences.register_language(app)
+    language_and_theme.register_language(app)
     template_filters.register(app, clock=lambda: NOW)
     errors.register(app)
     for endpoint, path in ENDPOINTS.items():

@@ -332,7 +332,7 @@ def test_the_plain_page_needs_neither_catalogue_nor_cookies(
         monkeypatch.setattr(errors.language, name, broken)
     monkeypatch.setattr(errors, "_", broken)
     monkeypatch.setattr(errors, "_", broken)
-    monkeypatch.setattr(errors.preferences, "chosen_theme", broken)
+    monkeypatch.setattr(errors.language_and_theme, "chosen_theme", broken)
     app.after_request_funcs.clear()
     app.add_url_rule("/break", view_func=_break)
     answer = app.test_client().get("/break")

@@ -76,8 +76,8 @@ class PersonRef:
 class User(Base):
     """One person's TikTok account within one TikTok app (rule 52).
 
-    The row is also its own entry in the refresh queue: see docs/decisions. `webapp.models.marks`
-    has the changes of state.
+    The row is also its own entry in the refresh queue: see docs/decisions. Changes of state are
+    in `webapp.models.connection_state`.
     """
 
     __tablename__ = "users"

@@ -12,7 +12,7 @@ from sqlalchemy import Select, Text, Update, bindparam, delete, insert, select, 
 from sqlalchemy.orm import Session, undefer
 
 from webapp.database import reading
-from webapp.models import NameWord, PersonRef, User, marks
+from webapp.models import NameWord, PersonRef, User, connection_state
 from webapp.services.records import history
 from webapp.services.runtime import Runtime
 
@@ -86,7 +86,7 @@ def store_grant(
     Return False if the grant has changed since `version`: by a connect, a disconnect or a refresh.
     `line` is added at the beginning of the row's history.
     """
-    values = marks.works_again() | values
+    values = connection_state.works_again() | values
     keys: dict[str, Any] = {"the_id": person.id, "the_ticket": person.ticket}
     keys |= {"the_version": version, "the_line": line}
     # Not through the ORM, which would build and compile the statement for each of 64 rows.

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from webapp.crypto import CannotOpen, Keyring
-from webapp.models import User, marks
+from webapp.models import User, connection_state
 from webapp.tokens import TokenSet
 
 __all__ = ["CannotOpen", "HeldTokens", "Vault"]
@@ -78,7 +78,7 @@ class Vault:
 
     def store(self, user: User, tokens: TokenSet, now: datetime) -> None:
         """Write a new answer into the row and increment its version."""
-        marks.write(user, self.columns(user.open_id, tokens, now))
+        connection_state.write(user, self.columns(user.open_id, tokens, now))
         user.version += 1
 
     def load(self, user: User) -> HeldTokens | None:
@@ -97,7 +97,7 @@ class Vault:
 
     def forget(self, user: User) -> None:
         """Delete the row's tokens and increment its version, so no late answer is stored."""
-        marks.write(user, marks.forgotten())
+        connection_state.write(user, connection_state.forgotten())
         user.version += 1
 
     def fingerprint(self, user: User) -> str | None:

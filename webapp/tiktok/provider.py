@@ -1,12 +1,9 @@
 """TikTok as the rest of the app sees it: typed calls, typed answers, our own errors.
 
 Stores and logs nothing. What TikTok does differently from RFC 6749 is hidden behind `Provider`:
-`client` (Authlib), `transport` (HTTP), `answers` and `profile` (reading what TikTok sends).
+`authlib_client`, `transport` (HTTP), `answers` and `profile` (reading what TikTok sends).
 """
 
-import hashlib
-import hmac
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,13 +13,13 @@ from time import monotonic
 import requests
 from authlib.common.errors import AuthlibBaseError
 from flask import Flask
-from pydantic import SecretStr
 
 from webapp.clock import Clock, utc_now
 from webapp.settings import Settings
-from webapp.tiktok import answers, client, profile
+from webapp.tiktok import answers, authlib_client, profile
 from webapp.tiktok.answers import Answer
 from webapp.tiktok.errors import AccessRefused, TikTokError, TryLater
+from webapp.tiktok.pkce import code_challenge, code_verifier
 from webapp.tiktok.profile import Profile
 from webapp.tiktok.scopes import asked_for
 from webapp.tiktok.transport import Transport
@@ -51,7 +48,7 @@ class Provider:
     listed with each call.
     """
 
-    def __init__(self, app: client.TikTokApp, settings: Settings, clock: Clock) -> None:
+    def __init__(self, app: authlib_client.TikTokApp, settings: Settings, clock: Clock) -> None:
         """Take the registered Authlib app; use `register`."""
         self._app = app
         self._settings = settings
@@ -152,25 +149,11 @@ def register(
 
     The transport, and so its connection pool, lives as long as the app.
     """
-    provider = Provider(client.register(app, settings, transport or Transport()), settings, clock)
+    provider = Provider(
+        authlib_client.register(app, settings, transport or Transport()), settings, clock
+    )
     app.extensions[_EXTENSION] = provider
     return provider
-
-
-def code_verifier(secret_key: SecretStr, state: str) -> str:
-    """Return the PKCE code verifier of a state: 43 characters, different for every state.
-
-    It is derived from the state and SECRET_KEY, so it need not be stored while the person is at
-    TikTok. The state alone, which is in the address bar, isn't enough to compute it.
-    """
-    key = secret_key.get_secret_value().encode()
-    digest = hmac.digest(key, b"pkce\0" + state.encode(), "sha256")
-    return urlsafe_b64encode(digest).rstrip(b"=").decode()
-
-
-def code_challenge(code_verifier: str) -> str:
-    """Return the code challenge: SHA-256 in hex, where RFC 7636 has base64url (rule 11)."""
-    return hashlib.sha256(code_verifier.encode("ascii")).hexdigest()
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from webapp.actor import acting_as, current_actor
 from webapp.database import writing
-from webapp.models import PersonRef, Status, User, marks
+from webapp.models import PersonRef, Status, User, connection_state
 from webapp.services import people
 from webapp.services.connect import sessions
 from webapp.services.connect.sessions import Device
@@ -137,7 +137,7 @@ def _notify_restored(session: Session, runtime: Runtime, user: User, now: dateti
 def _update_row(
     runtime: Runtime, user: User, tokens: TokenSet, asked: Collection[str], now: datetime
 ) -> None:
-    marks.write(user, marks.works_again())
+    connection_state.write(user, connection_state.works_again())
     # An answer without the grant's expiry must not inherit that of the previous grant.
     user.refresh_expires_at = None
     user.asked_scope = ",".join(sorted(asked))

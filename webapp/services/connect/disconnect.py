@@ -17,7 +17,7 @@ from sqlalchemy import delete as delete_rows
 from sqlalchemy.orm import Session
 
 from webapp.database import scrub, writing
-from webapp.models import BrowserSession, PersonRef, Status, User, marks
+from webapp.models import BrowserSession, PersonRef, Status, User, connection_state
 from webapp.services import authority, people
 from webapp.services.authority import NoLongerAllowed
 from webapp.services.notifications import outbox
@@ -99,7 +99,7 @@ def finish_disconnect(runtime: Runtime, user: User) -> Outcome:
             return _outcome_of_newer_grant(session, user) or outcome
         if outcome.forgotten or not patient:
             runtime.vault.forget(row)
-            marks.write(row, marks.revoked())
+            connection_state.write(row, connection_state.revoked())
             outcome = Outcome(outcome.confirmed, True, outcome.code, outcome.log_id)
             record_revoked(
                 session, runtime, row, now, confirmed=outcome.confirmed, code=outcome.code
@@ -107,8 +107,8 @@ def finish_disconnect(runtime: Runtime, user: User) -> Outcome:
         else:
             failures = row.failures + 1
             again = schedule.back_off(failures, now, None)
-            marks.write(row, marks.still_revoking(failures, again))
-        marks.write(row, marks.error(outcome.code, outcome.log_id))
+            connection_state.write(row, connection_state.still_revoking(failures, again))
+        connection_state.write(row, connection_state.error(outcome.code, outcome.log_id))
     log.info(
         "disconnected",
         open_id=user.open_id,
@@ -225,7 +225,7 @@ def _end_without_tokens(session: Session, runtime: Runtime, user: User, now: dat
     audit.record(session, now, "connection.disconnect_ordered", on=user.ticket)
     record_revoked(session, runtime, user, now, confirmed=True, code=NOTHING_HELD)
     runtime.vault.forget(user)
-    marks.write(user, marks.revoked())
+    connection_state.write(user, connection_state.revoked())
 
 
 def mark_revoking(
@@ -239,7 +239,7 @@ def mark_revoking(
     if user.status != Status.REVOKING:
         since = now
         user.version += 1
-    marks.write(user, marks.revoking(since, next_at, claim))
+    connection_state.write(user, connection_state.revoking(since, next_at, claim))
     audit.record(session, now, "connection.disconnect_ordered", on=user.ticket)
 
 

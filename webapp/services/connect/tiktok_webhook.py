@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
-from webapp.models import Reason, Status, User, marks
+from webapp.models import Reason, Status, User, connection_state
 from webapp.services import people
 from webapp.services.connect import disconnect
 from webapp.services.notifications import outbox
@@ -78,7 +78,7 @@ def _apply(runtime: Runtime, received: WebhookEvent, now: datetime) -> Effect:
             _record(session, runtime, user, now, was_lost=was_lost)
         elif user is not None and effect == "finished":
             runtime.vault.forget(user)
-            marks.write(user, marks.revoked())
+            connection_state.write(user, connection_state.revoked())
             disconnect.record_revoked(session, runtime, user, now, confirmed=True, code="webhook")
     return effect
 
@@ -102,7 +102,9 @@ def _require_reconnect(runtime: Runtime, user: User, received: WebhookEvent, now
     """Wipe the tokens, which are dead at TikTok; a refresh in progress finds another version."""
     runtime.vault.forget(user)
     happened_at = datetime.fromtimestamp(min(received.created_at, int(now.timestamp())), UTC)
-    marks.write(user, marks.removed(_reason(received.reason), user.ended_at or happened_at))
+    connection_state.write(
+        user, connection_state.removed(_reason(received.reason), user.ended_at or happened_at)
+    )
 
 
 def _record(

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
 from webapp.language import deferred_gettext as _
-from webapp.models import Installation, User, marks
+from webapp.models import Installation, User, connection_state
 from webapp.problems import Problem
 from webapp.services.installation import instance_id
 from webapp.services.records import audit
@@ -89,7 +89,7 @@ def adopt(runtime: Runtime) -> Problem | None:
             session.execute(
                 update(User)
                 .where(User.refresh_token.is_not(None))
-                .values(marks.interrupted())
+                .values(connection_state.interrupted())
                 .execution_options(synchronize_session=False)
             )
     log.warning("database_adopted", cause=before.cause if before else None)

@@ -6,7 +6,6 @@ sent at least once, always with the same message id.
 """
 
 import json
-import random
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from webapp.models import Notification
 from webapp.models.notification import NEVER
 from webapp.notify import ReceiverAnswer, stored_word
 from webapp.services import authority
+from webapp.services.notifications import retry_schedule
 from webapp.services.records import audit
 from webapp.services.runtime import Runtime
 
@@ -49,19 +49,11 @@ _LAST_DELIVERED = 100
 
 #: Three times the longest call, so a call ends before its lease does.
 LEASE = timedelta(seconds=30)
-#: The pauses after the first try, the second and so on, then it is given up: about 28 hours.
-PAUSES = tuple(
-    timedelta(seconds=seconds)
-    for seconds in (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 10 * 3600)
-)
-#: The random part of a pause, so the retries after an outage are spread.
-JITTER = 0.1
 #: How long delivered notifications are kept, and others.
 KEEP_DELIVERED = timedelta(days=7)
 KEEP_UNDELIVERED = timedelta(days=14)
 #: How many are retried with one press of the button.
 RETRY_LIMIT = 500
-_random = random.SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,16 +297,8 @@ def _not_delivered(
         update(Notification)
         .where(Notification.id == due.id, Notification.message_id == due.message_id)
         .where(Notification.next_at == due.lease_ends)
-        .values(next_at=next_try_at(due.tries, answer, now), last_answer=answer.word)
+        .values(next_at=retry_schedule.next_try_at(due.tries, answer, now), last_answer=answer.word)
     )
-
-
-def next_try_at(tries: int, answer: ReceiverAnswer, now: datetime) -> datetime:
-    """Return when to try again after this many tries; NEVER: it is given up."""
-    if answer.gone or tries > len(PAUSES):
-        return NEVER
-    pause = PAUSES[tries - 1] * _random.uniform(1, 1 + JITTER)
-    return now + max(pause, timedelta(seconds=answer.wait))
 
 
 def _without_person(body: str) -> str:
@@ -328,7 +312,7 @@ def _log_result(due: DueNotification, answer: ReceiverAnswer) -> None:
     facts = {"message": due.message_id, "notification": due.event, "answer": answer.word}
     if answer.taken:
         log.info("notification_delivered", tries=due.tries, **facts)
-    elif answer.gone or due.tries > len(PAUSES):
+    elif answer.gone or due.tries > len(retry_schedule.PAUSES):
         log.error("notification_given_up", tries=due.tries, **facts)
     else:
         log.warning("notification_not_delivered", tries=due.tries, **facts)

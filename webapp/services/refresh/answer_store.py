@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 
 from webapp.actor import acting_as
 from webapp.database import reading, writing
-from webapp.models import Status, User, marks
+from webapp.models import Status, User, connection_state
 from webapp.services import people
 from webapp.services.notifications import outbox
 from webapp.services.records import audit, figures, history
@@ -138,7 +138,7 @@ def _store_tokens(session: Session, runtime: Runtime, result: Result, tokens: To
     """
     claim, now = result.claim, result.received_at
     values = runtime.vault.columns(claim.open_id, tokens, now)
-    values |= marks.error("" if tokens.life_known else "life_unknown")
+    values |= connection_state.error("" if tokens.life_known else "life_unknown")
     values["next_at"] = schedule.keep_alive_at(
         now,
         tokens.access_expires_at,

@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import update
 
 from webapp.database import writing
-from webapp.models import Reason, User, marks
+from webapp.models import Reason, User, connection_state
 from webapp.services.refresh import answer_store
 from webapp.services.refresh.claims import SEND_WITHIN, Claim
 from webapp.services.refresh.verdicts import CannotOpenRow, NotSent, Result
@@ -55,7 +55,7 @@ def end_if_expired(runtime: Runtime, claim: Claim) -> bool:
             update(User)
             .where(User.is_(claim.person), User.claim == claim.name)
             .where(User.version == claim.version)
-            .values(marks.needs_person(Reason.GRANT_OVER, now))
+            .values(connection_state.needs_person(Reason.GRANT_OVER, now))
             .returning(User.id)
             .execution_options(synchronize_session=False)
         )

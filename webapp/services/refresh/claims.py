@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Select, and_, or_, select, true, update
 
 from webapp.database import writing
-from webapp.models import PersonRef, Status, User, marks
+from webapp.models import PersonRef, Status, User, connection_state
 from webapp.services import authority
 from webapp.services.runtime import Runtime
 from webapp.services.vault import CannotOpen, HeldTokens
@@ -95,7 +95,7 @@ def _claim(
             update(User)
             .where(User.id.in_(ids), free)
             .where(or_(User.refresh_token.is_not(None), User.status == Status.REVOKING))
-            .values(marks.claimed(name, now + LEASE))
+            .values(connection_state.claimed(name, now + LEASE))
             .returning(User)
             .execution_options(synchronize_session=False)
         ).all()

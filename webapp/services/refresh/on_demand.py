@@ -28,8 +28,7 @@ from webapp.services.vault import CannotOpen
 
 log = structlog.get_logger(__name__)
 
-#: How long a token must still be valid, unless the caller says otherwise; the API always does,
-#: with a default of its own in views/http/api_request.py.
+#: How long a token must still be valid, unless the caller says otherwise. Stated in openapi.json.
 MIN_TTL = timedelta(seconds=300)
 #: How long a caller waits for another process that has the claim.
 PATIENCE = timedelta(seconds=10)

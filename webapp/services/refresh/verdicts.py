@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from webapp.actor import Actor, current_actor
-from webapp.models import Reason, marks
+from webapp.models import Reason, connection_state
 from webapp.services.refresh import schedule
 from webapp.services.refresh.breaker import PROBE_EVERY, Outcome
 from webapp.services.refresh.claims import Claim
@@ -61,16 +61,18 @@ def verdict_of(claim: Claim, error: Exception, now: datetime, *, mass: bool) -> 
     """
     match error:
         case NotSent():
-            return Verdict(marks.released(now), Outcome(), "not_sent")
+            return Verdict(connection_state.released(now), Outcome(), "not_sent")
         case CannotOpenRow():
-            columns = marks.released(_longest_wait(now)) | marks.error("cannot_open")
+            columns = connection_state.released(_longest_wait(now)) | connection_state.error(
+                "cannot_open"
+            )
             return Verdict(columns, Outcome("k"), "key")
         case OurConfiguration():
             # The row waits for the next probe and is not marked: it is not the person's doing.
-            columns = marks.released(now + PROBE_EVERY)
+            columns = connection_state.released(now + PROBE_EVERY)
             return Verdict(columns, Outcome(config=error.code), "config")
         case WrongAccount():
-            columns = marks.released(_longest_wait(now)) | _error_columns(error)
+            columns = connection_state.released(_longest_wait(now)) | _error_columns(error)
             return Verdict(columns, Outcome(), "another_account")
         case ConnectAgain():
             return _refused(claim, now, error, mass=mass)
@@ -93,12 +95,16 @@ def _refused(claim: Claim, now: datetime, error: ConnectAgain, *, mass: bool) ->
     outcome = Outcome("i" if claim.interrupted else "g")
     if not mass and claim.refused_at is not None and now - claim.refused_at >= SECOND_REFUSAL_AFTER:
         reason = Reason.INTERRUPTED if claim.interrupted else Reason.REFUSED
-        columns = marks.needs_person(reason, now) | _error_columns(error)
+        columns = connection_state.needs_person(reason, now) | _error_columns(error)
         return Verdict(columns, outcome, "needs_person")
     retry_at = max(first + SECOND_REFUSAL_AFTER, now + timedelta(seconds=5))
     if mass:
         retry_at = max(retry_at, _back_off(claim, now))
-    columns = _failing(claim, retry_at, now) | _error_columns(error) | marks.refused_once(first)
+    columns = (
+        _failing(claim, retry_at, now)
+        | _error_columns(error)
+        | connection_state.refused_once(first)
+    )
     return Verdict(columns, outcome, "mass_rejection" if mass else "refused_once")
 
 
@@ -106,14 +112,16 @@ def _throttled(claim: Claim, now: datetime, error: TryLater) -> Verdict:
     asked = timedelta(seconds=min(error.retry_after or 0, schedule.LONGEST_WAIT))
     retry_at = max(now + asked, _back_off(claim, now))
     # Not a failure of this connection, so it is not counted as one.
-    columns = marks.failing(claim.failures, retry_at, now) | _error_columns(error)
+    columns = connection_state.failing(claim.failures, retry_at, now) | _error_columns(error)
     return Verdict(columns, Outcome(throttled=True), "throttled")
 
 
 def _ambiguous(claim: Claim, now: datetime, error: TryLater) -> Verdict:
     """The request was sent, no complete answer came: TikTok may have rotated. Retry once soon."""
     retry_at = _back_off(claim, now) if claim.interrupted else schedule.soon(now)
-    columns = _failing(claim, retry_at, now) | _error_columns(error) | marks.interrupted()
+    columns = (
+        _failing(claim, retry_at, now) | _error_columns(error) | connection_state.interrupted()
+    )
     return Verdict(columns, Outcome("t"), "ambiguous")
 
 
@@ -121,12 +129,12 @@ def _transient(claim: Claim, now: datetime, error: Exception) -> Verdict:
     columns = _failing(claim, _back_off(claim, now), now) | _error_columns(error)
     if isinstance(error, TryLater) and error.code == "answer_unusable" and error.status == 200:
         # TikTok may have rotated; a refusal afterwards is then not the person's doing.
-        columns |= marks.interrupted()
+        columns |= connection_state.interrupted()
     return Verdict(columns, Outcome("t"), "transient")
 
 
-def _failing(claim: Claim, retry_at: datetime, now: datetime) -> marks.Columns:
-    return marks.failing(claim.failures + 1, retry_at, now)
+def _failing(claim: Claim, retry_at: datetime, now: datetime) -> connection_state.Columns:
+    return connection_state.failing(claim.failures + 1, retry_at, now)
 
 
 def _back_off(claim: Claim, now: datetime) -> datetime:
@@ -137,7 +145,7 @@ def _longest_wait(now: datetime) -> datetime:
     return now + timedelta(seconds=schedule.LONGEST_WAIT)
 
 
-def _error_columns(error: Exception) -> marks.Columns:
+def _error_columns(error: Exception) -> connection_state.Columns:
     if isinstance(error, TikTokError):
-        return marks.error(error.code, error.log_id)
-    return marks.error(type(error).__name__)
+        return connection_state.error(error.code, error.log_id)
+    return connection_state.error(type(error).__name__)

@@ -7,8 +7,9 @@ from datetime import timedelta
 
 from flask import request
 
+from webapp.services.refresh.on_demand import MIN_TTL
+
 LONGEST_TTL = 86400
-_DEFAULT_TTL = 300
 #: As in openapi.json.
 _SCOPES = re.compile(r"[A-Za-z0-9._-]+(,[A-Za-z0-9._-]+)*")
 _MOST_SCOPES = 50
@@ -83,4 +84,4 @@ def _scopes(texts: list[str]) -> frozenset[str]:
     return frozenset(name for text in texts for name in text.split(","))
 
 
-_DEFAULT = TokenRequest(timedelta(seconds=_DEFAULT_TTL), frozenset())
+_DEFAULT = TokenRequest(MIN_TTL, frozenset())

@@ -27,7 +27,7 @@ from webapp.language import N_
 from webapp.language import gettext as _
 from webapp.services.authority import HalfDone, NoLongerAllowed
 from webapp.services.people import PersonGone
-from webapp.views.http import api_contract, preferences, return_link, template_filters
+from webapp.views.http import api_contract, language_and_theme, return_link, template_filters
 from webapp.views.http.error_texts import ANOTHER, BY_STATUS, CONNECT_CAUSES, HTTP_CAUSES, Cause
 from webapp.views.http.guards import access_of, signed_out
 from webapp.views.http.return_link import ReturnLink
@@ -318,6 +318,6 @@ def _in_language(sandbox: bool, now: datetime) -> dict[str, str]:
 
 def _theme() -> dict[str, str]:
     with suppress(Exception):
-        chosen = preferences.chosen_theme()
+        chosen = language_and_theme.chosen_theme()
         return {"theme": chosen, "scheme": chosen or "light dark"}
     return {"theme": "", "scheme": "light dark"}

@@ -100,7 +100,7 @@ def register(app: Flask, settings: Settings, transport: Transport) -> TikTokApp:
     """Register TikTok as a custom provider of this Flask app, once per app.
 
     No `code_challenge_method` is passed: with one, Authlib logs the verifier at DEBUG. TikTok's
-    challenge differs from RFC 7636's anyway, so webapp.tiktok.provider computes it.
+    challenge differs from RFC 7636's anyway, so webapp.tiktok.pkce computes it.
     """
 
     def mount(session: TikTokSession) -> None:

@@ -1,7 +1,7 @@
 """The marks of a connection, and how each event sets or clears them.
 
 Each function returns the values of the columns that its event writes. A column that it leaves out
-keeps its value; tests/models/test_marks.py lists what each event keeps.
+keeps its value; tests/models/test_connection_state.py lists what each event keeps.
 """
 
 from collections.abc import Mapping

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import inspect
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
-from webapp.models import Reason, User, marks
+from webapp.models import Reason, User, connection_state
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -33,26 +33,29 @@ MARKS = {
 GROUPS = (IDENTITY, GRANT, TIMES, QUEUE, MARKS)
 
 #: What each event that changes the status writes, and the marks that it keeps.
-EVENTS: dict[str, tuple[marks.Columns, set[str]]] = {
-    "works_again": (marks.works_again(), set()),
+EVENTS: dict[str, tuple[connection_state.Columns, set[str]]] = {
+    "works_again": (connection_state.works_again(), set()),
     "failing": (
-        marks.failing(1, NOW, NOW) | marks.error("internal_error"),
+        connection_state.failing(1, NOW, NOW) | connection_state.error("internal_error"),
         {"reason", "ended_at", "refused_at", "interrupted"},
     ),
     # Operators can see what led to it: how often it failed, and TikTok's last code.
     "needs_person": (
-        marks.needs_person(Reason.REFUSED, NOW),
+        connection_state.needs_person(Reason.REFUSED, NOW),
         {"refused_at", "interrupted", "failures", "last_error", "last_log_id"},
     ),
-    "revoking": (marks.revoking(NOW, NOW), {"refused_at", "interrupted"}),
+    "revoking": (connection_state.revoking(NOW, NOW), {"refused_at", "interrupted"}),
     "revoked": (
-        marks.forgotten() | marks.revoked(),
+        connection_state.forgotten() | connection_state.revoked(),
         {
             *("ended_at", "refused_at", "interrupted"),
             *("failures", "failing_since", "last_error", "last_log_id"),
         },
     ),
-    "removed": (marks.forgotten() | marks.removed(Reason.REMOVED_1, NOW), set()),
+    "removed": (
+        connection_state.forgotten() | connection_state.removed(Reason.REMOVED_1, NOW),
+        set(),
+    ),
 }
 
 
@@ -67,7 +70,7 @@ def test_every_column_is_in_exactly_one_group() -> None:
 
 
 def test_granted_tokens_clear_every_mark_and_nothing_else() -> None:
-    assert marks.works_again().keys() == MARKS
+    assert connection_state.works_again().keys() == MARKS
 
 
 @pytest.mark.parametrize("event", EVENTS)
@@ -79,11 +82,11 @@ def test_each_event_either_writes_a_mark_or_is_known_to_keep_it(event: str) -> N
 
 def test_forgetting_leaves_nothing_of_the_grant() -> None:
     # What was asked for stays, so the page can say what was left out; the vault counts the version.
-    assert GRANT - marks.forgotten().keys() == {"asked_scope", "version"}
+    assert GRANT - connection_state.forgotten().keys() == {"asked_scope", "version"}
 
 
 def test_no_column_has_a_value_by_default_that_a_grant_would_not_give_it() -> None:
-    granted = marks.works_again()
+    granted = connection_state.works_again()
     for column in inspect(User).columns:
         if column.key in MARKS and isinstance(column.default, ScalarElementColumnDefault):
             assert column.default.arg == granted[column.key], column.key
@@ -91,6 +94,6 @@ def test_no_column_has_a_value_by_default_that_a_grant_would_not_give_it() -> No
 
 def test_write_sets_the_columns_of_a_row() -> None:
     user = User(status="failing", failures=3, reason=None)
-    marks.write(user, marks.needs_person(Reason.INTERRUPTED, NOW))
+    connection_state.write(user, connection_state.needs_person(Reason.INTERRUPTED, NOW))
     assert (user.status, user.reason, user.ended_at) == ("reconnect", "interrupted", NOW)
     assert user.failures == 3, "kept"

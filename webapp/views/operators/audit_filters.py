@@ -1,0 +1,125 @@
+"""Parses the filters of the audit page; parameters that can't be read are ignored and named."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from urllib.parse import urlencode
+
+from flask import request
+
+from webapp.services.operators import audit_search
+from webapp.services.operators.audit_search import AuditQuery, Key
+from webapp.services.records.audit import EVENTS
+from webapp.views.http.runtime import runtime
+
+FILTERS = ("from", "to", "who", "what", "on", "ref")
+_MAX_LENGTH = 200
+_TICKET = re.compile(r"ct_[0-9A-Z]{4}-[0-9A-Z]{4}")
+_KEY = re.compile(r"([0-9]{1,17})-([0-9]{1,18})")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass
+class AuditRequest:
+    """The filters and the position that a request asks for."""
+
+    #: Filter → text, as typed, of those that could be read.
+    typed: dict[str, str] = field(default_factory=dict)
+    before: Key | None = None
+    after: Key | None = None
+    #: Names of the parameters that were ignored.
+    ignored: list[str] = field(default_factory=list)
+    #: None: `on` names nobody.
+    wanted: AuditQuery | None = None
+
+    @property
+    def query(self) -> str:
+        """Return the filters for an audit event, with tickets, which outlive deleted people."""
+        wanted = self.wanted or AuditQuery()
+        tickets = {"who": wanted.who, "on": wanted.on}
+        return urlencode(self.typed | {name: value for name, value in tickets.items() if value})
+
+
+def audit_request() -> AuditRequest:
+    """Return what this request asks for."""
+    asked = AuditRequest()
+    for name in request.args:
+        text = request.args[name].strip()
+        if not _read_filter(asked, name, text):
+            asked.ignored.append(_printable(name))
+    asked.wanted = _query_of(asked.typed)
+    return asked
+
+
+def key_text(key: Key | None) -> str | None:
+    """Return a key as text for an address."""
+    return f"{(key.at - _EPOCH) // _MICROSECOND}-{max(key.id, 0)}" if key is not None else None
+
+
+def _read_filter(asked: AuditRequest, name: str, text: str) -> bool:
+    """Add one parameter to `asked`; return False if it is unknown or can't be read."""
+    if name in FILTERS:
+        if text and not _is_valid(name, text):
+            return False
+        if text:
+            asked.typed[name] = text
+        return True
+    key = _key(text) if name in ("before", "after") else None
+    if key is None:
+        return False
+    if name == "before":
+        asked.before = key
+    else:
+        asked.after = key
+    return True
+
+
+def _is_valid(name: str, text: str) -> bool:
+    if name in ("from", "to"):
+        return _day(text) is not None
+    if name == "what":
+        return text in EVENTS
+    return len(text) <= _MAX_LENGTH and text.isprintable()
+
+
+def _query_of(typed: dict[str, str]) -> AuditQuery | None:
+    since, last = _day(typed.get("from", "")), _day(typed.get("to", ""))
+    who, on = typed.get("who", ""), typed.get("on", "")
+    if on and not _TICKET.fullmatch(on):
+        found = audit_search.ticket_of(runtime(), on)
+        if found is None:
+            return None
+        on = found
+    if who:
+        who = audit_search.ticket_of(runtime(), who) or who
+    return AuditQuery(
+        since=since,
+        until=last + timedelta(days=1) if last else None,
+        who=who,
+        what=typed.get("what", ""),
+        on=on,
+        reference=typed.get("ref", ""),
+    )
+
+
+def _day(text: str) -> datetime | None:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    # Nothing happened earlier, and one more day must still be a valid date.
+    if not 1970 <= day.year <= 9000:
+        return None
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def _key(text: str) -> Key | None:
+    found = _KEY.fullmatch(text)
+    if found is None or not text.isascii():
+        return None
+    return Key(_EPOCH + int(found[1]) * _MICROSECOND, int(found[2]))
+
+
+def _printable(name: str) -> str:
+    return "".join(c for c in name if c.isprintable())[:40] or "?"
