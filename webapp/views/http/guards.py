@@ -51,14 +51,19 @@ class UnguardedRoute(RuntimeError):
     """A route does not say who may call it."""
 
 
-def access(who: Access) -> Callable[[View], View]:
-    """Mark a view with who may call it."""
+def _mark(name: str, value: object) -> Callable[[View], View]:
+    """Return a decorator that marks a view with a value, as an attribute of the function."""
 
     def mark(view: View) -> View:
-        view.access = who  # type: ignore[attr-defined]  # a mark on the function is the point
+        setattr(view, name, value)
         return view
 
     return mark
+
+
+def access(who: Access) -> Callable[[View], View]:
+    """Mark a view with who may call it."""
+    return _mark("access", who)
 
 
 public = access("public")
@@ -75,23 +80,12 @@ scraper = access("scraper")
 
 def at_most(limit: str) -> Callable[[View], View]:
     """Mark a view with how often one address may call it, in Flask-Limiter's notation."""
-
-    def mark(view: View) -> View:
-        view.limit = limit  # type: ignore[attr-defined]  # register_limits reads the mark
-        return view
-
-    return mark
+    return _mark("limit", limit)
 
 
 def at_most_a_key(limit: str) -> Callable[[View], View]:
     """Mark a service's view with how often one key may call it, in Flask-Limiter's notation."""
-    parsed = parse(limit)
-
-    def mark(view: View) -> View:
-        view.key_limit = parsed  # type: ignore[attr-defined]  # the guard reads the mark
-        return view
-
-    return mark
+    return _mark("key_limit", parse(limit))
 
 
 def register_actors(app: Flask) -> None:

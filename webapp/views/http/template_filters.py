@@ -167,10 +167,20 @@ def initials(raw: str | None) -> str:
     return "".join(found[:1] + found[1:][-1:]) or "?"
 
 
+def browser_name(browser: str | None, system: str | None) -> str:
+    """Return the name of a browser for its user: "Firefox on Linux", "Unknown browser"."""
+    if browser and system:
+        return _("%(browser)s on %(system)s", browser=browser, system=system)
+    if system:
+        return _("Unknown browser on %(system)s", system=system)
+    return browser or _("Unknown browser")
+
+
 def register(app: Flask, clock: Clock = utc_now) -> None:
     """Give the templates these functions as filters; `relative` uses `clock`."""
     app.jinja_env.filters.update(
         answer_time=answer_time,
+        browser_name=browser_name,
         clock_time=clock_time,
         day=language.day,
         display_name=display_name,

@@ -19,13 +19,13 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from webapp.language import gettext as _
-from webapp.services.operators import bulk
+from webapp.services.operators import bulk, list_query
 from webapp.services.operators.bulk import JobSize
 from webapp.services.runtime import Runtime
 from webapp.views.http.guards import operator
 from webapp.views.http.request_checks import MAX_URL
 from webapp.views.http.runtime import runtime
-from webapp.views.operators import bulk_texts, list_address
+from webapp.views.operators import bulk_texts
 
 blueprint = Blueprint("bulk", __name__, url_prefix="/operators")
 
@@ -215,9 +215,7 @@ def parse_request(act: str, params: "MultiDict[str, str]") -> BulkRequest:
 
 def clean_query(text: str) -> str:
     """Return the list's filters in their canonical form, without unknown ones."""
-    return (
-        list_address.canonical(list_address.parse_string(text)) if len(text) <= _MAX_QUERY else ""
-    )
+    return list_query.query_string(list_query.parse_string(text)) if len(text) <= _MAX_QUERY else ""
 
 
 def list_page(filters: str) -> str:

@@ -16,10 +16,10 @@ from webapp.services.records.history import TimelineEvent
 from webapp.views.http.ending_texts import ending
 from webapp.views.http.template_filters import clock_time, display_name, exact
 
-_PERSON = N_("Only the person can fix this: send them the reconnect link.")
+PERSON_NEEDED = N_("Only the person can fix this: send them the reconnect link.")
 _OVER = N_("Disconnected. Only the person can reconnect: send them the reconnect link.")
 _REVOKING = N_("Disconnected here. We keep notifying TikTok until it confirms, for up to a day.")
-_CANNOT_OPEN = N_(
+CANNOT_OPEN = N_(
     "The stored tokens can't be decrypted with this server's TOKEN_KEYS. Restore the "
     "previous key; flask doctor says which one."
 )
@@ -80,16 +80,6 @@ _EVENTS = {
 }
 
 
-def person_needed() -> str:
-    """Return the message that only the person can fix the connection."""
-    return _(_PERSON)
-
-
-def cannot_open() -> str:
-    """Return the message that the stored tokens can't be decrypted, and how to fix it."""
-    return _(_CANNOT_OPEN)
-
-
 def why_next(details: ConnectionDetails) -> str:
     """Return why the next refresh is when it is, or why there is none."""
     if details.next.why == "back_off":
@@ -126,7 +116,7 @@ def not_refreshed_text(details: ConnectionDetails, cause: str) -> tuple[str, str
     `details` are those after the attempt, `cause` is that of `on_demand.Pending`.
     """
     if cause == "cannot_open":
-        return cannot_open(), "warn"
+        return _(CANNOT_OPEN), "warn"
     user, obstacle = details.user, obstacles(details)["refresh"]
     if obstacle is not None:
         why = obstacle
@@ -221,7 +211,7 @@ def _ended_text(details: ConnectionDetails) -> str | None:
         return _(_OVER)
     if details.health == "revoking":
         return _(_REVOKING)
-    return None if details.alive else _(_PERSON)
+    return None if details.alive else _(PERSON_NEEDED)
 
 
 def _paused_text(details: ConnectionDetails) -> str:

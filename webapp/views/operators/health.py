@@ -151,11 +151,6 @@ class Chart:
     #: None: not counted yet.
     total: int | None
 
-    @property
-    def total_failed(self) -> int:
-        """Return the sum of the second kind of bars."""
-        return sum(column.failed for column in self.columns)
-
 
 def chart(name: str, bars: Sequence[Bar] | None) -> Chart:
     """Return the chart of this name; `bars` is None if they aren't counted yet.

@@ -75,9 +75,6 @@ class Line:
     at: datetime
     #: The permissions that were allowed.
     details: tuple[str, ...] = ()
-    #: Only used in the operators' timeline.
-    ms: int | None = None
-    log_id: str = ""
 
 
 def lines(events: Sequence[TimelineEvent], ticket: str) -> list[Line]:
