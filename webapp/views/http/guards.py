@@ -210,12 +210,6 @@ class FirstOperator:
         return not self._there
 
 
-def is_first_operator_awaited() -> bool:
-    """Return True if nobody is an operator yet."""
-    first_operator: FirstOperator = current_app.extensions[_FIRST_OPERATOR]
-    return first_operator.awaited()
-
-
 def _actor(kind: Kind, name: str = "", credential: str = "") -> Actor:
     reference = str(g.get("request_id", ""))
     return Actor(kind, name, request.remote_addr or "", reference, credential)
@@ -233,7 +227,7 @@ def _refuse(who: Access | None) -> Response | None:
         return None if present else signed_out()
     if who in ("operator", "operator_or_first") and present is not None and present.operator:
         return None
-    if who == "operator_or_first" and is_first_operator_awaited():
+    if who == "operator_or_first" and current_app.extensions[_FIRST_OPERATOR].awaited():
         return None
     # Not a 403: others aren't told that an operators' page exists.
     return abort(404)

@@ -113,9 +113,7 @@ def show(job_id: str) -> Response:
         progress=bulk_texts.progress(job),
         left=bulk_texts.duration_text(job.left / bulk.current_rate(runtime())),
         obstacle=bulk.obstacle(runtime(), job),
-        problems=[
-            (each, bulk_texts.problem_text(job.act, each), _page_of(each)) for each in problems
-        ],
+        problems=[(each, bulk_texts.problem_text(job.act, each)) for each in problems],
         later=after > 0,
         next_key=next_key,
         still=still,
@@ -197,13 +195,6 @@ def _problem(count: int) -> str:
 def _back(asked: BulkRequest, message: str) -> Response:
     flash(message, "warn")
     return redirect(list_page(asked.query), 303)
-
-
-def _page_of(problem: bulk.ItemProblem) -> str | None:
-    """Return the address of a connection's page; None if its person was deleted."""
-    if problem.open_id is None:
-        return None
-    return url_for("connection.show", open_id=problem.open_id)
 
 
 def parse_request(act: str, params: "MultiDict[str, str]") -> BulkRequest:

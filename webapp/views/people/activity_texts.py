@@ -62,8 +62,6 @@ _TEXTS: dict[str, dict[str, str]] = {
 ENDED = ("needs_user", "connection.deauthorized")
 #: Events that have a text.
 KNOWN = (*_TEXTS, *ENDED)
-#: Commands are run by the people who operate this site.
-_SAME = {"command": "operator"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +111,8 @@ def _case(event: TimelineEvent, ticket: str) -> str:
         # The operator is the person themselves.
         return "person"
     kind = event.who.partition(":")[0]
-    return _SAME.get(kind, kind)
+    # Commands are run by the people who operate this site.
+    return "operator" if kind == "command" else kind
 
 
 def _allowed(event: TimelineEvent) -> tuple[str, ...]:
