@@ -215,6 +215,16 @@ def span(amount: int, unit: str) -> str:
 
 def distance(seconds: int, unit: Unit) -> str:
     """Return a time ahead, or behind if negative, in this unit: "in 3 minutes", "1 day ago"."""
+    return _distance(seconds, unit, _current.get())
+
+
+@lru_cache(maxsize=4096)
+def _distance(seconds: int, unit: Unit, code: str) -> str:
+    # Without a threshold, Babel uses this unit, and not weeks for days.
     return dates.format_timedelta(
-        seconds, granularity=unit, threshold=math.inf, add_direction=True, locale=current().locale
+        seconds,
+        granularity=unit,
+        threshold=math.inf,
+        add_direction=True,
+        locale=language(code).locale,
     )

@@ -192,13 +192,10 @@ def _unknown(environ: Mapping[str, str]) -> Iterator[Problem]:
     known = {*NAMES, *(f"{name}_FILE" for name in NAMES)}
     for name in sorted(environ):
         if name.startswith("TIKTOK_") and name not in known:
-            right = _MISNOMERS.get(name.removesuffix("_FILE")) or _nearest(name)
+            similar = get_close_matches(name, NAMES, n=1, cutoff=0.8)
+            right = _MISNOMERS.get(name.removesuffix("_FILE")) or next(iter(similar), None)
             fix = _("rename it to %(right)s", right=right) if right else _("remove it")
             yield Problem(name, _("is not a setting of this app and was ignored"), fix)
-
-
-def _nearest(name: str) -> str | None:
-    return next(iter(get_close_matches(name, NAMES, n=1, cutoff=0.8)), None)
 
 
 def _doubtful(settings: Settings) -> Iterator[Problem]:

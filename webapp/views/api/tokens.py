@@ -64,7 +64,6 @@ def docs() -> str:
 
 
 def _answer(rejected: int | None) -> Response:
-    """Return the token, or the problem that prevents it."""
     try:
         asked = api_request.token_request()
         access = handout.hand_out(

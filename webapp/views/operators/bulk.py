@@ -171,6 +171,8 @@ def _confirm(
     asked: BulkRequest, size: JobSize, *, typed: str = "", is_wrong: bool = False
 ) -> Response:
     rate = bulk.current_rate(runtime())
+    # Without digit grouping, as the page shows it.
+    problem = _("Type %(count)s, the number of connections.", count=str(size.count))
     page = render_template(
         "operators/bulk_confirm.html",
         asked=asked,
@@ -181,15 +183,10 @@ def _confirm(
         budget=bulk_texts.rate_text(rate),
         to_type=asked.act == "disconnect" and size.count > 1,
         typed=typed,
-        problem=_problem(size.count) if is_wrong else None,
+        problem=problem if is_wrong else None,
         back=list_page(asked.query),
     )
     return make_response(page, 422 if is_wrong else 200)
-
-
-def _problem(count: int) -> str:
-    # Without digit grouping, as the page shows it.
-    return _("Type %(count)s, the number of connections.", count=str(count))
 
 
 def _back(asked: BulkRequest, message: str) -> Response:

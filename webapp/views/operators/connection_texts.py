@@ -97,11 +97,12 @@ def obstacles(details: ConnectionDetails) -> dict[str, str | None]:
     """Return, for each button, why it is disabled; None if it isn't."""
     ended = _ended_text(details)
     paused = _paused_text(details) if details.held_until else None
+    is_over = details.next.why == "over" or details.health == "revoking"
     return {
         "refresh": _foreign_text(details) or ended or paused,
         # A token that is still valid can be tested while refreshes are paused.
         "test": _foreign_text(details) or ended or (paused if details.access_over else None),
-        "disconnect": _foreign_text(details) or (ended if _is_over(details) else None),
+        "disconnect": _foreign_text(details) or (ended if is_over else None),
     }
 
 
@@ -202,10 +203,6 @@ def _foreign_text(details: ConnectionDetails) -> str | None:
     )
 
 
-def _is_over(details: ConnectionDetails) -> bool:
-    return details.next.why == "over" or details.health == "revoking"
-
-
 def _ended_text(details: ConnectionDetails) -> str | None:
     if details.next.why == "over":
         return _(_OVER)
@@ -239,7 +236,12 @@ class TimelineLine:
 def timeline_lines(events: Sequence[TimelineEvent], asked: int) -> list[TimelineLine]:
     """Return the lines of these events; `asked` is the number of permissions last requested."""
     latest = next((each for each in events if each.word == "connection.connected"), None)
-    return [_timeline_line(each, asked if each is latest else 0) for each in events]
+    return [
+        TimelineLine(
+            *_event_text(each, asked if each is latest else 0), each.at, each.ms, each.log_id
+        )
+        for each in events
+    ]
 
 
 def code_text(code: str) -> str:
@@ -253,11 +255,6 @@ def actor_text(word: str) -> str:
     """Return the name of an actor in the history: "the worker", "operator ct_2222-2222"."""
     kind, _colon, name = word.partition(":")
     return _(_NAMED[kind], name=name) if name else _(_ACTORS[kind])
-
-
-def _timeline_line(event: TimelineEvent, asked: int) -> TimelineLine:
-    bad, text = _event_text(event, asked)
-    return TimelineLine(bad, text, event.at, event.ms, event.log_id)
 
 
 def _event_text(event: TimelineEvent, asked: int) -> tuple[bool, str]:

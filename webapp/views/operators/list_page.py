@@ -170,7 +170,10 @@ def filters(query: Query, scopes: Sequence[str]) -> list[Filter]:
         Filter("scope", _("Has permission"), query.scope or "", known),
         Filter("reason", _("Reason"), query.reason or "", {r: _(REASONS[r]) for r in REASONS}),
         Filter(
-            "failing", _("Failing for"), failing, {name: _at_least(name) for name in FAILING_FOR}
+            "failing",
+            _("Failing for"),
+            failing,
+            {name: _("%(span)s or more", span=_span(name)) for name in FAILING_FOR},
         ),
         Filter("within", _("Reconnect within"), within, {name: _span(name) for name in WITHIN}),
     ]
@@ -231,7 +234,6 @@ def remarks(asked: ListRequest, page: Page, counts: Counts | None, now: datetime
 
 
 def _counted(seconds: int) -> str:
-    """Return how long ago the connections were counted."""
     if seconds < 120:
         return ngettext("Counted %(num)s second ago.", "Counted %(num)s seconds ago.", seconds)
     minutes = seconds // 60
@@ -252,7 +254,3 @@ def _header(base: str, query: Query, sort: Sort) -> Header:
 def _span(name: str) -> str:
     """Return a time span from an address as text: "6h" is "6 hours"."""
     return language.span(int(name[:-1]), {"h": "hour", "d": "day"}[name[-1]])
-
-
-def _at_least(name: str) -> str:
-    return _("%(span)s or more", span=_span(name))
