@@ -138,7 +138,7 @@ def on_starting(server: Any) -> None:
     if problems:
         click.echo(problem_text(problems), err=True)
         sys.exit(_REFUSED)
-    logs.configure(settings)
+    logs.configure(settings.log_level, settings.log_format, settings.confidential)
     _headers.update(headers.always(settings))
     # `python wsgi.py` names its demo like this, and says itself that it uses a mock TikTok.
     demo = server.proc_name == "coatcheck-demo"

@@ -4,12 +4,10 @@ import click
 from flask.cli import AppGroup
 
 from demo import crowd
-from webapp.cli.console import Progress, fail, fail_with, migrated_runtime, print_json
+from webapp.cli.console import fail, fail_with, json_option, migrated_runtime, print_json, progress
 from webapp.services.runtime import Runtime
 
 demo = AppGroup("demo", help="Add and delete demo people.")
-
-_json = click.option("--json", "as_json", is_flag=True, help="Output JSON.")
 
 
 @demo.command()
@@ -20,7 +18,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Output JSON.")
     required=True,
     help="Number of demo people.",
 )
-@_json
+@json_option
 def seed(people: int, as_json: bool) -> None:
     """Add demo people until there are N.
 
@@ -29,9 +27,9 @@ def seed(people: int, as_json: bool) -> None:
     runtime = _sandbox_runtime()
     before = there = crowd.count(runtime)
     try:
-        with Progress("Added", people) as progress:
+        with progress("Added", people) as report:
             for there in crowd.seed(runtime, people):
-                progress.update(there)
+                report(there)
     except crowd.AlreadyRunning:
         fail("Another run is adding people right now. Run this again when it has finished.")
     if as_json:
@@ -41,14 +39,14 @@ def seed(people: int, as_json: bool) -> None:
 
 
 @demo.command()
-@_json
+@json_option
 def clear(as_json: bool) -> None:
     """Delete the people that `seed` added."""
     runtime = _sandbox_runtime()
     deleted = 0
-    with Progress("Deleted", crowd.count(runtime)) as progress:
+    with progress("Deleted", crowd.count(runtime)) as report:
         for deleted in crowd.clear(runtime):
-            progress.update(deleted)
+            report(deleted)
     if as_json:
         print_json({"deleted": deleted})
     else:

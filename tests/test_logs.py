@@ -22,6 +22,11 @@ def settings(**changes: str) -> Settings:
     return load(complete("sqlite:///instance/app.db", 8000) | {"LOG_LEVEL": "DEBUG"} | changes)
 
 
+def configure(given: Settings) -> None:
+    """Configure the logs as the app does with these settings."""
+    logs.configure(given.log_level, given.log_format, given.confidential)
+
+
 @pytest.fixture(autouse=True)
 def quiet_afterwards() -> Iterator[None]:
     """Leave the logging of other tests as it was."""
@@ -47,7 +52,7 @@ def only(lines: list[str]) -> dict[str, Any]:
 
 
 def test_an_event_is_one_line_of_json_in_utc(written: Written) -> None:
-    logs.configure(settings())
+    configure(settings())
     structlog.contextvars.bind_contextvars(request_id="a1b2")
     structlog.get_logger().info("connected", open_id="-000x", scopes=["user.info.basic"])
     event = only(written())
@@ -62,22 +67,22 @@ def test_an_event_is_one_line_of_json_in_utc(written: Written) -> None:
 
 
 def test_the_standard_logging_comes_out_the_same_way(written: Written) -> None:
-    logs.configure(settings())
+    configure(settings())
     logging.getLogger("some.library").warning("took %d tries", 3)
     event = only(written())
     assert (event["level"], event["event"]) == ("warning", "took 3 tries")
 
 
 def test_configuring_twice_writes_once(written: Written) -> None:
-    logs.configure(settings())
-    logs.configure(settings())
+    configure(settings())
+    configure(settings())
     structlog.get_logger().info("once")
     logging.getLogger("x").info("once too")
     assert len(written()) == 2
 
 
 def test_the_level_is_the_settings(written: Written) -> None:
-    logs.configure(settings(LOG_LEVEL="WARNING"))
+    configure(settings(LOG_LEVEL="WARNING"))
     structlog.get_logger().info("quiet")
     logging.getLogger("x").info("quiet")
     assert not written()
@@ -88,7 +93,7 @@ def test_the_level_is_the_settings(written: Written) -> None:
     "name", ["authlib.integrations", "urllib3.connectionpool", "requests", "sqlalchemy.engine"]
 )
 def test_libraries_that_print_secrets_are_quiet_even_at_debug(written: Written, name: str) -> None:
-    logs.configure(settings())
+    configure(settings())
     logging.getLogger(name).debug("everything I know")
     logging.getLogger(name).info("and more")
     assert not written()
@@ -130,7 +135,7 @@ def made_up() -> dict[str, str]:
 def test_what_looks_like_a_secret_is_masked_wherever_it_stands(
     written: Written, log_format: str, text: int
 ) -> None:
-    logs.configure(settings(LOG_FORMAT=log_format))
+    configure(settings(LOG_FORMAT=log_format))
     said, secret = list(made_up().items())[text]
     log = structlog.get_logger()
     log.info(said)
@@ -154,7 +159,7 @@ def test_the_secrets_of_the_settings_are_masked_by_value(written: Written) -> No
         SECRET_KEY_FALLBACKS=secrets.token_hex(32),
         TIKTOK_CLIENT_SECRET=secrets.token_hex(16),
     )
-    logs.configure(given)
+    configure(given)
     assert len(given.confidential) == 5
     for value in given.confidential:
         logging.getLogger("x").error("unexpected: <%s>", value)
@@ -163,7 +168,7 @@ def test_the_secrets_of_the_settings_are_masked_by_value(written: Written) -> No
 
 
 def test_fields_that_hold_secrets_go_whole(written: Written) -> None:
-    logs.configure(settings())
+    configure(settings())
     structlog.get_logger().info("x", state="short", Authorization="any", code="invalid_grant")
     event = only(written())
     assert (event["state"], event["Authorization"]) == (logs.MASK, logs.MASK)
@@ -171,7 +176,7 @@ def test_fields_that_hold_secrets_go_whole(written: Written) -> None:
 
 
 def test_ordinary_words_are_left_alone(written: Written) -> None:
-    logs.configure(settings())
+    configure(settings())
     said = "exit status 3 for -000abc: contract.py, user.info.basic, 12:30, a token was refreshed"
     structlog.get_logger().info(said)
     assert only(written())["event"] == said
@@ -182,14 +187,14 @@ def test_ordinary_words_are_left_alone(written: Written) -> None:
 def test_a_name_cannot_forge_a_line_or_move_the_cursor(
     written: Written, log_format: str, character: str
 ) -> None:
-    logs.configure(settings(LOG_FORMAT=log_format))
+    configure(settings(LOG_FORMAT=log_format))
     structlog.get_logger().info(f"x{character}y", name=f"Mara{character}2026 info forged")
     (line,) = written()
     assert character not in line
 
 
 def test_an_exception_cannot_forge_a_line(written: Written) -> None:
-    logs.configure(settings(LOG_FORMAT="console"))
+    configure(settings(LOG_FORMAT="console"))
     try:
         raise RuntimeError("x\n2026-01-01T00:00:00Z info     forged\r\x1b[2J")
     except RuntimeError:
@@ -201,7 +206,7 @@ def test_an_exception_cannot_forge_a_line(written: Written) -> None:
 
 
 def test_a_long_line_costs_little_to_mask(written: Written) -> None:
-    logs.configure(settings())
+    configure(settings())
     said = "a" * 200_000 + " code" * 10_000 + " '" * 10_000
     logging.getLogger("x").info(said)
     assert len(written()) == 1

@@ -63,19 +63,19 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
 
     Raises UnguardedRoute if a view doesn't say who may call it.
     """
-    logs.configure(settings)
+    logs.configure(settings.log_level, settings.log_format, settings.confidential)
     app = Flask(
         "webapp", static_folder=str(ROOT / "static"), template_folder=str(ROOT / "templates")
     )
     app.session_interface = BrowserSessions()
     app.config.from_mapping(_config(settings))
-    _open_database(app)
+    folder = _open_database(app)
     app.extensions[KEY] = Runtime(
         settings,
         provider.register(app, settings, clock),
         Vault(settings.token_keys),
         clock,
-        _own_folder(app),
+        folder,
     )
     _number_requests(app)
     language_and_theme.register_language(app)
@@ -123,15 +123,12 @@ def _config(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _open_database(app: Flask) -> None:
+def _open_database(app: Flask) -> Path:
+    """Open the database, and return where this installation keeps its own files."""
     db.init_app(app)
     Migrate(app, db, directory=str(MIGRATIONS))
     with app.app_context():
         database.prepare(db.engine)
-
-
-def _own_folder(app: Flask) -> Path:
-    with app.app_context():
         return files.own_folder(db.engine, ROOT)
 
 

@@ -9,13 +9,14 @@ is stored, logged or shared between requests is in a visitor's language.
 """
 
 import gettext as catalogues
+import math
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 from babel import Locale, dates, lists, numbers, units
 from babel.messages.mofile import write_mo
@@ -28,6 +29,8 @@ FOLDER = Path(__file__).parent / "translations"
 SOURCE = "en"
 #: Day before month and no Oxford comma, as in our texts.
 _LOCALES = {SOURCE: "en_GB"}
+#: Units of a distance in time.
+Unit = Literal["year", "day", "hour", "minute"]
 _current: ContextVar[str] = ContextVar("language", default=SOURCE)
 
 
@@ -208,3 +211,20 @@ def listed(items: list[str]) -> str:
 def span(amount: int, unit: str) -> str:
     """Return a duration: "3 minutes"; CLDR's units: second, minute, hour, day, year."""
     return str(units.format_unit(amount, f"duration-{unit}", locale=current().locale))
+
+
+def distance(seconds: int, unit: Unit) -> str:
+    """Return a time ahead, or behind if negative, in this unit: "in 3 minutes", "1 day ago"."""
+    return _distance(seconds, unit, _current.get())
+
+
+@lru_cache(maxsize=4096)
+def _distance(seconds: int, unit: Unit, code: str) -> str:
+    # Without a threshold, Babel uses this unit, and not weeks for days.
+    return dates.format_timedelta(
+        seconds,
+        granularity=unit,
+        threshold=math.inf,
+        add_direction=True,
+        locale=language(code).locale,
+    )

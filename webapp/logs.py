@@ -9,7 +9,7 @@ import logging
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -44,26 +44,11 @@ _FIELDS = frozenset(
 )
 
 
-class LogSettings(Protocol):
-    """The settings for logging; a protocol, so this module need not import webapp.settings."""
-
-    @property
-    def log_level(self) -> str:
-        """The lowest level that is logged."""
-
-    @property
-    def log_format(self) -> str:
-        """`json` or `console`."""
-
-    @property
-    def confidential(self) -> list[str]:
-        """Values that must not appear in any line."""
-
-
-def configure(settings: LogSettings) -> None:
+def configure(level: str, form: str, confidential: Iterable[str]) -> None:
     """Send structlog and standard logging through one handler to stderr.
 
-    May be called again: the latest settings apply, and no line is logged twice.
+    `level` is the lowest that is logged, `form` is "json" or "console", and no line contains a
+    `confidential` value. May be called again: the latest values apply, and no line is logged twice.
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -72,7 +57,7 @@ def configure(settings: LogSettings) -> None:
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.stdlib.LoggerFactory(),
     )
     handler = _Handler()
@@ -82,15 +67,15 @@ def configure(settings: LogSettings) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
-                Masking(settings.confidential),
-                _as_json if settings.log_format == "json" else _as_text,
+                Masking(confidential),
+                _as_json if form == "json" else _as_text,
             ],
         )
     )
     root = logging.getLogger()
     root.handlers = [each for each in root.handlers if not isinstance(each, _Handler)]
     root.addHandler(handler)
-    root.setLevel(settings.log_level)
+    root.setLevel(level)
     for name in _NEVER_AT_DEBUG:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
 

@@ -46,9 +46,7 @@ def count(endpoint: str | None, method: str, status: int, seconds: float) -> Non
 
 def exposition(more: Iterable[Metric]) -> bytes:
     """Return the counts of all processes and the metrics in `more` in Prometheus' text format."""
-    registry = CollectorRegistry()
-    registry.register(_Collected([*_counts(), *more]))
-    return generate_latest(registry)
+    return generate_latest(_Collected([*_counts(), *more]))
 
 
 def _counts() -> list[Metric]:

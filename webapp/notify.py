@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from http.client import HTTPException
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from standardwebhooks import Webhook
 
@@ -90,7 +90,10 @@ class Sender:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         """Take the address, the `whsec_…` secret, and the deadline of a call in seconds."""
-        self._url = urlsplit(url)
+        to = urlsplit(url)
+        port = to.port or (443 if to.scheme == "https" else 80)
+        self._origin = Origin(to.scheme, to.hostname or "", port)
+        self._target = f"{to.path or '/'}?{to.query}" if to.query else to.path or "/"
         self._webhook = Webhook(secret)
         self._clock = clock
         self._seconds = seconds
@@ -98,7 +101,7 @@ class Sender:
 
     def __call__(self, message_id: str, body: str) -> ReceiverAnswer:
         """Sign and send the body, and return the result. Raises no network errors."""
-        connection = Connection(_origin(self._url), self._tls)
+        connection = Connection(self._origin, self._tls)
         try:
             connection.ready(Deadline(self._seconds))
             return self._exchange(connection, message_id, body)
@@ -115,10 +118,8 @@ class Sender:
 
     def _exchange(self, connection: Connection, message_id: str, body: str) -> ReceiverAnswer:
         now = self._clock()
-        target = self._url.path or "/"
-        if self._url.query:
-            target += f"?{self._url.query}"
-        connection.request("POST", target, body.encode(), self._headers(message_id, body, now))
+        headers = self._headers(message_id, body, now)
+        connection.request("POST", self._target, body.encode(), headers)
         connection.flush()
         with connection.getresponse() as head:
             wait = retry_after(head.getheader("Retry-After"), now) or 0
@@ -139,9 +140,3 @@ class Sender:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": self._webhook.sign(message_id, now, body),
         }
-
-
-def _origin(url: SplitResult) -> Origin:
-    return Origin(
-        url.scheme, url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
-    )

@@ -12,9 +12,9 @@ from tests.movable import MovableClock
 from tests.servers import Sandbox
 from tests.views.reading import JARGON, long_sentences
 from tests.walk import connect
+from webapp import language
 from webapp.database import writing
 from webapp.models import Reason, ServiceKey, ServiceUse
-from webapp.views.http import template_filters
 from webapp.views.http.ending_texts import ENDINGS
 
 
@@ -59,7 +59,7 @@ def test_the_date_of_tiktoks_answer_is_a_warning_from_30_days_before(
     sandbox.lifetimes(refresh_expires_in=int(left.total_seconds()))
     client = make_app().test_client()
     connect(client)
-    date = template_filters.day(clock() + left)
+    date = language.day(clock() + left)
     told = notices(account(client))
     assert (f"Reconnect by {date}" in told) is warned
     assert date in account(client).text

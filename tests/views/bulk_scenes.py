@@ -48,10 +48,7 @@ def _job(job: Job, problems: list[ItemProblem] | None = None, **more: Any) -> di
         "progress": bulk_texts.progress(job),
         "left": bulk_texts.duration_text(130),
         "obstacle": None,
-        "problems": [
-            (each, bulk_texts.problem_text(job.act, each), each.open_id and "/operators/tokens/-0")
-            for each in problems or []
-        ],
+        "problems": [(each, bulk_texts.problem_text(job.act, each)) for each in problems or []],
         "later": False,
         "next_key": None,
         "still": False,

@@ -3,10 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from webapp.services.connect.sessions import Browser
 from webapp.services.handout.uses import Use
 from webapp.services.records.history import TimelineEvent
-from webapp.views.http.session import browser_name
-from webapp.views.people.account import DeviceRow
 from webapp.views.people.activity_texts import lines
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
@@ -60,10 +59,10 @@ def happening(number: int, word: str, who: str, fields: dict[str, Any]) -> Timel
 LINES = lines([happening(n, *each) for n, each in enumerate(HAPPENED)], TICKET)
 _SINCE = NOW - timedelta(days=4)
 BROWSERS = [
-    DeviceRow("a" * 16, browser_name("Firefox", "Linux"), _SINCE, NOW, True),
-    DeviceRow("b" * 16, browser_name("Safari", "iPhone"), _SINCE, NOW - timedelta(hours=3), False),
-    DeviceRow("c" * 16, browser_name(None, None), _SINCE, NOW - timedelta(days=2), False),
-    DeviceRow("d" * 16, browser_name(None, "Android"), _SINCE, NOW - timedelta(days=2), False),
+    Browser("a" * 16, "Firefox", "Linux", _SINCE, NOW, True),
+    Browser("b" * 16, "Safari", "iPhone", _SINCE, NOW - timedelta(hours=3), False),
+    Browser("c" * 16, None, None, _SINCE, NOW - timedelta(days=2), False),
+    Browser("d" * 16, None, "Android", _SINCE, NOW - timedelta(days=2), False),
 ]
 #: What the account page gets beside the row.
 BESIDE: dict[str, Any] = {

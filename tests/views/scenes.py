@@ -502,7 +502,8 @@ def stage() -> Flask:
         callback_path="/api/auth/tiktok/callback",
         csrf_token=lambda: "made-up",
     )
-    app.context_processor(lambda: {"visitor": None, "now": NOW, "reference": "1f3a9c", "theme": ""})
+    usual = {"visitor": None, "now": NOW, "theme": ""}
+    app.context_processor(lambda: usual | {"reference": g.get("request_id", "-")})
     return app
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from webapp.views.http.session import browser_name, recognize
+from webapp.views.http.session import recognize
+from webapp.views.http.template_filters import browser_name
 
 _MOZ = "Mozilla/5.0"
 _KIT = "AppleWebKit/537.36 (KHTML, like Gecko)"

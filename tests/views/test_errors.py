@@ -12,7 +12,7 @@ from flask_wtf import CSRFProtect
 from werkzeug.exceptions import HTTPException
 
 from tests.views.reading import JARGON, Reading, long_sentences
-from tests.views.scenes import NOW, STUDIO, acting, stage
+from tests.views.scenes import STUDIO, acting, stage
 from webapp.views.http import errors
 
 STATUSES = {
@@ -62,7 +62,7 @@ def silent() -> Iterator[list[structlog.types.EventDict]]:
 def read(app: Flask, code: str, **facts: object) -> Reading:
     """Return the page of a cause."""
     with acting(app):
-        return Reading(errors.page(code, now=NOW, **facts).get_data(as_text=True))  # type: ignore[arg-type]  # each test gives its own facts
+        return Reading(errors.page(code, **facts).get_data(as_text=True))  # type: ignore[arg-type]  # each test gives its own facts
 
 
 def test_every_cause_has_its_own_status() -> None:
@@ -110,7 +110,7 @@ def test_a_page_is_plain_words(app: Flask, code: str) -> None:
 @pytest.mark.parametrize("code", ["tiktok_down", "tiktok_unclear", "too_many"])
 def test_a_page_says_until_when_to_wait(app: Flask, code: str) -> None:
     with acting(app):
-        response = errors.page(code, retry_after=120, now=NOW)
+        response = errors.page(code, retry_after=120)
     assert response.headers["Retry-After"] == "120"
     assert "Please wait until 14:07 UTC." in Reading(response.get_data(as_text=True)).text
     with acting(app):

@@ -17,9 +17,10 @@ from tests.fixtures.app import MakeApp
 from tests.forms import forms
 from tests.views.connections import connection, runtime_of, sign_in
 from tests.views.reading import Reading
+from webapp import language
 from webapp.database import writing
 from webapp.models import Health, User
-from webapp.views.http.template_filters import STATES, day
+from webapp.views.http.template_filters import STATES
 
 PUBLIC = ("/", "/connect", "/privacy", "/terms", "/cookies")
 PRIVATE = (
@@ -130,9 +131,9 @@ def test_operators_see_who_needs_them_soon_and_no_date_that_no_longer_holds(
     with app.app_context(), writing() as session:
         session.execute(update(User).where(User.id == rows[0].id).values(refresh_expires_at=soon))
     reading = judge(client.get("/operators/tokens"), "/operators/tokens")
-    assert {day(soon)} < {e.text for e in reading.all("span") if "warn" in e.classes}
+    assert {language.day(soon)} < {e.text for e in reading.all("span") if "warn" in e.classes}
     assert "3 attempts" in reading.text
-    assert day(over) not in reading.text
+    assert language.day(over) not in reading.text
 
 
 class TestPaging:

@@ -2,9 +2,10 @@
 
 import json
 import sys
-from collections.abc import Iterable
-from types import TracebackType
-from typing import Any, NoReturn, Self, cast
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, NoReturn, cast
 
 import click
 from flask import current_app
@@ -16,6 +17,11 @@ from webapp.settings import Problem, listed
 
 #: The extension in which an unconfigured app stores the problems with its settings.
 PROBLEMS = "coatcheck.problems"
+
+#: TikTok's open_ids begin with a dash; a word that isn't one of our options is an argument.
+DASHES_ALLOWED = {"ignore_unknown_options": True}
+open_id_argument = click.argument("open_id", type=click.UNPROCESSED)
+json_option = click.option("--json", "as_json", is_flag=True, help="Output JSON.")
 
 
 def current_runtime() -> Runtime:
@@ -74,46 +80,29 @@ def fail_with(heading: str, problem: Problem) -> NoReturn:
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON."""
-    click.echo(json.dumps(value, indent=2))
+    """Print a value as JSON, with times as ISO 8601."""
+    click.echo(json.dumps(value, indent=2, default=datetime.isoformat))
 
 
-class Progress:
-    """Reports progress on stderr: a bar on a terminal, otherwise one line for each tenth."""
+@contextmanager
+def progress(label: str, length: int) -> Iterator[Callable[[int], None]]:
+    """Report progress on stderr: a bar on a terminal, otherwise one line for each tenth.
 
-    def __init__(self, label: str, length: int) -> None:
-        """Take a label, such as "Copied", and the number of items."""
-        self._label = label
-        self._length = length
-        self._count = self._tenth = 0
-        self._bar = None
-        if sys.stderr.isatty():
-            self._bar = click.progressbar(
-                length=length, label=label, file=sys.stderr, show_pos=True, show_eta=True
-            )
+    `label` is a word such as "Copied", `length` the number of items. Yields a function that takes
+    the number of items done so far, and is cheap enough to call often.
+    """
+    done = 0
 
-    def __enter__(self) -> Self:
-        if self._bar is not None:
-            self._bar.__enter__()
-        return self
+    def report(count: int) -> None:
+        nonlocal done
+        before, done = done, max(min(count, length), done)
+        if done > before and 10 * done // length > 10 * before // length:
+            click.echo(f"{label}: {done} of {length}", err=True)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        failure: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._bar is not None:
-            self._bar.__exit__(kind, failure, trace)
-
-    def update(self, count: int) -> None:
-        """Report the total number of items done so far. Cheap enough to call often."""
-        count = min(count, self._length)
-        step, self._count = count - self._count, max(count, self._count)
-        if self._bar is not None:
-            self._bar.update(max(step, 0))
-            return
-        tenth = 10 * self._count // self._length if self._length else 0
-        if tenth > self._tenth:
-            self._tenth = tenth
-            click.echo(f"{self._label}: {self._count} of {self._length}", err=True)
+    if not sys.stderr.isatty():
+        yield report
+        return
+    with click.progressbar(
+        length=length, label=label, file=sys.stderr, show_pos=True, show_eta=True
+    ) as bar:
+        yield lambda count: bar.update(max(min(count, length) - bar.pos, 0))

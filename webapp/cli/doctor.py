@@ -7,13 +7,13 @@ from collections.abc import Iterable
 import click
 from flask.cli import with_appcontext
 
-from webapp.cli.console import current_runtime, print_json, runtime_or_none
+from webapp.cli.console import current_runtime, json_option, print_json, runtime_or_none
 from webapp.services.maintenance.check import Check
 from webapp.services.maintenance.doctor import checks, keeping_checks
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Output JSON.")
+@json_option
 @with_appcontext
 def doctor(as_json: bool) -> None:
     """Check settings, database, keys and TikTok.
@@ -30,7 +30,7 @@ def doctor(as_json: bool) -> None:
 
 
 @click.command("check")
-@click.option("--json", "as_json", is_flag=True, help="Output JSON.")
+@json_option
 @with_appcontext
 def check_refreshing(as_json: bool) -> None:
     """Check that connections are kept fresh.

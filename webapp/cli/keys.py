@@ -2,16 +2,16 @@
 
 import base64
 import secrets
-from datetime import datetime
+from dataclasses import asdict
 
 import click
-from flask.cli import with_appcontext
+from flask.cli import AppGroup
 
-from webapp.cli.console import fail, migrated_runtime, print_json
+from webapp.cli.console import fail, json_option, migrated_runtime, print_json
 from webapp.services.handout import service_keys
 
 
-@click.group()
+@click.group(cls=AppGroup)
 def keys() -> None:
     """Generate keys and manage service keys.
 
@@ -30,7 +30,6 @@ def generate() -> None:
 
 @keys.command()
 @click.argument("name")
-@with_appcontext
 def issue(name: str) -> None:
     """Create a service key and print it once.
 
@@ -45,7 +44,6 @@ def issue(name: str) -> None:
 
 @keys.command()
 @click.argument("name")
-@with_appcontext
 def revoke(name: str) -> None:
     """Revoke the service key with this NAME.
 
@@ -60,8 +58,7 @@ def revoke(name: str) -> None:
 
 
 @keys.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Output JSON.")
-@with_appcontext
+@json_option
 def show(as_json: bool) -> None:
     """List the service keys.
 
@@ -70,18 +67,7 @@ def show(as_json: bool) -> None:
     migrated_runtime()
     found = service_keys.list_all()
     if as_json:
-        print_json(
-            [
-                {
-                    "id": each.id,
-                    "name": each.name,
-                    "created_at": _iso(each.created_at),
-                    "last_used_at": _iso(each.last_used_at),
-                    "revoked_at": _iso(each.revoked_at),
-                }
-                for each in found
-            ]
-        )
+        print_json([asdict(each) for each in found])
         return
     for each in found:
         used = f"used {each.last_used_at:%Y-%m-%d %H:%M}" if each.last_used_at else "never used"
@@ -89,7 +75,3 @@ def show(as_json: bool) -> None:
         click.echo(f"{each.id}  {each.created_at:%Y-%m-%d}  {state}  {used}  {each.name}")
     if not found:
         click.echo("There are no service keys yet: flask keys issue NAME", err=True)
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None

@@ -1,17 +1,16 @@
 """`flask notifications`: lists notifications to NOTIFY_URL, sends a test, retries."""
 
 from dataclasses import asdict
-from datetime import datetime
 
 import click
-from flask.cli import with_appcontext
+from flask.cli import AppGroup
 
-from webapp.cli.console import fail, migrated_runtime, print_json
+from webapp.cli.console import fail, json_option, migrated_runtime, print_json
 from webapp.services.notifications import delivery, outbox
 from webapp.services.runtime import Runtime
 
 
-@click.group()
+@click.group(cls=AppGroup)
 def notifications() -> None:
     """List, test and retry notifications.
 
@@ -20,9 +19,8 @@ def notifications() -> None:
 
 
 @notifications.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Output JSON.")
+@json_option
 @click.option("--limit", default=20, type=click.IntRange(1, 1000), help="Maximum number of lines.")
-@with_appcontext
 def show(as_json: bool, limit: int) -> None:
     """List recent notifications.
 
@@ -30,7 +28,7 @@ def show(as_json: bool, limit: int) -> None:
     """
     found = outbox.recent_notifications(_runtime(), limit)
     if as_json:
-        print_json([{name: _json(each) for name, each in asdict(row).items()} for row in found])
+        print_json([asdict(row) for row in found])
         return
     for row in found:
         tries = f"{row.tries} {'try' if row.tries == 1 else 'tries'}"
@@ -41,7 +39,6 @@ def show(as_json: bool, limit: int) -> None:
 
 
 @notifications.command()
-@with_appcontext
 def test() -> None:
     """Send a signed test notification now.
 
@@ -54,7 +51,6 @@ def test() -> None:
 
 
 @notifications.command()
-@with_appcontext
 def retry() -> None:
     """Retry undelivered notifications.
 
@@ -75,7 +71,3 @@ def _runtime() -> Runtime:
     if not runtime.settings.notify_url:
         fail("No notifications are sent: NOTIFY_URL is not set")
     return runtime
-
-
-def _json(value: object) -> object:
-    return value.isoformat() if isinstance(value, datetime) else value

@@ -1,29 +1,26 @@
 """`flask operators`: manages access to the operators' pages."""
 
-from collections.abc import Callable
-from typing import Any
+from dataclasses import asdict
 
 import click
 from flask.cli import AppGroup
 
-from webapp.cli.console import fail, migrated_runtime, print_json
+from webapp.cli.console import (
+    DASHES_ALLOWED,
+    fail,
+    json_option,
+    migrated_runtime,
+    open_id_argument,
+    print_json,
+)
 from webapp.services.operators import roles
-
-#: TikTok's open_ids begin with a dash; a word that isn't one of our options is an argument.
-_dashes_allowed = {"ignore_unknown_options": True}
-
-
-def _with_open_id(command: Callable[..., Any]) -> Callable[..., Any]:
-    argument = click.argument("open_id", type=click.UNPROCESSED)
-    as_json = click.option("--json", "as_json", is_flag=True, help="Output JSON.")
-    return argument(as_json(command))
-
 
 operators = AppGroup("operators", help="Manage access to the operators' pages.")
 
 
-@operators.command(context_settings=_dashes_allowed)
-@_with_open_id
+@operators.command(context_settings=DASHES_ALLOWED)
+@open_id_argument
+@json_option
 def add(open_id: str, as_json: bool) -> None:
     """Give operator access to this OPEN_ID.
 
@@ -32,22 +29,21 @@ def add(open_id: str, as_json: bool) -> None:
     _change(open_id, operator=True, as_json=as_json)
 
 
-@operators.command(context_settings=_dashes_allowed)
-@_with_open_id
+@operators.command(context_settings=DASHES_ALLOWED)
+@open_id_argument
+@json_option
 def remove(open_id: str, as_json: bool) -> None:
     """Remove operator access from this OPEN_ID."""
     _change(open_id, operator=False, as_json=as_json)
 
 
 @operators.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Output JSON.")
+@json_option
 def show(as_json: bool) -> None:
     """List the operators."""
     found = roles.list_operators(migrated_runtime())
     if as_json:
-        print_json(
-            [{"open_id": o.open_id, "name": o.name, "since": o.since.isoformat()} for o in found]
-        )
+        print_json([asdict(each) for each in found])
         return
     for each in found:
         name = "".join(c for c in each.name or "" if c.isprintable())

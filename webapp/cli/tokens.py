@@ -6,7 +6,16 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
-from webapp.cli.console import Progress, fail, fail_with, migrated_runtime, print_json
+from webapp.cli.console import (
+    DASHES_ALLOWED,
+    fail,
+    fail_with,
+    json_option,
+    migrated_runtime,
+    open_id_argument,
+    print_json,
+    progress,
+)
 from webapp.services.connect.disconnect import CONNECTED_AGAIN, Outcome, disconnect_person
 from webapp.services.installation import binding
 from webapp.services.maintenance import copy_database, database_checks, doctor
@@ -19,15 +28,10 @@ from webapp.services.vault import CannotOpen
 
 tokens = AppGroup("tokens", help="Refresh, inspect and disconnect connections.")
 
-#: TikTok's open_ids begin with a dash; a word that isn't one of our options is an argument.
-_dashes_allowed = {"ignore_unknown_options": True}
-_open_id = click.argument("open_id", type=click.UNPROCESSED)
-_json = click.option("--json", "as_json", is_flag=True, help="Output JSON.")
-
 
 @tokens.command("list")
 @click.option("--status", type=click.Choice(connection.HEALTHS), help="Filter by status.")
-@_json
+@json_option
 def show_all(status: str | None, as_json: bool) -> None:
     """List the connections."""
     runtime = migrated_runtime()
@@ -45,9 +49,9 @@ def show_all(status: str | None, as_json: bool) -> None:
         click.echo("There are no connections.", err=True)
 
 
-@tokens.command(context_settings=_dashes_allowed)
-@_open_id
-@_json
+@tokens.command(context_settings=DASHES_ALLOWED)
+@open_id_argument
+@json_option
 def show(open_id: str, as_json: bool) -> None:
     """Show everything about one connection.
 
@@ -65,9 +69,9 @@ def show(open_id: str, as_json: bool) -> None:
         click.echo(f"{name:{width}}  {_text(value)}")
 
 
-@tokens.command(context_settings=_dashes_allowed)
-@_open_id
-@_json
+@tokens.command(context_settings=DASHES_ALLOWED)
+@open_id_argument
+@json_option
 def refresh(open_id: str, as_json: bool) -> None:
     """Refresh one connection now.
 
@@ -95,9 +99,9 @@ def refresh(open_id: str, as_json: bool) -> None:
         click.echo(f"{open_id} is fresh until {access.expires_at:%Y-%m-%d %H:%M} UTC")
 
 
-@tokens.command(context_settings=_dashes_allowed)
-@_open_id
-@_json
+@tokens.command(context_settings=DASHES_ALLOWED)
+@open_id_argument
+@json_option
 def disconnect(open_id: str, as_json: bool) -> None:
     """Disconnect one connection.
 
@@ -141,7 +145,7 @@ def _fail_unless_disconnected(open_id: str, outcome: Outcome) -> None:
 
 
 @tokens.command()
-@_json
+@json_option
 def reseal(as_json: bool) -> None:
     """Re-encrypt all tokens with the current key.
 
@@ -150,9 +154,9 @@ def reseal(as_json: bool) -> None:
     runtime = migrated_runtime()
     rescue_file.replay(runtime)
     outcome = None
-    with Progress("Re-encrypted", remaining(runtime)) as progress:
+    with progress("Re-encrypted", remaining(runtime)) as report:
         for outcome in reseal_all(runtime):
-            progress.update(outcome.done)
+            report(outcome.done)
     done, closed = (outcome.done, outcome.closed) if outcome else (0, 0)
     left = remaining(runtime)
     if as_json:
@@ -172,7 +176,7 @@ def reseal(as_json: bool) -> None:
 
 
 @tokens.command()
-@_json
+@json_option
 def rescue(as_json: bool) -> None:
     """Store TikTok responses from the rescue file.
 
@@ -226,10 +230,10 @@ def copy_all(database_url: str) -> None:
     runtime = migrated_runtime()
     rows = 0
     try:
-        with Progress("Copied", copy_database.total()) as progress:
+        with progress("Copied", copy_database.total()) as report:
             for step in copy_database.copy_database(runtime, database_url, doctor.ROOT):
                 rows = step.rows
-                progress.update(rows)
+                report(rows)
     except copy_database.CannotCopy as refusal:
         fail(f"nothing was copied: {refusal}")
     click.echo(

@@ -7,7 +7,7 @@ TikTok's response and the commit.
 import gc
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, nullcontext
 from typing import Any, cast
@@ -17,7 +17,7 @@ import structlog
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from webapp.cli.console import Progress, fail, fail_with, migrated_runtime
+from webapp.cli.console import fail, fail_with, migrated_runtime, progress
 from webapp.services.maintenance import troubles
 from webapp.services.notifications.delivery import Delivery
 from webapp.services.refresh import breaker, due
@@ -48,11 +48,11 @@ def run(once: bool) -> None:
     with (
         _fewer_interruptions(),
         _stop_signals() as received,
-        Progress("Refreshed", overdue) if once else nullcontext() as progress,
+        progress("Refreshed", overdue) if once else nullcontext() as report,
         ThreadPoolExecutor(1, thread_name_prefix="worker") as thread,
     ):
         running = thread.submit(_work, app, worker, delivery, once)
-        _wait(running, worker, delivery, received, progress)
+        _wait(running, worker, delivery, received, report)
     if worker.refused is not None:
         _fail_if_refused(runtime)
     counts = worker.counters.snapshot()
@@ -79,7 +79,7 @@ def _wait(
     worker: Worker,
     delivery: Delivery,
     received: list[int],
-    progress: Progress | None,
+    report: Callable[[int], None] | None,
 ) -> None:
     """Wait until the worker has ended; meanwhile pass on signals and report progress."""
     try:
@@ -88,8 +88,8 @@ def _wait(
             if received:
                 worker.stop()
                 delivery.stop()
-            if progress is not None:
-                progress.update(worker.counters.total())
+            if report is not None:
+                report(worker.counters.total())
     finally:
         worker.stop()
         delivery.stop()

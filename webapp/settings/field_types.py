@@ -62,25 +62,23 @@ def refuse(cause: str, fix: str) -> NoReturn:
     raise PydanticCustomError("refused", "{cause}", {"cause": cause, "fix": fix})
 
 
-def parts(value: Any) -> tuple[str, ...]:
-    """Split a text at commas and drop blank parts; a tuple is returned unchanged."""
-    if isinstance(value, str):
-        return tuple(part for part in (piece.strip() for piece in value.split(",")) if part)
-    return tuple(value)
+def parts(text: str) -> tuple[str, ...]:
+    """Split a text at commas and drop blank parts."""
+    return tuple(part for part in (piece.strip() for piece in text.split(",")) if part)
 
 
-def _flag(value: Any) -> bool:
-    word = str(value).strip().lower()
+def _flag(text: str) -> bool:
+    word = text.lower()
     if word not in _YES | _NO:
         raise ValueError("neither yes nor no")
     return word in _YES
 
 
-def _digits(value: Any) -> int:
+def _digits(text: str) -> int:
     # Stricter than pydantic, which also reads "+5", "5.0" and "1_000".
-    if not re.fullmatch(r"[0-9]{1,9}", str(value)):
+    if not re.fullmatch(r"[0-9]{1,9}", text):
         raise ValueError("not digits")
-    return int(value)
+    return int(text)
 
 
 def between(low: int, high: int) -> Any:
@@ -94,8 +92,8 @@ def _printable(value: str) -> str:
     return value
 
 
-def _scopes(value: Any) -> tuple[str, ...]:
-    names = parts(value)
+def _scopes(text: str) -> tuple[str, ...]:
+    names = parts(text)
     for name in names:
         if not _SCOPE.fullmatch(name):
             refuse(
@@ -108,8 +106,8 @@ def _scopes(value: Any) -> tuple[str, ...]:
     return names
 
 
-def _required_scopes(value: Any) -> tuple[str, ...]:
-    names = _scopes(value)
+def _required_scopes(text: str) -> tuple[str, ...]:
+    names = _scopes(text)
     return names if BASIC_SCOPE in names else (BASIC_SCOPE, *names)
 
 
@@ -134,10 +132,10 @@ def split_url(text: str, fix: str) -> SplitResult:
     return url
 
 
-def _redirect(value: Any) -> Any:
+def _redirect(text: str) -> str:
     """Check rule 8 of TikTok's contract, and that this app can serve the path."""
-    url = split_url(str(value), _REDIRECT_EXAMPLE)
-    if len(str(value)) >= 512:
+    url = split_url(text, _REDIRECT_EXAMPLE)
+    if len(text) >= 512:
         refuse("is 512 characters or longer", _REDIRECT_EXAMPLE)
     if url.hostname in LOOPBACK:
         if url.port is None:
@@ -154,22 +152,21 @@ def _redirect(value: Any) -> Any:
         )
     if _OURS.match(url.path):
         refuse("has a path that another page of this app uses", _REDIRECT_EXAMPLE)
-    return value
+    return text
 
 
 def _tiktok(default: str) -> BeforeValidator:
-    def check(value: Any) -> str:
+    def check(text: str) -> str:
         fix = f"remove it for the default, {default}"
-        url = split_url(str(value), fix)
+        url = split_url(text, fix)
         if url.hostname in TIKTOK_HOSTS and url.scheme != "https":
             refuse("is http, but TikTok requires https", fix)
-        return f"{str(value).removesuffix('/')}/"
+        return f"{text.removesuffix('/')}/"
 
     return BeforeValidator(check)
 
 
-def _database(value: Any) -> Any:
-    text = str(value)
+def _database(text: str) -> str:
     scheme = text.partition("://")[0]
     try:
         make_url(text)
@@ -180,7 +177,7 @@ def _database(value: Any) -> Any:
     if scheme in ("postgresql", "postgresql+psycopg"):
         if find_spec("psycopg") is None:
             refuse("needs the package psycopg", "pip install -r requirements-postgres.txt")
-        return value
+        return text
     if not re.match(r"sqlite:///[^?#]", text):
         refuse(
             "is neither an SQLite file nor PostgreSQL",
@@ -191,35 +188,31 @@ def _database(value: Any) -> Any:
             "is in memory, where each process would see a database of its own",
             "DATABASE_URL=sqlite:///instance/app.db",
         )
-    return value
+    return text
 
 
-def _page(value: Any) -> Any:
-    text = str(value)
+def _page(text: str) -> str:
     ours = text.startswith("/") and not text.startswith("//") and "\\" not in text
     url = urlsplit(text)
     if not ours and (url.scheme not in ("http", "https") or not url.hostname):
         refuse(
             "is not a web address", "write an https:// address, or remove it for the built-in page"
         )
-    return value
+    return text
 
 
-def _notify(value: Any) -> Any:
+def _notify(text: str) -> str:
     """Check a receiver: https, or http on this machine; unlike other URLs it may have a query."""
-    text = str(value)
-    if not text:
-        return text
     url = split_url(text.partition("?")[0], _NOTIFY_EXAMPLE)
     if not re.fullmatch(r"[!-~]+", text) or "#" in text:
         refuse("contains white space, a fragment or characters outside ASCII", _NOTIFY_EXAMPLE)
     if url.scheme == "http" and url.hostname not in LOOPBACK:
         refuse("is http on a host that is not this machine", _NOTIFY_EXAMPLE)
-    return value
+    return text
 
 
-def _hosts(value: Any) -> tuple[str, ...]:
-    hosts = parts(value)
+def _hosts(text: str) -> tuple[str, ...]:
+    hosts = parts(text)
     if not all(_HOST.fullmatch(host) for host in hosts):
         refuse(
             "contains something that is not a host name",
@@ -228,14 +221,14 @@ def _hosts(value: Any) -> tuple[str, ...]:
     return hosts
 
 
-def _storage(value: Any) -> Any:
-    scheme = str(value).partition("://")[0]
-    if "://" not in str(value) or scheme not in _STORAGES:
+def _storage(text: str) -> str:
+    scheme = text.partition("://")[0]
+    if "://" not in text or scheme not in _STORAGES:
         refuse("is not a storage that Flask-Limiter supports", "RATELIMIT_STORAGE_URI=memory://")
     module = _STORAGES[scheme]
     if module and find_spec(module) is None:
         refuse(f"needs the package {module}", f"pip install {module}")
-    return value
+    return text
 
 
 class Service(NamedTuple):
@@ -261,10 +254,8 @@ def covers(address: str, url: str) -> bool:
     return rest != url and (address.endswith("/") or not rest or rest[0] in "/?#")
 
 
-def _services(value: Any) -> tuple[Service, ...]:
-    if not isinstance(value, str):
-        return tuple(value)
-    services = [_service(part) for part in parts(value)]
+def _services(text: str) -> tuple[Service, ...]:
+    services = [_service(part) for part in parts(text)]
     if len({each.name for each in services}) < len(services):
         refuse("gives two addresses the same name", _RETURN_TO_EXAMPLE)
     return tuple(services)
@@ -296,12 +287,12 @@ Flag = Annotated[bool, BeforeValidator(_flag), Field(description="1 (on) or 0 (o
 Digits = Annotated[int, BeforeValidator(_digits)]
 LogLevel = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
-    BeforeValidator(lambda value: str(value).upper()),
+    BeforeValidator(str.upper),
     Field(description="DEBUG, INFO, WARNING, ERROR or CRITICAL"),
 ]
 LogFormat = Annotated[
     Literal["json", "console"],
-    BeforeValidator(lambda value: str(value).lower()),
+    BeforeValidator(str.lower),
     Field(description="json (for machines) or console (for people)"),
 ]
 ShortName = Annotated[

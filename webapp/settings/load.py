@@ -75,8 +75,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     values = _placeholders(missing) | {name.lower(): text for name, text in given.items()}
     settings, wrong = _validate(values)
     problems += wrong
-    problems += _cross_check(settings)
-    problems += _further_problems(environ, settings)
+    problems += _cross_check(settings, environ)
     if problems:
         raise SettingsRefused(sorted(problems, key=_order_of), rest=settings)
     return settings
@@ -147,8 +146,8 @@ def _problem(error: ErrorDetails) -> Problem:
     )
 
 
-def _cross_check(settings: Settings) -> Iterator[Problem]:
-    """Yield the problems of settings that are valid alone but not together."""
+def _cross_check(settings: Settings, environ: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield the problems of settings, and of other libraries' variables, that don't go together."""
     if settings.loopback and not settings.tiktok_pkce:
         cause = "is 0, but TikTok requires PKCE because TIKTOK_REDIRECT_URI is on this machine"
         yield Problem("TIKTOK_PKCE", cause, "TIKTOK_PKCE=1")
@@ -170,15 +169,10 @@ def _cross_check(settings: Settings) -> Iterator[Problem]:
             "contains the current SECRET_KEY",
             "list former keys only",
         )
-
-
-def _further_problems(environ: Mapping[str, str], settings: Settings) -> Iterator[Problem]:
-    """Yield the problems of variables that other libraries read."""
-    private = settings.sandbox or settings.loopback
-    if environ.get("AUTHLIB_INSECURE_TRANSPORT", "").strip() and not private:
-        name = "AUTHLIB_INSECURE_TRANSPORT"
+    insecure = "AUTHLIB_INSECURE_TRANSPORT"
+    if environ.get(insecure, "").strip() and not (settings.sandbox or settings.loopback):
         cause = "is set, which allows sign-in without https"
-        yield Problem(name, cause, f"unset {name}")
+        yield Problem(insecure, cause, f"unset {insecure}")
 
 
 def serving_problems(environ: Mapping[str, str] = os.environ) -> list[Problem]:
@@ -198,13 +192,10 @@ def _unknown(environ: Mapping[str, str]) -> Iterator[Problem]:
     known = {*NAMES, *(f"{name}_FILE" for name in NAMES)}
     for name in sorted(environ):
         if name.startswith("TIKTOK_") and name not in known:
-            right = _MISNOMERS.get(name.removesuffix("_FILE")) or _nearest(name)
+            similar = get_close_matches(name, NAMES, n=1, cutoff=0.8)
+            right = _MISNOMERS.get(name.removesuffix("_FILE")) or next(iter(similar), None)
             fix = _("rename it to %(right)s", right=right) if right else _("remove it")
             yield Problem(name, _("is not a setting of this app and was ignored"), fix)
-
-
-def _nearest(name: str) -> str | None:
-    return next(iter(get_close_matches(name, NAMES, n=1, cutoff=0.8)), None)
 
 
 def _doubtful(settings: Settings) -> Iterator[Problem]:

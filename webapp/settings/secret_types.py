@@ -5,7 +5,7 @@ import binascii
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BeforeValidator, SecretStr
 
@@ -35,15 +35,7 @@ _PLACEHOLDER = re.compile(
 )
 
 
-def _plain(value: Any) -> str:
-    """Return the text of a secret, masked (SecretStr) or not."""
-    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-
-
-def _credential(value: Any) -> Any:
-    text = _plain(value).strip()
-    if not text:
-        refuse("is blank", "copy it from your app's page at developers.tiktok.com")
+def _credential(text: str) -> str:
     if text[0] in "\"'" or not re.fullmatch(r"[!-~]+", text):
         refuse(
             "contains quotes, white space or characters outside ASCII",
@@ -60,8 +52,7 @@ def _repeats(text: str) -> bool:
     )
 
 
-def _signing_key(value: Any) -> Any:
-    text = _plain(value)
+def _signing_key(text: str) -> str:
     if len(text) < _SHORTEST:
         refuse(f"is shorter than {_SHORTEST} characters", SIGNING_KEY_FIX)
     known = text.lower() in _WELL_KNOWN or _PLACEHOLDER.search(text)
@@ -70,8 +61,8 @@ def _signing_key(value: Any) -> Any:
     return text
 
 
-def _signing_keys(value: Any) -> Any:
-    return tuple(_signing_key(part) for part in parts(value))
+def _signing_keys(text: str) -> tuple[str, ...]:
+    return tuple(_signing_key(part) for part in parts(text))
 
 
 def _token_key(text: str) -> str:
@@ -87,8 +78,8 @@ def _token_key(text: str) -> str:
     return base64.b64encode(key).decode()
 
 
-def _token_keys(value: Any) -> Any:
-    keys = tuple(_token_key(_plain(part)) for part in parts(_unmasked(value)))
+def _token_keys(text: str) -> tuple[str, ...]:
+    keys = tuple(_token_key(part) for part in parts(text))
     if not keys:
         refuse("contains no key", TOKEN_KEYS_FIX)
     if len(set(keys)) < len(keys):
@@ -96,14 +87,8 @@ def _token_keys(value: Any) -> Any:
     return keys
 
 
-def _unmasked(value: Any) -> Any:
-    """Return the text of a masked list; anything else unchanged."""
-    return _plain(value) if isinstance(value, SecretStr) else value
-
-
-def _bearer(value: Any) -> Any:
-    text = _plain(value)
-    if text and (len(text) < _SHORTEST or not re.fullmatch(r"[!-~]+", text)):
+def _bearer(text: str) -> str:
+    if len(text) < _SHORTEST or not re.fullmatch(r"[!-~]+", text):
         refuse(
             f"is shorter than {_SHORTEST} characters, or contains white space",
             METRICS_TOKEN_FIX,
@@ -111,10 +96,7 @@ def _bearer(value: Any) -> Any:
     return text
 
 
-def _notify_secret(value: Any) -> Any:
-    text = _plain(value)
-    if not text:
-        return text
+def _notify_secret(text: str) -> str:
     try:
         key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
     except (binascii.Error, ValueError):

@@ -3,8 +3,7 @@
 from typing import Annotated, Self
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from webapp.settings.field_types import (
     API_URL,
@@ -45,15 +44,13 @@ from webapp.settings.secret_types import (
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """The checked settings; field names are the variable names in lower case.
 
     Build it with `webapp.settings.load`, which also checks settings against each other.
     """
 
-    model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", hide_input_in_errors=True, regex_engine="python-re"
-    )
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, regex_engine="python-re")
 
     tiktok_client_key: Credential
     tiktok_client_secret: SecretCredential
@@ -96,18 +93,6 @@ class Settings(BaseSettings):
     ratelimit_enabled: Flag = True
     log_level: LogLevel = "INFO"
     log_format: LogFormat = "json"
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Use only the values passed in: `load` reads the environment that it is given."""
-        return (init_settings,)
 
     @model_validator(mode="after")
     def _drop_required_from_optional(self) -> Self:

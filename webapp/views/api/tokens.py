@@ -1,7 +1,7 @@
 """The API for services: hand out access tokens, never refresh tokens, and document itself."""
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 
 from flask import Blueprint, Response, g, jsonify, render_template
 from werkzeug.datastructures import Headers
@@ -15,6 +15,7 @@ from webapp.views.http.api_request import BadRequest
 from webapp.views.http.guards import at_most_a_key, public, service
 from webapp.views.http.runtime import runtime
 from webapp.views.http.session import visitor
+from webapp.views.http.template_filters import iso
 
 blueprint = Blueprint("api", __name__)
 
@@ -63,7 +64,6 @@ def docs() -> str:
 
 
 def _answer(rejected: int | None) -> Response:
-    """Return the token, or the problem that prevents it."""
     try:
         asked = api_request.token_request()
         access = handout.hand_out(
@@ -106,9 +106,9 @@ def _body(access: Access, now: datetime) -> str:
             "access_token": access.access_token,
             "token_type": "Bearer",
             "scopes": sorted(access.scopes),
-            "expires_at": _text(access.expires_at),
+            "expires_at": iso(access.expires_at),
             "expires_in": max(left, 0),
-            "refreshed_at": _text(access.refreshed_at),
+            "refreshed_at": access.refreshed_at and iso(access.refreshed_at),
             "version": access.version,
             "warnings": access.warnings,
         }
@@ -120,7 +120,7 @@ def _reconnect(error: ReconnectRequired) -> Response:
         "reconnect_required",
         detail=api_contract.descriptions("Reason").get(error.reason, ""),
         reason=error.reason,
-        since=_text(error.since),
+        since=error.since and iso(error.since),
         reconnect_url=f"{runtime().settings.public_origin}/connect",
     )
 
@@ -133,10 +133,3 @@ def _scope_missing(missing: list[str]) -> Response:
         missing=missing,
         reconnect_url=f"{runtime().settings.public_origin}/connect?{add}",
     )
-
-
-def _text(moment: datetime | None) -> str | None:
-    """Return a moment as RFC 3339 in UTC, rounded down to whole seconds."""
-    if moment is None:
-        return None
-    return moment.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00") + "Z"

@@ -75,7 +75,6 @@ def page(
     signed_in_as: str = "",
     belongs_to: str = "",
     back: ReturnLink | None = None,
-    now: datetime | None = None,
 ) -> Response:
     """Return the page of a cause, or problem+json to a client that prefers JSON.
 
@@ -88,9 +87,7 @@ def page(
         cause = _with_names(cause, signed_in_as, belongs_to)
     if back is not None and cause.href.startswith("/connect"):
         cause = replace(cause, href=back.after(cause.href))
-    return cause_response(
-        cause, log_id=log_id, retry_after=retry_after, back=back, now=now or utc_now()
-    )
+    return cause_response(cause, log_id=log_id, retry_after=retry_after, back=back)
 
 
 def in_words(cause: Cause) -> Cause:
@@ -112,7 +109,6 @@ def cause_response(
     log_id: str = "",
     retry_after: int | None = None,
     back: ReturnLink | None = None,
-    now: datetime,
 ) -> Response:
     """Render a translated cause in the site's layout, with Retry-After where waiting helps."""
     wait = cause.retry_after if retry_after is None else min(max(retry_after, 1), LONGEST_WAIT)
@@ -126,9 +122,7 @@ def cause_response(
                 cause=cause,
                 log_id=log_id,
                 back=back,
-                again_at=now + timedelta(seconds=wait) if wait else None,
-                now=now,
-                reference=_reference(),
+                wait=timedelta(seconds=wait or 0),
             ),
             cause.status,
         )
@@ -198,7 +192,7 @@ def _http_error(error: HTTPException) -> Response:
     if isinstance(error, CSRFError):
         return page(_code_of(error), back=return_link.requested())
     cause = in_words(replace(CAUSES[_code_of(error)], status=status))
-    response = cause_response(cause, retry_after=_wait_of(error), now=utc_now())
+    response = cause_response(cause, retry_after=_wait_of(error))
     for name, value in error.get_headers(request.environ):
         if name == "Allow":
             response.headers[name] = value

@@ -51,14 +51,19 @@ class UnguardedRoute(RuntimeError):
     """A route does not say who may call it."""
 
 
-def access(who: Access) -> Callable[[View], View]:
-    """Mark a view with who may call it."""
+def _mark(name: str, value: object) -> Callable[[View], View]:
+    """Return a decorator that marks a view with a value, as an attribute of the function."""
 
     def mark(view: View) -> View:
-        view.access = who  # type: ignore[attr-defined]  # a mark on the function is the point
+        setattr(view, name, value)
         return view
 
     return mark
+
+
+def access(who: Access) -> Callable[[View], View]:
+    """Mark a view with who may call it."""
+    return _mark("access", who)
 
 
 public = access("public")
@@ -75,23 +80,12 @@ scraper = access("scraper")
 
 def at_most(limit: str) -> Callable[[View], View]:
     """Mark a view with how often one address may call it, in Flask-Limiter's notation."""
-
-    def mark(view: View) -> View:
-        view.limit = limit  # type: ignore[attr-defined]  # register_limits reads the mark
-        return view
-
-    return mark
+    return _mark("limit", limit)
 
 
 def at_most_a_key(limit: str) -> Callable[[View], View]:
     """Mark a service's view with how often one key may call it, in Flask-Limiter's notation."""
-    parsed = parse(limit)
-
-    def mark(view: View) -> View:
-        view.key_limit = parsed  # type: ignore[attr-defined]  # the guard reads the mark
-        return view
-
-    return mark
+    return _mark("key_limit", parse(limit))
 
 
 def register_actors(app: Flask) -> None:
@@ -216,12 +210,6 @@ class FirstOperator:
         return not self._there
 
 
-def is_first_operator_awaited() -> bool:
-    """Return True if nobody is an operator yet."""
-    first_operator: FirstOperator = current_app.extensions[_FIRST_OPERATOR]
-    return first_operator.awaited()
-
-
 def _actor(kind: Kind, name: str = "", credential: str = "") -> Actor:
     reference = str(g.get("request_id", ""))
     return Actor(kind, name, request.remote_addr or "", reference, credential)
@@ -239,7 +227,7 @@ def _refuse(who: Access | None) -> Response | None:
         return None if present else signed_out()
     if who in ("operator", "operator_or_first") and present is not None and present.operator:
         return None
-    if who == "operator_or_first" and is_first_operator_awaited():
+    if who == "operator_or_first" and current_app.extensions[_FIRST_OPERATOR].awaited():
         return None
     # Not a 403: others aren't told that an operators' page exists.
     return abort(404)

@@ -8,7 +8,6 @@ from typing import Any, cast
 from flask import Flask, request, session
 from flask_login import AnonymousUserMixin, LoginManager, UserMixin, current_user, login_user
 
-from webapp.language import gettext as _
 from webapp.services.connect import sessions
 from webapp.views.http import sign_in_attempts
 from webapp.views.http.runtime import runtime
@@ -43,15 +42,6 @@ def recognize(user_agent: str) -> tuple[str | None, str | None]:
     text = user_agent[:_MAX_LENGTH]
     browser = next((name for token, name in _BROWSERS if token in text), None)
     return browser, next((name for token, name in _SYSTEMS if token in text), None)
-
-
-def browser_name(browser: str | None, system: str | None) -> str:
-    """Return the name of a browser for its user: "Firefox on Linux", "Unknown browser"."""
-    if browser and system:
-        return _("%(browser)s on %(system)s", browser=browser, system=system)
-    if system:
-        return _("Unknown browser on %(system)s", system=system)
-    return browser or _("Unknown browser")
 
 
 class SignedIn(UserMixin):  # type: ignore[misc]  # Flask-Login has no types

@@ -18,44 +18,26 @@ LONGEST_NAME = 50
 NAMELESS = N_("TikTok account")
 #: Invisible, but some scripts and emoji need them.
 JOINERS = "\u200c\u200d"
-UNITS = (("year", 365 * 86400), ("day", 86400), ("hour", 3600), ("minute", 60))
+_UNITS: Sequence[tuple[language.Unit, int]] = (
+    ("year", 365 * 86400),
+    ("day", 86400),
+    ("hour", 3600),
+    ("minute", 60),
+)
 
 
 def relative(moment: datetime, now: datetime) -> str:
     """Return the distance to an aware `moment` in whole units: "3 hours ago", "in 5 days"."""
     seconds = (moment - now).total_seconds()
-    for unit, size in UNITS:
+    for unit, size in _UNITS:
         if abs(seconds) >= size:
-            amount = int(abs(seconds) // size)
-            return _ahead(unit, amount) if seconds > 0 else _ago(unit, amount)
+            return language.distance(int(seconds / size) * size, unit)
     return _("in a moment") if seconds > 0 else _("just now")
-
-
-def _ago(unit: str, amount: int) -> str:
-    match unit:
-        case "year":
-            return ngettext("%(num)s year ago", "%(num)s years ago", amount)
-        case "day":
-            return ngettext("%(num)s day ago", "%(num)s days ago", amount)
-        case "hour":
-            return ngettext("%(num)s hour ago", "%(num)s hours ago", amount)
-    return ngettext("%(num)s minute ago", "%(num)s minutes ago", amount)
-
-
-def _ahead(unit: str, amount: int) -> str:
-    match unit:
-        case "year":
-            return ngettext("in %(num)s year", "in %(num)s years", amount)
-        case "day":
-            return ngettext("in %(num)s day", "in %(num)s days", amount)
-        case "hour":
-            return ngettext("in %(num)s hour", "in %(num)s hours", amount)
-    return ngettext("in %(num)s minute", "in %(num)s minutes", amount)
 
 
 def duration(seconds: float) -> str:
     """Return a duration in whole units: "3 minutes", "12 seconds"."""
-    for unit, size in (*UNITS, ("second", 1)):
+    for unit, size in (*_UNITS, ("second", 1)):
         if seconds >= size:
             return language.span(int(seconds // size), unit)
     return _("less than a second")
@@ -63,12 +45,7 @@ def duration(seconds: float) -> str:
 
 def exact(moment: datetime) -> str:
     """Return an aware UTC `moment` as text: "22 November 2026, 14:06 UTC"."""
-    return _("%(day)s, %(time)s", day=day(moment), time=clock_time(moment))
-
-
-def day(moment: datetime) -> str:
-    """Return the date of an aware UTC `moment`: "22 November 2026"."""
-    return language.day(moment)
+    return _("%(day)s, %(time)s", day=language.day(moment), time=clock_time(moment))
 
 
 def clock_time(moment: datetime) -> str:
@@ -116,16 +93,6 @@ FOR_PEOPLE = {
     "revoking": DISCONNECTED,
     "revoked": DISCONNECTED,
 }
-FOR_OPERATORS = {
-    "fresh": Tag("ok", N_("Healthy")),
-    "due": Tag("ok", N_("Refresh due")),
-    "refreshing": Tag("ok", N_("Refreshing")),
-    "failing": Tag("warn", N_("Refresh failing")),
-    "expired": Tag("warn", N_("Access expired")),
-    "reconnect": Tag("bad", N_("Reconnect needed")),
-    "revoking": Tag("off", N_("Revoking")),
-    "revoked": Tag("off", N_("Revoked")),
-}
 
 #: By `State`, the five states of the operators' list.
 STATES = {
@@ -148,14 +115,6 @@ def health_tag(health: str) -> Tag:
 def is_connected(health: str) -> bool:
     """Return True if a person with this health is shown as connected."""
     return FOR_PEOPLE[health] in (CONNECTED, RETRIED)
-
-
-def operator_tag(health: str) -> Tag:
-    """Return the tag that operators see for the health of a connection.
-
-    Raises KeyError if `health` is unknown.
-    """
-    return FOR_OPERATORS[health].translated()
 
 
 def state_tag(state: str) -> Tag:
@@ -208,12 +167,22 @@ def initials(raw: str | None) -> str:
     return "".join(found[:1] + found[1:][-1:]) or "?"
 
 
+def browser_name(browser: str | None, system: str | None) -> str:
+    """Return the name of a browser for its user: "Firefox on Linux", "Unknown browser"."""
+    if browser and system:
+        return _("%(browser)s on %(system)s", browser=browser, system=system)
+    if system:
+        return _("Unknown browser on %(system)s", system=system)
+    return browser or _("Unknown browser")
+
+
 def register(app: Flask, clock: Clock = utc_now) -> None:
     """Give the templates these functions as filters; `relative` uses `clock`."""
     app.jinja_env.filters.update(
         answer_time=answer_time,
+        browser_name=browser_name,
         clock_time=clock_time,
-        day=day,
+        day=language.day,
         display_name=display_name,
         duration=duration,
         ending=ending,
@@ -224,7 +193,6 @@ def register(app: Flask, clock: Clock = utc_now) -> None:
         is_closed=is_closed,
         number=language.number,
         iso=iso,
-        operator_word=operator_tag,
         quoted=quoted,
         sentence=sentence,
         state_word=state_tag,

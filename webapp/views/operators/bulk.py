@@ -19,13 +19,13 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from webapp.language import gettext as _
-from webapp.services.operators import bulk
+from webapp.services.operators import bulk, list_query
 from webapp.services.operators.bulk import JobSize
 from webapp.services.runtime import Runtime
 from webapp.views.http.guards import operator
 from webapp.views.http.request_checks import MAX_URL
 from webapp.views.http.runtime import runtime
-from webapp.views.operators import bulk_texts, list_address
+from webapp.views.operators import bulk_texts
 
 blueprint = Blueprint("bulk", __name__, url_prefix="/operators")
 
@@ -113,9 +113,7 @@ def show(job_id: str) -> Response:
         progress=bulk_texts.progress(job),
         left=bulk_texts.duration_text(job.left / bulk.current_rate(runtime())),
         obstacle=bulk.obstacle(runtime(), job),
-        problems=[
-            (each, bulk_texts.problem_text(job.act, each), _page_of(each)) for each in problems
-        ],
+        problems=[(each, bulk_texts.problem_text(job.act, each)) for each in problems],
         later=after > 0,
         next_key=next_key,
         still=still,
@@ -173,6 +171,8 @@ def _confirm(
     asked: BulkRequest, size: JobSize, *, typed: str = "", is_wrong: bool = False
 ) -> Response:
     rate = bulk.current_rate(runtime())
+    # Without digit grouping, as the page shows it.
+    problem = _("Type %(count)s, the number of connections.", count=str(size.count))
     page = render_template(
         "operators/bulk_confirm.html",
         asked=asked,
@@ -183,27 +183,15 @@ def _confirm(
         budget=bulk_texts.rate_text(rate),
         to_type=asked.act == "disconnect" and size.count > 1,
         typed=typed,
-        problem=_problem(size.count) if is_wrong else None,
+        problem=problem if is_wrong else None,
         back=list_page(asked.query),
     )
     return make_response(page, 422 if is_wrong else 200)
 
 
-def _problem(count: int) -> str:
-    # Without digit grouping, as the page shows it.
-    return _("Type %(count)s, the number of connections.", count=str(count))
-
-
 def _back(asked: BulkRequest, message: str) -> Response:
     flash(message, "warn")
     return redirect(list_page(asked.query), 303)
-
-
-def _page_of(problem: bulk.ItemProblem) -> str | None:
-    """Return the address of a connection's page; None if its person was deleted."""
-    if problem.open_id is None:
-        return None
-    return url_for("connection.show", open_id=problem.open_id)
 
 
 def parse_request(act: str, params: "MultiDict[str, str]") -> BulkRequest:
@@ -215,9 +203,7 @@ def parse_request(act: str, params: "MultiDict[str, str]") -> BulkRequest:
 
 def clean_query(text: str) -> str:
     """Return the list's filters in their canonical form, without unknown ones."""
-    return (
-        list_address.canonical(list_address.parse_string(text)) if len(text) <= _MAX_QUERY else ""
-    )
+    return list_query.query_string(list_query.parse_string(text)) if len(text) <= _MAX_QUERY else ""
 
 
 def list_page(filters: str) -> str:

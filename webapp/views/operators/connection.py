@@ -5,6 +5,7 @@ from datetime import timedelta
 from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
+from webapp.language import gettext as _
 from webapp.services.connect import user_info
 from webapp.services.connect.disconnect import disconnect_person
 from webapp.services.operators import connection
@@ -134,7 +135,7 @@ def _is_own(open_id: str) -> bool:
 
 def _not_refreshed(open_id: str, error: Exception) -> tuple[str, str]:
     if isinstance(error, ReconnectRequired):
-        return connection_texts.person_needed(), "warn"
+        return _(connection_texts.PERSON_NEEDED), "warn"
     if isinstance(error, Pending):
         return connection_texts.not_refreshed_text(_found(open_id), error.cause)
-    return connection_texts.cannot_open(), "warn"
+    return _(connection_texts.CANNOT_OPEN), "warn"

@@ -14,7 +14,7 @@ from flask import (
 )
 from werkzeug.wrappers import Response as Answer
 
-from webapp.services.operators import counts, export, list_pages, list_search
+from webapp.services.operators import counts, export, list_pages, list_query, list_search
 from webapp.services.operators.counts import Counts
 from webapp.services.operators.list_pages import Page
 from webapp.views.http.guards import cut_off, operator
@@ -60,7 +60,10 @@ def _file(kind: export.Format) -> Answer:
     asked = list_address.parse(request.args)
     if asked.ignored:
         # Unlike a file, the page can say which parameters were ignored; it needs only their names.
-        params = [list_address.canonical(asked.query), urlencode(dict.fromkeys(asked.ignored, "?"))]
+        params = [
+            list_query.query_string(asked.query),
+            urlencode(dict.fromkeys(asked.ignored, "?")),
+        ]
         return redirect(f"{url_for('operators.tokens')}?{'&'.join(filter(None, params))}", 303)
     now = runtime().clock()
     export.record_export(runtime(), asked.query, kind, now)

@@ -16,10 +16,10 @@ from webapp.services.records.history import TimelineEvent
 from webapp.views.http.ending_texts import ending
 from webapp.views.http.template_filters import clock_time, display_name, exact
 
-_PERSON = N_("Only the person can fix this: send them the reconnect link.")
+PERSON_NEEDED = N_("Only the person can fix this: send them the reconnect link.")
 _OVER = N_("Disconnected. Only the person can reconnect: send them the reconnect link.")
 _REVOKING = N_("Disconnected here. We keep notifying TikTok until it confirms, for up to a day.")
-_CANNOT_OPEN = N_(
+CANNOT_OPEN = N_(
     "The stored tokens can't be decrypted with this server's TOKEN_KEYS. Restore the "
     "previous key; flask doctor says which one."
 )
@@ -80,16 +80,6 @@ _EVENTS = {
 }
 
 
-def person_needed() -> str:
-    """Return the message that only the person can fix the connection."""
-    return _(_PERSON)
-
-
-def cannot_open() -> str:
-    """Return the message that the stored tokens can't be decrypted, and how to fix it."""
-    return _(_CANNOT_OPEN)
-
-
 def why_next(details: ConnectionDetails) -> str:
     """Return why the next refresh is when it is, or why there is none."""
     if details.next.why == "back_off":
@@ -107,11 +97,12 @@ def obstacles(details: ConnectionDetails) -> dict[str, str | None]:
     """Return, for each button, why it is disabled; None if it isn't."""
     ended = _ended_text(details)
     paused = _paused_text(details) if details.held_until else None
+    is_over = details.next.why == "over" or details.health == "revoking"
     return {
         "refresh": _foreign_text(details) or ended or paused,
         # A token that is still valid can be tested while refreshes are paused.
         "test": _foreign_text(details) or ended or (paused if details.access_over else None),
-        "disconnect": _foreign_text(details) or (ended if _is_over(details) else None),
+        "disconnect": _foreign_text(details) or (ended if is_over else None),
     }
 
 
@@ -126,7 +117,7 @@ def not_refreshed_text(details: ConnectionDetails, cause: str) -> tuple[str, str
     `details` are those after the attempt, `cause` is that of `on_demand.Pending`.
     """
     if cause == "cannot_open":
-        return cannot_open(), "warn"
+        return _(CANNOT_OPEN), "warn"
     user, obstacle = details.user, obstacles(details)["refresh"]
     if obstacle is not None:
         why = obstacle
@@ -212,16 +203,12 @@ def _foreign_text(details: ConnectionDetails) -> str | None:
     )
 
 
-def _is_over(details: ConnectionDetails) -> bool:
-    return details.next.why == "over" or details.health == "revoking"
-
-
 def _ended_text(details: ConnectionDetails) -> str | None:
     if details.next.why == "over":
         return _(_OVER)
     if details.health == "revoking":
         return _(_REVOKING)
-    return None if details.alive else _(_PERSON)
+    return None if details.alive else _(PERSON_NEEDED)
 
 
 def _paused_text(details: ConnectionDetails) -> str:
@@ -249,7 +236,12 @@ class TimelineLine:
 def timeline_lines(events: Sequence[TimelineEvent], asked: int) -> list[TimelineLine]:
     """Return the lines of these events; `asked` is the number of permissions last requested."""
     latest = next((each for each in events if each.word == "connection.connected"), None)
-    return [_timeline_line(each, asked if each is latest else 0) for each in events]
+    return [
+        TimelineLine(
+            *_event_text(each, asked if each is latest else 0), each.at, each.ms, each.log_id
+        )
+        for each in events
+    ]
 
 
 def code_text(code: str) -> str:
@@ -263,11 +255,6 @@ def actor_text(word: str) -> str:
     """Return the name of an actor in the history: "the worker", "operator ct_2222-2222"."""
     kind, _colon, name = word.partition(":")
     return _(_NAMED[kind], name=name) if name else _(_ACTORS[kind])
-
-
-def _timeline_line(event: TimelineEvent, asked: int) -> TimelineLine:
-    bad, text = _event_text(event, asked)
-    return TimelineLine(bad, text, event.at, event.ms, event.log_id)
 
 
 def _event_text(event: TimelineEvent, asked: int) -> tuple[bool, str]:

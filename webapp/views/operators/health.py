@@ -21,7 +21,7 @@ from webapp.services.records.figures import Bar
 from webapp.views.http.guards import access_of, at_most, operator
 from webapp.views.http.runtime import runtime
 from webapp.views.http.session import visitor
-from webapp.views.http.template_filters import day, exact
+from webapp.views.http.template_filters import exact
 
 blueprint = Blueprint("health", __name__, url_prefix="/operators")
 
@@ -30,14 +30,10 @@ WIDTH, HEIGHT = 360, 100
 BANNER_KEY = "coatcheck.banner"
 #: How long a check is reused, in each process.
 CHECK_EVERY = timedelta(seconds=10)
-_TimeText = Callable[[datetime], str]
-_HOUR: tuple[str, _TimeText, _TimeText] = (N_("Hour starting"), exact, lambda at: f"{at:%H:%M}")
-_DAY: tuple[str, _TimeText, _TimeText] = (N_("Day"), day, lambda at: language.short_day(at))
-_WEEK: tuple[str, _TimeText, _TimeText] = (
-    N_("Week starting"),
-    day,
-    lambda at: language.short_day(at),
-)
+_Unit = tuple[str, Callable[[datetime], str], Callable[[datetime], str]]
+_HOUR: _Unit = (N_("Hour starting"), exact, "{:%H:%M}".format)
+_DAY: _Unit = (N_("Day"), language.day, language.short_day)
+_WEEK: _Unit = (N_("Week starting"), language.day, language.short_day)
 #: Name → title, unit of a column, names of the two kinds of bars, one label every so many columns.
 _CHARTS = {
     "hours": (N_("Refreshes in the last 24 hours"), _HOUR, N_("Refreshed"), N_("Failed"), 6),
@@ -154,11 +150,6 @@ class Chart:
     max_count: int
     #: None: not counted yet.
     total: int | None
-
-    @property
-    def total_failed(self) -> int:
-        """Return the sum of the second kind of bars."""
-        return sum(column.failed for column in self.columns)
 
 
 def chart(name: str, bars: Sequence[Bar] | None) -> Chart:

@@ -38,16 +38,6 @@ def parse(args: "MultiDict[str, str]") -> ListRequest:
     return ListRequest(found.query, everything, names + more)
 
 
-def parse_string(text: str) -> Query:
-    """Return the query of a text made by `canonical`; unreadable parts are ignored."""
-    return list_query.parse_string(text)
-
-
-def canonical(query: Query) -> str:
-    """Return the filters and the order of a query as text; equal queries give equal texts."""
-    return list_query.query_string(query)
-
-
 def address(base: str, query: Query, **changes: Any) -> str:
     """Return the address of the list for a query with changes.
 

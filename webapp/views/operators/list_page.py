@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
 from flask import url_for
 
@@ -20,9 +19,10 @@ from webapp.services.operators.list_query import (
     Sort,
     State,
     query_pairs,
+    query_string,
 )
 from webapp.views.http.template_filters import Tag, state_tag
-from webapp.views.operators.list_address import MORE, ListRequest, address, canonical
+from webapp.views.operators.list_address import MORE, ListRequest, address
 
 #: Sort → column title, caption for ascending and for descending order.
 ORDERS: Mapping[Sort, tuple[str, str, str]] = {
@@ -77,21 +77,15 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """One option of a filter."""
-
-    value: str
-    word: str
-    is_chosen: bool
-
-
-@dataclass(frozen=True)
 class Filter:
     """One filter of the form: a select box."""
 
     name: str
     label: str
-    choices: Sequence[Choice]
+    #: The selected option; empty for any.
+    chosen: str
+    #: Option → text.
+    words: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -118,9 +112,8 @@ def context(
         "query": query,
         "rows": page.rows,
         "everything": everything,
-        "picked": _matching_texts(total) if everything else _ticked_texts(),
+        "total": total,
         "select_all": _all_that_match(base, query, page),
-        "select_words": _select_all_text(total),
         "nobody": not (page.rows or query.is_filtered or query.after or query.before)
         and not (counts and counts.total),
         "tiles": tiles(base, query, counts),
@@ -131,25 +124,18 @@ def context(
     }
 
 
-def links(base: str, query: Query, page: Page) -> dict[str, Any]:
-    """Return the addresses of neighboring pages, exports and actions; empty if there is none."""
+def links(base: str, query: Query, page: Page) -> dict[str, str]:
+    """Return the addresses of neighboring pages and exports; empty if there is none."""
     files = address("", query)
     return {
         "previous": address(base, query, before=page.previous) if page.previous else "",
         "next": address(base, query, after=page.next) if page.next else "",
         "first": address(base, query) if query.after or query.before else "",
         "here": address(base, query, after=query.after, before=query.before),
-        "unfiltered": base,
         "csv": f"{base}.csv{files}",
         "json": f"{base}.json{files}",
-        "refresh": f"{base}/refresh",
-        "disconnect": f"{base}/disconnect",
-        "one": lambda open_id: f"{base}/{quote(open_id, safe='')}",
-        "query": canonical(query),
+        "query": query_string(query),
         "sort": dict(query_pairs(query)).get("sort", ""),
-        "start": url_for("home.index"),
-        "connect": url_for("connect.choose"),
-        "setup": f"{base.removesuffix('tokens')}setup",
     }
 
 
@@ -158,31 +144,6 @@ def _all_that_match(base: str, query: Query, page: Page) -> str:
     if page.cut or not page.rows or not (page.next or page.previous):
         return ""
     return address(base, query, everything=True)
-
-
-def _select_all_text(total: int | None) -> str:
-    if total is None:
-        return _("Select all matches")
-    return ngettext("Select %(num)s match", "Select all %(num)s matches", total)
-
-
-def _ticked_texts() -> dict[str, str]:
-    return {"refresh": _("Refresh selected"), "disconnect": _("Disconnect selected…")}
-
-
-def _matching_texts(total: int | None) -> dict[str, str]:
-    """Return the labels of the buttons when all matches are selected."""
-    if total is None:
-        return {
-            "refresh": _("Refresh all matches"),
-            "disconnect": _("Disconnect all matches…"),
-        }
-    return {
-        "refresh": ngettext("Refresh %(num)s match", "Refresh all %(num)s matches", total),
-        "disconnect": ngettext(
-            "Disconnect %(num)s match…", "Disconnect all %(num)s matches…", total
-        ),
-    }
 
 
 def tiles(base: str, query: Query, counts: Counts | None) -> list[Tile]:
@@ -205,13 +166,16 @@ def filters(query: Query, scopes: Sequence[str]) -> list[Filter]:
     failing = next((name for name, each in FAILING_FOR.items() if each == query.failing), "")
     within = next((name for name, each in WITHIN.items() if each == query.within), "")
     return [
-        _filter("status", _("Status"), query.state or "", {s: state_tag(s).word for s in State}),
-        _filter("scope", _("Has permission"), query.scope or "", known),
-        _filter("reason", _("Reason"), query.reason or "", {r: _(REASONS[r]) for r in REASONS}),
-        _filter(
-            "failing", _("Failing for"), failing, {name: _at_least(name) for name in FAILING_FOR}
+        Filter("status", _("Status"), query.state or "", {s: state_tag(s).word for s in State}),
+        Filter("scope", _("Has permission"), query.scope or "", known),
+        Filter("reason", _("Reason"), query.reason or "", {r: _(REASONS[r]) for r in REASONS}),
+        Filter(
+            "failing",
+            _("Failing for"),
+            failing,
+            {name: _("%(span)s or more", span=_span(name)) for name in FAILING_FOR},
         ),
-        _filter("within", _("Reconnect within"), within, {name: _span(name) for name in WITHIN}),
+        Filter("within", _("Reconnect within"), within, {name: _span(name) for name in WITHIN}),
     ]
 
 
@@ -270,17 +234,10 @@ def remarks(asked: ListRequest, page: Page, counts: Counts | None, now: datetime
 
 
 def _counted(seconds: int) -> str:
-    """Return how long ago the connections were counted."""
     if seconds < 120:
         return ngettext("Counted %(num)s second ago.", "Counted %(num)s seconds ago.", seconds)
     minutes = seconds // 60
     return ngettext("Counted %(num)s minute ago.", "Counted %(num)s minutes ago.", minutes)
-
-
-def _filter(name: str, label: str, chosen: str, words: Mapping[str, str]) -> Filter:
-    choices = [Choice("", _("Any"), not chosen)]
-    choices += [Choice(value, words[value], value == chosen) for value in words]
-    return Filter(name, label, choices)
 
 
 def _header(base: str, query: Query, sort: Sort) -> Header:
@@ -297,7 +254,3 @@ def _header(base: str, query: Query, sort: Sort) -> Header:
 def _span(name: str) -> str:
     """Return a time span from an address as text: "6h" is "6 hours"."""
     return language.span(int(name[:-1]), {"h": "hour", "d": "day"}[name[-1]])
-
-
-def _at_least(name: str) -> str:
-    return _("%(span)s or more", span=_span(name))

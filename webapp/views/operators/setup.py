@@ -140,12 +140,9 @@ def counts(checks: Iterable[Check]) -> tuple[int, int]:
 def _task(check: Check, *, values: bool) -> Task:
     is_setting = check.name not in TITLES
     name = check.name if is_setting else _(TITLES[check.name])
-    if values:
-        return Task(
-            name, is_setting, sentence(check.cause), check_tag(check), language.spoken(check.fix)
-        )
-    fix = language.spoken(check.fix) if check.public else ""
-    return Task(name, is_setting, "", check_tag(check), fix)
+    hint = sentence(check.cause) if values else ""
+    fix = language.spoken(check.fix) if values or check.public else ""
+    return Task(name, is_setting, hint, check_tag(check), fix)
 
 
 def _last_answer() -> tuple[datetime | None, tuple[Check, ...]]:

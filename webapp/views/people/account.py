@@ -1,9 +1,6 @@
 """A person's own pages: their connection, renewing, disconnecting, devices, export, deletion."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 from flask import (
     Blueprint,
@@ -30,13 +27,13 @@ from webapp.services.connect.disconnect import (
     delete_person,
     disconnect_person,
 )
-from webapp.services.connect.sessions import Browser, Visitor
+from webapp.services.connect.sessions import Visitor
 from webapp.services.people import PersonGone
 from webapp.services.refresh.on_demand import NotConnected, Pending, ReconnectRequired, fresh_access
 from webapp.services.vault import CannotOpen
 from webapp.views.http.guards import at_most, person
 from webapp.views.http.runtime import runtime
-from webapp.views.http.session import browser_name, me, secret, sign_out
+from webapp.views.http.session import me, secret, sign_out
 from webapp.views.http.template_filters import exact
 from webapp.views.people import activity_texts
 
@@ -109,7 +106,7 @@ def show() -> str:
         held=user.access_token is not None,
         last_use=mine.last_use,
         recent=activity_texts.lines(mine.recent, user.ticket),
-        browsers=device_rows(mine.browsers),
+        browsers=mine.browsers,
     )
 
 
@@ -208,9 +205,7 @@ def export() -> Response:
 def devices() -> str:
     """List the devices on which this person is signed in."""
     browsers = overview.browsers(runtime(), me().ref, secret())
-    return render_template(
-        "account/sessions.html", browsers=device_rows(browsers), most=sessions.MAX_LISTED
-    )
+    return render_template("account/sessions.html", browsers=browsers, most=sessions.MAX_LISTED)
 
 
 @blueprint.post("/account/sessions/<key>/sign-out", endpoint="sign_out_one")
@@ -299,28 +294,3 @@ def _not_refreshed_text(visitor: Visitor, cause: str) -> str:
     if ends is not None and ends > runtime().clock():
         return _(_NOT_NOW_OURS if ours else _NOT_NOW, when=exact(ends))
     return _(_NOT_NOW_OVER_OURS if ours else _NOT_NOW_OVER)
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceRow:
-    """One signed-in device, as its owner sees it."""
-
-    key: str
-    name: str
-    since: datetime
-    seen_at: datetime
-    this_one: bool
-
-
-def device_rows(browsers: Sequence[Browser]) -> list[DeviceRow]:
-    """Return the rows of these browsers, with their names."""
-    return [
-        DeviceRow(
-            each.key,
-            browser_name(each.browser, each.system),
-            each.since,
-            each.seen_at,
-            each.this_one,
-        )
-        for each in browsers
-    ]

@@ -62,8 +62,6 @@ _TEXTS: dict[str, dict[str, str]] = {
 ENDED = ("needs_user", "connection.deauthorized")
 #: Events that have a text.
 KNOWN = (*_TEXTS, *ENDED)
-#: Commands are run by the people who operate this site.
-_SAME = {"command": "operator"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +73,6 @@ class Line:
     at: datetime
     #: The permissions that were allowed.
     details: tuple[str, ...] = ()
-    #: Only used in the operators' timeline.
-    ms: int | None = None
-    log_id: str = ""
 
 
 def lines(events: Sequence[TimelineEvent], ticket: str) -> list[Line]:
@@ -116,7 +111,8 @@ def _case(event: TimelineEvent, ticket: str) -> str:
         # The operator is the person themselves.
         return "person"
     kind = event.who.partition(":")[0]
-    return _SAME.get(kind, kind)
+    # Commands are run by the people who operate this site.
+    return "operator" if kind == "command" else kind
 
 
 def _allowed(event: TimelineEvent) -> tuple[str, ...]:
