@@ -59,7 +59,7 @@ class TestRefusedStart:
         away = {"DATABASE_URL": f"postgresql://somebody:{password}@127.0.0.1:9/app"}
         code, said = refused_start(env | away, tmp_path)
         assert code == REFUSED
-        assert "DATABASE_URL – the database does not respond" in said
+        assert "DATABASE_URL – the database isn't responding" in said
         assert password not in said
         assert "Traceback" not in said
 

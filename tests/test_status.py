@@ -142,7 +142,7 @@ class TestPostgres:
             with made.app.app_context():
                 flask_migrate.upgrade()
             assert made.ready() == []
-        assert made.ready() == ["DATABASE_URL: the database does not respond (OperationalError)"]
+        assert made.ready() == ["DATABASE_URL: the database isn't responding (OperationalError)"]
         dispose(made.app)
 
     def test_it_is_ready_again_when_the_database_is_back(
@@ -153,7 +153,7 @@ class TestPostgres:
         made = watched(url.render_as_string(hide_password=False))
         assert made.ready() == []
         postgres_server.drop(url)
-        assert made.ready() == ["DATABASE_URL: the database does not respond (OperationalError)"]
+        assert made.ready() == ["DATABASE_URL: the database isn't responding (OperationalError)"]
         postgres_server.refill(url, template)
         assert made.ready() == []
         dispose(made.app)
@@ -164,6 +164,6 @@ class TestPostgres:
             port = silent.getsockname()[1]
             made = watched(f"postgresql+psycopg://me:made-up-password@127.0.0.1:{port}/app")
             assert made.ready() == [
-                "DATABASE_URL: the database does not respond (OperationalError)"
+                "DATABASE_URL: the database isn't responding (OperationalError)"
             ]
             dispose(made.app)

@@ -181,7 +181,7 @@ def test_a_target_that_is_not_a_migrated_database_is_refused(
     for url, why in {
         f"sqlite:///{tmp_path}/none.db": "flask db upgrade",
         migrated: "in use now",
-        "postgresql://somebody:made-up-pass@127.0.0.1:9/none": "does not respond",
+        "postgresql://somebody:made-up-pass@127.0.0.1:9/none": "isn't responding",
         "mongodb://somewhere/none": "not a database URL that can be used",
         "nonsense": "not a database URL that can be used",
     }.items():

@@ -56,7 +56,7 @@ def test_a_probe_is_pressed_and_told(page: Page, simple: Site) -> None:
         later,
     )
     page.goto(f"{simple.url}/operators/health")
-    expect(page.get_by_label("Problems")).to_contain_text("TikTok does not respond")
+    expect(page.get_by_label("Problems")).to_contain_text("TikTok isn't responding")
     pages.press(page, "Test now")
     expect(page.get_by_text("TikTok responded. Refreshes have resumed.")).to_be_visible()
     expect(page.get_by_label("Problems")).to_be_hidden()

@@ -41,7 +41,7 @@ ILL = HealthFacts(
     ],
     work=Work(lag=1830, is_late=True, pace=0, allowed=2, part=0.25),
     breaker=Breaker(
-        language.deferred_gettext("TikTok does not respond"),
+        language.deferred_gettext("TikTok isn't responding"),
         language.deferred_gettext("nothing to do: we retry every 30 seconds"),
         NOW - HOUR,
         NOW + timedelta(seconds=20),

@@ -82,7 +82,7 @@ def _digits(text: str) -> int:
 
 
 def between(low: int, high: int) -> Any:
-    """Return the constraint of a whole number, both limits included."""
+    """Return the constraint of a whole number from `low` to `high`, inclusive."""
     return Field(ge=low, le=high, description=f"a whole number from {low} to {high}")
 
 

@@ -165,7 +165,9 @@ _BUSINESS = Scope(
     N_("Your business account's basic details"),
     N_("To recognize your business account."),
     "",
-    remark=N_("is mentioned in one guide, but not by TikTok, which will probably refuse it"),
+    remark=N_(
+        "appears in one guide, but not in TikTok's documentation; TikTok will probably refuse it"
+    ),
 )
 #: The scopes that TikTok grants to few apps.
 SPECIAL = (*_PORTABILITY, *_RESEARCH, *_LOCAL, *_ARTIST, *_MESSAGES, _BUSINESS)

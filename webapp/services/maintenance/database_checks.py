@@ -44,7 +44,7 @@ def _unreadable(error: SQLAlchemyError, *, is_file: bool) -> Problem:
     # Only the class: the message of a driver may contain the URL with its password.
     kind = type(error).__name__
     if not is_file:
-        cause = _("the database does not respond (%(error)s)", error=kind)
+        cause = _("the database isn't responding (%(error)s)", error=kind)
         fix = _("start the database server, or correct DATABASE_URL")
     elif isinstance(error, OperationalError):
         cause = _("the database cannot be opened, or is locked (%(error)s)", error=kind)

@@ -31,7 +31,7 @@ __all__ = ["ROOT", "Check"]
 
 
 def settings_problems(environ: Mapping[str, str]) -> tuple[Settings, list[Problem]]:
-    """Return the settings and every problem with them, unknown scopes included (rule 6).
+    """Return the settings and every problem with them, including unknown scopes (rule 6).
 
     With problems, the settings contain placeholders: for further checks only.
     """

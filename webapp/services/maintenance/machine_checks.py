@@ -40,7 +40,7 @@ def cookie_check(settings: Settings) -> Check:
     return Check(
         "ok",
         "cookies",
-        _("session cookies are not Secure, because this is http on this machine only"),
+        _("session cookies aren't marked Secure, because the site uses http on this machine only"),
     )
 
 
@@ -77,7 +77,11 @@ def disk_check(runtime: Runtime) -> Check:
         )
     if free < LOW_DISK:
         megabytes = free // 2**20
-        cause = _("only %(size)s MB are free for %(folder)s", size=megabytes, folder=runtime.folder)
+        cause = _(
+            "only %(size)s MB free on the disk that holds %(folder)s",
+            size=megabytes,
+            folder=runtime.folder,
+        )
         fix = _("free some space: refreshed tokens cannot be stored on a full disk")
         return Check("warn", "disk", cause, fix, "running")
     return Check("ok", "disk", _("there is enough space"), group="running")
@@ -99,7 +103,10 @@ def visit_check(settings: Settings, origin: str, *, forwarded: bool) -> Check:
         return Check("warn", "proxy", cause, fix)
     scheme, host = origin.split("://", 1)
     if scheme != settings.public_origin.partition("://")[0]:
-        cause = _("this page was opened over %(scheme)s, unlike TIKTOK_REDIRECT_URI", scheme=scheme)
+        cause = _(
+            "this page was opened over %(scheme)s, but TIKTOK_REDIRECT_URI uses a different scheme",
+            scheme=scheme,
+        )
         fix = _(
             "configure the proxy to send X-Forwarded-Proto, and set PROXY_HOPS to the number of"
             " proxies"

@@ -32,13 +32,16 @@ class Term:
 GLOSSARY = (
     Term(
         "client_key",
-        _("the key of another app, or of production instead of Sandbox"),
+        _("the client key belongs to a different app, or to production instead of Sandbox"),
         _("copy it again from the tab that has the redirect URI"),
     ),
     Term(
         "redirect_uri",
         _("differs from the registered one"),
-        _("register the exact value of TIKTOK_REDIRECT_URI, with port and slash"),
+        _(
+            "register the exact value of TIKTOK_REDIRECT_URI, including the port and any"
+            " trailing slash"
+        ),
     ),
     Term(
         "scope",
@@ -47,7 +50,7 @@ GLOSSARY = (
     ),
     Term(
         "code_challenge",
-        _("PKCE is turned off with a loopback address"),
+        _("PKCE is turned off, but the redirect URI is a loopback address"),
         _("remove TIKTOK_PKCE=0"),
     ),
     Term(
@@ -91,7 +94,10 @@ def values_to_paste(settings: Settings) -> list[tuple[str, str]]:
         (_("Webhook callback URL"), f"{origin}{WEBHOOK_PATH}"),
         *((term, url if "://" in url else f"{origin}{url}") for term, url in pages),
         *((_("Scope"), scope) for scope in settings.tiktok_scopes),
-        *((_("Scope, optional for people"), scope) for scope in settings.tiktok_optional_scopes),
+        *(
+            (_("Scope (users can leave it out)"), scope)
+            for scope in settings.tiktok_optional_scopes
+        ),
     ]
 
 
@@ -137,7 +143,10 @@ def webhook_check(runtime: Runtime) -> Check:
     with reading() as session:
         found = session.scalar(query)
     if found is None:
-        fix = _("enter the webhook address at TikTok, then remove this app in the TikTok app")
+        fix = _(
+            "enter the webhook URL in TikTok's developer portal, then remove this site's access in"
+            " the TikTok app"
+        )
         cause = _("no signed webhook about a removed app has arrived yet")
         return unknown("webhook", cause, fix, public=True)
     well = _("a signed webhook about a removed app has arrived")

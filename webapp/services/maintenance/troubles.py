@@ -59,7 +59,7 @@ def troubles(runtime: Runtime) -> list[Problem]:
     try:
         return database_checks.faults(runtime) or doubts(runtime)
     except (SQLAlchemyError, OSError) as error:
-        cause = _("the database does not respond (%(error)s)", error=type(error).__name__)
+        cause = _("the database isn't responding (%(error)s)", error=type(error).__name__)
         fix = _("check the database server, or correct DATABASE_URL")
         return [Problem("DATABASE_URL", cause, fix)]
 

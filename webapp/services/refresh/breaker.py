@@ -35,7 +35,7 @@ _OPEN = {
         _("TikTok does not accept this app"),
         _("run flask doctor to see which setting it rejects"),
     ),
-    "transient": (_("TikTok does not respond"), _("nothing to do: we retry every 30 seconds")),
+    "transient": (_("TikTok isn't responding"), _("nothing to do: we retry every 30 seconds")),
     "key": (
         _("most stored tokens cannot be decrypted"),
         _("add the key that encrypted them to TOKEN_KEYS again, after the new one"),

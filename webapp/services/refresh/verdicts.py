@@ -17,7 +17,7 @@ from webapp.tokens import TokenSet
 
 #: The second refusal counts only this long after the first.
 SECOND_REFUSAL_AFTER = timedelta(seconds=60)
-#: How long we retry a revocation to which TikTok does not respond.
+#: How long we retry a revocation to which TikTok isn't responding.
 KEEP_REVOKING = timedelta(hours=24)
 
 

@@ -179,7 +179,10 @@ CONNECT_CAUSES: dict[str, Cause] = {
             N_("You signed in with a different TikTok account than the one connected here."),
             NOTHING_CHANGED,
             (
-                N_("To keep using this account, sign out at tiktok.com, then try again."),
+                N_(
+                    "To use the account that's connected here, sign out at tiktok.com, then try"
+                    " again."
+                ),
                 N_("Or connect the other account as a new one."),
             ),
             N_("Try again"),
@@ -197,8 +200,8 @@ CONNECT_CAUSES: dict[str, Cause] = {
         Cause(
             "incomplete",
             400,
-            N_("TikTok sent you back without a response"),
-            N_("The link TikTok sent you back with is incomplete or inconsistent."),
+            N_("TikTok sent you back with an invalid link"),
+            N_("The link TikTok sent you back with is incomplete or invalid."),
             NOTHING,
             (N_("Start again from here."),),
         ),
@@ -206,7 +209,7 @@ CONNECT_CAUSES: dict[str, Cause] = {
             "code_refused",
             400,
             N_("TikTok didn't accept this sign-in"),
-            N_("TikTok says it was already used or is too old."),
+            N_("TikTok says this sign-in was already used or has expired."),
             NOTHING,
             (N_("Start again and finish right away."),),
         ),
