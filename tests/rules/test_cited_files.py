@@ -98,9 +98,14 @@ def _is_there(path: str, cited: str) -> bool:
     if cited in _NAMES | _ABSENT or ("/" in cited and "." in first[1:]):
         # A name, or a page of a website.
         return True
-    if _resolved(path, cited) in repository():
-        return True
-    return any(each == cited or each.endswith(f"/{cited}") for each in repository())
+    return _resolved(path, cited) in repository() or cited in _ends()
+
+
+@cache
+def _ends() -> frozenset[str]:
+    """Return every file with all, some or none of the folders it is in."""
+    parts = [each.split("/") for each in repository()]
+    return frozenset("/".join(p[depth:]) for p in parts for depth in range(len(p)))
 
 
 def _links(text: str) -> Iterator[str]:
