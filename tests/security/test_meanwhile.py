@@ -462,7 +462,7 @@ def test_a_bulk_disconnect_leaves_a_connection_alone_that_was_stored_after_the_o
 
     def after_waiting(**options: bool) -> Any:
         monkeypatch.undo()
-        bulk.create_for_picked(stage.runtime, "made-up-job-id", "disconnect", "", open_ids)
+        bulk.create_job(stage.runtime, "made-up-job-id", "disconnect", "", open_ids)
         clock.advance(seconds=1)
         return true(**options)
 

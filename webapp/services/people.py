@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, undefer
 
 from webapp.database import reading
 from webapp.models import NameWord, PersonRef, User, marks
+from webapp.services import authority
 from webapp.services.records import history
 from webapp.services.runtime import Runtime
 
@@ -33,6 +34,12 @@ def by_open_id(runtime: Runtime, open_id: str) -> Select[User]:
     return select(User).where(User.client_key == ours, User.open_id == known)
 
 
+def find_by_open_id(runtime: Runtime, open_id: str) -> User | None:
+    """Return the row of the person with this open_id, detached; None if there is none."""
+    with reading() as session:
+        return session.scalar(by_open_id(runtime, open_id))
+
+
 def find(person: PersonRef) -> User | None:
     """Return a person's row, detached; None if their account was deleted."""
     with reading() as session:
@@ -50,6 +57,18 @@ def get(person: PersonRef) -> User:
 def locked(session: Session, person: PersonRef) -> User | None:
     """Return a person's row, locked until the caller's transaction ends; None if deleted."""
     return session.scalar(select(User).where(User.is_(person)).with_for_update())
+
+
+def locked_for_caller(session: Session, person: PersonRef) -> User:
+    """Lock a person's row, then the caller's right to act on it, until the transaction ends.
+
+    Raises PersonGone, NoLongerAllowed.
+    """
+    user = locked(session, person)
+    if user is None:
+        raise PersonGone
+    authority.require(session)
+    return user
 
 
 def with_history(session: Session, person: PersonRef) -> User:

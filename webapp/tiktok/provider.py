@@ -28,8 +28,6 @@ from webapp.tiktok.scopes import asked_for
 from webapp.tiktok.transport import Transport
 from webapp.tokens import TokenSet
 
-_EXTENSION = "coatcheck.tiktok"
-
 
 @dataclass(frozen=True, slots=True)
 class CredentialsCheck:
@@ -152,9 +150,7 @@ def register(
 
     The transport, and so its connection pool, lives as long as the app.
     """
-    provider = Provider(client.register(app, settings, transport or Transport()), settings, clock)
-    app.extensions[_EXTENSION] = provider
-    return provider
+    return Provider(client.register(app, settings, transport or Transport()), settings, clock)
 
 
 def code_verifier(secret_key: SecretStr, state: str) -> str:

@@ -180,10 +180,7 @@ def _begin(runtime: Runtime, person: PersonRef) -> User | None:
     """
     now = runtime.clock()
     with writing(durable=True) as session:
-        user = people.locked(session, person)
-        if user is None:
-            raise PersonGone
-        authority.require(session)
+        user = people.locked_for_caller(session, person)
         if user.access_token is None:
             if user.status != Status.REVOKED:
                 _end_without_tokens(session, runtime, user, now)

@@ -292,7 +292,6 @@ def _record_key_use(key_id: str, now: datetime) -> bool:
                 .where(ServiceKey.id == key_id, ServiceKey.revoked_at.is_(None))
                 .values(last_used_at=now)
                 .returning(ServiceKey.id)
-                .execution_options(synchronize_session=False)
             )
     except SQLAlchemyError as error:
         _log_not_recorded(error)

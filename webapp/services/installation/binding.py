@@ -87,10 +87,7 @@ def adopt(runtime: Runtime) -> Problem | None:
         audit.record(session, runtime.clock(), "database.adopted")
         if before is not None and before.name in ("INSTANCE_ID", "DATABASE_URL"):
             session.execute(
-                update(User)
-                .where(User.refresh_token.is_not(None))
-                .values(marks.interrupted())
-                .execution_options(synchronize_session=False)
+                update(User).where(User.refresh_token.is_not(None)).values(marks.interrupted())
             )
     log.warning("database_adopted", cause=before.cause if before else None)
     return before

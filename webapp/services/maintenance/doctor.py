@@ -12,7 +12,13 @@ from webapp.files import absolute_url, own_folder
 from webapp.language import deferred_gettext as _
 from webapp.language import deferred_ngettext as ngettext
 from webapp.services.installation import binding
-from webapp.services.maintenance import database_checks, machine_checks, tiktok_checks, troubles
+from webapp.services.maintenance import (
+    database_checks,
+    machine_checks,
+    reseal,
+    tiktok_checks,
+    troubles,
+)
 from webapp.services.maintenance.check import Check, check_of, from_problem, unknown
 from webapp.services.maintenance.machine_checks import ROOT
 from webapp.services.runtime import Runtime
@@ -193,7 +199,7 @@ def _rows(runtime: Runtime) -> Iterator[Check]:
             _("restore the previous TIKTOK_CLIENT_KEY, or ask these people to reconnect"),
             "running",
         )
-    if unreadable := troubles.unreadable_rows(runtime):
+    if unreadable := reseal.closed(runtime):
         yield Check(
             "warn",
             "rows",

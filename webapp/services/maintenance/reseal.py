@@ -149,7 +149,6 @@ def _store(sealed: Sequence[tuple[User, dict[str, str]]]) -> int:
                 )
                 .values(columns)
                 .returning(User.id)
-                .execution_options(synchronize_session=False)
             )
             changed += done is not None
     return changed

@@ -1,7 +1,6 @@
 """Checks of what is registered at TikTok, and of TikTok's response to our client key and secret."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from sqlalchemy import select
@@ -10,6 +9,7 @@ from webapp.database import reading
 from webapp.language import deferred_gettext as _
 from webapp.language import deferred_ngettext as ngettext
 from webapp.models import AuditEvent, User
+from webapp.problems import Problem
 from webapp.services import authority
 from webapp.services.maintenance.check import Check, unknown
 from webapp.services.runtime import Runtime
@@ -20,37 +20,29 @@ from webapp.tiktok.errors import OurConfiguration, TikTokError, TryLater
 WEBHOOK_PATH = "/webhooks/tiktok"
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
-    """A word that TikTok's error page prints, with its usual cause and the fix."""
-
-    word: str
-    cause: str
-    fix: str
-
-
+#: The words that TikTok's error page prints, each with its usual cause and the fix.
 GLOSSARY = (
-    Term(
+    Problem(
         "client_key",
         _("the key of another app, or of production instead of Sandbox"),
         _("copy it again from the tab that has the redirect URI"),
     ),
-    Term(
+    Problem(
         "redirect_uri",
         _("differs from the registered one"),
         _("register the exact value of TIKTOK_REDIRECT_URI, with port and slash"),
     ),
-    Term(
+    Problem(
         "scope",
         _("not added to the app, or not approved"),
         _("add it under Scopes, or remove it from TIKTOK_SCOPES"),
     ),
-    Term(
+    Problem(
         "code_challenge",
         _("PKCE is turned off with a loopback address"),
         _("remove TIKTOK_PKCE=0"),
     ),
-    Term(
+    Problem(
         "non_sandbox_target",
         _("this account is not a target user"),
         _("add it under Target users"),

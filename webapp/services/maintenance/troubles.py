@@ -17,7 +17,7 @@ from webapp.language import deferred_ngettext as ngettext
 from webapp.models import User
 from webapp.problems import Problem
 from webapp.services.installation import binding
-from webapp.services.maintenance import database_checks, reseal
+from webapp.services.maintenance import database_checks
 from webapp.services.notifications import outbox
 from webapp.services.refresh import breaker, rescue_file
 from webapp.services.refresh.due import lag
@@ -81,11 +81,6 @@ def foreign_people(runtime: Runtime) -> int:
             )
             or 0
         )
-
-
-def unreadable_rows(runtime: Runtime) -> int:
-    """Return the number of rows under a key that is not in TOKEN_KEYS. Reads the whole table."""
-    return reseal.closed(runtime)
 
 
 def _breaker_doubt(runtime: Runtime) -> Problem | None:

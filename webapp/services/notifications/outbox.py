@@ -264,7 +264,6 @@ def claim(now: datetime, limit: int) -> list[DueNotification]:
                 Notification.body,
                 Notification.tries,
             )
-            .execution_options(synchronize_session=False)
         ).all()
     return [DueNotification(*row, ends) for row in rows]
 

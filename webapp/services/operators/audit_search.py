@@ -74,8 +74,7 @@ class Person(NamedTuple):
 
 def ticket_of(runtime: Runtime, open_id: str) -> str | None:
     """Return the ticket of the person with this open_id; None if there is none."""
-    with reading() as session:
-        found = session.scalar(people.by_open_id(runtime, open_id))
+    found = people.find_by_open_id(runtime, open_id)
     return found.ticket if found else None
 
 

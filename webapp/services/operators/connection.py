@@ -51,7 +51,7 @@ def list_all(
 
 def facts_of(runtime: Runtime, open_id: str, now: datetime) -> dict[str, Any] | None:
     """Return all columns of one connection, times as text; None if there is none."""
-    user = find(runtime, open_id)
+    user = people.find_by_open_id(runtime, open_id)
     if user is None:
         return None
     columns = {name: _plain(getattr(user, name)) for name in _SHOWN}
@@ -63,12 +63,6 @@ def facts_of(runtime: Runtime, open_id: str, now: datetime) -> dict[str, Any] | 
         "fingerprint": runtime.vault.fingerprint(user),
         **columns,
     }
-
-
-def find(runtime: Runtime, open_id: str) -> User | None:
-    """Return the row of this open_id within our own TikTok app, detached."""
-    with reading() as session:
-        return session.scalar(people.by_open_id(runtime, open_id))
 
 
 def _summary(user: User, now: datetime) -> dict[str, Any]:

@@ -190,18 +190,6 @@ def current_counts(runtime: Runtime, now: datetime) -> Counts | None:
     return stored
 
 
-def expiries(runtime: Runtime, now: datetime) -> Bars:
-    """Return how many access tokens expire in each of the next 24 hours, this one first."""
-    found = current_counts(runtime, now)
-    return found.expiries if found else []
-
-
-def reconnects(runtime: Runtime, now: datetime) -> Bars:
-    """Return how many grants expire in each of the next 12 weeks (from Monday), this one first."""
-    found = current_counts(runtime, now)
-    return found.reconnects if found else []
-
-
 def recount(runtime: Runtime) -> bool:
     """Count everything and store it. Return False if another process is counting."""
     now = runtime.clock()

@@ -30,7 +30,7 @@ from sqlalchemy.orm import Session, aliased
 
 from webapp.models import Reason, User
 from webapp.services.operators import list_query
-from webapp.services.operators.list_query import COLUMNS, Place, Query
+from webapp.services.operators.list_query import COLUMNS, Place, Query, Sort
 from webapp.services.runtime import Runtime
 
 Conditions = Sequence[ColumnElement[bool]]
@@ -155,8 +155,9 @@ class KeysetWalk:
     ) -> Select[Any]:
         value = COLUMNS[self.query.order]
         conditions = [*segment, value.is_not(None) if valued else value.is_(None)]
-        if valued:
-            conditions += list_query.bounds(self.query, self.now)
+        if valued and self.query.forced is Sort.EXPIRES:
+            # The condition on the state also allows rows without a value, which no index range has.
+            conditions.append(value <= self.now + list_query.SOON)
         conditions += list_query.times(self.query, self.now)
         if start is not None:
             conditions.append(_after(value, start, descending))

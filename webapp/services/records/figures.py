@@ -114,7 +114,6 @@ def _fold_minutes(hour: datetime) -> None:
             delete(Figure)
             .where(Figure.minute > hour, Figure.minute < hour + timedelta(hours=1))
             .returning(Figure.client_key, Figure.what, Figure.count)
-            .execution_options(synchronize_session=False)
         )
         sums = Counter[tuple[str, datetime, str]]()
         for client_key, what, count in deleted:
@@ -124,11 +123,7 @@ def _fold_minutes(hour: datetime) -> None:
 
 def _remove(before: datetime) -> None:
     with writing() as session:
-        session.execute(
-            delete(Figure)
-            .where(Figure.minute > ALL_TIME, Figure.minute < before)
-            .execution_options(synchronize_session=False)
-        )
+        session.execute(delete(Figure).where(Figure.minute > ALL_TIME, Figure.minute < before))
 
 
 def _add(session: Session, counts: Mapping[tuple[str, datetime, str], int]) -> None:
@@ -145,7 +140,7 @@ def _add(session: Session, counts: Mapping[tuple[str, datetime, str], int]) -> N
         key=["client_key", "minute", "what"],
         changes=lambda new: {"count": Figure.count + new.count},
     )
-    session.execute(statement, execution_options={"synchronize_session": False})
+    session.execute(statement)
 
 
 def by_hour(runtime: Runtime, now: datetime) -> list[Bar]:

@@ -25,7 +25,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.orm import Session
 
 from webapp.actor import acting_as
-from webapp.database import reading, writing
+from webapp.database import writing
 from webapp.models import Status, User, marks
 from webapp.services import people
 from webapp.services.notifications import outbox
@@ -161,7 +161,6 @@ def _store_failure(session: Session, result: Result, verdict: Verdict) -> bool:
             User.claim == claim.name,
         )
         .values(verdict.columns | ({"history": history.prepend(line)} if line else {}))
-        .execution_options(synchronize_session=False)
     )
     return bool(done.rowcount)
 
@@ -283,8 +282,7 @@ def revoke_late_answer(runtime: Runtime, open_id: str, tokens: TokenSet) -> None
 
 
 def _is_connected(runtime: Runtime, open_id: str) -> bool:
-    with reading() as session:
-        user = session.scalar(people.by_open_id(runtime, open_id))
+    user = people.find_by_open_id(runtime, open_id)
     # A row without tokens was emptied by TikTok's webhook: nobody holds the grant.
     return user is not None and user.access_token is not None and user.status not in _ENDED
 

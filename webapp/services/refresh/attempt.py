@@ -57,7 +57,6 @@ def end_if_expired(runtime: Runtime, claim: Claim) -> bool:
             .where(User.version == claim.version)
             .values(marks.needs_person(Reason.GRANT_OVER, now))
             .returning(User.id)
-            .execution_options(synchronize_session=False)
         )
         if done is not None:
             reason = Reason.GRANT_OVER.value

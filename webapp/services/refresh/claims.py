@@ -97,7 +97,6 @@ def _claim(
             .where(or_(User.refresh_token.is_not(None), User.status == Status.REVOKING))
             .values(marks.claimed(name, now + LEASE))
             .returning(User)
-            .execution_options(synchronize_session=False)
         ).all()
         if requested:
             authority.require(session)

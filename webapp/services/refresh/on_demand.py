@@ -282,12 +282,7 @@ def record_use(row: User, now: datetime) -> None:
     with writing() as session:
         if not authority.holds(session):
             return
-        session.execute(
-            update(User)
-            .where(User.is_(row.ref))
-            .values(last_used_at=now)
-            .execution_options(synchronize_session=False)
-        )
+        session.execute(update(User).where(User.is_(row.ref)).values(last_used_at=now))
 
 
 def _margin(row: ConnectionRow, expires_at: datetime, min_ttl: timedelta) -> timedelta:
