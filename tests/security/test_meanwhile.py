@@ -142,7 +142,7 @@ class TestOnPostgres:
         results = [
             Result(each, grants.made_up(clock(), each.open_id), clock()) for each in claims if each
         ]
-        assert results[0].claim.person.id > results[1].claim.person.id
+        assert results[0].claim.user.id > results[1].claim.user.id
         rows = [stage.row("mara"), stage.row("jo")]
         sealed = [(row, runtime.vault.resealed(row)) for row in rows]
         true, stored, go = answer_store._store_tokens, Event(), Event()

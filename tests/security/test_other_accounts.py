@@ -224,7 +224,7 @@ def test_the_worker_does_not_end_a_newcomers_connection(
     with stage.app.app_context():
         disconnect.disconnect_person(stage.runtime, stage.row("jo").ref)
         (claim,) = claim_due(stage.runtime, 9, clock.advance(minutes=2))
-        assert claim.status == Status.REVOKING
+        assert claim.user.status == Status.REVOKING
         noor()
         working = worker.Worker(stage.runtime, stage.app.app_context)
         working._revoke(claim)

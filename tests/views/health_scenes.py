@@ -6,7 +6,7 @@ from typing import Any
 from webapp import language
 from webapp.problems import Problem
 from webapp.services.maintenance.database_checks import StoredDatabase
-from webapp.services.maintenance.health import Breaker, HealthFacts, Keys, Work
+from webapp.services.maintenance.health import Breaker, HealthFacts, Work
 from webapp.services.notifications.outbox import DeliveryStatus
 from webapp.services.records.figures import AnswerTimes, Bar
 from webapp.views.operators.health import chart
@@ -21,7 +21,8 @@ WELL = HealthFacts(
     breaker=None,
     answers=AnswerTimes(1200, 100, 250),
     database=StoredDatabase("SQLite 3.50.0", "0006", 4_200_000, 32_768, wal=True),
-    keys=Keys("3f9ca01e", 0),
+    key_id="3f9ca01e",
+    other_keys=0,
     rescue=False,
     bound_at=NOW - 40 * DAY,
     notices=DeliveryStatus("", 0, None, 0, None, None),
@@ -48,7 +49,8 @@ ILL = HealthFacts(
     ),
     answers=AnswerTimes(3, None, None),
     database=StoredDatabase("PostgreSQL 17.1", "", 4_200_000, None, wal=True),
-    keys=Keys("3f9ca01e", None),
+    key_id="3f9ca01e",
+    other_keys=None,
     rescue=True,
     bound_at=None,
     notices=DeliveryStatus("tickets.example", 2, NOW - DAY, 1, None, "503"),

@@ -30,7 +30,7 @@ def by_open_id(runtime: Runtime, open_id: str) -> Select[User]:
     """Return the query for the person with this open_id, within our own TikTok app (rule 52)."""
     # PostgreSQL rejects NUL in text, and TikTok's open_ids contain none.
     known = open_id if "\0" not in open_id else ""
-    ours = runtime.settings.tiktok_client_key
+    ours = runtime.client_key
     return select(User).where(User.client_key == ours, User.open_id == known)
 
 
@@ -94,11 +94,7 @@ def store_words(session: Session, user_id: int, name: str | None) -> None:
 
 
 def store_grant(
-    session: Session,
-    person: PersonRef,
-    version: int,
-    values: dict[str, Any],
-    line: str = "",
+    session: Session, person: PersonRef, version: int, values: dict[str, Any], line: str = ""
 ) -> bool:
     """Write sealed columns, clear every mark, and add 1 to the version and the refreshes.
 

@@ -125,18 +125,16 @@ class Provider:
     def check_credentials(self) -> CredentialsCheck:
         """Ask TikTok once if it accepts client key and secret. Raises nothing."""
         began = monotonic()
+        error, ahead = None, None
         try:
             answer = self._ask(
                 lambda: self._app.fetch_access_token(grant_type="client_credentials")
             )
-        except TikTokError as error:
-            return CredentialsCheck(error, monotonic() - began, None)
-        seconds = monotonic() - began
-        try:
+            ahead = answer.ahead
             answers.read_client_credentials(answer)
-        except TikTokError as error:
-            return CredentialsCheck(error, seconds, answer.ahead)
-        return CredentialsCheck(None, seconds, answer.ahead)
+        except TikTokError as failure:
+            error = failure
+        return CredentialsCheck(error, monotonic() - began, ahead)
 
     def _ask(self, call: Callable[[], requests.Response]) -> Answer:
         with _no_other_errors():

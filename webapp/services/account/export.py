@@ -62,22 +62,15 @@ def personal_data(person: PersonRef) -> dict[str, Any]:
         ],
         "activity": events,
         "sealed_access_kept": user.access_token is not None,
-        "signed_in": [_session(each) for each in sessions],
-    }
-
-
-def name_of(runtime: Runtime, open_id: str) -> str | None:
-    """Return the display name of the person with this open_id; None if unknown."""
-    found = people.find_by_open_id(runtime, open_id)
-    return found.display_name if found else None
-
-
-def _session(row: BrowserSession) -> dict[str, str | None]:
-    return {
-        "browser": row.browser,
-        "system": row.system,
-        "since": _iso(row.created_at),
-        "last_seen": _iso(row.seen_at),
+        "signed_in": [
+            {
+                "browser": each.browser,
+                "system": each.system,
+                "since": _iso(each.created_at),
+                "last_seen": _iso(each.seen_at),
+            }
+            for each in sessions
+        ],
     }
 
 

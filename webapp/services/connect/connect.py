@@ -107,7 +107,7 @@ def _store(
         kind: Kind = "new" if user is None else _kind(user, now)
         was_lost = user is not None and user.status == Status.RECONNECT
         before = user.granted if user is not None and kind == "returned" else tokens.scopes or ()
-        user = user or _new_row(session, runtime.settings.tiktok_client_key, open_id, now)
+        user = user or _new_row(session, runtime, open_id, now)
         _update_row(runtime, user, tokens, asked, now)
         session.flush()
         added = tuple(sorted(user.granted.difference(before)))
@@ -151,16 +151,16 @@ def _kind(user: User, now: datetime) -> Kind:
     return "again" if ended or user.access_token is None else "returned"
 
 
-def _new_row(session: Session, client_key: str, open_id: str, now: datetime) -> User:
+def _new_row(session: Session, runtime: Runtime, open_id: str, now: datetime) -> User:
     ticket = "".join(secrets.choice(TICKET_LETTERS) for _ in range(8))
     user = User(
-        client_key=client_key,
+        client_key=runtime.client_key,
         open_id=open_id,
         ticket=f"ct_{ticket[:4]}-{ticket[4:]}",
         created_at=now,
         connected_at=now,
         scope="",
-        version=breaker.last_deleted_version(session, client_key),
+        version=breaker.last_deleted_version(session, runtime),
         refreshes=0,
         interrupted=False,
     )

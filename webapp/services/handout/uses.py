@@ -101,7 +101,5 @@ def _upsert_use(session: Session, row: HandedOut, now: datetime) -> bool:
         changes=lambda _new: {"last_at": now},
         where=ServiceUse.last_at <= now - RECORD_USE_EVERY,
     )
-    written = session.execute(
-        statement.returning(ServiceUse.user_id),
-    )
+    written = session.execute(statement.returning(ServiceUse.user_id))
     return written.first() is not None

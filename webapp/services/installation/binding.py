@@ -198,7 +198,7 @@ def _binding(runtime: Runtime, name: str) -> Installation:
         id=1,
         instance_id=name,
         key_id=runtime.vault.key_id,
-        client_key=runtime.settings.tiktok_client_key,
+        client_key=runtime.client_key,
         bound_at=runtime.clock(),
         binding=secrets.token_hex(8),
         generation=0,

@@ -24,16 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from webapp.database import (
-    Base,
-    batches,
-    continue_after,
-    db,
-    is_sqlite,
-    last_id,
-    prepare,
-    writing,
-)
+from webapp.database import Base, batches, continue_after, db, is_sqlite, last_id, prepare, writing
 from webapp.files import absolute_url
 from webapp.models import Installation, User
 from webapp.services.maintenance import database_checks
@@ -143,11 +134,8 @@ def _lock(source: Connection) -> None:
 
 
 def _refuse_busy(runtime: Runtime, session: Session) -> None:
-    claims = session.scalar(
-        select(func.count())
-        .select_from(User)
-        .where(User.claim.is_not(None), User.next_at > runtime.clock())
-    )
+    leased = (User.claim.is_not(None), User.next_at > runtime.clock())
+    claims = session.scalar(select(func.count()).where(*leased))
     if claims:
         raise CannotCopy(
             f"{claims} refreshes are in progress: stop the worker and gunicorn, wait a minute, then"

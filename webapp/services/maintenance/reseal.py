@@ -34,9 +34,8 @@ class Resealed:
 
 def remaining(runtime: Runtime) -> int:
     """Return the number of rows that are not encrypted with the first key yet."""
-    query = select(func.count()).select_from(User).where(_under_old_key(runtime))
     with reading() as session:
-        return session.scalar(query) or 0
+        return session.scalar(select(func.count()).where(_under_old_key(runtime))) or 0
 
 
 def remaining_of_few(runtime: Runtime, limit: int) -> int | None:
@@ -105,11 +104,7 @@ def _record(runtime: Runtime, so_far: Resealed) -> None:
         return
     with writing() as session:
         audit.record(
-            session,
-            runtime.clock(),
-            "tokens.resealed",
-            done=so_far.done,
-            closed=so_far.closed,
+            session, runtime.clock(), "tokens.resealed", done=so_far.done, closed=so_far.closed
         )
 
 

@@ -112,7 +112,7 @@ def person_check(runtime: Runtime) -> Check:
     if runtime.settings.sandbox:
         cause = _("a mock TikTok is used")
         return unknown("person", cause, _("remove TIKTOK_AUTHORIZE_URL and TIKTOK_API_URL"))
-    ours = select(User.id).where(User.client_key == runtime.settings.tiktok_client_key).limit(1)
+    ours = select(User.id).where(User.client_key == runtime.client_key).limit(1)
     with reading() as session:
         found = session.scalar(ours)
     if found is None:

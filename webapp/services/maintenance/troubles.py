@@ -71,16 +71,9 @@ def installation_doubt(runtime: Runtime) -> Problem | None:
 
 def foreign_people(runtime: Runtime) -> int:
     """Return the number of people connected under another TIKTOK_CLIENT_KEY (rules 52, 53)."""
+    foreign = (User.client_key != runtime.client_key, User.access_token.is_not(None))
     with reading() as session:
-        return (
-            session.scalar(
-                select(func.count())
-                .select_from(User)
-                .where(User.client_key != runtime.settings.tiktok_client_key)
-                .where(User.access_token.is_not(None))
-            )
-            or 0
-        )
+        return session.scalar(select(func.count()).where(*foreign)) or 0
 
 
 def _breaker_doubt(runtime: Runtime) -> Problem | None:

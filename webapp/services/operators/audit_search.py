@@ -16,7 +16,7 @@ from sqlalchemy.orm import aliased
 from webapp.actor import KINDS
 from webapp.database import reading, writing
 from webapp.models import AuditEvent, User
-from webapp.services import authority, people
+from webapp.services import authority
 from webapp.services.records import audit
 from webapp.services.runtime import Runtime
 
@@ -72,12 +72,6 @@ class Person(NamedTuple):
     open_id: str | None
 
 
-def ticket_of(runtime: Runtime, open_id: str) -> str | None:
-    """Return the ticket of the person with this open_id; None if there is none."""
-    found = people.find_by_open_id(runtime, open_id)
-    return found.ticket if found else None
-
-
 def people_of(runtime: Runtime, tickets: set[str]) -> dict[str, Person]:
     """Return the person of each ticket; those of deleted people are missing."""
     if not tickets:
@@ -85,7 +79,7 @@ def people_of(runtime: Runtime, tickets: set[str]) -> dict[str, Person]:
     query = select(User.ticket, User.display_name, User.open_id, User.client_key)
     with reading() as session:
         rows = session.execute(query.where(User.ticket.in_(tickets))).all()
-    ours = runtime.settings.tiktok_client_key
+    ours = runtime.client_key
     return {
         row.ticket: Person(row.display_name, row.open_id if row.client_key == ours else None)
         for row in rows

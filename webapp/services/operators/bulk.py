@@ -15,13 +15,12 @@ from sqlalchemy.orm import Session
 from webapp.actor import current_actor
 from webapp.database import reading, writing
 from webapp.language import deferred_gettext as _
-from webapp.models import Brakes, BulkItem, BulkJob, ItemState, Status, User
+from webapp.models import BulkItem, BulkJob, ItemState, Status, User
 from webapp.problems import Problem
 from webapp.services import authority
 from webapp.services.operators import list_pages, list_query
 from webapp.services.records import audit
 from webapp.services.refresh import breaker, due
-from webapp.services.refresh.breaker import rate_factor
 from webapp.services.runtime import Runtime
 
 ACTS = ("refresh", "disconnect")
@@ -72,7 +71,7 @@ def size_of(runtime: Runtime, act: str, query: str, open_ids: Sequence[str] | No
 
 
 def _picked(runtime: Runtime, open_ids: Sequence[str]) -> list[ColumnElement[bool]]:
-    return [User.client_key == runtime.settings.tiktok_client_key, User.open_id.in_(open_ids)]
+    return [User.client_key == runtime.client_key, User.open_id.in_(open_ids)]
 
 
 def _size(session: Session, act: str, conditions: Sequence[ColumnElement[bool]]) -> JobSize:
@@ -119,7 +118,7 @@ def create_job(
     now, by = runtime.clock(), current_actor()
     job = BulkJob(
         id=job_id,
-        client_key=runtime.settings.tiktok_client_key,
+        client_key=runtime.client_key,
         act=act,
         actor=by.name,
         address=by.address,
@@ -165,7 +164,7 @@ def stop_job(runtime: Runtime, job_id: str) -> bool:
     with writing() as session:
         authority.require(session)
         job = session.get(BulkJob, job_id, with_for_update=True)
-        if job is None or job.client_key != runtime.settings.tiktok_client_key:
+        if job is None or job.client_key != runtime.client_key:
             return False
         if job.ended_at is None and job.stopped_at is None:
             job.stopped_at, job.gathered_to = now, None
@@ -200,9 +199,7 @@ def has_items(session: Session, job_id: str, state: ItemState) -> bool:
 
 def current_rate(runtime: Runtime) -> float:
     """Return how many connections per second a worker may act on now."""
-    with reading() as session:
-        brakes = session.get(Brakes, runtime.settings.tiktok_client_key)
-    factor = 1.0 if brakes is None else rate_factor(brakes, runtime.clock())
+    factor = breaker.rate_factor(breaker.stored(runtime), runtime.clock())
     return runtime.settings.refresh_rate * factor
 
 
@@ -210,14 +207,14 @@ def find_job(runtime: Runtime, job_id: str) -> Job | None:
     """Return a job of our TikTok app; None if there is none with this ID."""
     with reading() as session:
         found = session.get(BulkJob, job_id)
-    if found is None or found.client_key != runtime.settings.tiktok_client_key:
+    if found is None or found.client_key != runtime.client_key:
         return None
     return found
 
 
 def jobs_page(runtime: Runtime, after: str | None) -> tuple[list[Job], str | None]:
     """Return the page of jobs after the job `after`, newest first, and the next page's `after`."""
-    query = select(BulkJob).where(BulkJob.client_key == runtime.settings.tiktok_client_key)
+    query = select(BulkJob).where(BulkJob.client_key == runtime.client_key)
     with reading() as session:
         last = session.get(BulkJob, after) if after else None
         if last is not None:

@@ -93,7 +93,7 @@ def _open_jobs(runtime: Runtime) -> list[str]:
         return list(
             session.scalars(
                 select(BulkJob.id)
-                .where(BulkJob.client_key == runtime.settings.tiktok_client_key)
+                .where(BulkJob.client_key == runtime.client_key)
                 .where(BulkJob.ended_at.is_(None))
                 .order_by(BulkJob.created_at, BulkJob.id)
             )
@@ -108,7 +108,7 @@ def _room(runtime: Runtime, pace: float) -> int:
             .select_from(BulkItem)
             .join(BulkJob, BulkJob.id == BulkItem.job_id)
             .where(BulkJob.ended_at.is_(None), BulkItem.state == ItemState.SENT.value)
-            .where(BulkJob.client_key == runtime.settings.tiktok_client_key)
+            .where(BulkJob.client_key == runtime.client_key)
         )
     return max(1, int(SECONDS_AHEAD * runtime.settings.refresh_rate * pace)) - (sent or 0)
 

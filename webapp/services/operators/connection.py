@@ -42,7 +42,7 @@ def list_all(
     runtime: Runtime, now: datetime, health: str | None = None
 ) -> Iterator[dict[str, Any]]:
     """Yield the connections in the order of their IDs, all or those with this `health`."""
-    ours = User.client_key == runtime.settings.tiktok_client_key
+    ours = User.client_key == runtime.client_key
     for users in batches(select(User).where(ours), [User.id], _BATCH):
         for user in users:
             if health in (None, user.health(now).value):
@@ -146,7 +146,7 @@ def details_of(runtime: Runtime, open_id: str) -> ConnectionDetails | None:
     now = runtime.clock()
     reason, since = user.ended(now)
     foreign = binding.mismatch(runtime)
-    brakes = breaker.current(runtime)
+    brakes = breaker.stored(runtime)
     held = _held_until(brakes, now)
     with reading() as session:
         used_by = uses.uses_of(session, user.id)

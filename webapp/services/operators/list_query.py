@@ -177,7 +177,7 @@ def conditions(runtime: Runtime, query: Query, now: datetime) -> list[ColumnElem
     use, because SQLite assumes that few rows have the same one, and would read and sort all.
     """
     found = [
-        User.client_key + "" == runtime.settings.tiktok_client_key,
+        User.client_key + "" == runtime.client_key,
         User.status.in_([status.value for status in statuses(query)]),
         *times(query, now),
     ]

@@ -204,7 +204,7 @@ def _by_hour(runtime: Runtime, since: datetime) -> tuple[Counter[datetime], Coun
     good = case((Figure.what == "refreshed", 1), else_=0).label("good")
     query = (
         select(hour, good, func.sum(Figure.count))
-        .where(Figure.client_key == runtime.settings.tiktok_client_key, Figure.minute >= since)
+        .where(Figure.client_key == runtime.client_key, Figure.minute >= since)
         .where((Figure.what == "refreshed") | Figure.what.startswith(_FAILED))
         # By name: PostgreSQL takes the same expression with other parameters for a different one.
         .group_by("hour", "good")
@@ -219,7 +219,7 @@ def _by_hour(runtime: Runtime, since: datetime) -> tuple[Counter[datetime], Coun
 def _sums(runtime: Runtime, when: ColumnElement[bool]) -> dict[str, int]:
     query = (
         select(Figure.what, func.sum(Figure.count))
-        .where(Figure.client_key == runtime.settings.tiktok_client_key, when)
+        .where(Figure.client_key == runtime.client_key, when)
         .group_by(Figure.what)
     )
     with reading() as session:

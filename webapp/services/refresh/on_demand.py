@@ -153,8 +153,8 @@ def _refreshed(
             return _row(runtime, user.open_id, user.ref)
         user = _row(runtime, user.open_id, user.ref)
         now = runtime.clock()
-        waiting = user.claim is not None and user.next_at is not None and user.next_at > now
-        if is_good_enough(user, min_ttl, rejected, now) or not waiting or now >= end:
+        good = is_good_enough(user, min_ttl, rejected, now)
+        if good or not user.leased(now) or now >= end:
             return user
         _pause(pause)
         authority.check()

@@ -11,6 +11,7 @@ from flask import Blueprint, Response, render_template, request, stream_with_con
 from webapp.services import authority
 from webapp.services.operators import audit_search, export
 from webapp.services.operators.audit_search import AuditQuery, Key, Page
+from webapp.services.people import find_by_open_id
 from webapp.services.records import audit
 from webapp.services.records.audit import EVENTS
 from webapp.views.http.guards import at_most, cut_off, operator
@@ -162,12 +163,12 @@ def _query_of(typed: dict[str, str]) -> AuditQuery | None:
     since, last = _day(typed.get("from", "")), _day(typed.get("to", ""))
     who, on = typed.get("who", ""), typed.get("on", "")
     if on and not _TICKET.fullmatch(on):
-        found = audit_search.ticket_of(runtime(), on)
-        if found is None:
+        person = find_by_open_id(runtime(), on)
+        if person is None:
             return None
-        on = found
-    if who:
-        who = audit_search.ticket_of(runtime(), who) or who
+        on = person.ticket
+    if who and (actor := find_by_open_id(runtime(), who)):
+        who = actor.ticket
     return AuditQuery(
         since=since,
         until=last + timedelta(days=1) if last else None,
