@@ -6,7 +6,7 @@ from typing import Any
 from webapp import language
 from webapp.problems import Problem
 from webapp.services.maintenance.database_checks import StoredDatabase
-from webapp.services.maintenance.health import Breaker, HealthFacts, Work
+from webapp.services.maintenance.health import HealthFacts, Work
 from webapp.services.notifications.outbox import DeliveryStatus
 from webapp.services.records.figures import AnswerTimes, Bar
 from webapp.views.operators.health import chart
@@ -18,7 +18,9 @@ WELL = HealthFacts(
     at=NOW,
     troubles=[],
     work=Work(lag=0, is_late=False, pace=3.25, allowed=8, part=1),
-    breaker=None,
+    paused=None,
+    paused_since=None,
+    next_probe=None,
     answers=AnswerTimes(1200, 100, 250),
     database=StoredDatabase("SQLite 3.50.0", "0006", 4_200_000, 32_768, wal=True),
     key_id="3f9ca01e",
@@ -41,12 +43,13 @@ ILL = HealthFacts(
         )
     ],
     work=Work(lag=1830, is_late=True, pace=0, allowed=2, part=0.25),
-    breaker=Breaker(
+    paused=Problem(
+        "breaker",
         language.deferred_gettext("TikTok does not respond"),
         language.deferred_gettext("nothing to do: we retry every 30 seconds"),
-        NOW - HOUR,
-        NOW + timedelta(seconds=20),
     ),
+    paused_since=NOW - HOUR,
+    next_probe=NOW + timedelta(seconds=20),
     answers=AnswerTimes(3, None, None),
     database=StoredDatabase("PostgreSQL 17.1", "", 4_200_000, None, wal=True),
     key_id="3f9ca01e",

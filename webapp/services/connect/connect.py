@@ -104,7 +104,7 @@ def _store(
     with writing() as session:
         user = session.scalar(people.by_open_id(runtime, open_id).with_for_update())
         now = at or runtime.clock()
-        kind: Kind = "new" if user is None else _kind(user, now)
+        kind: Kind = "new" if user is None else _kind(user)
         was_lost = user is not None and user.status == Status.RECONNECT
         before = user.granted if user is not None and kind == "returned" else tokens.scopes or ()
         user = user or _new_row(session, runtime, open_id, now)
@@ -146,7 +146,7 @@ def _update_row(
     user.next_at = next_refresh_at(now, tokens.access_expires_at)
 
 
-def _kind(user: User, now: datetime) -> Kind:
+def _kind(user: User) -> Kind:
     ended = user.status in (Status.RECONNECT, Status.REVOKING, Status.REVOKED)
     return "again" if ended or user.access_token is None else "returned"
 

@@ -35,16 +35,6 @@ _REFRESHED = (Status.ACTIVE.value, Status.FAILING.value)
 
 
 @dataclass(frozen=True, slots=True)
-class Breaker:
-    """Why refreshes are paused."""
-
-    cause: str
-    fix: str
-    since: datetime | None
-    next_probe: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class Work:
     """How well the worker keeps up."""
 
@@ -65,7 +55,10 @@ class HealthFacts:
     at: datetime
     troubles: list[Problem]
     work: Work
-    breaker: Breaker | None
+    #: Why refreshes are paused, and since when; None: they aren't.
+    paused: Problem | None
+    paused_since: datetime | None
+    next_probe: datetime | None
     answers: figures.AnswerTimes
     database: database_checks.StoredDatabase
     #: The name of the key that new tokens are encrypted with.
@@ -87,7 +80,9 @@ def health_facts(runtime: Runtime, now: datetime) -> HealthFacts:
         at=now,
         troubles=troubles.troubles(runtime),
         work=work_of(runtime, row, now),
-        breaker=_breaker(runtime, row),
+        paused=breaker.open_problem(runtime),
+        paused_since=row.open_since,
+        next_probe=row.probe_at,
         answers=figures.answer_times(runtime, now),
         database=database_checks.stored_database(),
         key_id=runtime.vault.key_id,
@@ -109,13 +104,6 @@ def work_of(runtime: Runtime, row: Brakes, now: datetime) -> Work:
         allowed=runtime.settings.refresh_rate * part,
         part=part,
     )
-
-
-def _breaker(runtime: Runtime, row: Brakes) -> Breaker | None:
-    found = breaker.open_problem(runtime)
-    if found is None:
-        return None
-    return Breaker(found.cause, found.fix, row.open_since, row.probe_at)
 
 
 class ProbeResult(StrEnum):

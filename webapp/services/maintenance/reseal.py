@@ -54,16 +54,13 @@ def closed(runtime: Runtime) -> int:
     mark_columns = [func.substr(column, 1, len(runtime.vault.mark)) for column in sealed]
     with reading() as session:
         found = session.execute(select(*mark_columns, func.count()).group_by(*mark_columns)).all()
+
+    def knows(mark: str) -> bool:
+        return runtime.vault.knows(mark.partition(".")[2].removesuffix("."))
+
     return sum(
-        count
-        for *marks, count in found
-        if not all(mark is None or _is_known(runtime, mark) for mark in marks)
+        count for *marks, count in found if not all(mark is None or knows(mark) for mark in marks)
     )
-
-
-def _is_known(runtime: Runtime, mark: str) -> bool:
-    _version, _dot, rest = mark.partition(".")
-    return runtime.vault.knows(rest.removesuffix("."))
 
 
 def reseal_all(runtime: Runtime) -> Iterator[Resealed]:

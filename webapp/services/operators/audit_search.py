@@ -133,7 +133,8 @@ def _fetch(
     indexed, rest = _conditions(wanted)
     query: Any = select(AuditEvent).filter_by(**indexed).where(*_dates(wanted))
     if at is not None:
-        here, there = tuple_(*_ORDER), tuple_(*_bound(at))
+        place = (at.at, min(at.id, _MAX_ID))
+        here, there = tuple_(*_ORDER), tuple_(*map(literal, place, (c.type for c in _ORDER)))
         query = query.where(here > there if forward else here < there)
     query = query.order_by(*(c if forward else c.desc() for c in _ORDER))
     with reading() as session:
@@ -173,7 +174,3 @@ def _dates(wanted: AuditQuery) -> list[ColumnElement[bool]]:
     if wanted.until is not None:
         dates.append(AuditEvent.at < wanted.until)
     return dates
-
-
-def _bound(at: Key) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-    return literal(at.at, AuditEvent.at.type), literal(min(at.id, _MAX_ID), AuditEvent.id.type)

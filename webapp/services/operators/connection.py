@@ -131,16 +131,11 @@ class ConnectionDetails:
     timeline: list[TimelineEvent]
 
 
-def find_with_history(runtime: Runtime, open_id: str) -> User | None:
-    """Return the row of this open_id with its history, detached; None if there is none."""
-    with reading() as session:
-        query = people.by_open_id(runtime, open_id).options(undefer(User.history))
-        return session.scalar(query)
-
-
 def details_of(runtime: Runtime, open_id: str) -> ConnectionDetails | None:
     """Return the details of a connection; None if there is none with this open_id."""
-    user = find_with_history(runtime, open_id)
+    query = people.by_open_id(runtime, open_id).options(undefer(User.history))
+    with reading() as session:
+        user = session.scalar(query)
     if user is None:
         return None
     now = runtime.clock()

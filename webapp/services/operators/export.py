@@ -30,7 +30,7 @@ COLUMNS = (
 )
 
 
-def record_export(runtime: Runtime, query: Query, kind: Format, now: datetime) -> None:
+def record_export(query: Query, kind: Format, now: datetime) -> None:
     """Record the export, before the first row is returned. Raises NoLongerAllowed."""
     with writing() as session:
         authority.require(session)

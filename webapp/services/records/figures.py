@@ -78,7 +78,9 @@ def fold_old_minutes(_runtime: Runtime, now: datetime) -> bool:
     if hours:
         _fold_minutes(hours[0])
     else:
-        _remove(now - HOURS_FOR)
+        with writing() as session:
+            expired = (Figure.minute > ALL_TIME, Figure.minute < now - HOURS_FOR)
+            session.execute(delete(Figure).where(*expired))
     return bool(hours)
 
 
@@ -121,11 +123,6 @@ def _fold_minutes(hour: datetime) -> None:
         _add(session, dict(sorted(sums.items())))
 
 
-def _remove(before: datetime) -> None:
-    with writing() as session:
-        session.execute(delete(Figure).where(Figure.minute > ALL_TIME, Figure.minute < before))
-
-
 def _add(session: Session, counts: Mapping[tuple[str, datetime, str], int]) -> None:
     rows = [
         {"client_key": client_key, "minute": when, "what": what, "count": count}
@@ -155,12 +152,11 @@ def by_day(runtime: Runtime, now: datetime) -> list[Bar]:
     """Return the last 30 days in UTC, today last."""
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     days = [today - timedelta(days=back) for back in reversed(range(DAYS))]
-    sums = {True: Counter[datetime](), False: Counter[datetime]()}
-    good, bad = _by_hour(runtime, days[0])
-    for is_good, counts in ((True, good), (False, bad)):
+    good, bad = Counter[datetime](), Counter[datetime]()
+    for sums, counts in zip((good, bad), _by_hour(runtime, days[0]), strict=True):
         for hour, count in counts.items():
-            sums[is_good][hour.replace(hour=0)] += count
-    return [Bar(day, sums[True][day], sums[False][day]) for day in days]
+            sums[hour.replace(hour=0)] += count
+    return [Bar(day, good[day], bad[day]) for day in days]
 
 
 def totals(runtime: Runtime) -> dict[str, int]:
