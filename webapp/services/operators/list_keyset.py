@@ -115,11 +115,8 @@ class KeysetWalk:
         if backwards:
             halves.reverse()
         if start is not None:
-            halves = (
-                halves[halves.index(start.value is not None) :]
-                if ((start.value is not None) in halves)
-                else []
-            )
+            first = start.value is not None
+            halves = halves[halves.index(first) :] if first in halves else []
         found: list[Place] = []
         for valued in halves:
             descending = self.query.descending != backwards

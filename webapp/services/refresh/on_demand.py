@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp.database import reading, writing
+from webapp.database import writing
 from webapp.models import PersonRef, Status, User
 from webapp.services import authority, people
 from webapp.services.installation import binding
@@ -126,12 +126,8 @@ def fresh_access(
 
 
 def _row(runtime: Runtime, open_id: str, person: PersonRef | None) -> User:
-    query = people.by_open_id(runtime, open_id)
-    if person is not None:
-        query = query.where(User.is_(person))
-    with reading() as session:
-        user = session.scalar(query)
-    if user is None:
+    user = people.find_by_open_id(runtime, open_id)
+    if user is None or person not in (None, user.ref):
         raise NotConnected
     return user
 
@@ -227,11 +223,9 @@ def stored_access(
     Raises ReconnectRequired, CannotOpen.
     """
     raise_if_ended(row, now)
-    return (
-        build_access(runtime, row, min_ttl, now)
-        if is_good_enough(row, min_ttl, rejected, now)
-        else None
-    )
+    if not is_good_enough(row, min_ttl, rejected, now):
+        return None
+    return build_access(runtime, row, min_ttl, now)
 
 
 def raise_if_ended(row: ConnectionRow, now: datetime) -> None:
