@@ -140,7 +140,9 @@ class TestOnPostgres:
         with stage.app.app_context():
             claims = [claim_one(runtime, stage.row(n).ref, clock()) for n in ("jo", "mara")]
         results = [
-            Result(each, grants.made_up(clock(), each.open_id), clock()) for each in claims if each
+            Result(each, grants.made_up(clock(), each.user.open_id), clock())
+            for each in claims
+            if each
         ]
         assert results[0].claim.user.id > results[1].claim.user.id
         rows = [stage.row("mara"), stage.row("jo")]
