@@ -114,10 +114,12 @@ def writing(*, durable: bool = False) -> Iterator[Session]:
     `durable` waits for the disk (SQLite's `synchronous=FULL`): for refreshes, where a commit lost
     in a power failure is a lost grant. SQLite takes its write lock at BEGIN, because a transaction
     that reads first and writes later may fail with BUSY_SNAPSHOT, whatever the timeout.
+    UPDATE and DELETE statements leave the objects alone that the session has loaded.
     """
     engine = db.engine
     turn = _one_writer if is_sqlite(engine.dialect) else nullcontext()
-    with turn, Session(engine, expire_on_commit=False) as session:
+    options = {"synchronize_session": False}
+    with turn, Session(engine, expire_on_commit=False, execution_options=options) as session:
         session.connection(execution_options={"coatcheck_write": "FULL" if durable else "NORMAL"})
         yield session
         session.commit()

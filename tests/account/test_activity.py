@@ -48,7 +48,7 @@ def told(page: Reading) -> list[str]:
 def test_every_event_of_a_connection_has_words_of_its_own() -> None:
     with_ticket = {
         str(event.value)
-        for _place, call in calls("webapp")
+        for _place, call in calls("webapp", "audit.record")
         if any(word.arg == "on" for word in call.keywords)
         for event in call.args[2:3]
         if isinstance(event, ast.Constant)

@@ -20,9 +20,9 @@ from tests.servers import Sandbox
 from tests.services.holding import runtime_of
 from webapp.database import writing
 from webapp.models import User
+from webapp.services import people
 from webapp.services.connect import disconnect
 from webapp.services.handout import handout, service_keys, uses
-from webapp.services.operators import connection
 from webapp.services.refresh import on_demand
 from webapp.views.http.runtime import KEY
 
@@ -154,7 +154,7 @@ def test_a_connection_that_ends_meanwhile_gives_no_token(
     def end() -> None:
         with app.app_context():
             runtime = with_provider(runtime_of(app), true)
-            found = connection.find(runtime, mara)
+            found = people.find_by_open_id(runtime, mara)
             assert found is not None
             disconnect.disconnect_person(runtime, found.ref)
 

@@ -15,7 +15,7 @@ from webapp.models import AuditEvent, ServiceUse, User
 from webapp.services.connect import disconnect
 from webapp.services.handout import service_keys
 from webapp.services.records import history
-from webapp.services.records.history import Entry
+from webapp.services.records.history import TimelineEvent
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
@@ -31,7 +31,7 @@ def told(app: Flask) -> list[AuditEvent]:
         return list(session.scalars(asked.order_by(AuditEvent.id)))
 
 
-def entries(app: Flask) -> list[Entry]:
+def entries(app: Flask) -> list[TimelineEvent]:
     with app.app_context(), reading() as session:
         return history.parse(session.scalar(select(User.history)))
 

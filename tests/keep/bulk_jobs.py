@@ -14,10 +14,7 @@ JOB = "made-up-job-1"
 
 def order(world: World, act: str, *open_ids: str, job_id: str = JOB, query: str = "") -> str:
     """Order an act on these people, or on all that match; return the job's id."""
-    if open_ids:
-        bulk.create_for_picked(world.runtime, job_id, act, query, open_ids)
-    else:
-        bulk.create_for_all(world.runtime, job_id, act, query, 0)
+    bulk.create_job(world.runtime, job_id, act, query, open_ids or None)
     return job_id
 
 

@@ -11,7 +11,7 @@ from tests.keep.world import World
 from webapp.database import db
 from webapp.services.refresh.answer_store import GROUP
 from webapp.services.refresh.on_demand import fresh_access
-from webapp.services.worker.committer import Committer, CounterLog, Counters
+from webapp.services.worker.committer import Committer, Counters
 
 on_sqlite = pytest.mark.parametrize("each_database", ["sqlite"], indirect=True)
 
@@ -70,13 +70,12 @@ def test_a_worker_writes_one_line_a_minute_and_none_of_nothing(
     at = 1_000.0
     monkeypatch.setattr("webapp.services.worker.committer.time.monotonic", lambda: at)
     done = Counters()
-    counter_log = CounterLog(done)
     with structlog.testing.capture_logs() as lines:
         for second in range(1, 300):
             at = 1_000.0 + second
             if second < 150:
                 done.add("refreshed")
-            counter_log.write_if_due(7)
+            done.log_if_due(7)
     assert [(line["event"], line["refreshed"], line["under_way"]) for line in lines] == [
         ("worker_progress", 60, 7),
         ("worker_progress", 60, 7),

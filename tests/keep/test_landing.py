@@ -109,7 +109,7 @@ def test_one_answer_that_cannot_be_written_holds_no_other_back(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     results = answers(world, 10)
-    poisoned = results[3].claim.person
+    poisoned = results[3].claim.user.ref
     really_store = people.store_grant
 
     def fail(session: Session, person: PersonRef, *rest: Any) -> bool:

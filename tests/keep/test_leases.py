@@ -25,7 +25,7 @@ def won_and_claimed_again(world: World) -> tuple[str, Result, Claim]:
     winner, *_none = claim_due(world.runtime, 1, world.clock())
     won = attempt(world.runtime, winner)
     world.clock.advance(claims.LEASE)
-    loser = claim_one(world.runtime, winner.person, world.clock())
+    loser = claim_one(world.runtime, winner.user.ref, world.clock())
     assert loser is not None
     return open_id, won, loser
 
@@ -72,7 +72,7 @@ def test_both_in_one_group_do_no_harm(world: World) -> None:
     winner, *_none = claim_due(world.runtime, 1, world.clock())
     won = attempt(world.runtime, winner)
     world.clock.advance(claims.LEASE)
-    loser = claim_one(world.runtime, winner.person, world.clock())
+    loser = claim_one(world.runtime, winner.user.ref, world.clock())
     assert loser is not None
     store_answers(world.runtime, [attempt(world.runtime, loser), won])
     world.assert_in_step(spent=1, living=1)
@@ -88,7 +88,7 @@ def test_a_failure_from_under_a_lease_that_was_passed_on_is_not_written(
     world.make_due(expired=True)
     first, *_none = claim_due(world.runtime, 1, world.clock())
     world.clock.advance(claims.LEASE)
-    second = claim_one(world.runtime, first.person, world.clock())
+    second = claim_one(world.runtime, first.user.ref, world.clock())
     assert second is not None
     error = TryLater(code, outcome_unknown=True) if code == "timeout" else ConnectAgain(code)
     store_answers(world.runtime, [Result(first, error, world.clock())])
@@ -106,7 +106,7 @@ def test_a_claim_left_behind_by_a_crash_ends_with_its_lease(world: World) -> Non
     left, *_none = claim_due(world.runtime, 1, world.clock())
     world.clock.advance(claims.LEASE - timedelta(seconds=1))
     assert claim_due(world.runtime, 1, world.clock()) == []
-    assert claim_one(world.runtime, left.person, world.clock()) is None
+    assert claim_one(world.runtime, left.user.ref, world.clock()) is None
     assert world.row(open_id).health(world.clock()) == "refreshing"
     world.clock.advance(seconds=1)
     assert world.work() == 1
@@ -135,7 +135,7 @@ def test_clocks_forty_five_seconds_apart_do_not_take_a_claim_from_each_other(wor
     claim, *_none = claim_due(world.runtime, 1, world.clock())
     ahead = world.clock() + timedelta(seconds=45 + 10)
     assert claim_due(world.runtime, 1, ahead) == []
-    assert claim_one(world.runtime, claim.person, ahead) is None
+    assert claim_one(world.runtime, claim.user.ref, ahead) is None
     store_answers(world.runtime, [attempt(world.runtime, claim)])
     world.assert_in_step(living=1)
 

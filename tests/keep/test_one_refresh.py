@@ -108,7 +108,7 @@ def test_eight_workers_claim_two_hundred_due_rows_each_once(world: World) -> Non
     world.make_due()
     now = world.clock()
     claimed = at_once(world.app, 8, lambda _number: claim_due(world.runtime, 25, now))
-    ids = [claim.person for claims in claimed if isinstance(claims, list) for claim in claims]
+    ids = [claim.user.ref for claims in claimed if isinstance(claims, list) for claim in claims]
     assert len(ids) == len(set(ids)) == 200
 
 
@@ -117,8 +117,8 @@ def test_the_longest_overdue_are_claimed_first(world: World) -> None:
     now = world.clock()
     world.change(late, next_at=now - timedelta(minutes=1))
     world.change(early, next_at=now - timedelta(minutes=2))
-    assert [claim.open_id for claim in claim_due(world.runtime, 1, now)] == [early]
-    assert [claim.open_id for claim in claim_due(world.runtime, 1, now)] == [late]
+    assert [claim.user.open_id for claim in claim_due(world.runtime, 1, now)] == [early]
+    assert [claim.user.open_id for claim in claim_due(world.runtime, 1, now)] == [late]
 
 
 @pytest.mark.rule(52)

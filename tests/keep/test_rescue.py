@@ -79,7 +79,7 @@ def test_a_line_that_was_cut_off_costs_no_other(
         path.write_bytes(path.read_bytes()[:-80])
         landed(world, [after], patience=0)
     assert rescue_file.replay(world.runtime) == Replayed(stored=5, outdated=0, unreadable=1)
-    lost = world.row(cut.claim.open_id)
+    lost = world.row(cut.claim.user.open_id)
     assert lost.version == 1
     world.change(lost.open_id, status="reconnect")
     world.assert_in_step(living=5)
@@ -134,7 +134,7 @@ def test_a_caller_replays_before_it_sends_a_spent_token_again(
     world: World, rescued: list[Result]
 ) -> None:
     world.clock.advance(claims.LEASE)
-    access = fresh_access(world.runtime, rescued[0].claim.open_id, rejected_version=1)
+    access = fresh_access(world.runtime, rescued[0].claim.user.open_id, rejected_version=1)
     assert (access.version, world.calls()) == (2, 6)
     world.assert_in_step(living=6)
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from tests.views import one, own_scenes, records
 from tests.views.scenes import (
+    ENDED,
     NOW,
     OPERATOR,
     ROWS,
@@ -13,6 +14,7 @@ from tests.views.scenes import (
     Scene,
     _account,
     _tokens,
+    row,
 )
 from webapp.services.operators.list_query import Query
 from webapp.services.records.history import TimelineEvent
@@ -59,10 +61,8 @@ EVENTS = [
     for ago, who, what, on, more in _EVENTS
 ]
 #: As in the tests, but with letters that every machine can draw.
-SHOWN = [
-    replace(row, display_name=row.display_name if row.state != "reconnect" else "Aiko Tanaka")
-    for row in ROWS[:-1]
-]
+LOST = row("Aiko Tanaka", "reconnect", last_error="invalid_grant", reason="refused", **ENDED)
+SHOWN = [LOST if each.state == "reconnect" else each for each in ROWS[:-1]]
 KEYS = [records.KEYS[0], replace(records.KEYS[1], name="reports")]
 EVERYDAY: dict[str, Scene] = {
     "tokens": Scene(

@@ -51,7 +51,9 @@ def test_expiries_by_hour_and_reconnects_by_week(
     runtime: Runtime, rows: list[dict[str, Any]]
 ) -> None:
     now = runtime.clock()
-    bars = counts.expiries(runtime, now)
+    counted = counts.current_counts(runtime, now)
+    assert counted is not None
+    bars = counted.expiries
     assert len(bars) == 24
     assert bars[0][0] == now.replace(minute=0, second=0, microsecond=0)
     kept = [row for row in rows if row["status"] in ("active", "failing")]
@@ -61,7 +63,7 @@ def test_expiries_by_hour_and_reconnects_by_week(
             max(start, now) < end < start + timedelta(hours=1) or (end == start and end > now)
             for end in ends
         )
-    weeks = counts.reconnects(runtime, now)
+    weeks = counted.reconnects
     assert len(weeks) == 12
     assert all(start.weekday() == 0 and start.hour == 0 for start, _ in weeks)
     ends = [row["refresh_expires_at"] for row in kept if row["refresh_expires_at"]]

@@ -98,7 +98,7 @@ def expected(rows: list[Dict], query: Query, now: datetime, wanted: Any) -> list
 
 
 def names(page: Page) -> list[str]:
-    return [row.open_id for row in page.rows]
+    return [row.user.open_id for row in page.rows]
 
 
 def forward(runtime: Runtime, query: Query, now: datetime, size: int) -> Iterator[Page]:
@@ -146,7 +146,7 @@ def test_every_filter_walks_what_matches_once_and_back(runtime: Runtime, rows: l
         ordered = changed(query, sort=CHOSEN[number % len(CHOSEN)], down=number % 2 == 0)
         hold_to(runtime, rows, ordered, wanted)
         right = {row["open_id"]: row["id"] for row in rows if wanted(row, now)}
-        assert [row.open_id for row in list_pages.each_row(runtime, query, now)] == list(right)
+        assert [row.user.open_id for row in list_pages.each_row(runtime, query, now)] == list(right)
         ids = [each for each, _ in list_pages.matching(runtime, query, now, after_id=9, limit=5)]
         assert ids == [each for each in right.values() if each > 9][:5]
         assert list_pages.count_matching(runtime, query, now, limit=500) == len(right)
@@ -157,9 +157,9 @@ def test_all_rows_in_turn_come_in_chunks_and_hold_nothing_between(
 ) -> None:
     monkeypatch.setattr(list_pages, "CHUNK_SIZE", 20)
     walk = list_pages.each_row(runtime, Query(), runtime.clock())
-    first = [next(walk).open_id for _ in range(20)]
+    first = [next(walk).user.open_id for _ in range(20)]
     crowd.put([crowd.one(runtime, runtime.clock(), 500)])
-    rest = [row.open_id for row in walk]
+    rest = [row.user.open_id for row in walk]
     assert [*first, *rest] == [*(row["open_id"] for row in rows), "-000person000500"]
 
 
@@ -199,4 +199,4 @@ def test_people_of_another_tiktok_app_are_not_listed(runtime: Runtime) -> None:
     for query in (Query(), Query(sort=Sort.NEXT), Query(search="mara"), Query(search="-000")):
         right = [] if query.search == "mara" else ["-000person000001"]
         assert names(list_pages.list_page(runtime, query, now)) == right
-        assert [row.open_id for row in list_pages.each_row(runtime, query, now)] == right
+        assert [row.user.open_id for row in list_pages.each_row(runtime, query, now)] == right

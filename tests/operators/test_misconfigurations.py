@@ -113,7 +113,7 @@ def page_of(pages: Flask, env: Mapping[str, str]) -> str:
         "paste": [],
         "webhook_reachable": True,
         "decoder": tiktok_checks.GLOSSARY,
-        "set_now": dict.fromkeys((word.word for word in tiktok_checks.GLOSSARY), ""),
+        "set_now": dict.fromkeys((term.name for term in tiktok_checks.GLOSSARY), ""),
     }
     return html.unescape(play(pages, Scene("operators/setup.html", context, OPERATOR)))
 

@@ -208,8 +208,8 @@ def test_every_word_of_tiktoks_page_has_a_row_to_link_to(
 def test_the_docs_decode_in_the_same_words() -> None:
     text = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
     plain = text.replace("`", "")
-    for word in tiktok_checks.GLOSSARY:
-        assert f"| {word.word} | {word.cause} | {word.fix} |" in plain
+    for term in tiktok_checks.GLOSSARY:
+        assert f"| {term.name} | {term.cause} | {term.fix} |" in plain
 
 
 def test_the_connect_page_leads_operators_to_the_decoder(

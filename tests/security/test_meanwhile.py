@@ -140,9 +140,11 @@ class TestOnPostgres:
         with stage.app.app_context():
             claims = [claim_one(runtime, stage.row(n).ref, clock()) for n in ("jo", "mara")]
         results = [
-            Result(each, grants.made_up(clock(), each.open_id), clock()) for each in claims if each
+            Result(each, grants.made_up(clock(), each.user.open_id), clock())
+            for each in claims
+            if each
         ]
-        assert results[0].claim.person.id > results[1].claim.person.id
+        assert results[0].claim.user.id > results[1].claim.user.id
         rows = [stage.row("mara"), stage.row("jo")]
         sealed = [(row, runtime.vault.resealed(row)) for row in rows]
         true, stored, go = answer_store._store_tokens, Event(), Event()
@@ -462,7 +464,7 @@ def test_a_bulk_disconnect_leaves_a_connection_alone_that_was_stored_after_the_o
 
     def after_waiting(**options: bool) -> Any:
         monkeypatch.undo()
-        bulk.create_for_picked(stage.runtime, "made-up-job-id", "disconnect", "", open_ids)
+        bulk.create_job(stage.runtime, "made-up-job-id", "disconnect", "", open_ids)
         clock.advance(seconds=1)
         return true(**options)
 

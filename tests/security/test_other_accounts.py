@@ -206,7 +206,7 @@ def test_a_token_that_was_refreshed_for_a_deleted_person_is_not_handed_out(
 def test_a_bulk_job_passes_a_newcomer_over(stage: Stage, noor: Newcomer, act: str) -> None:
     with stage.app.app_context():
         open_ids = [stage.sandbox.open_id("jo")]
-        bulk.create_for_picked(stage.runtime, "made-up-job-id", act, "", open_ids)
+        bulk.create_job(stage.runtime, "made-up-job-id", act, "", open_ids)
     noor()
     with stage.app.app_context():
         bulk_work._step(stage.runtime, 1.0)
@@ -224,7 +224,7 @@ def test_the_worker_does_not_end_a_newcomers_connection(
     with stage.app.app_context():
         disconnect.disconnect_person(stage.runtime, stage.row("jo").ref)
         (claim,) = claim_due(stage.runtime, 9, clock.advance(minutes=2))
-        assert claim.status == Status.REVOKING
+        assert claim.user.status == Status.REVOKING
         noor()
         working = worker.Worker(stage.runtime, stage.app.app_context)
         working._revoke(claim)

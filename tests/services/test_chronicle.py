@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 from webapp.actor import Actor
 from webapp.models import AuditEvent
 from webapp.services.records import history
-from webapp.services.records.history import Entry
+from webapp.services.records.history import TimelineEvent
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 MARA = Actor("operator", "ct_2222-0001")
 WORKER = Actor("worker")
 
 
-def entry(seconds: float, word: str, actor: Actor, *, ms: int | None = 214) -> Entry:
+def entry(seconds: float, word: str, actor: Actor, *, ms: int | None = 214) -> TimelineEvent:
     """An entry so many seconds ago, as it comes back from a row."""
     text = history.format_entry(NOW - timedelta(seconds=seconds), word, actor, ms, "", "")
     (found,) = history.parse(text)
@@ -33,7 +33,9 @@ def event(seconds: float, name: str, actor: Actor, **fields: object) -> AuditEve
     )
 
 
-def told(entries: list[Entry], events: list[AuditEvent]) -> list[tuple[str, str, int | None]]:
+def told(
+    entries: list[TimelineEvent], events: list[AuditEvent]
+) -> list[tuple[str, str, int | None]]:
     """What the merge tells: word, who, ms."""
     return [(each.word, each.who, each.ms) for each in history.merge(entries, events)]
 

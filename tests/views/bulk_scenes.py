@@ -1,7 +1,6 @@
 """The pages of work on many connections, over made-up jobs; needs no database."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -14,25 +13,29 @@ from webapp.views.operators.bulk import BulkRequest
 
 _NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 _LIST = "/operators/tokens?status=failing"
-RUNNING = Job(
-    id="made-up-job",
-    act="refresh",
-    actor="ct_8f2k91qd",
-    query="status=failing",
-    created_at=_NOW - timedelta(minutes=4),
-    gathering=False,
-    total=1204,
-    done=370,
-    failed=2,
-    skipped=1,
-    stopped=False,
-    ended_at=None,
-)
-_GATHERING = replace(
-    RUNNING, act="disconnect", actor="", gathering=True, total=0, done=0, failed=0, skipped=0
-)
-_STOPPED = replace(RUNNING, stopped=True, ended_at=_NOW - timedelta(minutes=1))
-_ENDED = replace(RUNNING, done=1201, ended_at=_NOW)
+
+
+def made(**more: Any) -> Job:
+    """A job, as its row; `more` are other values of its columns."""
+    usual = {
+        "id": "made-up-job",
+        "act": "refresh",
+        "actor": "ct_8f2k91qd",
+        "query": "status=failing",
+        "created_at": _NOW - timedelta(minutes=4),
+        "total": 1204,
+        "done": 370,
+        "failed": 2,
+        "skipped": 1,
+    }
+    return Job(**usual | more)
+
+
+RUNNING = made()
+_GATHERING = made(act="disconnect", actor="", gathered_to=0, total=0, done=0, failed=0, skipped=0)
+_STOPPING = made(stopped_at=_NOW - timedelta(minutes=2))
+_STOPPED = made(stopped_at=_NOW - timedelta(minutes=2), ended_at=_NOW - timedelta(minutes=1))
+_ENDED = made(done=1201, ended_at=_NOW)
 _WRONGS = [
     ItemProblem(True, "temporarily_unavailable", "ct_8f2k91qd", "-000Jq74ETHj4fhvb6QG", "Jo"),
     ItemProblem(True, "refused", "ct_8f2k91qe", "-000Jq74ETHj4fhvb6QH", None),
@@ -107,7 +110,7 @@ BULK: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "bulk-still": (_SHOW, partial(_job, RUNNING, still=True, later=True)),
     "bulk-held": (_SHOW, _held),
     "bulk-gathering": (_SHOW, partial(_job, _GATHERING)),
-    "bulk-stopping": (_SHOW, partial(_job, replace(_STOPPED, ended_at=None))),
+    "bulk-stopping": (_SHOW, partial(_job, _STOPPING)),
     "bulk-stopped": (_SHOW, partial(_job, _STOPPED, _WRONGS[:1])),
     "bulk-ended": (_SHOW, partial(_job, _ENDED)),
     "bulk-jobs": (

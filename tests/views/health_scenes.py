@@ -6,7 +6,7 @@ from typing import Any
 from webapp import language
 from webapp.problems import Problem
 from webapp.services.maintenance.database_checks import StoredDatabase
-from webapp.services.maintenance.health import Breaker, HealthFacts, Keys, Work
+from webapp.services.maintenance.health import HealthFacts, Work
 from webapp.services.notifications.outbox import DeliveryStatus
 from webapp.services.records.figures import AnswerTimes, Bar
 from webapp.views.operators.health import chart
@@ -18,10 +18,13 @@ WELL = HealthFacts(
     at=NOW,
     troubles=[],
     work=Work(lag=0, is_late=False, pace=3.25, allowed=8, part=1),
-    breaker=None,
+    paused=None,
+    paused_since=None,
+    next_probe=None,
     answers=AnswerTimes(1200, 100, 250),
     database=StoredDatabase("SQLite 3.50.0", "0006", 4_200_000, 32_768, wal=True),
-    keys=Keys("3f9ca01e", 0),
+    key_id="3f9ca01e",
+    other_keys=0,
     rescue=False,
     bound_at=NOW - 40 * DAY,
     notices=DeliveryStatus("", 0, None, 0, None, None),
@@ -40,15 +43,17 @@ ILL = HealthFacts(
         )
     ],
     work=Work(lag=1830, is_late=True, pace=0, allowed=2, part=0.25),
-    breaker=Breaker(
+    paused=Problem(
+        "breaker",
         language.deferred_gettext("TikTok isn't responding"),
         language.deferred_gettext("nothing to do: we retry every 30 seconds"),
-        NOW - HOUR,
-        NOW + timedelta(seconds=20),
     ),
+    paused_since=NOW - HOUR,
+    next_probe=NOW + timedelta(seconds=20),
     answers=AnswerTimes(3, None, None),
     database=StoredDatabase("PostgreSQL 17.1", "", 4_200_000, None, wal=True),
-    keys=Keys("3f9ca01e", None),
+    key_id="3f9ca01e",
+    other_keys=None,
     rescue=True,
     bound_at=None,
     notices=DeliveryStatus("tickets.example", 2, NOW - DAY, 1, None, "503"),

@@ -16,7 +16,7 @@ from tests.views.bulk_scenes import BULK
 from webapp import language
 from webapp.app import OPERATOR_PAGES
 from webapp.language import gettext as _
-from webapp.models import Reason
+from webapp.models import Reason, User
 from webapp.services.maintenance import tiktok_checks
 from webapp.services.maintenance.check import Check
 from webapp.services.operators.counts import Counts, Kind
@@ -118,30 +118,21 @@ class Visitor:
     operator: bool = False
 
 
-def row(name: str | None, state: str, **more: Any) -> Row:
+def row(name: str | None, state: str, *, grant_ending: bool = False, **more: Any) -> Row:
     """Return one line of the operators' list."""
     usual = {
         "display_name": name,
         "open_id": "-000Jq74ETHj4fhvb6QG",
-        "ticket": "ct_8f2k-91qd",
-        "state": State(state),
         "access_expires_at": NOW + timedelta(hours=1, minutes=40),
         "refresh_expires_at": NOW + timedelta(days=150),
-        "grant_ending": False,
-        "scopes": ["user.info.basic", "video.list"],
-        "granted_count": 2,
-        "asked_count": 3,
+        "scope": "user.info.basic,video.list",
+        "asked_scope": "user.info.basic,user.info.stats,video.list",
         "refreshes": 1222,
-        "refreshed_at": NOW - timedelta(minutes=20),
         "last_used_at": NOW - timedelta(hours=2),
-        "connected_at": NOW - timedelta(days=40),
         "next_at": NOW + timedelta(minutes=35),
         "failures": 0,
-        "failing_since": None,
-        "last_error": None,
-        "reason": None,
     }
-    return Row(**(usual | more))
+    return Row(User(**(usual | more)), State(state), grant_ending)
 
 
 MISTYPED = _("Type the ticket number as shown above.")
@@ -176,11 +167,11 @@ NAMELESS = Person(display_name=None)
 ENDED: dict[str, Any] = {"access_expires_at": None, "refresh_expires_at": None, "next_at": None}
 ROWS = [
     row("Mara Lindqvist", "healthy"),
-    row("Tomás Ferreira", "healthy", refreshed_at=None, last_used_at=None),
+    row("Tomás Ferreira", "healthy", last_used_at=None),
     row("Oluwaseun", "failing", last_error="temporarily_unavailable", failures=3),
     row("Jo", "soon", access_expires_at=NOW - timedelta(hours=3)),
     row("愛子", "reconnect", last_error="invalid_grant", reason="refused", **ENDED),
-    row(None, "revoked", granted_count=0, refreshes=0, **ENDED),
+    row(None, "revoked", scope="", refreshes=0, **ENDED),
     row("Noor", "healthy", refresh_expires_at=NOW + timedelta(days=9), grant_ending=True),
     row(HOSTILE.display_name, "revoked", **ENDED),
 ]

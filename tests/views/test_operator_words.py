@@ -1,11 +1,10 @@
 """What operators read about numbers is one whole sentence each, in the form that goes with it."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.views.bulk_scenes import RUNNING
+from tests.views.bulk_scenes import RUNNING, made
 from webapp.services.operators.bulk import ItemProblem
 from webapp.services.operators.counts import Counts
 from webapp.services.operators.list_pages import Page
@@ -31,14 +30,14 @@ NOW = datetime(2026, 11, 22, 14, 5, tzinfo=UTC)
     ],
 )
 def test_a_job_says_what_it_does_to_how_many(act: str, total: int, over: bool, said: str) -> None:
-    job = replace(RUNNING, act=act, total=total, ended_at=NOW if over else None)
+    job = made(act=act, total=total, ended_at=NOW if over else None)
     assert bulk_texts.title(job) == said
 
 
 def test_a_job_that_was_stopped_says_how_many_were_not_sent() -> None:
     counts = "370 of 1,204 done, 2 failed, 1 skipped"
     assert bulk_texts.progress(RUNNING) == counts
-    stopped = replace(RUNNING, stopped=True, ended_at=NOW)
+    stopped = made(stopped_at=NOW, ended_at=NOW)
     assert bulk_texts.progress(stopped) == f"{counts}, 831 not sent"
 
 

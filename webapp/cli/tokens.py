@@ -16,6 +16,7 @@ from webapp.cli.console import (
     print_json,
     progress,
 )
+from webapp.services import people
 from webapp.services.connect.disconnect import CONNECTED_AGAIN, Outcome, disconnect_person
 from webapp.services.installation import binding
 from webapp.services.maintenance import copy_database, database_checks, doctor
@@ -109,7 +110,7 @@ def disconnect(open_id: str, as_json: bool) -> None:
     respond; the worker then keeps trying for 24 hours.
     """
     runtime = _bound_runtime()
-    user = connection.find(runtime, open_id)
+    user = people.find_by_open_id(runtime, open_id)
     if user is None:
         fail(_not_connected(open_id))
     was_connected = user.access_token is not None

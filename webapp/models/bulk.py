@@ -46,6 +46,11 @@ class BulkJob(Base):
     stopped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
+    @property
+    def left(self) -> int:
+        """Return the number of connections without a result yet."""
+        return self.total - self.done - self.failed - self.skipped
+
 
 class BulkItem(Base):
     """One connection of a job."""

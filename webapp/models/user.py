@@ -185,9 +185,9 @@ class User(Base):
         """Return the state of the connection at `now`."""
         if self.status in (Status.RECONNECT, Status.REVOKING, Status.REVOKED):
             return Health(self.status)
-        if self.refresh_expires_at is not None and self.refresh_expires_at <= now:
+        if self.grant_over(now):
             return Health.RECONNECT
-        if self.claim is not None and self.next_at is not None and self.next_at > now:
+        if self.leased(now):
             return Health.REFRESHING
         if self.access_expires_at is None or self.access_expires_at <= now:
             return Health.EXPIRED
@@ -199,9 +199,17 @@ class User(Base):
 
     def ended(self, now: datetime) -> tuple[str | None, datetime | None]:
         """Return why the person must connect again (a `Reason`), and since when; None: unknown."""
-        if self.refresh_expires_at is not None and self.refresh_expires_at <= now:
+        if self.grant_over(now):
             return self.reason or Reason.GRANT_OVER.value, self.ended_at or self.refresh_expires_at
         return self.reason, self.ended_at
+
+    def leased(self, now: datetime) -> bool:
+        """Return True while a process acts on the row, or until its lease ends."""
+        return self.claim is not None and self.next_at is not None and self.next_at > now
+
+    def grant_over(self, now: datetime) -> bool:
+        """Return True if the grant itself has expired (rule 39)."""
+        return self.refresh_expires_at is not None and self.refresh_expires_at <= now
 
     def grant_ending(self, now: datetime) -> bool:
         """Return True if the grant itself ends soon, so the person must connect again."""

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, undefer
 
 from webapp.database import reading
 from webapp.models import NameWord, PersonRef, User, connection_state
+from webapp.services import authority
 from webapp.services.records import history
 from webapp.services.runtime import Runtime
 
@@ -29,8 +30,14 @@ def by_open_id(runtime: Runtime, open_id: str) -> Select[User]:
     """Return the query for the person with this open_id, within our own TikTok app (rule 52)."""
     # PostgreSQL rejects NUL in text, and TikTok's open_ids contain none.
     known = open_id if "\0" not in open_id else ""
-    ours = runtime.settings.tiktok_client_key
+    ours = runtime.client_key
     return select(User).where(User.client_key == ours, User.open_id == known)
+
+
+def find_by_open_id(runtime: Runtime, open_id: str) -> User | None:
+    """Return the row of the person with this open_id, detached; None if there is none."""
+    with reading() as session:
+        return session.scalar(by_open_id(runtime, open_id))
 
 
 def find(person: PersonRef) -> User | None:
@@ -50,6 +57,18 @@ def get(person: PersonRef) -> User:
 def locked(session: Session, person: PersonRef) -> User | None:
     """Return a person's row, locked until the caller's transaction ends; None if deleted."""
     return session.scalar(select(User).where(User.is_(person)).with_for_update())
+
+
+def locked_for_caller(session: Session, person: PersonRef) -> User:
+    """Lock a person's row, then the caller's right to act on it, until the transaction ends.
+
+    Raises PersonGone, NoLongerAllowed.
+    """
+    user = locked(session, person)
+    if user is None:
+        raise PersonGone
+    authority.require(session)
+    return user
 
 
 def with_history(session: Session, person: PersonRef) -> User:
@@ -75,11 +94,7 @@ def store_words(session: Session, user_id: int, name: str | None) -> None:
 
 
 def store_grant(
-    session: Session,
-    person: PersonRef,
-    version: int,
-    values: dict[str, Any],
-    line: str = "",
+    session: Session, person: PersonRef, version: int, values: dict[str, Any], line: str = ""
 ) -> bool:
     """Write sealed columns, clear every mark, and add 1 to the version and the refreshes.
 

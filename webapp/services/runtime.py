@@ -26,6 +26,11 @@ class Runtime:
     folder: Path
 
     @property
+    def client_key(self) -> str:
+        """Return the client key of our TikTok app, to which our people and figures belong."""
+        return self.settings.tiktok_client_key
+
+    @property
     def rescue_file(self) -> Path:
         """Return the path of the file for TikTok responses that couldn't be stored."""
         return self.folder / "rescue.jsonl"

@@ -74,11 +74,7 @@ class TikTokApp(FlaskOAuth2App):  # type: ignore[misc]  # Authlib publishes no t
 
 
 def client_key_post(
-    client: _Credentials,
-    method: str,
-    uri: str,
-    headers: CaseInsensitiveDict[str],
-    body: str | None,
+    client: _Credentials, method: str, uri: str, headers: CaseInsensitiveDict[str], body: str | None
 ) -> tuple[str, CaseInsensitiveDict[str], str]:
     """Put the credentials under TikTok's names into the form of a token call (rules 22 to 24).
 

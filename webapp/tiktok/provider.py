@@ -25,8 +25,6 @@ from webapp.tiktok.scopes import asked_for
 from webapp.tiktok.transport import Transport
 from webapp.tokens import TokenSet
 
-_EXTENSION = "coatcheck.tiktok"
-
 
 @dataclass(frozen=True, slots=True)
 class CredentialsCheck:
@@ -124,18 +122,16 @@ class Provider:
     def check_credentials(self) -> CredentialsCheck:
         """Ask TikTok once if it accepts client key and secret. Raises nothing."""
         began = monotonic()
+        error, ahead = None, None
         try:
             answer = self._ask(
                 lambda: self._app.fetch_access_token(grant_type="client_credentials")
             )
-        except TikTokError as error:
-            return CredentialsCheck(error, monotonic() - began, None)
-        seconds = monotonic() - began
-        try:
+            ahead = answer.ahead
             answers.read_client_credentials(answer)
-        except TikTokError as error:
-            return CredentialsCheck(error, seconds, answer.ahead)
-        return CredentialsCheck(None, seconds, answer.ahead)
+        except TikTokError as failure:
+            error = failure
+        return CredentialsCheck(error, monotonic() - began, ahead)
 
     def _ask(self, call: Callable[[], requests.Response]) -> Answer:
         with _no_other_errors():
@@ -149,11 +145,9 @@ def register(
 
     The transport, and so its connection pool, lives as long as the app.
     """
-    provider = Provider(
+    return Provider(
         authlib_client.register(app, settings, transport or Transport()), settings, clock
     )
-    app.extensions[_EXTENSION] = provider
-    return provider
 
 
 @contextmanager

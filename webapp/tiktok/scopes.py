@@ -32,7 +32,50 @@ class Scope:
     remark: str = ""
 
 
-_PORTABILITY = (
+_UNDOCUMENTED = N_("is in TikTok's code, but not in its documentation")
+_SCOPES = (
+    Scope(
+        BASIC,
+        N_("Your name and picture"),
+        N_("So we both know which account this is."),
+        N_("We can't see your email address or phone number."),
+    ),
+    Scope(
+        "user.info.profile",
+        N_("Your profile page: @name, bio, link, verified badge"),
+        N_("So we can link to your profile."),
+        N_("Only what everyone else can see."),
+        without=N_("There will be no link to your profile."),
+    ),
+    Scope(
+        "user.info.stats",
+        N_("Your follower, following, like and video counts"),
+        N_("To show them in your report."),
+        N_("Public numbers only."),
+        without=N_("Your report will have no numbers."),
+    ),
+    Scope(
+        "video.list",
+        N_("Your public videos"),
+        N_("To list them with their view counts."),
+        N_("We can't see private videos, drafts or messages."),
+        without=N_("Your videos and their view counts won't be shown."),
+    ),
+    Scope(
+        "video.upload",
+        N_("Send videos to your TikTok inbox as drafts"),
+        N_("So you can finish and post them yourself."),
+        N_("Nothing is posted without you."),
+        without=N_("You won't be able to send drafts to your TikTok inbox from here."),
+    ),
+    Scope(
+        "video.publish",
+        N_("Post videos to your profile"),
+        N_("So you can post from here."),
+        N_("Only when you press Post here."),
+        without=N_("You won't be able to post from here."),
+    ),
+    # TikTok grants these to few apps.
     Scope(
         "portability.all.single",
         N_("One copy of everything TikTok stores about you"),
@@ -81,8 +124,6 @@ _PORTABILITY = (
         N_("To keep your copy here up to date."),
         N_("Doesn't include your messages and activity."),
     ),
-)
-_RESEARCH = (
     Scope(
         "research.data.basic",
         N_("Public videos, comments and accounts, for research"),
@@ -101,8 +142,6 @@ _RESEARCH = (
         N_("For a study that TikTok has approved."),
         N_("Public content only."),
     ),
-)
-_LOCAL = (
     Scope(
         "local.product.manage",
         N_("Manage the products of your local business"),
@@ -121,8 +160,6 @@ _LOCAL = (
         N_("So your staff can redeem vouchers from here."),
         N_("We can't see your customers' accounts."),
     ),
-)
-_ARTIST = (
     Scope(
         "artist.certification.read",
         N_("See if you are certified as an artist"),
@@ -135,9 +172,6 @@ _ARTIST = (
         N_("So you can apply for certification from here."),
         N_("TikTok decides, not us."),
     ),
-)
-_UNDOCUMENTED = N_("is in TikTok's code, but not in its documentation")
-_MESSAGES = (
     Scope(
         "message.list.read",
         N_("Read your direct messages"),
@@ -159,67 +193,18 @@ _MESSAGES = (
         N_("Only when you do so here."),
         remark=_UNDOCUMENTED,
     ),
-)
-_BUSINESS = Scope(
-    "business.basic",
-    N_("Your business account's basic details"),
-    N_("To recognize your business account."),
-    "",
-    remark=N_(
-        "appears in one guide, but not in TikTok's documentation; TikTok will probably refuse it"
-    ),
-)
-#: The scopes that TikTok grants to few apps.
-SPECIAL = (*_PORTABILITY, *_RESEARCH, *_LOCAL, *_ARTIST, *_MESSAGES, _BUSINESS)
-
-_USER = (
     Scope(
-        BASIC,
-        N_("Your name and picture"),
-        N_("So we both know which account this is."),
-        N_("We can't see your email address or phone number."),
-    ),
-    Scope(
-        "user.info.profile",
-        N_("Your profile page: @name, bio, link, verified badge"),
-        N_("So we can link to your profile."),
-        N_("Only what everyone else can see."),
-        without=N_("There will be no link to your profile."),
-    ),
-    Scope(
-        "user.info.stats",
-        N_("Your follower, following, like and video counts"),
-        N_("To show them in your report."),
-        N_("Public numbers only."),
-        without=N_("Your report will have no numbers."),
+        "business.basic",
+        N_("Your business account's basic details"),
+        N_("To recognize your business account."),
+        "",
+        remark=N_(
+            "appears in one guide, but not in TikTok's documentation; TikTok will probably"
+            " refuse it"
+        ),
     ),
 )
-_VIDEO = (
-    Scope(
-        "video.list",
-        N_("Your public videos"),
-        N_("To list them with their view counts."),
-        N_("We can't see private videos, drafts or messages."),
-        without=N_("Your videos and their view counts won't be shown."),
-    ),
-    Scope(
-        "video.upload",
-        N_("Send videos to your TikTok inbox as drafts"),
-        N_("So you can finish and post them yourself."),
-        N_("Nothing is posted without you."),
-        without=N_("You won't be able to send drafts to your TikTok inbox from here."),
-    ),
-    Scope(
-        "video.publish",
-        N_("Post videos to your profile"),
-        N_("So you can post from here."),
-        N_("Only when you press Post here."),
-        without=N_("You won't be able to post from here."),
-    ),
-)
-CATALOGUE: Mapping[str, Scope] = MappingProxyType(
-    {scope.id: scope for scope in (*_USER, *_VIDEO, *SPECIAL)}
-)
+CATALOGUE: Mapping[str, Scope] = MappingProxyType({scope.id: scope for scope in _SCOPES})
 
 
 def problems(asked: Iterable[str]) -> list[tuple[str, Text]]:

@@ -7,9 +7,8 @@ from sqlalchemy import select
 
 from webapp.database import reading, writing
 from webapp.models import BrowserSession, PersonRef
-from webapp.services import authority, people
+from webapp.services import people
 from webapp.services.account import overview
-from webapp.services.people import PersonGone
 from webapp.services.records import audit, history
 from webapp.services.runtime import Runtime
 
@@ -20,9 +19,7 @@ def export_data(runtime: Runtime, person: PersonRef) -> dict[str, Any]:
     Raises PersonGone, NoLongerAllowed.
     """
     with writing() as session:
-        if people.locked(session, person) is None:
-            raise PersonGone
-        authority.require(session)
+        people.locked_for_caller(session, person)
         audit.record(session, runtime.clock(), "account.exported", on=person.ticket)
     return personal_data(person)
 
@@ -65,23 +62,15 @@ def personal_data(person: PersonRef) -> dict[str, Any]:
         ],
         "activity": events,
         "sealed_access_kept": user.access_token is not None,
-        "signed_in": [_session(each) for each in sessions],
-    }
-
-
-def name_of(runtime: Runtime, open_id: str) -> str | None:
-    """Return the display name of the person with this open_id; None if unknown."""
-    with reading() as session:
-        found = session.scalar(people.by_open_id(runtime, open_id))
-    return found.display_name if found else None
-
-
-def _session(row: BrowserSession) -> dict[str, str | None]:
-    return {
-        "browser": row.browser,
-        "system": row.system,
-        "since": _iso(row.created_at),
-        "last_seen": _iso(row.seen_at),
+        "signed_in": [
+            {
+                "browser": each.browser,
+                "system": each.system,
+                "since": _iso(each.created_at),
+                "last_seen": _iso(each.seen_at),
+            }
+            for each in sessions
+        ],
     }
 
 

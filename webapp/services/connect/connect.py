@@ -104,10 +104,10 @@ def _store(
     with writing() as session:
         user = session.scalar(people.by_open_id(runtime, open_id).with_for_update())
         now = at or runtime.clock()
-        kind: Kind = "new" if user is None else _kind(user, now)
+        kind: Kind = "new" if user is None else _kind(user)
         was_lost = user is not None and user.status == Status.RECONNECT
         before = user.granted if user is not None and kind == "returned" else tokens.scopes or ()
-        user = user or _new_row(session, runtime.settings.tiktok_client_key, open_id, now)
+        user = user or _new_row(session, runtime, open_id, now)
         _update_row(runtime, user, tokens, asked, now)
         session.flush()
         added = tuple(sorted(user.granted.difference(before)))
@@ -146,21 +146,21 @@ def _update_row(
     user.next_at = next_refresh_at(now, tokens.access_expires_at)
 
 
-def _kind(user: User, now: datetime) -> Kind:
+def _kind(user: User) -> Kind:
     ended = user.status in (Status.RECONNECT, Status.REVOKING, Status.REVOKED)
     return "again" if ended or user.access_token is None else "returned"
 
 
-def _new_row(session: Session, client_key: str, open_id: str, now: datetime) -> User:
+def _new_row(session: Session, runtime: Runtime, open_id: str, now: datetime) -> User:
     ticket = "".join(secrets.choice(TICKET_LETTERS) for _ in range(8))
     user = User(
-        client_key=client_key,
+        client_key=runtime.client_key,
         open_id=open_id,
         ticket=f"ct_{ticket[:4]}-{ticket[4:]}",
         created_at=now,
         connected_at=now,
         scope="",
-        version=breaker.last_deleted_version(session, client_key),
+        version=breaker.last_deleted_version(session, runtime),
         refreshes=0,
         interrupted=False,
     )

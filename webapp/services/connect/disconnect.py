@@ -123,7 +123,7 @@ def record_revoked(
 ) -> None:
     """Record that a connection was ended on purpose, and enqueue the notification."""
     audit.record(session, now, "connection.revoked", on=user.ticket, confirmed=confirmed, code=code)
-    figures.add_counts(session, runtime.settings.tiktok_client_key, now, {"revoked": 1})
+    figures.add_counts(session, runtime.client_key, now, {"revoked": 1})
     fields: dict[str, str | bool | None] = {"open_id": user.open_id, "ticket": user.ticket}
     fields["confirmed"] = confirmed
     outbox.enqueue(session, runtime, now, "connection.revoked", fields)
@@ -180,25 +180,17 @@ def _begin(runtime: Runtime, person: PersonRef) -> User | None:
     """
     now = runtime.clock()
     with writing(durable=True) as session:
-        user = people.locked(session, person)
-        if user is None:
-            raise PersonGone
-        authority.require(session)
+        user = people.locked_for_caller(session, person)
         if user.access_token is None:
             if user.status != Status.REVOKED:
                 _end_without_tokens(session, runtime, user, now)
             return None
-        if _is_being_revoked(user, now):
+        if user.status == Status.REVOKING and user.leased(now):
             session.expunge(user)
             user.claim = None
             return user
         mark_revoking(session, user, now, now + LEASE, claim=secrets.token_hex(8))
     return user
-
-
-def _is_being_revoked(user: User, now: datetime) -> bool:
-    leased = user.claim is not None and user.next_at is not None and user.next_at > now
-    return user.status == Status.REVOKING and leased
 
 
 def _wait_for_outcome(person: PersonRef) -> Outcome:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
 from webapp.models import BrowserSession, PersonRef, User
-from webapp.services import authority, people
+from webapp.services import people
 from webapp.services.records import audit
 from webapp.services.runtime import Runtime
 
@@ -99,7 +99,7 @@ def find(runtime: Runtime, secret: str, now: datetime) -> Visitor | None:
         row = session.execute(
             select(BrowserSession, User)
             .join(User, User.id == BrowserSession.user_id)
-            .where(BrowserSession.digest == digest, ~or_(*_is_expired(runtime, now)))
+            .where(BrowserSession.digest == digest, ~_is_expired(runtime, now))
         ).first()
     if row is None:
         return None
@@ -125,7 +125,7 @@ def of(
     here = digest_of(secret)
     rows = session.scalars(
         select(BrowserSession)
-        .where(BrowserSession.user_id == _id_of(person), ~or_(*_is_expired(runtime, now)))
+        .where(BrowserSession.user_id == _id_of(person), ~_is_expired(runtime, now))
         .order_by((BrowserSession.digest == here).desc(), BrowserSession.seen_at.desc())
         .limit(MAX_LISTED)
     )
@@ -155,10 +155,10 @@ def end_one(runtime: Runtime, visitor: Visitor, key: str, secret: str) -> bool:
     """
     now = runtime.clock()
     with writing() as session:
-        _lock_and_authorize(session, visitor.ref)
+        people.locked_for_caller(session, visitor.ref)
         rows = session.scalars(
             select(BrowserSession.digest).where(
-                BrowserSession.user_id == _id_of(visitor.ref), ~or_(*_is_expired(runtime, now))
+                BrowserSession.user_id == _id_of(visitor.ref), ~_is_expired(runtime, now)
             )
         )
         digest = next((each for each in rows if _key(each) == key), None)
@@ -175,7 +175,7 @@ def end_others(visitor: Visitor, secret: str, now: datetime) -> None:
     Raises PersonGone, NoLongerAllowed.
     """
     with writing() as session:
-        _lock_and_authorize(session, visitor.ref)
+        people.locked_for_caller(session, visitor.ref)
         audit.record(session, now, "account.signed_out_others", on=visitor.ticket)
         session.execute(
             delete(BrowserSession).where(
@@ -188,7 +188,7 @@ def end_others(visitor: Visitor, secret: str, now: datetime) -> None:
 def end_everywhere(person: PersonRef, now: datetime) -> None:
     """Sign out every device of this person. Raises PersonGone, NoLongerAllowed."""
     with writing() as session:
-        _lock_and_authorize(session, person)
+        people.locked_for_caller(session, person)
         audit.record(session, now, "account.signed_out_everywhere", on=person.ticket)
         session.execute(delete(BrowserSession).where(BrowserSession.user_id == _id_of(person)))
 
@@ -196,13 +196,6 @@ def end_everywhere(person: PersonRef, now: datetime) -> None:
 def digest_of(secret: str) -> str:
     """Return the hash by which a session is found."""
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def _lock_and_authorize(session: Session, person: PersonRef) -> None:
-    """Lock the person's row, then the right to act on it. Raises PersonGone, NoLongerAllowed."""
-    if people.locked(session, person) is None:
-        raise people.PersonGone
-    authority.require(session)
 
 
 def _id_of(person: PersonRef) -> ScalarSelect[int]:
@@ -218,15 +211,15 @@ def _expired(runtime: Runtime, now: datetime) -> Select[str]:
     """Return some expired sessions; concurrent sign-ins get different ones."""
     return (
         select(BrowserSession.digest)
-        .where(or_(*_is_expired(runtime, now)))
+        .where(_is_expired(runtime, now))
         .limit(MAX_REMOVED)
         .with_for_update(skip_locked=True)
     )
 
 
-def _is_expired(runtime: Runtime, now: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+def _is_expired(runtime: Runtime, now: datetime) -> ColumnElement[bool]:
     settings = runtime.settings
-    return (
+    return or_(
         BrowserSession.created_at < now - timedelta(days=settings.session_days),
         BrowserSession.seen_at < now - timedelta(hours=settings.session_idle_hours),
     )
@@ -240,7 +233,6 @@ def _record_seen(digest: str, now: datetime) -> bool:
             .where(BrowserSession.digest == digest)
             .values(seen_at=now)
             .returning(BrowserSession.digest)
-            .execution_options(synchronize_session=False)
         )
     return seen is not None
 

@@ -59,7 +59,7 @@ def receive(runtime: Runtime, header: str | None, body: bytes) -> None:
 
 
 def _apply(runtime: Runtime, received: WebhookEvent, now: datetime) -> Effect:
-    if received.client_key != runtime.settings.tiktok_client_key:
+    if received.client_key != runtime.client_key:
         return "foreign"
     if received.event != webhook.REMOVED:
         return "not_ours"

@@ -10,7 +10,7 @@ from typing import TypeVar
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp.database import reading, writing
+from webapp.database import writing
 from webapp.models import PersonRef
 from webapp.services import authority, people
 from webapp.services.authority import HalfDone, NoLongerAllowed
@@ -84,8 +84,7 @@ def test_access(runtime: Runtime, open_id: str) -> AccessTest:
     and NoLongerAllowed or HalfDone.
     """
     authority.check()
-    with reading() as session:
-        user = session.scalar(people.by_open_id(runtime, open_id))
+    user = people.find_by_open_id(runtime, open_id)
     if user is None:
         raise NotConnected
     access = fresh_access(runtime, open_id, person=user.ref, min_ttl=timedelta())

@@ -137,8 +137,7 @@ _key_and_connection = PreparedRead(
     .outerjoin(
         _users,
         and_(
-            _users.c.client_key == bindparam("client_key"),
-            _users.c.open_id == bindparam("open_id"),
+            _users.c.client_key == bindparam("client_key"), _users.c.open_id == bindparam("open_id")
         ),
     )
     .outerjoin(_uses, and_(_uses.c.user_id == _users.c.id, _uses.c.key_id == _keys.c.id))
@@ -180,15 +179,7 @@ def check_call(runtime: Runtime, key: str, open_id: str) -> CheckedCall:
     public = public_id(key)
     if public is None:
         raise BadKey
-    # PostgreSQL doesn't accept NUL in texts, and no open_id contains one.
-    asked = "" if "\0" in open_id else open_id
-    client_key = runtime.settings.tiktok_client_key
-    try:
-        found = _key_and_connection.first(
-            {"key_id": public, "client_key": client_key, "open_id": asked}
-        )
-    except DatabaseAway as error:
-        raise _database_pending(str(error)) from None
+    found = _read(runtime, public, open_id)
     if found is None or not is_key(key, found.digest) or found.revoked_at is not None:
         raise BadKey
     now = runtime.clock()
@@ -267,15 +258,21 @@ def _check_again(runtime: Runtime, call: CheckedCall, row: FoundConnection) -> N
 
 def _read_again(runtime: Runtime, call: CheckedCall) -> Any:
     """Return the current key and row. Raises NoLongerAllowed if the key was revoked."""
-    client_key = runtime.settings.tiktok_client_key
-    values = {"key_id": call.key_id, "client_key": client_key, "open_id": call.open_id}
-    try:
-        found = _key_and_connection.first(values)
-    except DatabaseAway as error:
-        raise _database_pending(str(error)) from None
+    found = _read(runtime, call.key_id, call.open_id)
     if found is None or found.revoked_at is not None:
         raise NoLongerAllowed("service")
     return found
+
+
+def _read(runtime: Runtime, key_id: str, open_id: str) -> Any:
+    """Return key and row; None if there is no such key. Raises Pending."""
+    # PostgreSQL doesn't accept NUL in texts, and no open_id contains one.
+    known = "" if "\0" in open_id else open_id
+    values = {"key_id": key_id, "client_key": runtime.client_key, "open_id": known}
+    try:
+        return _key_and_connection.first(values)
+    except DatabaseAway as error:
+        raise _database_pending(str(error)) from None
 
 
 def _database_pending(error: str) -> Pending:
@@ -292,7 +289,6 @@ def _record_key_use(key_id: str, now: datetime) -> bool:
                 .where(ServiceKey.id == key_id, ServiceKey.revoked_at.is_(None))
                 .values(last_used_at=now)
                 .returning(ServiceKey.id)
-                .execution_options(synchronize_session=False)
             )
     except SQLAlchemyError as error:
         _log_not_recorded(error)

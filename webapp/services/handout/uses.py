@@ -63,7 +63,6 @@ def record_use(row: HandedOut, now: datetime) -> bool:
             update(User)
             .where(User.id == row.id, User.ticket == row.ticket)
             .values(last_used_at=now, **({"history": history.prepend(line)} if audited else {}))
-            .execution_options(synchronize_session=False)
         )
         if audited:
             with acting_as(service):
@@ -102,8 +101,5 @@ def _upsert_use(session: Session, row: HandedOut, now: datetime) -> bool:
         changes=lambda _new: {"last_at": now},
         where=ServiceUse.last_at <= now - RECORD_USE_EVERY,
     )
-    written = session.execute(
-        statement.returning(ServiceUse.user_id),
-        execution_options={"synchronize_session": False},
-    )
+    written = session.execute(statement.returning(ServiceUse.user_id))
     return written.first() is not None

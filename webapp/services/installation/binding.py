@@ -90,7 +90,6 @@ def adopt(runtime: Runtime) -> Problem | None:
                 update(User)
                 .where(User.refresh_token.is_not(None))
                 .values(connection_state.interrupted())
-                .execution_options(synchronize_session=False)
             )
     log.warning("database_adopted", cause=before.cause if before else None)
     return before
@@ -201,7 +200,7 @@ def _binding(runtime: Runtime, name: str) -> Installation:
         id=1,
         instance_id=name,
         key_id=runtime.vault.key_id,
-        client_key=runtime.settings.tiktok_client_key,
+        client_key=runtime.client_key,
         bound_at=runtime.clock(),
         binding=secrets.token_hex(8),
         generation=0,

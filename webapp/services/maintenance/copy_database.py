@@ -24,16 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from webapp.database import (
-    Base,
-    batches,
-    continue_after,
-    db,
-    is_sqlite,
-    last_id,
-    prepare,
-    writing,
-)
+from webapp.database import Base, batches, continue_after, db, is_sqlite, last_id, prepare, writing
 from webapp.files import absolute_url
 from webapp.models import Installation, User
 from webapp.services.maintenance import database_checks
@@ -83,7 +74,8 @@ def _copy(runtime: Runtime, url: str, root: Path) -> Iterator[Copied]:
         _refuse_busy(runtime, session)
         with target.connect().execution_options(coatcheck_write="FULL") as into, into.begin():
             _refuse_filled(into)
-            _record(runtime, session)
+            # Before the copy is made, so both databases have the audit event.
+            audit.record(session, runtime.clock(), "database.copied", rows=_rows(source) + 1)
             rows = 0
             for table in _tables():
                 for written in _copy_table(source, into, table):
@@ -143,11 +135,8 @@ def _lock(source: Connection) -> None:
 
 
 def _refuse_busy(runtime: Runtime, session: Session) -> None:
-    claims = session.scalar(
-        select(func.count())
-        .select_from(User)
-        .where(User.claim.is_not(None), User.next_at > runtime.clock())
-    )
+    leased = (User.claim.is_not(None), User.next_at > runtime.clock())
+    claims = session.scalar(select(func.count()).where(*leased))
     if claims:
         raise CannotCopy(
             f"{claims} refreshes are in progress: stop the worker and gunicorn, wait a minute, then"
@@ -161,12 +150,6 @@ def _refuse_filled(target: Connection) -> None:
     filled = [table.name for table in Base.metadata.sorted_tables if _count(target, table)]
     if filled:
         raise CannotCopy(f"the other database is not empty: there are rows in {', '.join(filled)}")
-
-
-def _record(runtime: Runtime, session: Session) -> None:
-    """Record the copy before it is made, so both databases have the audit event."""
-    rows = _rows(session.connection()) + 1
-    audit.record(session, runtime.clock(), "database.copied", rows=rows)
 
 
 def _rows(connection: Connection) -> int:

@@ -5,6 +5,7 @@ Checks fix nothing, and no text contains the value of a setting.
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from sqlalchemy import Engine, NullPool, create_engine
 
@@ -12,7 +13,13 @@ from webapp.files import absolute_url, own_folder
 from webapp.language import deferred_gettext as _
 from webapp.language import deferred_ngettext as ngettext
 from webapp.services.installation import binding
-from webapp.services.maintenance import database_checks, machine_checks, tiktok_checks, troubles
+from webapp.services.maintenance import (
+    database_checks,
+    machine_checks,
+    reseal,
+    tiktok_checks,
+    troubles,
+)
 from webapp.services.maintenance.check import Check, check_of, from_problem, unknown
 from webapp.services.maintenance.machine_checks import ROOT
 from webapp.services.runtime import Runtime
@@ -50,7 +57,8 @@ def start_problems(environ: Mapping[str, str] = os.environ) -> tuple[Settings, l
     settings, problems = settings_problems(environ)
     problems += serving_problems(environ)
     if "DATABASE_URL" not in {problem.name for problem in problems}:
-        problems += _database_problems(settings)
+        fault = _database_fault(settings)
+        problems += [fault] if fault else []
     return settings, problems
 
 
@@ -74,11 +82,8 @@ def _about_scope(name: str, scope: str, cause: str) -> Problem:
 
 def installation_problem(settings: Settings) -> Problem | None:
     """Return why this installation may not refresh, before there is an app; None if it may."""
-    engine = _engine(settings)
-    try:
+    with _engine(settings) as engine:
         return binding.mismatch_at(engine, settings, own_folder(engine, ROOT))
-    finally:
-        engine.dispose()
 
 
 def checks(
@@ -144,27 +149,28 @@ def _settings_checks(
         yield from_problem("warn", doubt)
 
 
-def _database_problems(settings: Settings) -> list[Problem]:
-    engine = _engine(settings)
-    try:
-        fault = database_checks.database_fault(engine)
-    finally:
-        engine.dispose()
-    return [fault] if fault else []
+def _database_fault(settings: Settings) -> Problem | None:
+    with _engine(settings) as engine:
+        return database_checks.database_fault(engine)
 
 
-def _engine(settings: Settings) -> Engine:
+@contextmanager
+def _engine(settings: Settings) -> Iterator[Engine]:
     url = absolute_url(settings.database_url, ROOT)
     # In seconds: a server that never responds must not block the start.
     timeout = {"connect_timeout": 5} if url.startswith("postgresql") else {}
-    return create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=timeout)
+    engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=timeout)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def _database_checks(
     settings: Settings, runtime: Runtime | None, *, whole: bool
 ) -> Iterator[Check]:
     """Yield the checks that need the database; only with `whole` those that read every row."""
-    broken = next(iter(_database_problems(settings)), None)
+    broken = _database_fault(settings)
     well = _("the database is reachable and at the latest migration")
     yield check_of("database", broken, well, "running")
     if runtime is None or broken is not None:
@@ -193,7 +199,7 @@ def _rows(runtime: Runtime) -> Iterator[Check]:
             _("restore the previous TIKTOK_CLIENT_KEY, or ask these people to reconnect"),
             "running",
         )
-    if unreadable := troubles.unreadable_rows(runtime):
+    if unreadable := reseal.closed(runtime):
         yield Check(
             "warn",
             "rows",

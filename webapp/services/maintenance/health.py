@@ -23,12 +23,7 @@ from webapp.services.notifications import outbox
 from webapp.services.operators import counts
 from webapp.services.records import audit, figures
 from webapp.services.refresh import breaker, due, rescue_file
-from webapp.services.refresh.on_demand import (
-    NotConnected,
-    Pending,
-    ReconnectRequired,
-    fresh_access,
-)
+from webapp.services.refresh.on_demand import NotConnected, Pending, ReconnectRequired, fresh_access
 from webapp.services.runtime import Runtime
 from webapp.services.vault import CannotOpen
 
@@ -37,16 +32,6 @@ log = structlog.get_logger(__name__)
 #: Up to this number of connections, a page counts those that are encrypted with an old key.
 COUNT_LIVE_BELOW = 20_000
 _REFRESHED = (Status.ACTIVE.value, Status.FAILING.value)
-
-
-@dataclass(frozen=True, slots=True)
-class Breaker:
-    """Why refreshes are paused."""
-
-    cause: str
-    fix: str
-    since: datetime | None
-    next_probe: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +49,22 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
-    """The keys that the stored tokens are encrypted with."""
-
-    current: str
-    #: Connections under another key; None: too many to count for a page.
-    others: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class HealthFacts:
     """What the health page shows."""
 
     at: datetime
     troubles: list[Problem]
     work: Work
-    breaker: Breaker | None
+    #: Why refreshes are paused, and since when; None: they aren't.
+    paused: Problem | None
+    paused_since: datetime | None
+    next_probe: datetime | None
     answers: figures.AnswerTimes
     database: database_checks.StoredDatabase
-    keys: Keys
+    #: The name of the key that new tokens are encrypted with.
+    key_id: str
+    #: Connections under another key; None: too many to count for a page.
+    other_keys: int | None
     rescue: bool
     #: When the database was bound to this installation; None: not yet.
     bound_at: datetime | None
@@ -91,28 +73,24 @@ class HealthFacts:
 
 def health_facts(runtime: Runtime, now: datetime) -> HealthFacts:
     """Return the present facts. Raises SQLAlchemyError if the database does not respond."""
-    row = brakes_of(runtime)
+    row = breaker.stored(runtime)
     with reading() as session:
         bound = session.get(Installation, 1)
     return HealthFacts(
         at=now,
         troubles=troubles.troubles(runtime),
         work=work_of(runtime, row, now),
-        breaker=_breaker(runtime, row),
+        paused=breaker.open_problem(runtime),
+        paused_since=row.open_since,
+        next_probe=row.probe_at,
         answers=figures.answer_times(runtime, now),
         database=database_checks.stored_database(),
-        keys=Keys(runtime.vault.key_id, reseal.remaining_of_few(runtime, COUNT_LIVE_BELOW)),
+        key_id=runtime.vault.key_id,
+        other_keys=reseal.remaining_of_few(runtime, COUNT_LIVE_BELOW),
         rescue=rescue_file.has_answers(runtime),
         bound_at=bound.bound_at if bound else None,
         notices=outbox.delivery_status(runtime, now),
     )
-
-
-def brakes_of(runtime: Runtime) -> Brakes:
-    """Return the row of circuit breaker and pace, or its initial state if there is none yet."""
-    key = runtime.settings.tiktok_client_key
-    with reading() as session:
-        return session.get(Brakes, key) or Brakes(client_key=key, pace=1.0)
 
 
 def work_of(runtime: Runtime, row: Brakes, now: datetime) -> Work:
@@ -126,13 +104,6 @@ def work_of(runtime: Runtime, row: Brakes, now: datetime) -> Work:
         allowed=runtime.settings.refresh_rate * part,
         part=part,
     )
-
-
-def _breaker(runtime: Runtime, row: Brakes) -> Breaker | None:
-    found = breaker.open_problem(runtime)
-    if found is None:
-        return None
-    return Breaker(found.cause, found.fix, row.open_since, row.probe_at)
 
 
 class ProbeResult(StrEnum):
@@ -168,7 +139,7 @@ def send_probe(runtime: Runtime) -> ProbeResult:
             fresh_access(runtime, open_id, pressed=True)
         except NoLongerAllowed:
             raise HalfDone from None
-    still_open = breaker.current(runtime).open_reason is not None
+    still_open = breaker.stored(runtime).open_reason is not None
     return ProbeResult.OPEN if still_open else ProbeResult.CLOSED
 
 
@@ -178,7 +149,7 @@ def _make_due(runtime: Runtime, now: datetime) -> bool:
         authority.require(session)
         due_now = session.scalar(
             update(Brakes)
-            .where(Brakes.client_key == runtime.settings.tiktok_client_key)
+            .where(Brakes.client_key == runtime.client_key)
             .where(Brakes.open_reason.is_not(None))
             .values(probe_at=now)
             .returning(Brakes.client_key)
@@ -190,7 +161,7 @@ def _make_due(runtime: Runtime, now: datetime) -> bool:
 
 def _next_open_id(runtime: Runtime) -> str | None:
     """Return the open_id that is due first, except those being refreshed now."""
-    ours = User.client_key == runtime.settings.tiktok_client_key
+    ours = User.client_key == runtime.client_key
     query = (
         select(User.open_id)
         .where(ours, User.next_at.is_not(None), User.claim.is_(None))
@@ -225,7 +196,7 @@ def fleet_figures(runtime: Runtime, now: datetime) -> Fleet:
     """Return the present numbers; never raises if the database does not respond."""
     names = tuple(sorted({problem.name for problem in troubles.troubles(runtime)}))
     try:
-        row = brakes_of(runtime)
+        row = breaker.stored(runtime)
         status = outbox.delivery_status(runtime, now)
         counted = counts.current_counts(runtime, now)
         return Fleet(

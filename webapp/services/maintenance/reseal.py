@@ -34,9 +34,8 @@ class Resealed:
 
 def remaining(runtime: Runtime) -> int:
     """Return the number of rows that are not encrypted with the first key yet."""
-    query = select(func.count()).select_from(User).where(_under_old_key(runtime))
     with reading() as session:
-        return session.scalar(query) or 0
+        return session.scalar(select(func.count()).where(_under_old_key(runtime))) or 0
 
 
 def remaining_of_few(runtime: Runtime, limit: int) -> int | None:
@@ -55,16 +54,13 @@ def closed(runtime: Runtime) -> int:
     mark_columns = [func.substr(column, 1, len(runtime.vault.mark)) for column in sealed]
     with reading() as session:
         found = session.execute(select(*mark_columns, func.count()).group_by(*mark_columns)).all()
+
+    def knows(mark: str) -> bool:
+        return runtime.vault.knows(mark.partition(".")[2].removesuffix("."))
+
     return sum(
-        count
-        for *marks, count in found
-        if not all(mark is None or _is_known(runtime, mark) for mark in marks)
+        count for *marks, count in found if not all(mark is None or knows(mark) for mark in marks)
     )
-
-
-def _is_known(runtime: Runtime, mark: str) -> bool:
-    _version, _dot, rest = mark.partition(".")
-    return runtime.vault.knows(rest.removesuffix("."))
 
 
 def reseal_all(runtime: Runtime) -> Iterator[Resealed]:
@@ -105,11 +101,7 @@ def _record(runtime: Runtime, so_far: Resealed) -> None:
         return
     with writing() as session:
         audit.record(
-            session,
-            runtime.clock(),
-            "tokens.resealed",
-            done=so_far.done,
-            closed=so_far.closed,
+            session, runtime.clock(), "tokens.resealed", done=so_far.done, closed=so_far.closed
         )
 
 
@@ -149,7 +141,6 @@ def _store(sealed: Sequence[tuple[User, dict[str, str]]]) -> int:
                 )
                 .values(columns)
                 .returning(User.id)
-                .execution_options(synchronize_session=False)
             )
             changed += done is not None
     return changed

@@ -1,7 +1,6 @@
 """Checks of what is registered at TikTok, and of TikTok's response to our client key and secret."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from sqlalchemy import select
@@ -10,6 +9,7 @@ from webapp.database import reading
 from webapp.language import deferred_gettext as _
 from webapp.language import deferred_ngettext as ngettext
 from webapp.models import AuditEvent, User
+from webapp.problems import Problem
 from webapp.services import authority
 from webapp.services.maintenance.check import Check, unknown
 from webapp.services.runtime import Runtime
@@ -20,22 +20,14 @@ from webapp.tiktok.errors import OurConfiguration, TikTokError, TryLater
 WEBHOOK_PATH = "/webhooks/tiktok"
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
-    """A word that TikTok's error page prints, with its usual cause and the fix."""
-
-    word: str
-    cause: str
-    fix: str
-
-
+#: The words that TikTok's error page prints, each with its usual cause and the fix.
 GLOSSARY = (
-    Term(
+    Problem(
         "client_key",
         _("the client key belongs to a different app, or to production instead of Sandbox"),
         _("copy it again from the tab that has the redirect URI"),
     ),
-    Term(
+    Problem(
         "redirect_uri",
         _("differs from the registered one"),
         _(
@@ -43,17 +35,17 @@ GLOSSARY = (
             " trailing slash"
         ),
     ),
-    Term(
+    Problem(
         "scope",
         _("not added to the app, or not approved"),
         _("add it under Scopes, or remove it from TIKTOK_SCOPES"),
     ),
-    Term(
+    Problem(
         "code_challenge",
         _("PKCE is turned off, but the redirect URI is a loopback address"),
         _("remove TIKTOK_PKCE=0"),
     ),
-    Term(
+    Problem(
         "non_sandbox_target",
         _("this account is not a target user"),
         _("add it under Target users"),
@@ -126,7 +118,7 @@ def person_check(runtime: Runtime) -> Check:
     if runtime.settings.sandbox:
         cause = _("a mock TikTok is used")
         return unknown("person", cause, _("remove TIKTOK_AUTHORIZE_URL and TIKTOK_API_URL"))
-    ours = select(User.id).where(User.client_key == runtime.settings.tiktok_client_key).limit(1)
+    ours = select(User.id).where(User.client_key == runtime.client_key).limit(1)
     with reading() as session:
         found = session.scalar(ours)
     if found is None:

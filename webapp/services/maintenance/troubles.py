@@ -17,7 +17,7 @@ from webapp.language import deferred_ngettext as ngettext
 from webapp.models import User
 from webapp.problems import Problem
 from webapp.services.installation import binding
-from webapp.services.maintenance import database_checks, reseal
+from webapp.services.maintenance import database_checks
 from webapp.services.notifications import outbox
 from webapp.services.refresh import breaker, rescue_file
 from webapp.services.refresh.due import lag
@@ -71,21 +71,9 @@ def installation_doubt(runtime: Runtime) -> Problem | None:
 
 def foreign_people(runtime: Runtime) -> int:
     """Return the number of people connected under another TIKTOK_CLIENT_KEY (rules 52, 53)."""
+    foreign = (User.client_key != runtime.client_key, User.access_token.is_not(None))
     with reading() as session:
-        return (
-            session.scalar(
-                select(func.count())
-                .select_from(User)
-                .where(User.client_key != runtime.settings.tiktok_client_key)
-                .where(User.access_token.is_not(None))
-            )
-            or 0
-        )
-
-
-def unreadable_rows(runtime: Runtime) -> int:
-    """Return the number of rows under a key that is not in TOKEN_KEYS. Reads the whole table."""
-    return reseal.closed(runtime)
+        return session.scalar(select(func.count()).where(*foreign)) or 0
 
 
 def _breaker_doubt(runtime: Runtime) -> Problem | None:

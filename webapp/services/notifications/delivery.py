@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.actor import Actor, act_as
+from webapp.models import Notification
 from webapp.notify import ReceiverAnswer, Send, Sender
 from webapp.services.notifications import outbox
 from webapp.services.runtime import Context, Runtime
@@ -48,7 +49,7 @@ def deliver_due(runtime: Runtime, send: Send, senders: ThreadPoolExecutor) -> in
     return len(claimed)
 
 
-def _sent(send: Send, due: outbox.DueNotification) -> ReceiverAnswer:
+def _sent(send: Send, due: Notification) -> ReceiverAnswer:
     try:
         return send(due.message_id, due.body)
     except Exception as error:  # noqa: BLE001  one that cannot be sent must not stop the others

@@ -8,12 +8,12 @@ sent at least once, always with the same message id.
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 import structlog
-from sqlalchemy import CursorResult, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import CursorResult, and_, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
@@ -28,12 +28,7 @@ from webapp.services.runtime import Runtime
 log = structlog.get_logger(__name__)
 
 EVENTS = frozenset(
-    {
-        "connection.reconnect_required",
-        "connection.restored",
-        "connection.revoked",
-        "fleet.alarm",
-    }
+    {"connection.reconnect_required", "connection.restored", "connection.revoked", "fleet.alarm"}
 )
 #: The same alarm is sent once in this time, even if it comes and goes.
 ALARM_AGAIN = timedelta(minutes=10)
@@ -86,19 +81,6 @@ class NotificationRow:
     next_at: datetime | None
     delivered_at: datetime | None
     last_answer: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class DueNotification:
-    """One notification that we may send until the lease ends."""
-
-    id: int
-    message_id: str
-    event: str
-    body: str = field(repr=False)
-    #: The number of this try, from 1.
-    tries: int
-    lease_ends: datetime
 
 
 def enqueue(
@@ -234,8 +216,11 @@ def is_due(now: datetime) -> bool:
     return first is not None and first <= now
 
 
-def claim(now: datetime, limit: int) -> list[DueNotification]:
-    """Claim up to `limit` notifications that are due, those due longest first."""
+def claim(now: datetime, limit: int) -> list[Notification]:
+    """Claim up to `limit` notifications that are due, those due longest first.
+
+    In the rows that it returns, `tries` counts this try and `next_at` is the end of the lease.
+    """
     ids = (
         select(Notification.id)
         .where(Notification.next_at <= now)
@@ -243,62 +228,36 @@ def claim(now: datetime, limit: int) -> list[DueNotification]:
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    ends = now + LEASE
     with writing() as session:
-        rows = session.execute(
-            update(Notification)
-            .where(Notification.id.in_(ids), Notification.next_at <= now)
-            .values(next_at=ends, tries=Notification.tries + 1)
-            .returning(
-                Notification.id,
-                Notification.message_id,
-                Notification.event,
-                Notification.body,
-                Notification.tries,
+        return list(
+            session.scalars(
+                update(Notification)
+                .where(Notification.id.in_(ids), Notification.next_at <= now)
+                .values(next_at=now + LEASE, tries=Notification.tries + 1)
+                .returning(Notification)
             )
-            .execution_options(synchronize_session=False)
-        ).all()
-    return [DueNotification(*row, ends) for row in rows]
+        )
 
 
-def store_results(sent: Sequence[tuple[DueNotification, ReceiverAnswer]], now: datetime) -> None:
+def store_results(sent: Sequence[tuple[Notification, ReceiverAnswer]], now: datetime) -> None:
     """Store the result of each, and when to try again."""
     with writing() as session:
         for due, answer in sorted(sent, key=lambda each: each[0].id):
+            same = (Notification.id == due.id, Notification.message_id == due.message_id)
+            change = update(Notification).where(*same).values(last_answer=answer.word)
             if answer.taken:
-                _delivered(session, due, answer, now)
+                # Even if another worker has the lease by now: it was accepted, so nobody has to
+                # resend it.
+                body = _without_person(due.body)
+                change = change.values(next_at=None, delivered_at=now, body=body)
             else:
-                _not_delivered(session, due, answer, now)
+                # Only while we have the lease: another worker may be sending it, or have
+                # delivered it.
+                change = change.where(Notification.next_at == due.next_at)
+                change = change.values(next_at=retry_schedule.next_try_at(due.tries, answer, now))
+            session.execute(change)
     for due, answer in sent:
         _log_result(due, answer)
-
-
-def _delivered(
-    session: Session, due: DueNotification, answer: ReceiverAnswer, now: datetime
-) -> None:
-    # Even if another worker has the lease by now: it was accepted, so nobody has to resend it.
-    session.execute(
-        update(Notification)
-        .where(Notification.id == due.id, Notification.message_id == due.message_id)
-        .values(
-            next_at=None,
-            delivered_at=now,
-            last_answer=answer.word,
-            body=_without_person(due.body),
-        )
-    )
-
-
-def _not_delivered(
-    session: Session, due: DueNotification, answer: ReceiverAnswer, now: datetime
-) -> None:
-    # Only while we have the lease: another worker may be sending it, or have delivered it.
-    session.execute(
-        update(Notification)
-        .where(Notification.id == due.id, Notification.message_id == due.message_id)
-        .where(Notification.next_at == due.lease_ends)
-        .values(next_at=retry_schedule.next_try_at(due.tries, answer, now), last_answer=answer.word)
-    )
 
 
 def _without_person(body: str) -> str:
@@ -308,7 +267,7 @@ def _without_person(body: str) -> str:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
-def _log_result(due: DueNotification, answer: ReceiverAnswer) -> None:
+def _log_result(due: Notification, answer: ReceiverAnswer) -> None:
     facts = {"message": due.message_id, "notification": due.event, "answer": answer.word}
     if answer.taken:
         log.info("notification_delivered", tries=due.tries, **facts)
@@ -323,9 +282,12 @@ def retry(now: datetime, message_id: str | None = None) -> int:
 
     At most RETRY_LIMIT, the oldest first. Raises NoLongerAllowed.
     """
+    query = select(Notification).where(_GIVEN_UP).order_by(Notification.id).limit(RETRY_LIMIT)
+    if message_id is not None:
+        query = query.where(Notification.message_id == message_id)
     with writing() as session:
         authority.require(session)
-        chosen = session.scalars(_to_retry(message_id)).all()
+        chosen = session.scalars(query.with_for_update()).all()
         for each in chosen:
             each.next_at, each.tries = now, 0
             audit.record(session, now, "notice.retried", message=each.message_id)
@@ -341,14 +303,3 @@ def remove_old(now: datetime) -> int:
     with writing() as session:
         done = session.execute(delete(Notification).where(expired))
         return done.rowcount if isinstance(done, CursorResult) else 0
-
-
-def _to_retry(message_id: str | None) -> Select[Notification]:
-    query = (
-        select(Notification)
-        .where(Notification.next_at == NEVER)
-        .order_by(Notification.id)
-        .limit(RETRY_LIMIT)
-        .with_for_update()
-    )
-    return query if message_id is None else query.where(Notification.message_id == message_id)

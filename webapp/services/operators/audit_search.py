@@ -16,7 +16,7 @@ from sqlalchemy.orm import aliased
 from webapp.actor import KINDS
 from webapp.database import reading, writing
 from webapp.models import AuditEvent, User
-from webapp.services import authority, people
+from webapp.services import authority
 from webapp.services.records import audit
 from webapp.services.runtime import Runtime
 
@@ -72,13 +72,6 @@ class Person(NamedTuple):
     open_id: str | None
 
 
-def ticket_of(runtime: Runtime, open_id: str) -> str | None:
-    """Return the ticket of the person with this open_id; None if there is none."""
-    with reading() as session:
-        found = session.scalar(people.by_open_id(runtime, open_id))
-    return found.ticket if found else None
-
-
 def people_of(runtime: Runtime, tickets: set[str]) -> dict[str, Person]:
     """Return the person of each ticket; those of deleted people are missing."""
     if not tickets:
@@ -86,7 +79,7 @@ def people_of(runtime: Runtime, tickets: set[str]) -> dict[str, Person]:
     query = select(User.ticket, User.display_name, User.open_id, User.client_key)
     with reading() as session:
         rows = session.execute(query.where(User.ticket.in_(tickets))).all()
-    ours = runtime.settings.tiktok_client_key
+    ours = runtime.client_key
     return {
         row.ticket: Person(row.display_name, row.open_id if row.client_key == ours else None)
         for row in rows
@@ -140,7 +133,8 @@ def _fetch(
     indexed, rest = _conditions(wanted)
     query: Any = select(AuditEvent).filter_by(**indexed).where(*_dates(wanted))
     if at is not None:
-        here, there = tuple_(*_ORDER), tuple_(*_bound(at))
+        place = (at.at, min(at.id, _MAX_ID))
+        here, there = tuple_(*_ORDER), tuple_(*map(literal, place, (c.type for c in _ORDER)))
         query = query.where(here > there if forward else here < there)
     query = query.order_by(*(c if forward else c.desc() for c in _ORDER))
     with reading() as session:
@@ -180,7 +174,3 @@ def _dates(wanted: AuditQuery) -> list[ColumnElement[bool]]:
     if wanted.until is not None:
         dates.append(AuditEvent.at < wanted.until)
     return dates
-
-
-def _bound(at: Key) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-    return literal(at.at, AuditEvent.at.type), literal(min(at.id, _MAX_ID), AuditEvent.id.type)

@@ -15,13 +15,12 @@ from sqlalchemy.orm import Session
 from webapp.actor import current_actor
 from webapp.database import reading, writing
 from webapp.language import deferred_gettext as _
-from webapp.models import Brakes, BulkItem, BulkJob, ItemState, Status, User
+from webapp.models import BulkItem, BulkJob, ItemState, Status, User
 from webapp.problems import Problem
 from webapp.services import authority
 from webapp.services.operators import list_pages, list_query
 from webapp.services.records import audit
 from webapp.services.refresh import breaker, due
-from webapp.services.refresh.breaker import rate_factor
 from webapp.services.runtime import Runtime
 
 ACTS = ("refresh", "disconnect")
@@ -31,6 +30,10 @@ SILENCE = timedelta(seconds=30)
 #: The form of the IDs that confirmation pages generate for their jobs.
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{12,32}")
 _PROBLEM_STATES = (ItemState.FAILED, ItemState.SKIPPED)
+
+
+#: A detached row, which the pages only read.
+Job = BulkJob
 
 
 class NotAJob(Exception):
@@ -47,31 +50,6 @@ class JobSize:
 
 
 @dataclass(frozen=True)
-class Job:
-    """A bulk job and its progress."""
-
-    id: str
-    act: str
-    #: The ticket of the operator who requested it; empty if unknown.
-    actor: str
-    query: str
-    created_at: datetime
-    #: Matching connections are still being added, so `total` grows.
-    gathering: bool
-    total: int
-    done: int
-    failed: int
-    skipped: int
-    stopped: bool
-    ended_at: datetime | None
-
-    @property
-    def left(self) -> int:
-        """The number of connections without a result yet."""
-        return self.total - self.done - self.failed - self.skipped
-
-
-@dataclass(frozen=True)
 class ItemProblem:
     """A connection for which the action failed, or for which there was nothing to do."""
 
@@ -83,29 +61,17 @@ class ItemProblem:
     display_name: str | None
 
 
-def next_rows(
-    runtime: Runtime, query: str, now: datetime, after_id: int, limit: int
-) -> list[tuple[int, str]]:
-    """Return ID and ticket of the next matching rows, in the order of their IDs."""
-    parsed = list_query.parse_string(query)
-    return list_pages.matching(runtime, parsed, now, after_id=after_id, limit=limit)
-
-
-def size_of_all(runtime: Runtime, act: str, query: str, now: datetime) -> JobSize:
-    """Return the size of a job with all matching connections. Counts every one of them."""
+def size_of(runtime: Runtime, act: str, query: str, open_ids: Sequence[str] | None) -> JobSize:
+    """Return the size of a job (see `create_job`). Counts every one of its connections."""
     with reading() as session:
-        conditions = list_pages.matches(session, runtime, list_query.parse_string(query), now)
-        return _size(session, act, conditions)
-
-
-def size_of_picked(runtime: Runtime, act: str, open_ids: Sequence[str]) -> JobSize:
-    """Return the size of a job with these connections."""
-    with reading() as session:
-        return _size(session, act, _picked(runtime, open_ids))
+        if open_ids is not None:
+            return _size(session, act, _picked(runtime, open_ids))
+        parsed = list_query.parse_string(query)
+        return _size(session, act, list_pages.matches(session, runtime, parsed, runtime.clock()))
 
 
 def _picked(runtime: Runtime, open_ids: Sequence[str]) -> list[ColumnElement[bool]]:
-    return [User.client_key == runtime.settings.tiktok_client_key, User.open_id.in_(open_ids)]
+    return [User.client_key == runtime.client_key, User.open_id.in_(open_ids)]
 
 
 def _size(session: Session, act: str, conditions: Sequence[ColumnElement[bool]]) -> JobSize:
@@ -133,25 +99,7 @@ def reason_to_skip(act: str, status: str, *, holds: bool) -> str | None:
     return None
 
 
-def create_for_picked(
-    runtime: Runtime, job_id: str, act: str, query: str, open_ids: Sequence[str]
-) -> None:
-    """Request an action on these connections; does nothing if the job exists.
-
-    `query`: the filters of the list they were picked from. Raises NotAJob, NoLongerAllowed.
-    """
-    _create(runtime, job_id, act, query, open_ids)
-
-
-def create_for_all(runtime: Runtime, job_id: str, act: str, query: str, count: int) -> None:
-    """Request an action on all matching connections, which the worker collects.
-
-    `count`: how many matched on confirmation, for the audit. Raises NotAJob, NoLongerAllowed.
-    """
-    _create(runtime, job_id, act, query, None, count)
-
-
-def _create(
+def create_job(
     runtime: Runtime,
     job_id: str,
     act: str,
@@ -159,12 +107,18 @@ def _create(
     open_ids: Sequence[str] | None,
     count: int = 0,
 ) -> None:
+    """Request an action on these connections, or on all that match; nothing if the job exists.
+
+    `query`: the filters of the list. `open_ids`: the connections that were picked from it; None:
+    all that match, which the worker collects. Then `count` is how many matched on confirmation, for
+    the audit. Raises NotAJob, NoLongerAllowed.
+    """
     if not _JOB_ID.fullmatch(job_id) or act not in ACTS:
         raise NotAJob
     now, by = runtime.clock(), current_actor()
     job = BulkJob(
         id=job_id,
-        client_key=runtime.settings.tiktok_client_key,
+        client_key=runtime.client_key,
         act=act,
         actor=by.name,
         address=by.address,
@@ -180,22 +134,14 @@ def _create(
             # A repeated request fails here, before anything else is written.
             session.flush()
             if open_ids is not None:
-                count = job.total = add_items(
-                    session, job_id, _picked_rows(session, runtime, open_ids)
-                )
+                picked = select(User.id, User.ticket).where(*_picked(runtime, open_ids))
+                rows = [(i, ticket) for i, ticket in session.execute(picked.order_by(User.id))]
+                count = job.total = add_items(session, job_id, rows)
             audit.record(
                 session, now, "bulk.ordered", job=job_id, act=act, count=count, query=query
             )
     except IntegrityError:
         return
-
-
-def _picked_rows(
-    session: Session, runtime: Runtime, open_ids: Sequence[str]
-) -> list[tuple[int, str]]:
-    conditions = _picked(runtime, open_ids)
-    rows = session.execute(select(User.id, User.ticket).where(*conditions).order_by(User.id))
-    return [(user_id, ticket) for user_id, ticket in rows]
 
 
 def add_items(session: Session, job_id: str, rows: Sequence[tuple[int, str]]) -> int:
@@ -218,7 +164,7 @@ def stop_job(runtime: Runtime, job_id: str) -> bool:
     with writing() as session:
         authority.require(session)
         job = session.get(BulkJob, job_id, with_for_update=True)
-        if job is None or job.client_key != runtime.settings.tiktok_client_key:
+        if job is None or job.client_key != runtime.client_key:
             return False
         if job.ended_at is None and job.stopped_at is None:
             job.stopped_at, job.gathered_to = now, None
@@ -253,9 +199,7 @@ def has_items(session: Session, job_id: str, state: ItemState) -> bool:
 
 def current_rate(runtime: Runtime) -> float:
     """Return how many connections per second a worker may act on now."""
-    with reading() as session:
-        brakes = session.get(Brakes, runtime.settings.tiktok_client_key)
-    factor = 1.0 if brakes is None else rate_factor(brakes, runtime.clock())
+    factor = breaker.rate_factor(breaker.stored(runtime), runtime.clock())
     return runtime.settings.refresh_rate * factor
 
 
@@ -263,14 +207,14 @@ def find_job(runtime: Runtime, job_id: str) -> Job | None:
     """Return a job of our TikTok app; None if there is none with this ID."""
     with reading() as session:
         found = session.get(BulkJob, job_id)
-    if found is None or found.client_key != runtime.settings.tiktok_client_key:
+    if found is None or found.client_key != runtime.client_key:
         return None
-    return _job_of(found)
+    return found
 
 
 def jobs_page(runtime: Runtime, after: str | None) -> tuple[list[Job], str | None]:
     """Return the page of jobs after the job `after`, newest first, and the next page's `after`."""
-    query = select(BulkJob).where(BulkJob.client_key == runtime.settings.tiktok_client_key)
+    query = select(BulkJob).where(BulkJob.client_key == runtime.client_key)
     with reading() as session:
         last = session.get(BulkJob, after) if after else None
         if last is not None:
@@ -278,7 +222,7 @@ def jobs_page(runtime: Runtime, after: str | None) -> tuple[list[Job], str | Non
             query = query.where(or_(BulkJob.created_at < last.created_at, same))
         newest = query.order_by(BulkJob.created_at.desc(), BulkJob.id.desc())
         found = session.scalars(newest.limit(PAGE_SIZE + 1)).all()
-    page = [_job_of(each) for each in found[:PAGE_SIZE]]
+    page = list(found[:PAGE_SIZE])
     return page, page[-1].id if len(found) > PAGE_SIZE else None
 
 
@@ -336,20 +280,3 @@ def _last_progress(job: Job, now: datetime) -> datetime:
             )
             newest += [last] if last else []
     return max(newest)
-
-
-def _job_of(row: BulkJob) -> Job:
-    return Job(
-        id=row.id,
-        act=row.act,
-        actor=row.actor,
-        query=row.query,
-        created_at=row.created_at,
-        gathering=row.gathered_to is not None,
-        total=row.total,
-        done=row.done,
-        failed=row.failed,
-        skipped=row.skipped,
-        stopped=row.stopped_at is not None,
-        ended_at=row.ended_at,
-    )

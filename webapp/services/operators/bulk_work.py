@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from webapp.database import reading, writing
 from webapp.models import BulkItem, BulkJob, ItemState, Reason, Status, User
 from webapp.services.connect import disconnect
-from webapp.services.operators import bulk
+from webapp.services.operators import bulk, list_pages, list_query
 from webapp.services.refresh.breaker import Permit
 from webapp.services.runtime import Runtime
 
@@ -93,7 +93,7 @@ def _open_jobs(runtime: Runtime) -> list[str]:
         return list(
             session.scalars(
                 select(BulkJob.id)
-                .where(BulkJob.client_key == runtime.settings.tiktok_client_key)
+                .where(BulkJob.client_key == runtime.client_key)
                 .where(BulkJob.ended_at.is_(None))
                 .order_by(BulkJob.created_at, BulkJob.id)
             )
@@ -108,7 +108,7 @@ def _room(runtime: Runtime, pace: float) -> int:
             .select_from(BulkItem)
             .join(BulkJob, BulkJob.id == BulkItem.job_id)
             .where(BulkJob.ended_at.is_(None), BulkItem.state == ItemState.SENT.value)
-            .where(BulkJob.client_key == runtime.settings.tiktok_client_key)
+            .where(BulkJob.client_key == runtime.client_key)
         )
     return max(1, int(SECONDS_AHEAD * runtime.settings.refresh_rate * pace)) - (sent or 0)
 
@@ -131,7 +131,10 @@ def gather(runtime: Runtime, job_id: str) -> bool:
         seen = session.get(BulkJob, job_id)
     if seen is None or seen.gathered_to is None:
         return False
-    found = bulk.next_rows(runtime, seen.query, seen.created_at, seen.gathered_to, GATHER_AT_ONCE)
+    query = list_query.parse_string(seen.query)
+    found = list_pages.matching(
+        runtime, query, seen.created_at, after_id=seen.gathered_to, limit=GATHER_AT_ONCE
+    )
     with writing() as session:
         job = lock_job(session, job_id)
         # Another worker may have added the same rows, or the job may have been stopped.

@@ -42,7 +42,7 @@ def list_all(
     runtime: Runtime, now: datetime, health: str | None = None
 ) -> Iterator[dict[str, Any]]:
     """Yield the connections in the order of their IDs, all or those with this `health`."""
-    ours = User.client_key == runtime.settings.tiktok_client_key
+    ours = User.client_key == runtime.client_key
     for users in batches(select(User).where(ours), [User.id], _BATCH):
         for user in users:
             if health in (None, user.health(now).value):
@@ -51,7 +51,7 @@ def list_all(
 
 def facts_of(runtime: Runtime, open_id: str, now: datetime) -> dict[str, Any] | None:
     """Return all columns of one connection, times as text; None if there is none."""
-    user = find(runtime, open_id)
+    user = people.find_by_open_id(runtime, open_id)
     if user is None:
         return None
     columns = {name: _plain(getattr(user, name)) for name in _SHOWN}
@@ -63,12 +63,6 @@ def facts_of(runtime: Runtime, open_id: str, now: datetime) -> dict[str, Any] | 
         "fingerprint": runtime.vault.fingerprint(user),
         **columns,
     }
-
-
-def find(runtime: Runtime, open_id: str) -> User | None:
-    """Return the row of this open_id within our own TikTok app, detached."""
-    with reading() as session:
-        return session.scalar(people.by_open_id(runtime, open_id))
 
 
 def _summary(user: User, now: datetime) -> dict[str, Any]:
@@ -137,22 +131,17 @@ class ConnectionDetails:
     timeline: list[TimelineEvent]
 
 
-def find_with_history(runtime: Runtime, open_id: str) -> User | None:
-    """Return the row of this open_id with its history, detached; None if there is none."""
-    with reading() as session:
-        query = people.by_open_id(runtime, open_id).options(undefer(User.history))
-        return session.scalar(query)
-
-
 def details_of(runtime: Runtime, open_id: str) -> ConnectionDetails | None:
     """Return the details of a connection; None if there is none with this open_id."""
-    user = find_with_history(runtime, open_id)
+    query = people.by_open_id(runtime, open_id).options(undefer(User.history))
+    with reading() as session:
+        user = session.scalar(query)
     if user is None:
         return None
     now = runtime.clock()
     reason, since = user.ended(now)
     foreign = binding.mismatch(runtime)
-    brakes = breaker.current(runtime)
+    brakes = breaker.stored(runtime)
     held = _held_until(brakes, now)
     with reading() as session:
         used_by = uses.uses_of(session, user.id)

@@ -93,7 +93,7 @@ class Counts:
 
 def count_all(session: Session, runtime: Runtime, now: datetime) -> Counts:
     """Count everything. Reads two indexes completely."""
-    ours = User.client_key == runtime.settings.tiktok_client_key
+    ours = User.client_key == runtime.client_key
     ends = User.access_expires_at
     by = (User.status, User.reason, User.scope)
     soon = case((ends > now + SOON, 0), else_=1)
@@ -170,7 +170,6 @@ def from_json(text: str, counted_at: datetime) -> Counts:
 
 
 def _of(kind: Kind, state: State) -> int:
-    """Return how many of a kind are in a state."""
     if kind.status not in STATUSES[state]:
         return 0
     if state is State.SOON:
@@ -190,18 +189,6 @@ def current_counts(runtime: Runtime, now: datetime) -> Counts | None:
     return stored
 
 
-def expiries(runtime: Runtime, now: datetime) -> Bars:
-    """Return how many access tokens expire in each of the next 24 hours, this one first."""
-    found = current_counts(runtime, now)
-    return found.expiries if found else []
-
-
-def reconnects(runtime: Runtime, now: datetime) -> Bars:
-    """Return how many grants expire in each of the next 12 weeks (from Monday), this one first."""
-    found = current_counts(runtime, now)
-    return found.reconnects if found else []
-
-
 def recount(runtime: Runtime) -> bool:
     """Count everything and store it. Return False if another process is counting."""
     now = runtime.clock()
@@ -210,30 +197,29 @@ def recount(runtime: Runtime) -> bool:
     with reading() as session:
         found = count_all(session, runtime, now)
     with writing() as session:
-        row = session.get(Headcount, runtime.settings.tiktok_client_key)
+        row = session.get(Headcount, runtime.client_key)
         if row is not None:
             row.counted_at, row.counting_until, row.body = now, None, to_json(found)
     return True
 
 
 def _stored(runtime: Runtime) -> Counts | None:
-    """Return the last count, if any."""
     with reading() as session:
-        row = session.get(Headcount, runtime.settings.tiktok_client_key)
+        row = session.get(Headcount, runtime.client_key)
     if row is None or row.counted_at is None:
         return None
     return from_json(row.body, row.counted_at)
 
 
 def _are_few(session: Session, runtime: Runtime) -> bool:
-    ours = User.client_key == runtime.settings.tiktok_client_key
+    ours = User.client_key == runtime.client_key
     some = select(User.id).where(ours).limit(COUNT_LIVE_BELOW + 1).subquery()
     return (session.scalar(select(func.count()).select_from(some)) or 0) <= COUNT_LIVE_BELOW
 
 
 def _claim(runtime: Runtime, now: datetime) -> bool:
     """Claim the next count. Return False if another process has claimed or just finished one."""
-    key = runtime.settings.tiktok_client_key
+    key = runtime.client_key
     try:
         with writing() as session:
             if session.get(Headcount, key) is None:

@@ -30,7 +30,7 @@ COLUMNS = (
 )
 
 
-def record_export(runtime: Runtime, query: Query, kind: Format, now: datetime) -> None:
+def record_export(query: Query, kind: Format, now: datetime) -> None:
     """Record the export, before the first row is returned. Raises NoLongerAllowed."""
     with writing() as session:
         authority.require(session)
@@ -61,25 +61,26 @@ def _csv_cell(value: object) -> str:
 
 
 def _exported(row: list_pages.Row) -> dict[str, Any]:
+    user = row.user
     return {
-        "ticket": row.ticket,
-        "open_id": row.open_id,
-        "display_name": row.display_name,
-        "username": row.username,
+        "ticket": user.ticket,
+        "open_id": user.open_id,
+        "display_name": user.display_name,
+        "username": user.username,
         "status": row.state.value,
-        "reason": row.reason,
-        "expires": _time(row.access_expires_at),
-        "reconnect_by": _time(row.refresh_expires_at),
-        "scopes": row.scopes,
-        "asked": row.asked,
-        "refreshes": row.refreshes,
-        "refreshed_at": _time(row.refreshed_at),
-        "last_used_at": _time(row.last_used_at),
-        "next_at": _time(row.next_at),
-        "failures": row.failures,
-        "failing_since": _time(row.failing_since),
-        "last_error": row.last_error,
-        "connected_at": _time(row.connected_at),
+        "reason": user.reason,
+        "expires": _time(user.access_expires_at),
+        "reconnect_by": _time(user.refresh_expires_at),
+        "scopes": sorted(user.granted),
+        "asked": sorted(user.asked),
+        "refreshes": user.refreshes,
+        "refreshed_at": _time(user.refreshed_at),
+        "last_used_at": _time(user.last_used_at),
+        "next_at": _time(user.next_at),
+        "failures": user.failures,
+        "failing_since": _time(user.failing_since),
+        "last_error": user.last_error,
+        "connected_at": _time(user.connected_at),
     }
 
 

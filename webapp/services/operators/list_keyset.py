@@ -30,41 +30,31 @@ from sqlalchemy.orm import Session, aliased
 
 from webapp.models import Reason, User
 from webapp.services.operators import list_query
-from webapp.services.operators.list_query import COLUMNS, Place, Query
+from webapp.services.operators.list_query import COLUMNS, Place, Query, Sort
 from webapp.services.runtime import Runtime
 
 Conditions = Sequence[ColumnElement[bool]]
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """The column values shared by all rows in one index range."""
+def existing_segments(session: Session, runtime: Runtime, query: Query) -> list[Conditions]:
+    """Return the segments that may contain rows of this query, by an index skip scan.
 
-    client_key: str
-    status: str
-    reason: str | None
-    scope: str
-
-    def conditions(self) -> list[ColumnElement[bool]]:
-        """Return the WHERE conditions that select its rows, in index column order."""
-        return [
-            User.client_key == self.client_key,
-            User.status == self.status,
-            User.reason.is_(None) if self.reason is None else User.reason == self.reason,
-            User.scope == self.scope,
-        ]
-
-
-def existing_segments(session: Session, runtime: Runtime, query: Query) -> list[Segment]:
-    """Return the segments that may contain rows of this query, by an index skip scan."""
+    Each is the conditions that select its rows, in index column order.
+    """
     statuses = tuple(status.value for status in list_query.statuses(query))
     if not statuses:
         return []
-    key = runtime.settings.tiktok_client_key
     statement = _segments(statuses, query.reason and query.reason.value)
-    rows = session.execute(statement, {"key": key})
-    found = [Segment(key, status, reason or None, scope) for status, reason, scope in rows]
-    return [each for each in found if query.scope is None or query.scope in each.scope.split(",")]
+    return [
+        (
+            User.client_key == runtime.client_key,
+            User.status == status,
+            User.reason == reason if reason else User.reason.is_(None),
+            User.scope == scope,
+        )
+        for status, reason, scope in session.execute(statement, {"key": runtime.client_key})
+        if query.scope is None or query.scope in scope.split(",")
+    ]
 
 
 @cache
@@ -125,11 +115,8 @@ class KeysetWalk:
         if backwards:
             halves.reverse()
         if start is not None:
-            halves = (
-                halves[halves.index(start.value is not None) :]
-                if ((start.value is not None) in halves)
-                else []
-            )
+            first = start.value is not None
+            halves = halves[halves.index(first) :] if first in halves else []
         found: list[Place] = []
         for valued in halves:
             descending = self.query.descending != backwards
@@ -155,8 +142,9 @@ class KeysetWalk:
     ) -> Select[Any]:
         value = COLUMNS[self.query.order]
         conditions = [*segment, value.is_not(None) if valued else value.is_(None)]
-        if valued:
-            conditions += list_query.bounds(self.query, self.now)
+        if valued and self.query.forced is Sort.EXPIRES:
+            # The condition on the state also allows rows without a value, which no index range has.
+            conditions.append(value <= self.now + list_query.SOON)
         conditions += list_query.times(self.query, self.now)
         if start is not None:
             conditions.append(_after(value, start, descending))

@@ -31,32 +31,12 @@ _READ = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One connection as the operators' list shows it; no token."""
+    """One connection as the operators' list shows it."""
 
-    display_name: str | None
-    open_id: str
-    ticket: str
+    #: Detached, and read without the tokens.
+    user: User
     state: State
-    access_expires_at: datetime | None
-    refresh_expires_at: datetime | None
     grant_ending: bool
-    scopes: list[str]
-    granted_count: int
-    asked_count: int
-    refreshes: int
-    refreshed_at: datetime | None
-    last_used_at: datetime | None
-    connected_at: datetime
-    next_at: datetime | None
-    #: Consecutive failed refreshes, and since when.
-    failures: int
-    failing_since: datetime | None
-    last_error: str | None
-    #: Why the person must reconnect; None if they needn't.
-    reason: str | None
-    #: Only in exports.
-    username: str | None = None
-    asked: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +95,7 @@ def list_page(runtime: Runtime, query: Query, now: datetime, *, size: int = PAGE
 
 
 def each_row(runtime: Runtime, query: Query, now: datetime) -> Iterator[Row]:
-    """Yield every row of a query once, in the order of IDs, because other values may change.
-
-    Neither memory nor a transaction grows with the list.
-    """
+    """Yield every row of a query once, in the order of IDs, because other values may change."""
     with reading() as session:
         # With a bound on the ID, SQLite uses the primary key from the first chunk on.
         conditions = [User.id > 0, *by_id(session, runtime, query, now)]
@@ -157,9 +134,7 @@ def _walk_of(
 ) -> tuple[KeysetWalk, list_search.SearchResult]:
     """Return the walk over the segments of a query, or over the people that its search found."""
     if not query.search:
-        segments = [
-            each.conditions() for each in list_keyset.existing_segments(session, runtime, query)
-        ]
+        segments = list_keyset.existing_segments(session, runtime, query)
         return KeysetWalk(session, segments, query, now), list_search.NO_MATCH
     found = list_search.search(session, runtime, query.search)
     people_found = [User.id.in_(found.ids), *list_query.conditions(runtime, query, now)]
@@ -176,26 +151,4 @@ def _rows(session: Session, places: Sequence[Place], now: datetime) -> list[Row]
 
 
 def _row(user: User, now: datetime) -> Row:
-    return Row(
-        display_name=user.display_name,
-        username=user.username,
-        open_id=user.open_id,
-        ticket=user.ticket,
-        state=list_query.state_of(user, now),
-        access_expires_at=user.access_expires_at,
-        refresh_expires_at=user.refresh_expires_at,
-        grant_ending=user.grant_ending(now),
-        scopes=sorted(user.granted),
-        granted_count=len(user.granted & user.asked),
-        asked=sorted(user.asked),
-        asked_count=len(user.asked),
-        refreshes=user.refreshes,
-        refreshed_at=user.refreshed_at,
-        last_used_at=user.last_used_at,
-        connected_at=user.connected_at,
-        next_at=user.next_at,
-        failures=user.failures,
-        failing_since=user.failing_since,
-        last_error=user.last_error,
-        reason=user.reason,
-    )
+    return Row(user, list_query.state_of(user, now), user.grant_ending(now))

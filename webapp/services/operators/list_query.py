@@ -170,17 +170,6 @@ def has_valueless(query: Query) -> bool:
     return query.within is None and (query.state, query.order) != (State.HEALTHY, Sort.EXPIRES)
 
 
-def bounds(query: Query, now: datetime) -> list[ColumnElement[bool]]:
-    """Return the limits of the sort column's values, in a form that an index can use."""
-    if query.failing is not None:
-        return [User.failing_since <= now - query.failing]
-    if query.within is not None:
-        return [User.refresh_expires_at > now, User.refresh_expires_at <= now + query.within]
-    if query.state is State.SOON:
-        return [User.access_expires_at <= now + SOON]
-    return []
-
-
 def conditions(runtime: Runtime, query: Query, now: datetime) -> list[ColumnElement[bool]]:
     """Return all conditions of the rows of a query except its search.
 
@@ -188,7 +177,7 @@ def conditions(runtime: Runtime, query: Query, now: datetime) -> list[ColumnElem
     use, because SQLite assumes that few rows have the same one, and would read and sort all.
     """
     found = [
-        User.client_key + "" == runtime.settings.tiktok_client_key,
+        User.client_key + "" == runtime.client_key,
         User.status.in_([status.value for status in statuses(query)]),
         *times(query, now),
     ]

@@ -45,7 +45,7 @@ def search(session: Session, runtime: Runtime, text: str) -> SearchResult:
         session.scalars(
             select(User.id)
             .where(
-                User.client_key == runtime.settings.tiktok_client_key,
+                User.client_key == runtime.client_key,
                 User.open_id >= text,
                 User.open_id < text + _LAST,
             )

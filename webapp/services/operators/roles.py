@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
@@ -53,12 +53,7 @@ def remove_operator(runtime: Runtime, open_id: str) -> None:
 def list_operators(runtime: Runtime) -> list[Operator]:
     """Return the operators, the longest-serving first."""
     with reading() as session:
-        rows = session.scalars(
-            select(User)
-            .where(User.client_key == runtime.settings.tiktok_client_key)
-            .where(User.operator_since.is_not(None))
-            .order_by(User.operator_since, User.id)
-        ).all()
+        rows = session.scalars(_operators(runtime).order_by(User.operator_since, User.id)).all()
     return [
         Operator(row.open_id, row.display_name, row.operator_since)
         for row in rows
@@ -69,13 +64,12 @@ def list_operators(runtime: Runtime) -> list[Operator]:
 def has_operators(runtime: Runtime) -> bool:
     """Return True if there is an operator. Reads every row while there is none."""
     with reading() as session:
-        found = session.scalar(
-            select(User.id)
-            .where(User.client_key == runtime.settings.tiktok_client_key)
-            .where(User.operator_since.is_not(None))
-            .limit(1)
-        )
-    return found is not None
+        return session.scalar(_operators(runtime).with_only_columns(User.id).limit(1)) is not None
+
+
+def _operators(runtime: Runtime) -> Select[User]:
+    ours = User.client_key == runtime.client_key
+    return select(User).where(ours, User.operator_since.is_not(None))
 
 
 def _wait_for_acts(session: Session, user: User) -> None:

@@ -111,9 +111,5 @@ def remove_old(runtime: Runtime, now: datetime) -> int:
         .limit(REMOVED_AT_ONCE)
     )
     with writing() as session:
-        done: Any = session.execute(
-            delete(AuditEvent)
-            .where(AuditEvent.id.in_(oldest))
-            .execution_options(synchronize_session=False)
-        )
+        done: Any = session.execute(delete(AuditEvent).where(AuditEvent.id.in_(oldest)))
     return int(done.rowcount)

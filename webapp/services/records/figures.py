@@ -78,7 +78,9 @@ def fold_old_minutes(_runtime: Runtime, now: datetime) -> bool:
     if hours:
         _fold_minutes(hours[0])
     else:
-        _remove(now - HOURS_FOR)
+        with writing() as session:
+            expired = (Figure.minute > ALL_TIME, Figure.minute < now - HOURS_FOR)
+            session.execute(delete(Figure).where(*expired))
     return bool(hours)
 
 
@@ -114,21 +116,11 @@ def _fold_minutes(hour: datetime) -> None:
             delete(Figure)
             .where(Figure.minute > hour, Figure.minute < hour + timedelta(hours=1))
             .returning(Figure.client_key, Figure.what, Figure.count)
-            .execution_options(synchronize_session=False)
         )
         sums = Counter[tuple[str, datetime, str]]()
         for client_key, what, count in deleted:
             sums[client_key, hour, what] += count
         _add(session, dict(sorted(sums.items())))
-
-
-def _remove(before: datetime) -> None:
-    with writing() as session:
-        session.execute(
-            delete(Figure)
-            .where(Figure.minute > ALL_TIME, Figure.minute < before)
-            .execution_options(synchronize_session=False)
-        )
 
 
 def _add(session: Session, counts: Mapping[tuple[str, datetime, str], int]) -> None:
@@ -145,7 +137,7 @@ def _add(session: Session, counts: Mapping[tuple[str, datetime, str], int]) -> N
         key=["client_key", "minute", "what"],
         changes=lambda new: {"count": Figure.count + new.count},
     )
-    session.execute(statement, execution_options={"synchronize_session": False})
+    session.execute(statement)
 
 
 def by_hour(runtime: Runtime, now: datetime) -> list[Bar]:
@@ -160,12 +152,11 @@ def by_day(runtime: Runtime, now: datetime) -> list[Bar]:
     """Return the last 30 days in UTC, today last."""
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     days = [today - timedelta(days=back) for back in reversed(range(DAYS))]
-    sums = {True: Counter[datetime](), False: Counter[datetime]()}
-    good, bad = _by_hour(runtime, days[0])
-    for is_good, counts in ((True, good), (False, bad)):
+    good, bad = Counter[datetime](), Counter[datetime]()
+    for sums, counts in zip((good, bad), _by_hour(runtime, days[0]), strict=True):
         for hour, count in counts.items():
-            sums[is_good][hour.replace(hour=0)] += count
-    return [Bar(day, sums[True][day], sums[False][day]) for day in days]
+            sums[hour.replace(hour=0)] += count
+    return [Bar(day, good[day], bad[day]) for day in days]
 
 
 def totals(runtime: Runtime) -> dict[str, int]:
@@ -209,7 +200,7 @@ def _by_hour(runtime: Runtime, since: datetime) -> tuple[Counter[datetime], Coun
     good = case((Figure.what == "refreshed", 1), else_=0).label("good")
     query = (
         select(hour, good, func.sum(Figure.count))
-        .where(Figure.client_key == runtime.settings.tiktok_client_key, Figure.minute >= since)
+        .where(Figure.client_key == runtime.client_key, Figure.minute >= since)
         .where((Figure.what == "refreshed") | Figure.what.startswith(_FAILED))
         # By name: PostgreSQL takes the same expression with other parameters for a different one.
         .group_by("hour", "good")
@@ -224,7 +215,7 @@ def _by_hour(runtime: Runtime, since: datetime) -> tuple[Counter[datetime], Coun
 def _sums(runtime: Runtime, when: ColumnElement[bool]) -> dict[str, int]:
     query = (
         select(Figure.what, func.sum(Figure.count))
-        .where(Figure.client_key == runtime.settings.tiktok_client_key, when)
+        .where(Figure.client_key == runtime.client_key, when)
         .group_by(Figure.what)
     )
     with reading() as session:

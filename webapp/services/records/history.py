@@ -8,7 +8,7 @@ the history knows how long TikTok took, the audit knows where the request came f
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -35,34 +35,21 @@ _LATER = timedelta(seconds=90)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry of the history, to the second."""
+class TimelineEvent:
+    """One thing that happened to a connection."""
 
+    #: To the second, if it is an entry of the history.
     at: datetime
-    #: refreshed · failed · needs_user · handed_out
+    #: refreshed · failed · needs_user · handed_out, or an audit event that has no such word.
     word: str
     #: `worker`, `service:NAME`, `operator:TICKET`, `person`, `command`, …
     who: str
     #: How long TikTok took to answer, in milliseconds; None: it was not asked.
-    ms: int | None
-    #: TikTok's code or ours, and TikTok's log id of the call; empty if there is none.
-    code: str
-    log_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class TimelineEvent:
-    """One thing that happened to a connection."""
-
-    at: datetime
-    #: A word of the history, or an audit event that has no such word.
-    word: str
-    #: As in `Entry.who`.
-    who: str
     ms: int | None = None
+    #: TikTok's code or ours, and TikTok's log id of the call; empty if there is none.
     code: str = ""
     log_id: str = ""
-    #: The audit event's own fields.
+    #: The audit event's own fields; empty for an entry of the history.
     fields: dict[str, Field] = field(default_factory=dict)
 
 
@@ -88,7 +75,7 @@ def prepend(text: Any) -> ColumnElement[str]:
     )
 
 
-def parse(text: str | None) -> list[Entry]:
+def parse(text: str | None) -> list[TimelineEvent]:
     """Return the entries, newest first, without those that were truncated or cannot be parsed."""
     entries = []
     for each in (text or "").split("\n")[:-1]:
@@ -96,7 +83,7 @@ def parse(text: str | None) -> list[Entry]:
         if len(parts) == 6 and parts[0].isdecimal():
             at = datetime.fromtimestamp(int(parts[0]), UTC)
             ms = int(parts[3]) if parts[3].isdecimal() else None
-            entries.append(Entry(at, parts[1], parts[2], ms, parts[4], parts[5]))
+            entries.append(TimelineEvent(at, parts[1], parts[2], ms, parts[4], parts[5]))
     return entries
 
 
@@ -118,7 +105,7 @@ def timeline(session: Session, user: User) -> list[TimelineEvent]:
     return merge(parse(user.history), events)
 
 
-def merge(entries: Sequence[Entry], events: Sequence[AuditEvent]) -> list[TimelineEvent]:
+def merge(entries: Sequence[TimelineEvent], events: Sequence[AuditEvent]) -> list[TimelineEvent]:
     """Return both as one list, newest first, with one event for an action that is in both."""
     left = list(reversed(events))
     merged = []
@@ -126,14 +113,13 @@ def merge(entries: Sequence[Entry], events: Sequence[AuditEvent]) -> list[Timeli
         twin = next((event for event in left if _is_twin(entry, event)), None)
         if twin is not None:
             left.remove(twin)
-        at = twin.at if twin is not None else entry.at
-        merged.append(TimelineEvent(at, entry.word, entry.who, entry.ms, entry.code, entry.log_id))
+        merged.append(entry if twin is None else replace(entry, at=twin.at))
     # Entries of the history come after events of the same second, as their times are truncated.
     found = [*map(from_audit, left), *merged]
     return sorted(reversed(found), key=lambda event: event.at, reverse=True)[:TIMELINE_LENGTH]
 
 
-def _is_twin(entry: Entry, event: AuditEvent) -> bool:
+def _is_twin(entry: TimelineEvent, event: AuditEvent) -> bool:
     if event.event != _TWINS.get(entry.word) or _actor_of(event) != entry.who:
         return False
     # The history keeps whole seconds.

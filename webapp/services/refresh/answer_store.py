@@ -25,7 +25,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.orm import Session
 
 from webapp.actor import acting_as
-from webapp.database import reading, writing
+from webapp.database import writing
 from webapp.models import Status, User, connection_state
 from webapp.services import people
 from webapp.services.notifications import outbox
@@ -94,7 +94,7 @@ def _store_until(runtime: Runtime, results: Sequence[Result], end: float) -> lis
             continue
         for result, is_stored in zip(results, stored, strict=True):
             if not is_stored and isinstance(result.answer, TokenSet):
-                revoke_late_answer(runtime, result.claim.open_id, result.answer)
+                revoke_late_answer(runtime, result.claim.user.open_id, result.answer)
         return stored
 
 
@@ -113,7 +113,7 @@ def _write(runtime: Runtime, results: Sequence[Result]) -> list[bool]:
         recent = breaker.recent_outcomes(session, runtime) + _letters(results)
         mass = breaker.is_mass_rejection(recent[-breaker.WINDOW :])
         # People are locked in the order of their ids, as everywhere.
-        for result in sorted(results, key=lambda each: each.claim.person.id):
+        for result in sorted(results, key=lambda each: each.claim.user.id):
             if isinstance(result.answer, TokenSet):
                 stored = _store_tokens(session, runtime, result, result.answer)
                 group.append(Stored(result, stored, None))
@@ -137,16 +137,16 @@ def _store_tokens(session: Session, runtime: Runtime, result: Result, tokens: To
     Checking the lease instead of the version lost 50 of 50 in a test; the version lost none.
     """
     claim, now = result.claim, result.received_at
-    values = runtime.vault.columns(claim.open_id, tokens, now)
+    values = runtime.vault.columns(claim.user.open_id, tokens, now)
     values |= connection_state.error("" if tokens.life_known else "life_unknown")
     values["next_at"] = schedule.keep_alive_at(
         now,
         tokens.access_expires_at,
-        tokens.refresh_expires_at or claim.refresh_expires_at,
+        tokens.refresh_expires_at or claim.user.refresh_expires_at,
         idle=claim.idle,
     )
     line = history_entry(result, None)
-    return people.store_grant(session, claim.person, claim.version, values, line)
+    return people.store_grant(session, claim.user.ref, claim.user.version, values, line)
 
 
 def _store_failure(session: Session, result: Result, verdict: Verdict) -> bool:
@@ -156,19 +156,16 @@ def _store_failure(session: Session, result: Result, verdict: Verdict) -> bool:
     done: Any = session.execute(
         update(User)
         .where(
-            User.is_(claim.person),
-            User.version == claim.version,
-            User.claim == claim.name,
+            User.is_(claim.user.ref), User.version == claim.user.version, User.claim == claim.name
         )
         .values(verdict.columns | ({"history": history.prepend(line)} if line else {}))
-        .execution_options(synchronize_session=False)
     )
     return bool(done.rowcount)
 
 
 def _log_result(result: Result, word: str) -> None:
     answer = result.answer
-    facts: dict[str, Any] = {"open_id": result.claim.open_id}
+    facts: dict[str, Any] = {"open_id": result.claim.user.open_id}
     if isinstance(answer, TokenSet):
         log.debug("refresh_stored", life_known=answer.life_known, **facts)
         return
@@ -184,7 +181,7 @@ def _letters(results: Sequence[Result]) -> str:
     def letter(result: Result) -> str:
         if isinstance(result.answer, TokenSet):
             return "o"
-        refused = isinstance(result.answer, ConnectAgain) and not result.claim.interrupted
+        refused = isinstance(result.answer, ConnectAgain) and not result.claim.user.interrupted
         return "g" if refused else ""
 
     return "".join(map(letter, results))
@@ -194,15 +191,16 @@ def _append_to_rescue_file(runtime: Runtime, results: Sequence[Result], error: E
     """Append the new tokens to the rescue file; return False if that fails too."""
     for result in results:
         if isinstance(result.answer, TokenSet):
+            open_id = result.claim.user.open_id
             try:
                 rescue_file.append(runtime, result.claim, result.answer, result.received_at)
             except OSError as failure:
                 log.critical("rescue_failed", answers=len(results), error=type(failure).__name__)
                 return False
             except Exception as failure:  # noqa: BLE001  it cannot even be sealed, so a retry is useless
-                log.critical("answer_lost", open_id=result.claim.open_id, error=repr(type(failure)))
+                log.critical("answer_lost", open_id=open_id, error=repr(type(failure)))
                 continue
-            log.error("answer_rescued", open_id=result.claim.open_id, error=type(error).__name__)
+            log.error("answer_rescued", open_id=open_id, error=type(error).__name__)
     return True
 
 
@@ -229,7 +227,7 @@ def record_results(
     counts.update(
         figures.answer_time_bucket(each.result.ms) for each in group if each.result.ms is not None
     )
-    figures.add_counts(session, runtime.settings.tiktok_client_key, now, counts)
+    figures.add_counts(session, runtime.client_key, now, counts)
     for each in group:
         if each.written:
             with acting_as(each.result.by):
@@ -239,16 +237,16 @@ def record_results(
 def _record_result(session: Session, runtime: Runtime, stored: Stored, now: datetime) -> None:
     claim, verdict = stored.result.claim, stored.verdict
     requested = stored.result.by.kind not in _ROUTINE
-    ticket = claim.person.ticket
+    ticket = claim.user.ticket
     if verdict is None:
         if requested:
-            version = claim.version + 1
+            version = claim.user.version + 1
             audit.record(session, now, "connection.refreshed", on=ticket, version=version)
         return
     code, word = str(verdict.columns.get("last_error") or ""), verdict.word
     if verdict.columns.get("status") == Status.RECONNECT:
         reason = verdict.columns["reason"]
-        record_reconnect_required(session, runtime, now, claim.open_id, ticket, reason, code)
+        record_reconnect_required(session, runtime, now, claim.user.open_id, ticket, reason, code)
     elif requested and stored.word:
         audit.record(session, now, "connection.refresh_failed", on=ticket, verdict=word, code=code)
 
@@ -283,8 +281,7 @@ def revoke_late_answer(runtime: Runtime, open_id: str, tokens: TokenSet) -> None
 
 
 def _is_connected(runtime: Runtime, open_id: str) -> bool:
-    with reading() as session:
-        user = session.scalar(people.by_open_id(runtime, open_id))
+    user = people.find_by_open_id(runtime, open_id)
     # A row without tokens was emptied by TikTok's webhook: nobody holds the grant.
     return user is not None and user.access_token is not None and user.status not in _ENDED
 

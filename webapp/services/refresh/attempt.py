@@ -30,13 +30,13 @@ def attempt(runtime: Runtime, claim: Claim) -> Result:
             raise CannotOpenRow
         began = time.monotonic()
         tokens = runtime.provider.refresh(claim.held.refresh_token)
-        if tokens.open_id not in (None, claim.open_id):
+        if tokens.open_id not in (None, claim.user.open_id):
             raise WrongAccount("other_open_id")
         return Result(claim, tokens, runtime.clock(), _since(began))
     except (TikTokError, NotSent, CannotOpenRow) as error:
         return Result(claim, error, runtime.clock(), _since(began))
     except Exception as error:  # noqa: BLE001  whatever fails here must release the claim
-        log.error("refresh_crashed", open_id=claim.open_id, error=type(error).__name__)
+        log.error("refresh_crashed", open_id=claim.user.open_id, error=type(error).__name__)
         return Result(claim, error, runtime.clock())
 
 
@@ -48,21 +48,20 @@ def _since(began: float | None) -> int | None:
 def end_if_expired(runtime: Runtime, claim: Claim) -> bool:
     """Mark a grant that has expired, without a call (rule 39); return False if it has not."""
     now = runtime.clock()
-    if claim.refresh_expires_at is None or claim.refresh_expires_at > now:
+    if not claim.user.grant_over(now):
         return False
     with writing() as session:
         done = session.scalar(
             update(User)
-            .where(User.is_(claim.person), User.claim == claim.name)
-            .where(User.version == claim.version)
+            .where(User.is_(claim.user.ref), User.claim == claim.name)
+            .where(User.version == claim.user.version)
             .values(connection_state.needs_person(Reason.GRANT_OVER, now))
             .returning(User.id)
-            .execution_options(synchronize_session=False)
         )
         if done is not None:
             reason = Reason.GRANT_OVER.value
             answer_store.record_reconnect_required(
-                session, runtime, now, claim.open_id, claim.person.ticket, reason, code=""
+                session, runtime, now, claim.user.open_id, claim.user.ticket, reason, code=""
             )
-    log.warning("grant_expired", open_id=claim.open_id)
+    log.warning("grant_expired", open_id=claim.user.open_id)
     return True

@@ -84,14 +84,19 @@ def permit(
     return Permit(int(taken), rate_factor(brakes, now), brakes.open_reason, now + PROBE_EVERY)
 
 
+def stored(runtime: Runtime) -> Brakes:
+    """Return the row, detached; a new one, which isn't stored, if there is none yet."""
+    with reading() as session:
+        return session.get(Brakes, runtime.client_key) or _new(runtime)
+
+
 def current(runtime: Runtime) -> Brakes:
     """Return the row, detached; created the first time."""
-    key = runtime.settings.tiktok_client_key
     with reading() as session:
-        found = session.get(Brakes, key)
+        found = session.get(Brakes, runtime.client_key)
     if found is not None:
         return found
-    created = _new(key)
+    created = _new(runtime)
     try:
         with writing() as session:
             session.add(created)
@@ -102,9 +107,8 @@ def current(runtime: Runtime) -> Brakes:
 
 def open_problem(runtime: Runtime) -> Problem | None:
     """Return why nothing is sent now, and the fix; None while the breaker is closed."""
-    with reading() as session:
-        row = session.get(Brakes, runtime.settings.tiktok_client_key)
-    if row is None or row.open_reason is None:
+    row = stored(runtime)
+    if row.open_reason is None:
         return None
     cause, fix = _OPEN[row.open_reason]
     if row.open_code:
@@ -127,13 +131,13 @@ def is_mass_rejection(recent: str) -> bool:
 
 def recent_outcomes(session: Session, runtime: Runtime) -> str:
     """Return the letters of the last outcomes."""
-    key = runtime.settings.tiktok_client_key
-    return session.scalar(select(Brakes.recent).where(Brakes.client_key == key)) or ""
+    return session.scalar(select(Brakes.recent).filter_by(client_key=runtime.client_key)) or ""
 
 
-def last_deleted_version(session: Session, client_key: str) -> int:
+def last_deleted_version(session: Session, runtime: Runtime) -> int:
     """Return the highest version of the app's deleted connections; 0 if there were none."""
-    return session.scalar(select(Brakes.last_deleted_version).filter_by(client_key=client_key)) or 0
+    found = select(Brakes.last_deleted_version).filter_by(client_key=runtime.client_key)
+    return session.scalar(found) or 0
 
 
 def keep_version(session: Session, runtime: Runtime, version: int) -> None:
@@ -172,16 +176,15 @@ def record_outcomes(
 
 def _row(session: Session, runtime: Runtime) -> Brakes:
     """Return the row, locked until the caller's transaction ends; created if missing."""
-    key = runtime.settings.tiktok_client_key
-    brakes = session.get(Brakes, key, with_for_update=True)
+    brakes = session.get(Brakes, runtime.client_key, with_for_update=True)
     if brakes is None:
-        brakes = _new(key)
+        brakes = _new(runtime)
         session.add(brakes)
     return brakes
 
 
-def _new(client_key: str) -> Brakes:
-    return Brakes(client_key=client_key, recent="", pace=1.0, last_deleted_version=0)
+def _new(runtime: Runtime) -> Brakes:
+    return Brakes(client_key=runtime.client_key, recent="", pace=1.0, last_deleted_version=0)
 
 
 def _take_probe(brakes: Brakes, now: datetime) -> bool:

@@ -1,7 +1,6 @@
 """Claims connections to act on, with one conditional UPDATE."""
 
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -22,33 +21,24 @@ _KEPT = (Status.ACTIVE, Status.FAILING)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One connection that we may act on until the lease ends, as it was when we claimed it."""
+    """One connection that we may act on until the lease ends."""
 
-    person: PersonRef
-    open_id: str
-    version: int
+    #: The row as it was when we claimed it, detached.
+    user: User
     #: Random; a failure is written only while the row still has it.
     name: str
     claimed_at: datetime
-    status: Status
     #: None: sealed with a key that we do not have.
     held: HeldTokens | None = field(repr=False)
-    access_expires_at: datetime | None
-    refresh_expires_at: datetime | None
-    ended_at: datetime | None
-    failures: int
-    refused_at: datetime | None
     #: Not used for REFRESH_IDLE_DAYS: refreshed only as often as its grant needs.
     idle: bool
-    #: An earlier refresh of this version was sent and its answer lost.
-    interrupted: bool
 
 
 def claim_due(runtime: Runtime, limit: int, now: datetime) -> list[Claim]:
     """Claim up to `limit` connections that are due, the longest overdue first."""
     due = (
         select(User.id)
-        .where(User.next_at <= now, User.client_key == runtime.settings.tiktok_client_key)
+        .where(User.next_at <= now, User.client_key == runtime.client_key)
         .order_by(User.next_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -97,31 +87,11 @@ def _claim(
             .where(or_(User.refresh_token.is_not(None), User.status == Status.REVOKING))
             .values(connection_state.claimed(name, now + LEASE))
             .returning(User)
-            .execution_options(synchronize_session=False)
         ).all()
         if requested:
             authority.require(session)
-    return _opened(runtime, rows, name, now)
-
-
-def _opened(runtime: Runtime, rows: Sequence[User], name: str, now: datetime) -> list[Claim]:
     return [
-        Claim(
-            person=user.ref,
-            open_id=user.open_id,
-            version=user.version,
-            name=name,
-            claimed_at=now,
-            status=Status(user.status),
-            held=_held(runtime, user),
-            access_expires_at=user.access_expires_at,
-            refresh_expires_at=user.refresh_expires_at,
-            ended_at=user.ended_at,
-            failures=user.failures,
-            refused_at=user.refused_at,
-            interrupted=user.interrupted,
-            idle=_is_idle(runtime, user, now),
-        )
+        Claim(user, name, now, held=_held(runtime, user), idle=_is_idle(runtime, user, now))
         for user in rows
     ]
 

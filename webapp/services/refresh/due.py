@@ -19,7 +19,7 @@ def earliest_due(runtime: Runtime) -> datetime | None:
         return session.scalar(
             select(User.next_at)
             .where(User.next_at.is_not(None))
-            .where(User.client_key == runtime.settings.tiktok_client_key)
+            .where(User.client_key == runtime.client_key)
             .order_by(User.next_at)
             .limit(1)
         )
@@ -39,13 +39,6 @@ def lag(runtime: Runtime, now: datetime) -> float:
 
 def overdue(runtime: Runtime, now: datetime) -> int:
     """Return how many connections are due."""
+    query = select(func.count()).where(User.next_at <= now, User.client_key == runtime.client_key)
     with reading() as session:
-        return (
-            session.scalar(
-                select(func.count())
-                .select_from(User)
-                .where(User.next_at <= now)
-                .where(User.client_key == runtime.settings.tiktok_client_key)
-            )
-            or 0
-        )
+        return session.scalar(query) or 0

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp.database import reading, writing
+from webapp.database import writing
 from webapp.models import PersonRef, Status, User
 from webapp.services import authority, people
 from webapp.services.installation import binding
@@ -125,12 +125,8 @@ def fresh_access(
 
 
 def _row(runtime: Runtime, open_id: str, person: PersonRef | None) -> User:
-    query = people.by_open_id(runtime, open_id)
-    if person is not None:
-        query = query.where(User.is_(person))
-    with reading() as session:
-        user = session.scalar(query)
-    if user is None:
+    user = people.find_by_open_id(runtime, open_id)
+    if user is None or person not in (None, user.ref):
         raise NotConnected
     return user
 
@@ -152,8 +148,8 @@ def _refreshed(
             return _row(runtime, user.open_id, user.ref)
         user = _row(runtime, user.open_id, user.ref)
         now = runtime.clock()
-        waiting = user.claim is not None and user.next_at is not None and user.next_at > now
-        if is_good_enough(user, min_ttl, rejected, now) or not waiting or now >= end:
+        good = is_good_enough(user, min_ttl, rejected, now)
+        if good or not user.leased(now) or now >= end:
             return user
         _pause(pause)
         authority.check()
@@ -226,11 +222,9 @@ def stored_access(
     Raises ReconnectRequired, CannotOpen.
     """
     raise_if_ended(row, now)
-    return (
-        build_access(runtime, row, min_ttl, now)
-        if is_good_enough(row, min_ttl, rejected, now)
-        else None
-    )
+    if not is_good_enough(row, min_ttl, rejected, now):
+        return None
+    return build_access(runtime, row, min_ttl, now)
 
 
 def raise_if_ended(row: ConnectionRow, now: datetime) -> None:
@@ -281,12 +275,7 @@ def record_use(row: User, now: datetime) -> None:
     with writing() as session:
         if not authority.holds(session):
             return
-        session.execute(
-            update(User)
-            .where(User.is_(row.ref))
-            .values(last_used_at=now)
-            .execution_options(synchronize_session=False)
-        )
+        session.execute(update(User).where(User.is_(row.ref)).values(last_used_at=now))
 
 
 def _margin(row: ConnectionRow, expires_at: datetime, min_ttl: timedelta) -> timedelta:

@@ -52,9 +52,9 @@ def append(runtime: Runtime, claim: Claim, tokens: TokenSet, now: datetime) -> N
 
     Raises OSError if even that fails.
     """
-    values = runtime.vault.columns(claim.open_id, tokens, now)
-    row: dict[str, Any] = {"user_id": claim.person.id, "ticket": claim.person.ticket}
-    row["version"] = claim.version
+    values = runtime.vault.columns(claim.user.open_id, tokens, now)
+    row: dict[str, Any] = {"user_id": claim.user.id, "ticket": claim.user.ticket}
+    row["version"] = claim.user.version
     line = row | {
         name: value.isoformat() if isinstance(value, datetime) else value
         for name, value in values.items()

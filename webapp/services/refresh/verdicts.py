@@ -90,11 +90,11 @@ def _refused(claim: Claim, now: datetime, error: ConnectAgain, *, mass: bool) ->
     rejection does not hold them back. Otherwise a killed worker's rows, retried again and again,
     would look like a mass rejection that never ends.
     """
-    first = claim.refused_at or now
-    mass = mass and not claim.interrupted
-    outcome = Outcome("i" if claim.interrupted else "g")
-    if not mass and claim.refused_at is not None and now - claim.refused_at >= SECOND_REFUSAL_AFTER:
-        reason = Reason.INTERRUPTED if claim.interrupted else Reason.REFUSED
+    first = claim.user.refused_at or now
+    mass = mass and not claim.user.interrupted
+    outcome = Outcome("i" if claim.user.interrupted else "g")
+    if not mass and now - first >= SECOND_REFUSAL_AFTER:
+        reason = Reason.INTERRUPTED if claim.user.interrupted else Reason.REFUSED
         columns = connection_state.needs_person(reason, now) | _error_columns(error)
         return Verdict(columns, outcome, "needs_person")
     retry_at = max(first + SECOND_REFUSAL_AFTER, now + timedelta(seconds=5))
@@ -112,13 +112,13 @@ def _throttled(claim: Claim, now: datetime, error: TryLater) -> Verdict:
     asked = timedelta(seconds=min(error.retry_after or 0, schedule.LONGEST_WAIT))
     retry_at = max(now + asked, _back_off(claim, now))
     # Not a failure of this connection, so it is not counted as one.
-    columns = connection_state.failing(claim.failures, retry_at, now) | _error_columns(error)
+    columns = connection_state.failing(claim.user.failures, retry_at, now) | _error_columns(error)
     return Verdict(columns, Outcome(throttled=True), "throttled")
 
 
 def _ambiguous(claim: Claim, now: datetime, error: TryLater) -> Verdict:
     """The request was sent, no complete answer came: TikTok may have rotated. Retry once soon."""
-    retry_at = _back_off(claim, now) if claim.interrupted else schedule.soon(now)
+    retry_at = _back_off(claim, now) if claim.user.interrupted else schedule.soon(now)
     columns = (
         _failing(claim, retry_at, now) | _error_columns(error) | connection_state.interrupted()
     )
@@ -134,11 +134,11 @@ def _transient(claim: Claim, now: datetime, error: Exception) -> Verdict:
 
 
 def _failing(claim: Claim, retry_at: datetime, now: datetime) -> connection_state.Columns:
-    return connection_state.failing(claim.failures + 1, retry_at, now)
+    return connection_state.failing(claim.user.failures + 1, retry_at, now)
 
 
 def _back_off(claim: Claim, now: datetime) -> datetime:
-    return schedule.back_off(claim.failures, now, claim.access_expires_at)
+    return schedule.back_off(claim.user.failures, now, claim.user.access_expires_at)
 
 
 def _longest_wait(now: datetime) -> datetime:

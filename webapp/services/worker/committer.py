@@ -9,7 +9,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import structlog
 
@@ -25,56 +24,43 @@ log = structlog.get_logger(__name__)
 LOG_EVERY = 60.0
 
 
-@dataclass
 class Counters:
     """What a worker has done since it started, counted by word."""
 
-    counts: Counter[str] = field(default_factory=Counter)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self) -> None:
+        """Start with nothing counted and nothing logged."""
+        self._counts = Counter[str]()
+        self._lock = threading.Lock()
+        self._logged = Counter[str]()
+        self._logged_at = time.monotonic()
 
     def add(self, word: str) -> None:
         """Count one more."""
-        with self.lock:
-            self.counts[word] += 1
+        with self._lock:
+            self._counts[word] += 1
 
     def total(self) -> int:
         """Return how many connections were handled."""
-        with self.lock:
-            return sum(self.counts.values())
+        with self._lock:
+            return self._counts.total()
 
     def snapshot(self) -> dict[str, int]:
         """Return the counts so far."""
-        with self.lock:
-            return dict(self.counts)
+        with self._lock:
+            return dict(self._counts)
 
-    def since(self, before: dict[str, int]) -> dict[str, int]:
-        """Return what was done since `snapshot` returned `before`, without zeros."""
-        now = self.snapshot()
-        grown = {word: count - before.get(word, 0) for word, count in now.items()}
-        return {word: count for word, count in grown.items() if count}
-
-
-class CounterLog:
-    """Logs what was done since the last line; no line if nothing was."""
-
-    def __init__(self, counters: Counters) -> None:
-        """Take the counters to log."""
-        self._counters = counters
-        self._logged: dict[str, int] = {}
-        self._logged_at = time.monotonic()
-
-    def write_if_due(self, under_way: int) -> None:
-        """Write a line if the last one is a minute old."""
+    def log_if_due(self, under_way: int) -> None:
+        """Log if the last time was a minute ago."""
         if time.monotonic() - self._logged_at >= LOG_EVERY:
-            self.write(under_way)
+            self.log(under_way)
 
-    def write(self, under_way: int) -> None:
-        """Write a line now."""
+    def log(self, under_way: int) -> None:
+        """Log what was done since the last line; no line if nothing was."""
         self._logged_at = time.monotonic()
-        counts = self._counters.since(self._logged)
-        if counts:
-            self._logged = self._counters.snapshot()
-            log.info("worker_progress", **counts, under_way=under_way)
+        counted = Counter(self.snapshot())
+        if grown := counted - self._logged:
+            log.info("worker_progress", **grown, under_way=under_way)
+        self._logged = counted
 
 
 class Committer:

@@ -24,7 +24,7 @@ from webapp.services.refresh.due import earliest_due, is_due
 from webapp.services.refresh.verdicts import NotSent, Result
 from webapp.services.runtime import Context, Runtime
 from webapp.services.worker.chores import Chores
-from webapp.services.worker.committer import Committer, CounterLog, Counters
+from webapp.services.worker.committer import Committer, Counters
 
 log = structlog.get_logger(__name__)
 
@@ -81,7 +81,6 @@ class Worker:
         self._bulk = bulk_work.BulkWork(runtime)
         self._chores = Chores(runtime)
         self.counters = Counters()
-        self._counter_log = CounterLog(self.counters)
         self._committer = Committer(runtime, context, self.counters, self._free)
         #: Why it stopped by itself; None: it did not.
         self.refused: Problem | None = None
@@ -110,13 +109,13 @@ class Worker:
                     claimed = self._poll(callers)
                     if once and not claimed and self._is_done():
                         break
-                    self._counter_log.write_if_due(self._busy)
+                    self.counters.log_if_due(self._busy)
                     self._stop.wait(GROUP_WITHIN if claimed else min(self._until_next(), longest))
         finally:
             self._committer.end()
             if not once:
                 # With `once` the command prints the totals itself.
-                self._counter_log.write(self._busy)
+                self.counters.log(self._busy)
 
     def _poll(self, callers: ThreadPoolExecutor) -> int:
         """Claim what can be sent now and hand it to the callers; return how many."""
@@ -162,10 +161,10 @@ class Worker:
     def _call(self, claim: Claim) -> None:
         """Make the call of one claim, in its own thread, and queue the result."""
         try:
-            if claim.status == Status.REVOKING:
+            if claim.user.status == Status.REVOKING:
                 with self._context():
                     self._revoke(claim)
-            elif self._is_over(claim):
+            elif claim.user.grant_over(self._runtime.clock()):
                 with self._context():
                     end_if_expired(self._runtime, claim)
                 self.counters.add("grant_over")
@@ -173,20 +172,16 @@ class Worker:
                 self._committer.put(attempt(self._runtime, claim))
                 return
         except Exception as error:  # noqa: BLE001  a thread that dies would keep its slot
-            log.error("call_crashed", open_id=claim.open_id, error=type(error).__name__)
+            log.error("call_crashed", open_id=claim.user.open_id, error=type(error).__name__)
             self.counters.add("broke")
         self._free(1)
 
-    def _is_over(self, claim: Claim) -> bool:
-        ends = claim.refresh_expires_at
-        return ends is not None and ends <= self._runtime.clock()
-
     def _revoke(self, claim: Claim) -> None:
-        user = people.find(claim.person)
+        user = people.find(claim.user.ref)
         if user is None or user.status != Status.REVOKING:
             return
         # They may have connected again, or another browser may be revoking it by now.
-        if (user.version, user.claim) == (claim.version, claim.name):
+        if (user.version, user.claim) == (claim.user.version, claim.name):
             outcome = disconnect.finish_disconnect(self._runtime, user)
             self.counters.add("revoked" if outcome.forgotten else "revoke_again")
 

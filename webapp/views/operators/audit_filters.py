@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 from flask import request
 
-from webapp.services.operators import audit_search
 from webapp.services.operators.audit_search import AuditQuery, Key
+from webapp.services.people import find_by_open_id
 from webapp.services.records.audit import EVENTS
 from webapp.views.http.runtime import runtime
 
@@ -87,12 +87,12 @@ def _query_of(typed: dict[str, str]) -> AuditQuery | None:
     since, last = _day(typed.get("from", "")), _day(typed.get("to", ""))
     who, on = typed.get("who", ""), typed.get("on", "")
     if on and not _TICKET.fullmatch(on):
-        found = audit_search.ticket_of(runtime(), on)
-        if found is None:
+        person = find_by_open_id(runtime(), on)
+        if person is None:
             return None
-        on = found
-    if who:
-        who = audit_search.ticket_of(runtime(), who) or who
+        on = person.ticket
+    if who and (actor := find_by_open_id(runtime(), who)):
+        who = actor.ticket
     return AuditQuery(
         since=since,
         until=last + timedelta(days=1) if last else None,

@@ -54,6 +54,11 @@ class BulkRequest:
         return not self.everything and not self.open_ids
 
     @property
+    def picked(self) -> tuple[str, ...] | None:
+        """Return the selected connections; None: all that match."""
+        return None if self.everything else self.open_ids
+
+    @property
     def page(self) -> str:
         """Return the address of the confirmation page; empty if it would be too long."""
         params: list[tuple[str, str]] = [("id", each) for each in self.open_ids]
@@ -64,9 +69,7 @@ class BulkRequest:
 
     def size(self, runtime: Runtime) -> JobSize:
         """Return how many connections it affects."""
-        if self.everything:
-            return bulk.size_of_all(runtime, self.act, self.query, runtime.clock())
-        return bulk.size_of_picked(runtime, self.act, self.open_ids)
+        return bulk.size_of(runtime, self.act, self.query, self.picked)
 
 
 @blueprint.route("/tokens/refresh", methods=["GET", "POST"])
@@ -158,10 +161,7 @@ def _create(asked: BulkRequest, size: JobSize) -> Response:
     if asked.act == "disconnect" and count > 1 and re.sub(r"[\s,.'’]", "", typed) != str(count):
         return _confirm(asked, size, typed=typed, is_wrong=True)
     try:
-        if asked.everything:
-            bulk.create_for_all(runtime(), job_id, asked.act, asked.query, count)
-        else:
-            bulk.create_for_picked(runtime(), job_id, asked.act, asked.query, asked.open_ids)
+        bulk.create_job(runtime(), job_id, asked.act, asked.query, asked.picked, count)
     except bulk.NotAJob:
         abort(400)
     return redirect(url_for("bulk.show", job_id=job_id), 303)

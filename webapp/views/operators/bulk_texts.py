@@ -55,8 +55,8 @@ def _disconnect(job: Job) -> str:
 def state_tag(job: Job) -> Tag:
     """Return the state of a job."""
     if job.ended_at is None:
-        return Tag("warn", _("Stopping")) if job.stopped else Tag("ok", _("Running"))
-    if job.stopped:
+        return Tag("warn", _("Stopping")) if job.stopped_at else Tag("ok", _("Running"))
+    if job.stopped_at:
         return Tag("off", _("Stopped"))
     return Tag("warn", _("Done, some failed")) if job.failed else Tag("ok", _("Done"))
 
@@ -64,7 +64,7 @@ def state_tag(job: Job) -> Tag:
 def progress(job: Job) -> str:
     """Return a job's progress: "37 of 120 done, 2 failed, 1 skipped"."""
     counts = {"done": job.done, "total": job.total, "failed": job.failed, "skipped": job.skipped}
-    if job.stopped and job.ended_at and job.left:
+    if job.stopped_at and job.ended_at and job.left:
         return _(
             "%(done)s of %(total)s done, %(failed)s failed, %(skipped)s skipped, %(left)s not sent",
             left=job.left,

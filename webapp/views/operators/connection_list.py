@@ -66,7 +66,7 @@ def _file(kind: export.Format) -> Answer:
         ]
         return redirect(f"{url_for('operators.tokens')}?{'&'.join(filter(None, params))}", 303)
     now = runtime().clock()
-    export.record_export(runtime(), asked.query, kind, now)
+    export.record_export(asked.query, kind, now)
     pieces = export.pieces(runtime(), asked.query, kind, now)
     response = Response(stream_with_context(cut_off(pieces)), mimetype=_MIMETYPES[kind])
     name = f"connections-{now:%Y-%m-%d}.{kind}"

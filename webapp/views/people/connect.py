@@ -7,7 +7,6 @@ from werkzeug.wrappers import Response
 
 from webapp.language import gettext as _
 from webapp.services import people
-from webapp.services.account import export
 from webapp.services.connect import connect, scopes
 from webapp.services.connect.connect import Connected
 from webapp.services.connect.user_info import update_profile
@@ -174,11 +173,11 @@ def _connect(attempt: sign_in_attempts.Attempt, code: str) -> connect.Connected:
 
 def _other_account(open_id: str, attempt: sign_in_attempts.Attempt | None) -> Response:
     """Return the page that names both accounts, as far as this browser may see them."""
-    present = visitor()
+    present, other = visitor(), people.find_by_open_id(runtime(), open_id)
     return refusals.refusal_page(
         "other_account",
         attempt,
-        signed_in_as=export.name_of(runtime(), open_id) or "",
+        signed_in_as=(other.display_name if other else None) or "",
         belongs_to=(present.name if present else None) or "",
     )
 
