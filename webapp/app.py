@@ -20,7 +20,7 @@ from webapp.services.runtime import Runtime
 from webapp.services.vault import Vault
 from webapp.settings import Settings
 from webapp.tiktok import provider
-from webapp.views.api import metrics, status, tiktok_webhook, tokens
+from webapp.views.api import metrics, security_txt, status, tiktok_webhook, tokens
 from webapp.views.http import (
     errors,
     guards,
@@ -51,7 +51,7 @@ BLUEPRINTS = tuple(
     for each in (
         *(home, language_and_theme, connect, account, tokens, status, tiktok_webhook),
         *(connection_list, connection, bulk, health),
-        *(audit, keys, setup, metrics),
+        *(audit, keys, setup, metrics, security_txt),
     )
 )
 

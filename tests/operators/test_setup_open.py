@@ -44,6 +44,7 @@ def own_values() -> dict[str, str]:
         "PRIVACY_URL": "https://secret-site.example/quince-privacy",
         "TERMS_URL": "https://secret-site.example/quince-terms",
         "SUPPORT_EMAIL": "quince@secret-site.example",
+        "SECURITY_CONTACT": "https://quince-reports.example/quince-report",
         "LOG_LEVEL": "CRITICAL",
         "LOG_FORMAT": "console",
         "AUDIT_DAYS": "731",

@@ -14,7 +14,7 @@ import pytest
 from tests.processes import ROOT
 
 #: Folders that are not part of the repository (.gitignore).
-_NOT_OURS = {".git", ".venv", "instance", "node_modules", "__pycache__"}
+_NOT_OURS = {".git", ".venv", ".tools", "instance", "node_modules", "__pycache__"}
 _CACHES = re.compile(r"\..*_cache$|\.hypothesis$")
 _KINDS = "py|md|txt|toml|html|css|js|json|yml|yaml|po|svg|webp|ini|mako"
 #: A file as one writes it: `docs/api.md`, `refusals.py`; not a part of an address or of code.
@@ -33,7 +33,9 @@ _HASH = re.compile(r"(?:^|\s)#[^\n]*")
 #: Names that end like a file of ours and are none.
 _NAMES = frozenset({"Node.js", "Next.js", "Auth.js"})
 #: What an operator may add, what the app answers without a file, what a page says is not there.
-_ABSENT = frozenset({"static/brand/tiktok-button.svg", "robots.txt", "extensions.py"})
+_ABSENT = frozenset(
+    {"static/brand/tiktok-button.svg", "robots.txt", "security.txt", "extensions.py"}
+)
 
 
 @cache

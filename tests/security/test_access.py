@@ -73,6 +73,8 @@ TABLE: dict[tuple[str, str], tuple[str, tuple[int, int, int]]] = {
     ("POST", "webhook.receive"): ("tiktok", (401, 401, 401)),
     ("GET", "status.healthz"): ("public", (200, 200, 200)),
     ("GET", "status.readyz"): ("public", (200, 200, 200)),
+    # There is none without SECURITY_CONTACT.
+    ("GET", "security_txt.show"): ("public", (404, 404, 404)),
 }
 
 

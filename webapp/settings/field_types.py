@@ -42,6 +42,11 @@ _STORAGES = {
     "mongodb": "pymongo",
 }
 _NOTIFY_EXAMPLE = "NOTIFY_URL=https://YOUR-SERVICE/hooks/coatcheck"
+_CONTACT_EXAMPLE = (
+    "SECURITY_CONTACT=mailto:security@YOUR-HOST or SECURITY_CONTACT=https://YOUR-HOST/report"
+)
+#: An address that a mailto: URI holds as it is, without percent-encoding (RFC 6068).
+_MAILBOX = re.compile(r"[A-Za-z0-9._~+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 
 _RETURN_TO_EXAMPLE = (
     "RETURN_TO=Example Studio=https://studio.example/, Example Shop=https://shop.example/app/"
@@ -211,6 +216,21 @@ def _notify(text: str) -> str:
     return text
 
 
+def _contact(text: str) -> str:
+    """Return the URI of security.txt's Contact (RFC 9116); an email address becomes mailto:."""
+    if not text:
+        return text
+    mailbox = text.removeprefix("mailto:")
+    if _MAILBOX.fullmatch(mailbox):
+        return f"mailto:{mailbox}"
+    if not text.startswith("https://"):
+        refuse("is neither an email address nor an https URL", _CONTACT_EXAMPLE)
+    split_url(text.partition("?")[0], _CONTACT_EXAMPLE)
+    if not _URL_CHARACTERS.fullmatch(text) or "#" in text:
+        refuse("contains a fragment, or characters that don't belong in a URL", _CONTACT_EXAMPLE)
+    return text
+
+
 def _hosts(text: str) -> tuple[str, ...]:
     hosts = parts(text)
     if not all(_HOST.fullmatch(host) for host in hosts):
@@ -320,6 +340,7 @@ ApiUrl = Annotated[str, _tiktok(API_URL)]
 DatabaseUrl = Annotated[str, BeforeValidator(_database)]
 PageUrl = Annotated[str, BeforeValidator(_page)]
 NotifyUrl = Annotated[str, BeforeValidator(_notify)]
+SecurityContact = Annotated[str, BeforeValidator(_contact)]
 StorageUri = Annotated[str, BeforeValidator(_storage)]
 Hosts = Annotated[tuple[str, ...], BeforeValidator(_hosts)]
 ReturnTo = Annotated[tuple[Service, ...], BeforeValidator(_services)]

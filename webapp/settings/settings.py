@@ -27,6 +27,7 @@ from webapp.settings.field_types import (
     RequiredScopes,
     ReturnTo,
     Scopes,
+    SecurityContact,
     ShortName,
     StorageUri,
     between,
@@ -87,6 +88,8 @@ class Settings(BaseModel):
     privacy_url: PageUrl = "/privacy"
     terms_url: PageUrl = "/terms"
     support_email: Email = ""
+    #: Empty: there is no /.well-known/security.txt.
+    security_contact: SecurityContact = ""
     #: Services that `?next=` may link back to from our pages.
     return_to: ReturnTo = ()
     ratelimit_storage_uri: StorageUri = Field(default="memory://", repr=False)
