@@ -96,7 +96,7 @@ def test_an_answer_without_code_and_error_is_a_clean_400(
 ) -> None:
     answer = client.get(callback(*pairs, ("state", question(begin(client))["state"])))
     assert answer.status_code == 400
-    assert heading(answer.text) == "TikTok sent you back with an invalid link"
+    assert heading(answer.text) == "TikTok sent you back with an incomplete link"
     assert MARK not in answer.text
     assert all_calls(sandbox) == 0
 

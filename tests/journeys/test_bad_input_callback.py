@@ -15,7 +15,7 @@ PATH = CALLBACK.encode()
 #: What the pages say, by cause.
 OLDER = "This page is from an earlier attempt"
 NO_COOKIE = "We couldn't recognize your browser"
-INCOMPLETE = "TikTok sent you back with an invalid link"
+INCOMPLETE = "TikTok sent you back with an incomplete link"
 
 
 @pytest.fixture

@@ -200,8 +200,8 @@ CONNECT_CAUSES: dict[str, Cause] = {
         Cause(
             "incomplete",
             400,
-            N_("TikTok sent you back with an invalid link"),
-            N_("The link TikTok sent you back with is incomplete or invalid."),
+            N_("TikTok sent you back with an incomplete link"),
+            N_("Part of the link TikTok sent you back with is missing, or it was changed."),
             NOTHING,
             (N_("Start again from here."),),
         ),
