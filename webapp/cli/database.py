@@ -1,8 +1,13 @@
-"""`flask db`: Flask-Migrate's commands, whose failures are explained in one line."""
+"""`flask db`: Flask-Migrate's commands, with failures explained in one line, and backups."""
 
-from collections.abc import Callable
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import copy
 from functools import wraps
+from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 import click
@@ -10,7 +15,7 @@ from flask.cli import with_appcontext
 
 from webapp.cli.console import current_runtime, fail
 from webapp.services.installation import binding
-from webapp.services.maintenance import database_checks, database_errors
+from webapp.services.maintenance import backup, database_checks, database_errors
 from webapp.settings import Problem
 
 HELP = "Create, update or back up the database."
@@ -35,7 +40,48 @@ def group(migrate: click.Group) -> click.Group:
         if command.callback is not None:
             ours.callback = _explained(name, command.callback)
         made.add_command(ours, name)
+    made.add_command(back_up)
     return made
+
+
+@click.command("backup")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+@with_appcontext
+def back_up(file: Path, force: bool) -> None:
+    """Write a backup of the database to a file.
+
+    The app may run meanwhile. FILE can be read by you only, and appears when it is complete. For
+    PostgreSQL, prints the pg_dump command to run instead, without the password, and exits with 1.
+    """
+    current_runtime()
+    try:
+        with _ended_by_sigterm():
+            line = backup.pg_dump_line(file, replace=force)
+            made = backup.back_up(file, replace=force) if line is None else None
+    except backup.CannotBackUp as refusal:
+        fail(f"no backup was made: {refusal}")
+    if made is None:
+        click.echo(line)
+        fail("no backup was made: PostgreSQL has its own program for it. Run the line above")
+    size = backup.in_megabytes(made.size)
+    rows = "1 row" if made.rows == 1 else f"{made.rows:,} rows"
+    click.echo(f"{rows} ({size}) backed up to {file}")
+    click.echo("Its tokens can't be read without TOKEN_KEYS; store those elsewhere.", err=True)
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end a command like Ctrl-C, so that it removes what is incomplete."""
+
+    def end(_number: int, _frame: FrameType | None) -> NoReturn:
+        sys.exit(128 + signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _explained(name: str, callback: Callable[..., Any]) -> Callable[..., Any]:
