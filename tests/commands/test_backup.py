@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import stat
 import subprocess
-import threading
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -25,7 +25,7 @@ from tests.commands.terminal import FLASK, command
 from tests.commands.test_copy import contents
 from tests.fixtures.app import MakeApp
 from tests.missing import missing
-from tests.processes import ROOT, plain_environment
+from tests.processes import ROOT, Process, plain_environment, running
 from tests.servers import Sandbox
 from webapp.database import db
 from webapp.services.maintenance import backup
@@ -74,38 +74,39 @@ def test_it_holds_every_row_and_only_this_user_may_read_it(
     engine.dispose()
 
 
+#: Commits without a pause, but not for ever: a backup that starts again with every commit would
+#: never end.
+WRITER = """
+import sqlite3, sys, time
+database = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=10)
+end = time.monotonic() + 15
+while time.monotonic() < end:
+    database.execute("BEGIN IMMEDIATE")
+    database.execute("INSERT INTO left_hand VALUES (1)")
+    database.execute("INSERT INTO right_hand VALUES (1)")
+    database.execute("COMMIT")
+    print("written", flush=True)
+"""
+
+
 def test_it_is_one_moment_of_a_database_that_others_write_to_without_a_pause(
-    app: Flask, runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backup, "_STEP", 1)
-    database, begun, ended = database_of(app), threading.Event(), threading.Event()
+    monkeypatch.setattr(backup, "_STEP", 64)
+    database = database_of(app)
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.execute("CREATE TABLE left_hand (n)")
         connection.execute("CREATE TABLE right_hand (n)")
         # Enough pages for many commits during one backup.
-        connection.execute("CREATE TABLE filling AS SELECT zeroblob(20000000) AS bytes")
-
-    def write() -> None:
-        with closing(sqlite3.connect(database, isolation_level=None, timeout=10)) as connection:
-            # Not for ever: a backup that starts again with every commit would never end.
-            for n in range(20_000):
-                connection.execute("BEGIN IMMEDIATE")
-                connection.execute("INSERT INTO left_hand VALUES (?)", [n])
-                connection.execute("INSERT INTO right_hand VALUES (?)", [n])
-                connection.execute("COMMIT")
-                begun.set()
-                if ended.is_set():
-                    return
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        assert begun.wait(10)
+        connection.execute("CREATE TABLE filling AS SELECT zeroblob(40000000) AS bytes")
+    log = tmp_path / "writer.log"
+    with running(
+        Process([sys.executable, "-c", WRITER, str(database)], log, env=plain_environment())
+    ) as writer:
+        writer.wait_for(lambda: "written" in writer.output() or None)
         run = command(app, "db", "backup", str(tmp_path / "copy.db"))
-        assert writer.is_alive(), "the backup waited for the writer"
-    finally:
-        ended.set()
-        writer.join()
+        assert writer.popen.poll() is None, "the backup waited for the writer"
+        writer.kill()
     assert run.exit_code == 0
     with closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
         (left,) = copy.execute("SELECT count(*) FROM left_hand").fetchone()
