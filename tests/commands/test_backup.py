@@ -1,7 +1,9 @@
 """`flask db backup FILE`: a complete file for this user alone, or none and the reason."""
 
 import os
+import re
 import resource
+import shlex
 import shutil
 import signal
 import sqlite3
@@ -258,6 +260,25 @@ def test_a_database_of_an_older_release_is_backed_up_before_its_upgrade(
     assert command(app, "db", "backup", str(tmp_path / "copy.db")).exit_code == 0
 
 
+def test_the_line_for_postgresql_can_be_pasted_and_has_no_password(
+    make_app: MakeApp,
+) -> None:
+    app = make_app(
+        DATABASE_URL="postgresql+psycopg://me:made-up-a@127.0.0.1:9/app"
+        "?sslmode=require&sslpassword=made-up-b&password=made-up-c"
+    )
+    run = command(app, "db", "backup", "it's mine.dump")
+    assert "made-up" not in run.output
+    line = run.stdout.strip()
+    assert line.startswith("(umask 077 && pg_dump ")
+    assert shlex.split(line.strip("()"))[3:] == [
+        "pg_dump",
+        "--format=custom",
+        "--file=it's mine.dump",
+        "postgresql://me@127.0.0.1:9/app?sslmode=require",
+    ]
+
+
 @pytest.mark.postgres
 def test_on_postgresql_it_prints_a_line_that_works_and_has_no_password(
     make_app: MakeApp,
@@ -267,7 +288,7 @@ def test_on_postgresql_it_prints_a_line_that_works_and_has_no_password(
 ) -> None:
     if shutil.which("pg_dump") is None or shutil.which("pg_restore") is None:
         missing("no pg_dump or pg_restore: PostgreSQL's programs are not on the PATH")
-    source, target = postgres_server.create(), postgres_server.create()
+    source = postgres_server.create()
     url = source.set(password="made-up-pass").update_query_dict({"connect_timeout": "5"})
     app = make_app(DATABASE_URL=url.render_as_string(hide_password=False))
     assert command(app, "db", "upgrade").exit_code == 0
@@ -286,17 +307,21 @@ def test_on_postgresql_it_prints_a_line_that_works_and_has_no_password(
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     refused(command(app, "db", "backup", str(file)), "exists already")
     assert command(app, "db", "backup", "--force", str(file)).stdout.strip() == line
-    into = target.set(drivername="postgresql").render_as_string(hide_password=False)
+    with app.app_context():
+        join_due(app.extensions["coatcheck"], sandbox, "tomas")
+        db.engine.dispose()
+    operate = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
+    documented = re.search("`(pg_restore .+?) --dbname=.+ copy.dump`", operate)
+    assert documented
+    address = source.set(drivername="postgresql").render_as_string(hide_password=False)
     subprocess.run(
-        ["pg_restore", "--no-owner", f"--dbname={into}", str(file)],
+        [*documented[1].split(), f"--dbname={address}", str(file)],
         check=True,
         env=plain_environment(),
         timeout=60,
     )
-    engine = create_engine(target)
-    assert contents(engine) == before
-    engine.dispose()
+    with app.app_context():
+        assert contents(db.engine) == before
     with app.app_context():
         db.engine.dispose()
-    for made in (source, target):
-        postgres_server.drop(made)
+    postgres_server.drop(source)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, text, update
 
 from tests.commands.people import join_due
 from tests.commands.terminal import command
@@ -15,6 +15,12 @@ from tests.environment import NOBODY
 from tests.fixtures.app import MakeApp
 from tests.fixtures.served import Serve
 from tests.servers import Sandbox, refused_start
+from webapp.clock import Clock
+from webapp.database import reading, writing
+from webapp.models import Installation
+from webapp.services.installation import binding, instance_id
+from webapp.services.maintenance import doctor
+from webapp.settings import Settings
 
 
 def bindings(url: str) -> int:
@@ -59,6 +65,26 @@ def test_a_copy_from_before_the_first_refresh_spends_no_grant_of_the_original(
     shutil.rmtree(other)
 
 
+def test_an_upgrade_ties_a_database_of_an_older_release_to_its_file_name(
+    make_app: MakeApp, tmp_path: Path
+) -> None:
+    app = make_app(INSTANCE_ID=None)
+    with app.app_context():
+        runtime = app.extensions["coatcheck"]
+        assert binding.mismatch(runtime) is None
+        binding.record_generation(runtime)
+        with writing() as session:
+            session.execute(update(Installation).values(binding="0123456789abcdef"))
+        for _again in range(2):
+            assert command(app, "db", "upgrade").exit_code == 0
+            with reading() as session:
+                bound = session.get(Installation, 1)
+            assert bound is not None
+            assert bound.binding == "0123456789abcdef/app.db"
+            assert instance_id.recorded_generation(tmp_path) == (bound.binding, 1)
+        assert binding.mismatch(runtime) is None
+
+
 @pytest.mark.usefixtures("each_database")
 def test_a_later_upgrade_says_that_the_database_belongs_elsewhere(
     make_app: MakeApp, migrated: str
@@ -81,3 +107,13 @@ def test_a_start_that_is_refused_binds_nothing(
 ) -> None:
     code, _said = refused_start(env | {"TIKTOK_API_URL": NOBODY, "PORT": "x"}, tmp_path)
     assert (code, bindings(migrated)) == (78, 0)
+
+
+def test_a_start_on_a_database_that_cannot_be_bound_is_told_and_goes_through(
+    settings: Settings, migrated: str, clock: Clock
+) -> None:
+    with closing(sqlite3.connect(migrated.removeprefix("sqlite:///"))) as database:
+        database.execute("ALTER TABLE installation RENAME TO gone")
+    problem = doctor.bind_installation(settings, clock())
+    assert problem is not None
+    assert problem.name == "DATABASE_URL"

@@ -114,7 +114,9 @@ def _bind() -> None:
     runtime = current_runtime()
     if database_checks.database_fault() is None:
         mismatch = binding.mismatch(runtime)
-        if mismatch is not None:
+        if mismatch is None:
+            binding.record_file(runtime)
+        else:
             click.echo(_in_one_line("warn", mismatch), err=True)
 
 

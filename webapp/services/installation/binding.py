@@ -87,10 +87,25 @@ def record_generation(runtime: Runtime) -> None:
         if bound is None:
             return
         bound.generation += 1
+    _record_in_file(runtime, bound)
+
+
+def _record_in_file(runtime: Runtime, bound: Installation) -> None:
     try:
         instance_id.record_generation(runtime.folder, bound.binding, bound.generation)
     except OSError as error:
         log.warning("generation_not_recorded", error=type(error).__name__)
+
+
+def record_file(runtime: Runtime) -> None:
+    """Add the file name to a binding of an older release. Call only if `mismatch` is None."""
+    name = _file_name(runtime.settings)
+    with writing(durable=True) as session:
+        bound = session.get(Installation, 1, with_for_update=True)
+        if bound is None or not name or "/" in bound.binding:
+            return
+        bound.binding = f"{bound.binding}/{name}"
+    _record_in_file(runtime, bound)
 
 
 def adopt(runtime: Runtime) -> Problem | None:
