@@ -21,6 +21,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from webapp import logs
 from webapp.cli.console import problem_text
+from webapp.clock import utc_now
 from webapp.services.maintenance import doctor
 from webapp.views.http import headers
 from webapp.views.http.guards import KEY_ID
@@ -146,7 +147,7 @@ def on_starting(server: Any) -> None:
         if demo and doubt.name == "ALLOW_SANDBOX":
             continue
         logging.getLogger("coatcheck").warning("%s – %s – %s", doubt.name, doubt.cause, doubt.fix)
-    if (found := doctor.installation_problem(settings)) is not None:
+    if (found := doctor.bind_installation(settings, utc_now())) is not None:
         # Pages are still served; only refreshing is refused.
         logging.getLogger("coatcheck").error("%s – %s – %s", found.name, found.cause, found.fix)
 

@@ -2,6 +2,7 @@
 
 import base64
 import secrets
+import sys
 
 import pytest
 
@@ -296,6 +297,6 @@ def test_fit_values_are_taken(env: Env, name: str, value: str, meant: object) ->
 def test_a_missing_driver_is_told_with_the_file_that_brings_it(
     env: Env, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webapp.settings.field_types.find_spec", lambda _name: None)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(SettingsRefused, match=r"requirements-postgres\.txt"):
         load(env | {"DATABASE_URL": "postgresql://db.example/app"})

@@ -102,7 +102,7 @@ def test_an_older_migration_is_told_until_it_is_mended(probe: Watched) -> None:
 
 def test_a_migration_from_the_future_is_told(probe: Watched) -> None:
     probe.run("UPDATE alembic_version SET version_num = 'ffff'")
-    assert probe.ready() == ["DATABASE_URL: the database is not at the latest migration"]
+    assert probe.ready() == ["DATABASE_URL: the database was updated by a newer release"]
 
 
 def test_a_database_with_a_table_missing_is_told(probe: Watched) -> None:
@@ -114,7 +114,9 @@ def test_a_database_with_a_table_missing_is_told(probe: Watched) -> None:
 def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     (tmp_path / "app.db").write_text("made up, and no database" * 100, encoding="utf-8")
     made = watched(f"sqlite:///{tmp_path / 'app.db'}")
-    assert made.ready() == ["DATABASE_URL: the database cannot be read (DatabaseError)"]
+    assert made.ready() == [
+        "DATABASE_URL: the database cannot be read: the file is damaged, or not an SQLite database"
+    ]
     dispose(made.app)
 
 
@@ -153,7 +155,7 @@ class TestPostgres:
         made = watched(url.render_as_string(hide_password=False))
         assert made.ready() == []
         postgres_server.drop(url)
-        assert made.ready() == ["DATABASE_URL: the database isn't responding (OperationalError)"]
+        assert made.ready() == ["DATABASE_URL: the database server has no database of this name"]
         postgres_server.refill(url, template)
         assert made.ready() == []
         dispose(made.app)

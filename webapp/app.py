@@ -67,6 +67,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     app = Flask(
         "webapp", static_folder=str(ROOT / "static"), template_folder=str(ROOT / "templates")
     )
+    app.request_class = request_checks.SameHostRequest
     app.session_interface = BrowserSessions()
     app.config.from_mapping(_config(settings))
     folder = _open_database(app)

@@ -15,7 +15,7 @@ from tests.commands.terminal import command
 from tests.fixtures.app import MakeApp
 from tests.servers import Sandbox
 from tests.services.grants import sign_in
-from webapp.database import Base, db, writing
+from webapp.database import Base, db, reading, writing
 from webapp.models import Installation, ServiceKey, User
 from webapp.services.installation import binding
 from webapp.services.refresh import claims
@@ -109,6 +109,35 @@ def test_the_new_one_refreshes_and_takes_people_and_the_old_one_refreshes_nothin
     assert old.exit_code == 1
     assert "copied to another database" in old.stderr
     assert sandbox.counters()["spent_refresh_tokens_seen"] == 0
+
+
+@pytest.mark.usefixtures("each_database")
+def test_a_database_that_nothing_has_bound_yet_is_marked_as_moved_as_well(
+    app: Flask, runtime: Runtime, target: str, sandbox: Sandbox, make_app: MakeApp
+) -> None:
+    join_due(runtime, sandbox, "mara")
+    with reading() as session:
+        assert session.get(Installation, 1) is None
+    assert command(app, "tokens", "copy", target).exit_code == 0
+    mismatch = binding.mismatch(runtime)
+    assert mismatch is not None
+    assert "copied to another database" in mismatch.cause
+    old = command(app, "tokens", "run", "--once")
+    assert (old.exit_code, sandbox.calls("token")) == (1, 0)
+    there = make_app(DATABASE_URL=target)
+    assert command(there, "tokens", "run", "--once").stdout == "refreshed 1\n"
+
+
+@pytest.mark.usefixtures("each_database")
+def test_a_target_that_its_first_migration_has_bound_counts_as_empty(
+    app: Flask, filled: Runtime, target: str, make_app: MakeApp
+) -> None:
+    there = make_app(DATABASE_URL=target)
+    assert command(there, "db", "upgrade").exit_code == 0
+    with there.app_context(), reading() as session:
+        assert session.get(Installation, 1) is not None
+    assert command(app, "tokens", "copy", target).exit_code == 0
+    assert command(there, "tokens", "run", "--once").stdout == "refreshed 3\n"
 
 
 @pytest.mark.usefixtures("each_database")

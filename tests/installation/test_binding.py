@@ -74,8 +74,9 @@ def test_hosts_with_the_same_instance_id_are_one_installation(
     assert binding.mismatch(replace(first, folder=tmp_path / "another-host")) is None
 
 
-def test_a_wrong_key_is_seen(runtime: Runtime, move_in: Move) -> None:
+def test_a_wrong_key_is_seen(runtime: Runtime, move_in: Move, sandbox: Sandbox) -> None:
     assert binding.mismatch(runtime) is None
+    join(runtime, sandbox, "mara")
     name, cause, fix = told(move_in(TOKEN_KEYS=new_key()))
     assert name == "TOKEN_KEYS"
     assert runtime.vault.key_id in cause
@@ -83,9 +84,10 @@ def test_a_wrong_key_is_seen(runtime: Runtime, move_in: Move) -> None:
 
 
 def test_a_rotation_is_no_mismatch_and_leads_on_to_the_new_key(
-    runtime: Runtime, move_in: Move, env: dict[str, str]
+    runtime: Runtime, move_in: Move, env: dict[str, str], sandbox: Sandbox
 ) -> None:
     assert binding.mismatch(runtime) is None
+    join(runtime, sandbox, "mara")
     new = new_key()
     both = move_in(TOKEN_KEYS=f"{new},{env['TOKEN_KEYS']}")
     assert binding.mismatch(both) is None
@@ -95,11 +97,39 @@ def test_a_rotation_is_no_mismatch_and_leads_on_to_the_new_key(
 
 
 @pytest.mark.rule(53)
-def test_a_changed_client_key_is_seen(runtime: Runtime, move_in: Move) -> None:
+def test_a_changed_client_key_is_seen(runtime: Runtime, move_in: Move, sandbox: Sandbox) -> None:
     assert binding.mismatch(runtime) is None
+    join(runtime, sandbox, "mara")
     name, _cause, fix = told(move_in(TIKTOK_CLIENT_KEY="another-app"))
     assert name == "TIKTOK_CLIENT_KEY"
     assert "flask tokens adopt" in fix
+
+
+def test_until_someone_has_connected_keys_and_app_may_be_corrected(
+    runtime: Runtime, move_in: Move, sandbox: Sandbox
+) -> None:
+    """After `flask db upgrade`, `flask doctor` says that TikTok rejects the client key."""
+    assert binding.mismatch(runtime) is None
+    corrected = move_in(TOKEN_KEYS=new_key(), TIKTOK_CLIENT_KEY="corrected")
+    looked = binding.mismatch_at(db.engine, corrected.settings, corrected.folder)
+    assert (looked, binding.mismatch(corrected)) == (None, None)
+    assert (bound().key_id, bound().client_key) == (corrected.vault.key_id, "corrected")
+    join(corrected, sandbox, "mara")
+    assert binding.mismatch(corrected) is None
+    assert told(runtime)[0] == "TOKEN_KEYS"
+
+
+def test_a_start_binds_once_and_then_only_looks(runtime: Runtime, move_in: Move) -> None:
+    now = runtime.clock()
+    assert binding.bind_at(db.engine, runtime.settings, runtime.folder, now) is None
+    first = bound().binding
+    assert binding.bind_at(db.engine, runtime.settings, runtime.folder, now) is None
+    assert binding.mismatch(runtime) is None
+    assert bound().binding == first
+    other = move_in(INSTANCE_ID="another-instance")
+    seen = binding.bind_at(db.engine, other.settings, other.folder, now)
+    assert seen is not None
+    assert seen.name == "INSTANCE_ID"
 
 
 def test_a_database_that_went_back_in_time_is_seen(runtime: Runtime) -> None:

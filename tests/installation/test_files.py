@@ -85,3 +85,28 @@ def test_a_backup_that_is_put_back_is_seen(
     seen = binding.mismatch(move_in())
     assert seen is not None
     assert "older backup" in seen.cause
+
+
+@pytest.mark.parametrize("named", [None, "made-up-instance"])
+def test_a_copy_beside_the_original_is_seen(
+    make_app: MakeApp, migrated: str, tmp_path: Path, named: str | None
+) -> None:
+    original = make_app(INSTANCE_ID=named)
+    with original.app_context():
+        assert binding.mismatch(original.extensions["coatcheck"]) is None
+    database, copy = Path(migrated.removeprefix("sqlite:///")), tmp_path / "my copy.db"
+    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as made:
+        source.backup(made)
+    app = make_app(INSTANCE_ID=named, DATABASE_URL=f"sqlite:///{copy}")
+    with app.app_context():
+        there = app.extensions["coatcheck"]
+        seen = binding.mismatch(there)
+        assert seen is not None
+        assert "under the file name app.db: this is a copy" in seen.cause
+        assert "flask tokens adopt" in seen.fix
+        binding.adopt(there)
+        assert binding.mismatch(there) is None
+        binding.record_generation(there)
+        assert binding.mismatch(there) is None
+    with original.app_context():
+        assert binding.mismatch(original.extensions["coatcheck"]) is None

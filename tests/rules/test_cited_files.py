@@ -32,7 +32,7 @@ _COMMENTS = {
 _HASH = re.compile(r"(?:^|\s)#[^\n]*")
 #: Names that end like a file of ours and are none.
 _NAMES = frozenset({"Node.js", "Next.js", "Auth.js"})
-#: What an operator may add, what the app answers without a file, what is generated, what a page says is not there.
+#: What an operator adds, what the app answers without a file, what is generated, what is absent.
 _ABSENT = frozenset(
     {
         "static/brand/tiktok-button.svg",

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import click
 from flask import Flask
 
-from webapp.cli import console, doctor, keys, notifications, operators, tokens, worker
+from webapp.cli import console, database, doctor, keys, notifications, operators, tokens, worker
 from webapp.cli.console import PROBLEMS
 from webapp.settings import Problem
 
@@ -18,16 +18,6 @@ ABOUT = "Coatcheck connects TikTok accounts and keeps their access fresh for you
 #: Commands and options of Flask and its extensions: they work, but would be misleading here.
 _HIDDEN_COMMANDS = ("limiter", "routes", "run", "shell")
 _HIDDEN_OPTIONS = ("app", "debug")
-#: Flask-Migrate's commands that are listed, and what they do. All others are hidden.
-_DB_COMMANDS = {
-    "upgrade": "Update the database to the latest migration.",
-    "downgrade": "Undo the latest migration.",
-    "current": "Show the migration the database is at.",
-    "history": "List all migrations.",
-    "check": "Check if the models need a new migration.",
-    "migrate": "Write a migration for changed models.",
-}
-_DB = "Create or update the database."
 
 
 def register(app: Flask) -> None:
@@ -40,10 +30,7 @@ def register(app: Flask) -> None:
         tokens.tokens.add_command(each)
     app.cli.add_command(tokens.tokens)
     if isinstance(db := app.cli.commands.get("db"), click.Group):
-        db.help = _DB
-        for name, command in db.commands.items():
-            command.hidden = name not in _DB_COMMANDS
-            command.help = _DB_COMMANDS.get(name, command.help)
+        app.cli.add_command(database.group(db), "db")
 
 
 def unconfigured_app(problems: Iterable[Problem]) -> Flask:
@@ -57,7 +44,7 @@ def unconfigured_app(problems: Iterable[Problem]) -> Flask:
 
 @click.command(
     "db",
-    help=_DB,
+    help=database.HELP,
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)

@@ -20,7 +20,8 @@ class Installation(Base):
     key_id: Mapped[str] = mapped_column(Text)
     client_key: Mapped[str] = mapped_column(Text)
     bound_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    #: Random, new with every binding: names the binding that the generation file counts for.
+    #: Random, new with every binding: names the binding that the generation file counts for. For
+    #: SQLite, `/` and the name of the file follow, which a copy beside the original hasn't got.
     binding: Mapped[str] = mapped_column(Text)
     #: Counts up while a worker runs, here and in that file. If the file is ahead of the row, the
     #: database was reset to an earlier state.

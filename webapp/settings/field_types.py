@@ -5,6 +5,7 @@ cause and a fix of its own. Neither may repeat the value.
 """
 
 import re
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Annotated, Any, Literal, NamedTuple, NoReturn
 from urllib.parse import SplitResult, urlsplit
@@ -180,7 +181,7 @@ def _database(text: str) -> str:
     if scheme == "postgres":
         refuse("begins with postgres://", "write postgresql:// instead of postgres://")
     if scheme in ("postgresql", "postgresql+psycopg"):
-        if find_spec("psycopg") is None:
+        if not _has_psycopg():
             refuse("needs the package psycopg", "pip install -r requirements-postgres.txt")
         return text
     if not re.match(r"sqlite:///[^?#]", text):
@@ -194,6 +195,15 @@ def _database(text: str) -> str:
             "DATABASE_URL=sqlite:///instance/app.db",
         )
     return text
+
+
+def _has_psycopg() -> bool:
+    """Return True if PostgreSQL's driver works; without its C library it is only found."""
+    try:
+        import_module("psycopg")
+    except ImportError:
+        return False
+    return True
 
 
 def _page(text: str) -> str:

@@ -140,8 +140,9 @@ class Settings(BaseModel):
 
     @property
     def hosts(self) -> list[str]:
-        """The host names the app answers to."""
-        return [self._redirect.hostname or "", *self.trusted_hosts]
+        """The host names the app answers to, in lower case and without a dot at the end."""
+        names = (self._redirect.hostname or "", *self.trusted_hosts)
+        return [name.lower().removesuffix(".") for name in names]
 
     @property
     def sandbox(self) -> bool:

@@ -5,11 +5,15 @@ backup contains spent ones. If the database does not belong here, nothing is ref
 reason and the fix are shown. Pages are still served.
 """
 
+import re
 import secrets
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 import structlog
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, Select, exists, or_, select, update
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -31,15 +35,17 @@ def mismatch(runtime: Runtime) -> Problem | None:
 
     Binds a database that is not bound yet, and records a rotation of TOKEN_KEYS.
     """
+    settings, vault, folder = runtime.settings, runtime.vault, runtime.folder
     # Before the row: a worker that starts now increments the row first, then the file.
-    recorded = instance_id.recorded_generation(runtime.folder)
+    recorded = instance_id.recorded_generation(folder)
     with reading() as session:
         bound = session.get(Installation, 1)
+        if bound is not None:
+            found = compare(session, bound, settings, vault, folder, recorded)
     if bound is None:
         return _bind(runtime)
-    found = compare(bound, runtime.settings, runtime.vault, runtime.folder, recorded)
-    if found is None and bound.key_id != runtime.vault.key_id:
-        _follow_rotation(runtime, bound.key_id)
+    if found is None and (bound.key_id, bound.client_key) != _secrets(settings, vault):
+        _follow_secrets(runtime, bound)
     return found
 
 
@@ -50,7 +56,24 @@ def mismatch_at(engine: Engine, settings: Settings, folder: Path) -> Problem | N
         bound = session.get(Installation, 1)
         if bound is None:
             return None
-        return compare(bound, settings, Vault(settings.token_keys), folder, recorded)
+        return compare(session, bound, settings, Vault(settings.token_keys), folder, recorded)
+
+
+def bind_at(engine: Engine, settings: Settings, folder: Path, now: datetime) -> Problem | None:
+    """Bind a database that is not bound yet, without an app; then do the same as `mismatch_at`.
+
+    From then on a copy is noticed, even one that is made before the first refresh.
+    """
+    with Session(engine) as session:
+        if session.get(Installation, 1) is None:
+            name = _ensure_name(settings, folder)
+            if isinstance(name, Problem):
+                return name
+            session.add(_binding(settings, Vault(settings.token_keys), name, now))
+            # Another process may have bound it meanwhile.
+            with suppress(IntegrityError):
+                session.commit()
+    return mismatch_at(engine, settings, folder)
 
 
 def record_generation(runtime: Runtime) -> None:
@@ -64,10 +87,25 @@ def record_generation(runtime: Runtime) -> None:
         if bound is None:
             return
         bound.generation += 1
+    _record_in_file(runtime, bound)
+
+
+def _record_in_file(runtime: Runtime, bound: Installation) -> None:
     try:
         instance_id.record_generation(runtime.folder, bound.binding, bound.generation)
     except OSError as error:
         log.warning("generation_not_recorded", error=type(error).__name__)
+
+
+def record_file(runtime: Runtime) -> None:
+    """Add the file name to a binding of an older release. Call only if `mismatch` is None."""
+    name = _file_name(runtime.settings)
+    with writing(durable=True) as session:
+        bound = session.get(Installation, 1, with_for_update=True)
+        if bound is None or not name or "/" in bound.binding:
+            return
+        bound.binding = f"{bound.binding}/{name}"
+    _record_in_file(runtime, bound)
 
 
 def adopt(runtime: Runtime) -> Problem | None:
@@ -82,8 +120,9 @@ def adopt(runtime: Runtime) -> Problem | None:
         before = None
         if bound is not None:
             recorded = instance_id.recorded_generation(runtime.folder)
-            before = compare(bound, runtime.settings, runtime.vault, runtime.folder, recorded)
-        session.merge(_binding(runtime, name))
+            settings, vault, folder = runtime.settings, runtime.vault, runtime.folder
+            before = compare(session, bound, settings, vault, folder, recorded)
+        session.merge(_binding(runtime.settings, runtime.vault, name, runtime.clock()))
         audit.record(session, runtime.clock(), "database.adopted")
         if before is not None and before.name in ("INSTANCE_ID", "DATABASE_URL"):
             session.execute(
@@ -95,8 +134,24 @@ def adopt(runtime: Runtime) -> Problem | None:
     return before
 
 
+def mark_moved(session: Session, runtime: Runtime) -> None:
+    """Mark the database as moved to another one, so that it never refreshes again."""
+    bound = session.get(Installation, 1, with_for_update=True)
+    if bound is None:
+        # Nobody has used it since it was made; the name no longer matters.
+        name = instance_id.current(runtime.settings, runtime.folder) or secrets.token_hex(8)
+        bound = _binding(runtime.settings, runtime.vault, name, runtime.clock())
+        session.add(bound)
+    bound.moved_at = runtime.clock()
+
+
 def compare(
-    bound: Installation, settings: Settings, vault: Vault, folder: Path, recorded: tuple[str, int]
+    session: Session,
+    bound: Installation,
+    settings: Settings,
+    vault: Vault,
+    folder: Path,
+    recorded: tuple[str, int],
 ) -> Problem | None:
     """Return why the database does not belong to this installation, most serious first.
 
@@ -143,6 +198,19 @@ def compare(
                 " one is permanently retired, run flask tokens adopt"
             ),
         )
+    if _is_other_file(bound, settings):
+        return Problem(
+            "DATABASE_URL",
+            _(
+                "the database belongs to this installation under the file name %(name)s: this is a"
+                " copy, or it was renamed",
+                name=bound.binding.partition("/")[2],
+            ),
+            _(
+                "Only one may refresh; otherwise they invalidate each other's tokens. If the other"
+                " one is permanently retired, run flask tokens adopt"
+            ),
+        )
     if recorded[0] == bound.binding and recorded[1] > bound.generation:
         return Problem(
             "DATABASE_URL",
@@ -155,7 +223,9 @@ def compare(
                 " whose access was refreshed since the backup must then reconnect"
             ),
         )
-    return _compare_secrets(bound, settings, vault)
+    found = _compare_secrets(bound, settings, vault)
+    # Until someone has connected, a corrected key or another app harms nobody.
+    return found if found and session.scalar(_has_tokens()) else None
 
 
 def _compare_secrets(bound: Installation, settings: Settings, vault: Vault) -> Problem | None:
@@ -180,39 +250,77 @@ def _compare_secrets(bound: Installation, settings: Settings, vault: Vault) -> P
     return None
 
 
+def _is_other_file(bound: Installation, settings: Settings) -> bool:
+    """Return True if an SQLite database has another file name than when it was bound."""
+    _random, _slash, name = bound.binding.partition("/")
+    return bool(name) and name != _file_name(settings)
+
+
+def _file_name(settings: Settings) -> str:
+    """Return the name of an SQLite file, without what the generation file couldn't hold."""
+    url = make_url(settings.database_url)
+    if url.get_backend_name() != "sqlite":
+        return ""
+    return re.sub(r"\s", "_", Path(url.database or "").name)
+
+
+def _has_tokens() -> Select[tuple[bool]]:
+    return select(
+        exists().where(or_(User.access_token.is_not(None), User.refresh_token.is_not(None)))
+    )
+
+
 def _bind(runtime: Runtime) -> Problem | None:
-    try:
-        name = instance_id.ensure(runtime.settings, runtime.folder)
-    except OSError as error:
-        folder, why = runtime.folder, error.strerror
-        cause = _("cannot be stored in %(folder)s (%(error)s)", folder=folder, error=why)
-        return Problem("INSTANCE_ID", cause, _("make the folder writable, or set INSTANCE_ID"))
+    name = _ensure_name(runtime.settings, runtime.folder)
+    if isinstance(name, Problem):
+        return name
     try:
         with writing() as session:
-            session.add(_binding(runtime, name))
+            session.add(_binding(runtime.settings, runtime.vault, name, runtime.clock()))
     except IntegrityError:
         return mismatch(runtime)
     return None
 
 
-def _binding(runtime: Runtime, name: str) -> Installation:
+def _ensure_name(settings: Settings, folder: Path) -> str | Problem:
+    """Return the id of this installation, or why its file cannot be stored."""
+    try:
+        return instance_id.ensure(settings, folder)
+    except OSError as error:
+        why = error.strerror
+        cause = _("cannot be stored in %(folder)s (%(error)s)", folder=folder, error=why)
+        return Problem("INSTANCE_ID", cause, _("make the folder writable, or set INSTANCE_ID"))
+
+
+def _binding(settings: Settings, vault: Vault, name: str, now: datetime) -> Installation:
+    key_id, client_key = _secrets(settings, vault)
+    file = _file_name(settings)
     return Installation(
         id=1,
         instance_id=name,
-        key_id=runtime.vault.key_id,
-        client_key=runtime.client_key,
-        bound_at=runtime.clock(),
-        binding=secrets.token_hex(8),
+        key_id=key_id,
+        client_key=client_key,
+        bound_at=now,
+        binding=f"{secrets.token_hex(8)}/{file}" if file else secrets.token_hex(8),
         generation=0,
         moved_at=None,
     )
 
 
-def _follow_rotation(runtime: Runtime, previous: str) -> None:
+def _secrets(settings: Settings, vault: Vault) -> tuple[str, str]:
+    return vault.key_id, settings.tiktok_client_key
+
+
+def _follow_secrets(runtime: Runtime, before: Installation) -> None:
+    """Record the current keys: after a rotation, or before there was anything to protect."""
+    key_id, client_key = _secrets(runtime.settings, runtime.vault)
+    statement = update(Installation).where(
+        Installation.id == 1,
+        Installation.key_id == before.key_id,
+        Installation.client_key == before.client_key,
+    )
+    if _compare_secrets(before, runtime.settings, runtime.vault) is not None:
+        statement = statement.where(~_has_tokens().scalar_subquery())
     with writing() as session:
-        session.execute(
-            update(Installation)
-            .where(Installation.id == 1, Installation.key_id == previous)
-            .values(key_id=runtime.vault.key_id)
-        )
-    log.info("key_rotation_recorded", key_id=runtime.vault.key_id)
+        session.execute(statement.values(key_id=key_id, client_key=client_key))
+    log.info("key_rotation_recorded", key_id=key_id)

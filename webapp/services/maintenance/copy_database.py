@@ -27,6 +27,7 @@ from sqlalchemy.orm import Session
 from webapp.database import Base, batches, continue_after, db, is_sqlite, last_id, prepare, writing
 from webapp.files import absolute_url
 from webapp.models import Installation, User
+from webapp.services.installation import binding
 from webapp.services.maintenance import database_checks
 from webapp.services.records import audit
 from webapp.services.refresh import rescue_file
@@ -36,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 #: Rows per read and write.
 BATCH = 500
-#: Not copied: the new database is bound to the installation that first uses it.
+#: Not copied: the new database has a binding of its own.
 _LEFT_OUT = {Installation.__tablename__}
 
 
@@ -85,9 +86,7 @@ def _copy(runtime: Runtime, url: str, root: Path) -> Iterator[Copied]:
             for table in _tables():
                 # Ids of deleted rows are not reused: a bulk job or a worker may still refer to one.
                 continue_after(into, table, last_id(source, table))
-        bound = session.get(Installation, 1)
-        if bound is not None:
-            bound.moved_at = runtime.clock()
+        binding.mark_moved(session, runtime)
     log.warning("database_copied", kind=target.dialect.name)
 
 
@@ -147,7 +146,8 @@ def _refuse_busy(runtime: Runtime, session: Session) -> None:
 
 
 def _refuse_filled(target: Connection) -> None:
-    filled = [table.name for table in Base.metadata.sorted_tables if _count(target, table)]
+    # `flask db upgrade` has bound it, as it binds every new database.
+    filled = [table.name for table in _tables() if _count(target, table)]
     if filled:
         raise CannotCopy(f"the other database is not empty: there are rows in {', '.join(filled)}")
 

@@ -6,18 +6,20 @@ from pathlib import Path
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, column, inspect, select, table, text
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.database import db, reading
 from webapp.files import sqlite_path
 from webapp.language import deferred_gettext as _
 from webapp.models import User
 from webapp.problems import Problem
+from webapp.services.maintenance import database_errors
 from webapp.services.runtime import Runtime
 from webapp.services.vault import CannotOpen
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 _UPGRADE = "flask db upgrade"
+NEWER = _("install that release again, or restore a backup from before the update")
 
 
 def database_fault(engine: Engine | None = None) -> Problem | None:
@@ -33,29 +35,14 @@ def database_fault(engine: Engine | None = None) -> Problem | None:
         with engine.connect() as connection:
             heads = _heads(connection)
     except SQLAlchemyError as error:
-        return _unreadable(error, is_file=path is not None)
-    if heads != set(_scripts().get_heads()):
+        return database_errors.problem_of(error, is_file=path is not None)
+    scripts = _scripts()
+    if not heads <= {script.revision for script in scripts.walk_revisions()}:
+        return Problem("DATABASE_URL", _("the database was updated by a newer release"), NEWER)
+    if heads != set(scripts.get_heads()):
         cause = _("the database is not at the latest migration")
         return Problem("DATABASE_URL", cause, _UPGRADE, public=True)
     return None
-
-
-def _unreadable(error: SQLAlchemyError, *, is_file: bool) -> Problem:
-    # Only the class: the message of a driver may contain the URL with its password.
-    kind = type(error).__name__
-    if not is_file:
-        cause = _("the database isn't responding (%(error)s)", error=kind)
-        fix = _("start the database server, or correct DATABASE_URL")
-    elif isinstance(error, OperationalError):
-        cause = _("the database cannot be opened, or is locked (%(error)s)", error=kind)
-        fix = _(
-            "give this user read and write access to the file and its folder, stop the process"
-            " that locks it, or correct DATABASE_URL"
-        )
-    else:
-        cause = _("the database cannot be read (%(error)s)", error=kind)
-        fix = _("restore the whole file from a backup, or correct DATABASE_URL")
-    return Problem("DATABASE_URL", cause, fix)
 
 
 def current_migration() -> str:

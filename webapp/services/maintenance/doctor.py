@@ -6,15 +6,19 @@ Checks fix nothing, and no text contains the value of a setting.
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 
 from sqlalchemy import Engine, NullPool, create_engine
+from sqlalchemy.exc import SQLAlchemyError
 
+from webapp.database import is_sqlite
 from webapp.files import absolute_url, own_folder
 from webapp.language import deferred_gettext as _
 from webapp.language import deferred_ngettext as ngettext
 from webapp.services.installation import binding
 from webapp.services.maintenance import (
     database_checks,
+    database_errors,
     machine_checks,
     reseal,
     tiktok_checks,
@@ -80,10 +84,16 @@ def _about_scope(name: str, scope: str, cause: str) -> Problem:
     )
 
 
-def installation_problem(settings: Settings) -> Problem | None:
-    """Return why this installation may not refresh, before there is an app; None if it may."""
+def bind_installation(settings: Settings, now: datetime) -> Problem | None:
+    """Bind the database if nothing has yet; return why this installation may not refresh, or None.
+
+    For a start, before there is an app. A database that can't be written is told, not raised.
+    """
     with _engine(settings) as engine:
-        return binding.mismatch_at(engine, settings, own_folder(engine, ROOT))
+        try:
+            return binding.bind_at(engine, settings, own_folder(engine, ROOT), now)
+        except SQLAlchemyError as error:
+            return database_errors.problem_of(error, is_file=is_sqlite(engine.dialect))
 
 
 def checks(

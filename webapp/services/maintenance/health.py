@@ -72,7 +72,7 @@ class HealthFacts:
 
 
 def health_facts(runtime: Runtime, now: datetime) -> HealthFacts:
-    """Return the present facts. Raises SQLAlchemyError if the database does not respond."""
+    """Return the present facts. Raises SQLAlchemyError if the database isn't responding."""
     row = breaker.stored(runtime)
     with reading() as session:
         bound = session.get(Installation, 1)
@@ -193,7 +193,7 @@ class Fleet:
 
 
 def fleet_figures(runtime: Runtime, now: datetime) -> Fleet:
-    """Return the present numbers; never raises if the database does not respond."""
+    """Return the present numbers; never raises if the database isn't responding."""
     names = tuple(sorted({problem.name for problem in troubles.troubles(runtime)}))
     try:
         row = breaker.stored(runtime)

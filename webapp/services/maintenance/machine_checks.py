@@ -1,5 +1,6 @@
 """Checks of the machine: file permissions, disk, SQLite journal, cookies and proxy."""
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -68,13 +69,19 @@ def journal_checks() -> Iterator[Check]:
 def disk_check(runtime: Runtime) -> Check:
     """Return the check of the disk with the database, its log and the rescue file."""
     try:
-        free = shutil.disk_usage(runtime.folder).free
+        # A folder that isn't there yet is created with its first file, on the disk of its parent.
+        folder = _nearest(runtime.folder)
+        free = shutil.disk_usage(folder).free
     except OSError as error:
         reason = error.strerror
         cause = _("%(folder)s cannot be checked (%(error)s)", folder=runtime.folder, error=reason)
         return Check(
             "warn", "disk", cause, _("give this user read access to that folder"), "running"
         )
+    if folder != runtime.folder and not os.access(folder, os.W_OK | os.X_OK):
+        cause = _("%(folder)s doesn't exist, and this user can't create it", folder=runtime.folder)
+        fix = _("create it for this user, with permissions 700")
+        return Check("warn", "disk", cause, fix, "running")
     if free < LOW_DISK:
         megabytes = free // 2**20
         cause = _(
@@ -85,6 +92,11 @@ def disk_check(runtime: Runtime) -> Check:
         fix = _("free some space: refreshed tokens cannot be stored on a full disk")
         return Check("warn", "disk", cause, fix, "running")
     return Check("ok", "disk", _("there is enough space"), group="running")
+
+
+def _nearest(folder: Path) -> Path:
+    """Return the folder, or the nearest one above it that exists. Raises OSError."""
+    return next(each for each in (folder, *folder.parents) if each.exists())
 
 
 def visit_check(settings: Settings, origin: str, *, forwarded: bool) -> Check:

@@ -4,18 +4,41 @@ Bodies are read in full before anyone is identified: a body may arrive long afte
 sender who could hold back the last byte would otherwise act after their session has ended.
 """
 
+import re
 import time
 from io import BytesIO
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from flask import Flask, Response, abort, g, request
+from flask import Flask, Request, Response, abort, g, request
 
 from webapp import metrics
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 #: Bytes of a request body.
 MAX_BODY = 16 * 1024
 #: Bytes of path and query. TikTok's codes are under 1,000; gunicorn's own limit is far higher.
 MAX_URL = 4096
+#: `connect.example.` is the same name as `connect.example`: the dot is the root of all names.
+_ROOT_DOT = re.compile(r"(?<=[^.])\.(?=(:[0-9]+)?$)")
+
+
+class SameHostRequest(Request):
+    """A request whose Host header is spelled like the settings, so any spelling is the same host.
+
+    Without the header it is the empty host, which no setting allows: the request is refused before
+    a view or a full page needs an address. Flask would use the one that the server listens on.
+    """
+
+    def __init__(self, environ: "WSGIEnvironment", *args: bool) -> None:
+        environ["HTTP_HOST"] = same_host(environ.get("HTTP_HOST", ""))
+        super().__init__(environ, *args)
+
+
+def same_host(host: str) -> str:
+    """Return a host, with or without a port, in lower case and without the root's dot."""
+    return _ROOT_DOT.sub("", host.strip().lower())
 
 
 def register_metrics(app: Flask) -> None:
@@ -46,9 +69,6 @@ def register(app: Flask) -> None:
         try:
             request.query_string.decode()
         except UnicodeDecodeError:
-            abort(400)
-        if "HTTP_HOST" not in environ and environ["SERVER_PROTOCOL"] == "HTTP/1.1":
-            # RFC 9112 §3.2; gunicorn would substitute the address it listens on.
             abort(400)
         _read_body()
 
