@@ -226,15 +226,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn publishes no types
         except OSError:
             self._drop(conn)
             return
-        if conn.closing or not (piece or conn.body):
-            if not piece:
-                self._drop(conn)
+        if not piece:
+            # Who hung up needs no answer.
+            self._drop(conn)
+            return
+        if conn.closing:
             return
         if not conn.received and conn.initialized:
             # Idle between two requests until now.
             conn.timeout = time.monotonic() + REQUEST_TIMEOUT
         conn.received += piece
-        if not piece or conn.is_whole():
+        if conn.is_whole():
             self._pass_on(conn)
         elif not conn.body and len(conn.received) > MAX_HEAD:
             self._stop_waiting(conn)
