@@ -8,6 +8,7 @@ import errno
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 import structlog
 from flask import Flask, abort, current_app, flash, g, redirect, request, url_for
@@ -22,7 +23,7 @@ from webapp.services.authority import NoLongerAllowed
 from webapp.services.handout import handout
 from webapp.services.operators import roles
 from webapp.services.refresh.on_demand import Pending
-from webapp.views.http import api_request, limits, request_checks
+from webapp.views.http import api_request, limits
 from webapp.views.http.api_contract import problem
 from webapp.views.http.runtime import runtime
 from webapp.views.http.session import visitor
@@ -240,7 +241,24 @@ def _refuse_foreign(who: Access | None) -> Response | None:
     """
     if request.method in _SAFE or who in ("service", "tiktok", "scraper"):
         return None
-    return abort(403, "cross_site") if request_checks.is_from_another_site() else None
+    return abort(403, "cross_site") if _is_from_another_site() else None
+
+
+def _is_from_another_site() -> bool:
+    """Return True if the browser says that a page of another origin sent this request.
+
+    Another origin of the same site is no exception: what runs on a sibling subdomain or another
+    port isn't ours. `Origin: null` says nothing: browsers send it with our own forms from a page
+    with `Referrer-Policy: no-referrer`, such as a failed callback. Browsers that send neither
+    header, and people's scripts, still need the CSRF token.
+    """
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        return True
+    origin = request.headers.get("Origin", "null").lower()
+    public = runtime().settings.public_origin.lower()
+    # The host was compared with TRUSTED_HOSTS; behind a proxy, it may lack the port.
+    ours = (public, f"{urlsplit(public).scheme}://{request.host.lower()}", "null")
+    return origin not in ours
 
 
 def _refuse_service(limit: RateLimitItem | None) -> Response | None:

@@ -7,12 +7,10 @@ sender who could hold back the last byte would otherwise act after their session
 import time
 from io import BytesIO
 from typing import cast
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, g, request
 
 from webapp import metrics
-from webapp.views.http.runtime import runtime
 
 #: Bytes of a request body.
 MAX_BODY = 16 * 1024
@@ -53,23 +51,6 @@ def register(app: Flask) -> None:
             # RFC 9112 §3.2; gunicorn would substitute the address it listens on.
             abort(400)
         _read_body()
-
-
-def is_from_another_site() -> bool:
-    """Return True if the browser says that a page of another origin sent this request.
-
-    Another origin of the same site is no exception: what runs on a sibling subdomain or another
-    port isn't ours. `Origin: null` says nothing: browsers send it with our own forms from a page
-    with `Referrer-Policy: no-referrer`, such as a failed callback. Browsers that send neither
-    header, and people's scripts, still need the CSRF token.
-    """
-    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
-        return True
-    origin = request.headers.get("Origin", "null").lower()
-    public = runtime().settings.public_origin.lower()
-    # The host was compared with TRUSTED_HOSTS; behind a proxy, it may lack the port.
-    ours = (public, f"{urlsplit(public).scheme}://{request.host.lower()}", "null")
-    return origin not in ours
 
 
 def _read_body() -> None:
