@@ -1,6 +1,7 @@
 """How often one address may call, and what counts as one address.
 
-Counts are kept in RATELIMIT_STORAGE_URI; while that store is down, each process counts by itself.
+Counts are kept in RATELIMIT_STORAGE_URI. While that store is down, each process counts the views
+that are marked with a limit by itself, and `wait` may let everything pass.
 """
 
 from collections.abc import Callable, Mapping
