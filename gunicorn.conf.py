@@ -4,10 +4,8 @@ import atexit
 import logging
 import os
 import shutil
-import socket
 import sys
 import tempfile
-import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,71 +14,23 @@ import click
 import structlog
 from dotenv import load_dotenv
 from gunicorn import glogging, util
-from gunicorn.http.errors import NoMoreData
-from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from webapp import logs
 from webapp.cli.console import problem_text
 from webapp.clock import utc_now
+from webapp.gunicorn_worker import Worker
 from webapp.services.maintenance import doctor
 from webapp.views.http import headers
 from webapp.views.http.guards import KEY_ID
 
 load_dotenv(Path(__file__).with_name(".env"))
 
-#: In seconds, to receive a whole request; its head and body have at most 16 kB.
-_REQUEST_TIMEOUT = 10
 #: EX_CONFIG of sysexits.h.
 _REFUSED = 78
 #: The folder of prometheus_client, which reads the variable when it is imported with the app.
 _METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 #: The security headers of every answer, for the ones that gunicorn gives itself.
 _headers: dict[str, str] = {}
-
-
-class TooSlow(NoMoreData, TimeoutError):
-    """The request did not arrive in time. gunicorn closes it, or the app answers 408."""
-
-
-class _Socket(socket.socket):
-    """A connection that is read only until a deadline."""
-
-    #: By `time.monotonic()`; None: no deadline.
-    deadline: float | None = None
-
-    def recv(self, size: int, flags: int = 0, /) -> bytes:
-        """Read like a socket. Raises TooSlow after the deadline."""
-        if self.deadline is None:
-            return super().recv(size, flags)
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise TooSlow
-        before = self.gettimeout()
-        try:
-            self.settimeout(left)
-            return super().recv(size, flags)
-        except TimeoutError:
-            raise TooSlow from None
-        finally:
-            self.settimeout(before)
-
-
-class Worker(ThreadWorker):
-    """gunicorn's threaded worker, which otherwise waits for the rest of a request forever."""
-
-    def enqueue_req(self, conn: TConn) -> None:
-        """Pass a connection, new or kept alive, to a thread."""
-        if not isinstance(conn.sock, _Socket):
-            conn.sock = _Socket(fileno=conn.sock.detach())
-        super().enqueue_req(conn)
-
-    def handle(self, conn: TConn) -> Any:
-        """Read one request and answer it."""
-        conn.sock.deadline = time.monotonic() + _REQUEST_TIMEOUT
-        try:
-            return super().handle(conn)
-        finally:
-            conn.sock.deadline = None
 
 
 class Log(glogging.Logger):
@@ -184,6 +134,9 @@ _port = os.environ.get("PORT", "").strip()
 bind = f"127.0.0.1:{_port if _port.isdecimal() else 8000}"
 worker_class = Worker
 workers = 2
+# Each may be waiting for the rest of its request; more, and the oldest is closed (decisions/0024).
+# A process may usually open 1024 files.
+worker_connections = 512
 # 40 slow sign-ins may all reach one worker; with 32 threads, pages had to wait (decisions/0009).
 threads = 64
 # In seconds. Longer than a whole call to TikTok (10 s), so no worker is killed during one.

@@ -17,8 +17,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.long]
 CONNECTED_BEFORE = ("other_account", "form_expired", "too_large")
 OWN_APP = ("too_many", "our_fault")
 #: No view answers 403 or an odd 4xx, and no browser sends what is unreadable, keeps a byte back, or
-#: loses an operator's right in mid-act: tests/security and test_other_accounts.py have those.
-UNREACHED = ("forbidden", "unreadable", "too_slow", "stopped_halfway")
+#: loses an operator's right in mid-act: tests/security and test_other_accounts.py have those, and
+#: tests/security/test_cross_site.py has another site's page.
+UNREACHED = ("forbidden", "cross_site", "unreadable", "too_slow", "stopped_halfway")
 
 
 def watched(page: Page) -> list[Response]:

@@ -1,17 +1,12 @@
 """What may change between two statements: one test for each window that a reader has found."""
 
 import json
-import os
-import runpy
-import socket
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from html import unescape
 from io import BytesIO
-from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -525,22 +520,6 @@ def test_a_body_is_not_read_past_its_own_length(stage: Stage) -> None:
         content_type="application/x-www-form-urlencoded",
     )
     assert "form has expired" in answer.text, "no CSRF token, so that is what it says"
-
-
-def test_nothing_is_read_after_the_deadline(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """gunicorn.conf._Socket.recv waits 1 ms more each time: who sends without a pause goes on."""
-    monkeypatch.setenv(
-        "PROMETHEUS_MULTIPROC_DIR", str(tmp_path / f"coatcheck-metrics-{os.getpid()}-")
-    )
-    made = runpy.run_path("gunicorn.conf.py")
-    here, there = socket.socketpair()
-    with there, made["_Socket"](fileno=here.detach()) as read:
-        read.deadline = time.monotonic() - 5
-        there.sendall(b"x")
-        with pytest.raises(TimeoutError):
-            read.recv(8192)
 
 
 def test_a_database_that_is_away_for_the_name_does_not_cost_the_sign_in(

@@ -30,6 +30,7 @@ STATUSES = {
     "basic_missing": 403,
     "site_in_testing": 403,
     "forbidden": 403,
+    "cross_site": 403,
     "not_found": 404,
     "stopped_halfway": 404,
     "wrong_method": 405,

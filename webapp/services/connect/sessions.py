@@ -18,6 +18,8 @@ from webapp.services.runtime import Runtime
 SEEN_EVERY = timedelta(minutes=5)
 #: The account page lists at most this many devices.
 MAX_LISTED = 50
+#: Nobody is signed in on more: otherwise, anyone with one account could fill the table.
+MAX_DEVICES = 50
 #: At most this many expired sessions are removed with each sign-in.
 MAX_REMOVED = 100
 
@@ -72,13 +74,15 @@ class Browser:
 def begin(session: Session, runtime: Runtime, user: User, device: Device, now: datetime) -> str:
     """Sign a device in and return the secret for its cookie: 256 bits, stored as a hash.
 
-    Must run in the transaction that found or created the person's row and has it locked, so it
-    can't become another person's row in between.
+    If the person has too many devices, those that were seen longest ago are signed out. Must run
+    in the transaction that found or created the person's row and has it locked, so it can't become
+    another person's row in between.
     """
     secret = secrets.token_urlsafe(32)
     if device.replaces:
         session.execute(_delete_by_secret(device.replaces))
     session.execute(delete(BrowserSession).where(BrowserSession.digest.in_(_expired(runtime, now))))
+    session.execute(_delete_all_but(user.id, MAX_DEVICES - 1))
     session.add(
         BrowserSession(
             digest=digest_of(secret),
@@ -205,6 +209,13 @@ def _id_of(person: PersonRef) -> ScalarSelect[int]:
 
 def _delete_by_secret(secret: str) -> Delete:
     return delete(BrowserSession).where(BrowserSession.digest == digest_of(secret))
+
+
+def _delete_all_but(user_id: int, number: int) -> Delete:
+    """Return the deletion of a person's sessions, except for so many that were seen last."""
+    theirs = select(BrowserSession.digest).where(BrowserSession.user_id == user_id)
+    older = theirs.order_by(BrowserSession.seen_at.desc(), BrowserSession.digest).offset(number)
+    return delete(BrowserSession).where(BrowserSession.digest.in_(older))
 
 
 def _expired(runtime: Runtime, now: datetime) -> Select[str]:

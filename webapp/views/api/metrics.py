@@ -22,7 +22,7 @@ from prometheus_client.core import (
 from webapp.metrics import exposition
 from webapp.services.maintenance.health import Fleet, fleet_figures
 from webapp.services.records import figures
-from webapp.views.http import api_request
+from webapp.views.http import api_request, limits
 from webapp.views.http.guards import scraper
 from webapp.views.http.runtime import runtime
 
@@ -40,11 +40,16 @@ REASONS = ("config", "transient", "key")
 @blueprint.get("/metrics")
 @scraper
 def show() -> Response:
-    """Return all metrics; 404 if METRICS_TOKEN isn't set, 401 for a request without it."""
+    """Return all metrics.
+
+    404 if METRICS_TOKEN isn't set, 401 for a request without it, 429 for too many of those.
+    """
     token = runtime().settings.metrics_token.get_secret_value()
     if not token:
         return abort(404)
     if not hmac.compare_digest(api_request.bearer().encode(), token.encode()):
+        if (seconds := limits.wait_after_failure("metrics")) is not None:
+            return Response("", 429, {"Retry-After": str(seconds)}, mimetype="text/plain")
         return Response("", 401, {"WWW-Authenticate": "Bearer"}, mimetype="text/plain")
     found = families(fleet_figures(runtime(), runtime().clock()), release())
     return Response(exposition(found), content_type=CONTENT_TYPE_LATEST)

@@ -3,6 +3,7 @@
 from flask import Blueprint, Response, request
 
 from webapp.services.connect import tiktok_webhook
+from webapp.views.http import limits
 from webapp.views.http.guards import tiktok
 from webapp.views.http.runtime import runtime
 
@@ -15,12 +16,17 @@ _RETRY_AFTER = "60"
 @blueprint.post("/webhooks/tiktok")
 @tiktok
 def receive() -> Response:
-    """Receive a webhook: 401 if TikTok didn't sign it, 503 if it can't be stored, else 200."""
+    """Receive a webhook: 401 if TikTok didn't sign it, 503 if it can't be stored, else 200.
+
+    429 instead of 401 for an address that sent too many unsigned ones; signed ones are received.
+    """
     try:
         tiktok_webhook.receive(
             runtime(), request.headers.get(tiktok_webhook.HEADER), request.get_data()
         )
     except tiktok_webhook.NotSigned:
+        if (seconds := limits.wait_after_failure("webhook")) is not None:
+            return _answer(429, {"Retry-After": str(seconds)})
         # RFC 9110 §15.5.2 requires the header to name the accepted credentials.
         return _answer(401, {"WWW-Authenticate": tiktok_webhook.HEADER})
     except tiktok_webhook.CannotStore:

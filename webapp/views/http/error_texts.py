@@ -267,6 +267,15 @@ HTTP_CAUSES: dict[str, Cause] = {
             *HOME,
         ),
         Cause(
+            "cross_site",
+            403,
+            N_("This request came from another website"),
+            N_("Your browser says that a different site sent it, so we didn't act on it."),
+            NOTHING_CHANGED,
+            (N_("If you wanted to do this, open our site and do it there."),),
+            *HOME,
+        ),
+        Cause(
             "stopped_halfway",
             404,
             N_("You can no longer do this"),

@@ -222,6 +222,9 @@ def _code_of(error: HTTPException) -> str:
     if isinstance(error, CSRFError):
         cookie = current_app.config["SESSION_COOKIE_NAME"]
         return "form_expired" if request.cookies.get(cookie) else "cookies_blocked"
+    if error.description in CAUSES:
+        # The check that refused the request names its own cause.
+        return str(error.description)
     return BY_STATUS.get(error.code or 0, "unreadable")
 
 

@@ -7,13 +7,11 @@ the view and refuses by default.
 import errno
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from time import time
 from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 import structlog
 from flask import Flask, abort, current_app, flash, g, redirect, request, url_for
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from flask_wtf import CSRFProtect
 from limits import RateLimitItem, parse
 from werkzeug.wrappers import Response
@@ -25,7 +23,7 @@ from webapp.services.authority import NoLongerAllowed
 from webapp.services.handout import handout
 from webapp.services.operators import roles
 from webapp.services.refresh.on_demand import Pending
-from webapp.views.http import api_request
+from webapp.views.http import api_request, limits
 from webapp.views.http.api_contract import problem
 from webapp.views.http.runtime import runtime
 from webapp.views.http.session import visitor
@@ -42,7 +40,6 @@ KEY_ID = "coatcheck.key_id"
 #: Without operators the check reads every row, so it isn't done on each request.
 CHECK_EVERY = timedelta(seconds=10)
 _FIRST_OPERATOR = "coatcheck.first_operator"
-_LIMITER = "coatcheck.limiter"
 _SIGNED_OUT = N_("You're no longer signed in, so nothing was done. Sign in and try again.")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -117,23 +114,15 @@ def register(app: Flask) -> None:
             act_as(_actor("tiktok"))
         if who == "service":
             return _refuse_service(getattr(app.view_functions[endpoint], "key_limit", None))
-        return _refuse(who)
+        return _refuse(who) or _refuse_foreign(who)
 
 
 def register_limits(app: Flask) -> None:
     """Limit every view of `app` that is marked with `at_most`."""
-    views: dict[str, Callable[..., Any]] = dict(app.view_functions)
-    limits = {name: view.limit for name, view in views.items() if hasattr(view, "limit")}
-
-    def limited() -> str:
-        # An empty name makes the limiter skip the request; services are limited by their key.
-        return request.endpoint if request.endpoint in limits else ""
-
-    limiter = Limiter(get_remote_address, app=app, request_identifier=limited)
-    # Flask-Limiter itself keeps only a weak reference.
-    app.extensions[_LIMITER] = limiter
-    for endpoint, limit in limits.items():
-        app.view_functions[endpoint] = limiter.limit(limit)(views[endpoint])
+    marked = {
+        name: view.limit for name, view in app.view_functions.items() if hasattr(view, "limit")
+    }
+    limits.register(app, marked)
 
 
 def access_of(app: Flask, endpoint: str) -> Access | None:
@@ -233,13 +222,41 @@ def _refuse(who: Access | None) -> Response | None:
     return abort(404)
 
 
+def _refuse_foreign(who: Access | None) -> Response | None:
+    """Refuse what another site's page makes a browser send, even with a valid CSRF token.
+
+    Callers without cookies are exempt: their requests carry a key or a signature of their own.
+    """
+    if request.method in _SAFE or who in ("service", "tiktok", "scraper"):
+        return None
+    return abort(403, "cross_site") if _is_from_another_site() else None
+
+
+def _is_from_another_site() -> bool:
+    """Return True if the browser says that a page of another origin sent this request.
+
+    Another origin of the same site is no exception: what runs on a sibling subdomain or another
+    port isn't ours. `Origin: null` says nothing: browsers send it with our own forms from a page
+    with `Referrer-Policy: no-referrer`, such as a failed callback. Browsers that send neither
+    header, and people's scripts, still need the CSRF token.
+    """
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        return True
+    origin = request.headers.get("Origin", "null").lower()
+    public = runtime().settings.public_origin.lower()
+    # The host was compared with TRUSTED_HOSTS; behind a proxy, it may lack the port.
+    ours = (public, f"{urlsplit(public).scheme}://{request.host.lower()}", "null")
+    return origin not in ours
+
+
 def _refuse_service(limit: RateLimitItem | None) -> Response | None:
     """Accept a service by its key alone; `g.arrival` then holds the row it asks for."""
     args = request.view_args or {}
     try:
         arrival = handout.check_call(runtime(), api_request.bearer(), args.get("open_id", ""))
     except handout.BadKey:
-        return problem("bad_key")
+        seconds = limits.wait_after_failure("key")
+        return problem("bad_key") if seconds is None else _too_many_wrong_keys(seconds)
     except Pending as error:
         wait = error.retry_after.total_seconds()
         return problem("refresh_pending", retry_after=wait, cause=error.cause)
@@ -249,12 +266,11 @@ def _refuse_service(limit: RateLimitItem | None) -> Response | None:
     return _refuse_over_limit(limit, arrival.key_id)
 
 
+def _too_many_wrong_keys(seconds: int) -> Response:
+    detail = "Your address sent too many requests without a valid key."
+    return problem("rate_limited", detail=detail, retry_after=seconds)
+
+
 def _refuse_over_limit(limit: RateLimitItem | None, key_id: str) -> Response | None:
-    # Flask-Limiter's own decorator would overwrite the Retry-After of a 503.
-    limiter: Limiter = current_app.extensions[_LIMITER]
-    if limit is None or not limiter.enabled or limiter.limiter.hit(limit, key_id):
-        return None
-    return problem(
-        "rate_limited",
-        retry_after=limiter.limiter.get_window_stats(limit, key_id).reset_time - time(),
-    )
+    seconds = None if limit is None else limits.wait(limit, key_id)
+    return None if seconds is None else problem("rate_limited", retry_after=seconds)

@@ -76,7 +76,7 @@ def register(app: Flask) -> None:
 def _read_body() -> None:
     """Read the body, up to the limit, before the views do.
 
-    The server enforces a deadline (gunicorn.conf.py). A chunked body doesn't announce its length,
+    The server enforces a deadline (decisions/0024). A chunked body doesn't announce its length,
     and Werkzeug would silently truncate a longer form at the limit.
     """
     length = request.content_length or 0

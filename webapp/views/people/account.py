@@ -191,6 +191,7 @@ def delete() -> str | Response | tuple[str, int]:
 
 @blueprint.get("/account/export")
 @person
+@at_most(PRESSES)
 def export() -> Response:
     """Return the person's own data as a file."""
     text = json.dumps(export_data(runtime(), me().ref), indent=2, ensure_ascii=False)
