@@ -155,7 +155,7 @@ class TestPostgres:
         made = watched(url.render_as_string(hide_password=False))
         assert made.ready() == []
         postgres_server.drop(url)
-        assert made.ready() == ["DATABASE_URL: the database server has no database of this name"]
+        assert made.ready() == ["DATABASE_URL: the database server has no database with this name"]
         postgres_server.refill(url, template)
         assert made.ready() == []
         dispose(made.app)

@@ -28,7 +28,7 @@ class Keyring:
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
-        """Take keys of 32 bytes as base64. Raises ValueError if one is invalid or none is given."""
+        """Load 32-byte keys from base64. Raises ValueError if one is invalid or none is given."""
         if not keys:
             raise ValueError("at least one key is needed")
         self._keys = {key_id(key): AESGCM(decode_key(key)) for key in keys}

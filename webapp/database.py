@@ -45,8 +45,8 @@ BUSY_TIMEOUT_MS = 10_000
 #: How long a caller waits for a free connection of the pool, in seconds.
 POOL_TIMEOUT = 10
 
-#: For `__table_args__` of every table with a numbered key. Without it SQLite gives the id of the
-#: newest row, once deleted, to the next one; PostgreSQL's sequences never do.
+#: For `__table_args__` of every table with an auto-incrementing key. Without it, after the newest
+#: row is deleted, SQLite gives its id to the next row; PostgreSQL's sequences never do.
 NEVER_REUSED = {"sqlite_autoincrement": True}
 
 db = SQLAlchemy()
@@ -114,7 +114,7 @@ def writing(*, durable: bool = False) -> Iterator[Session]:
     `durable` waits for the disk (SQLite's `synchronous=FULL`): for refreshes, where a commit lost
     in a power failure is a lost grant. SQLite takes its write lock at BEGIN, because a transaction
     that reads first and writes later may fail with BUSY_SNAPSHOT, whatever the timeout.
-    UPDATE and DELETE statements leave the objects alone that the session has loaded.
+    UPDATE and DELETE statements don't change objects the session has already loaded.
     """
     engine = db.engine
     turn = _one_writer if is_sqlite(engine.dialect) else nullcontext()
@@ -178,7 +178,7 @@ def scrub() -> None:
 
 
 def last_id(connection: Connection, of: Table) -> int:
-    """Return the highest id that a table with a numbered key ever assigned; 0 if none."""
+    """Return the highest id that a table with an auto-incrementing key ever assigned; 0 if none."""
     key = of.autoincrement_column
     if key is None:
         return 0
@@ -192,7 +192,7 @@ def last_id(connection: Connection, of: Table) -> int:
 
 
 def continue_after(connection: Connection, of: Table, last: int) -> None:
-    """Make sure that a table with a numbered key assigns only ids above `last`."""
+    """Make sure that a table with an auto-incrementing key assigns only ids above `last`."""
     key = of.autoincrement_column
     last = max(last, last_id(connection, of))
     if key is None or last == 0:
@@ -206,7 +206,7 @@ def continue_after(connection: Connection, of: Table, last: int) -> None:
 
 
 def prepare(engine: Engine) -> None:
-    """Set up a new engine: errors that quote no row; on SQLite, our own pragmas and BEGIN."""
+    """Set up a new engine: errors that don't quote rows; on SQLite, our own pragmas and BEGIN."""
     event.listen(engine, "handle_error", _keep_first_line)
     if is_sqlite(engine.dialect):
         event.listen(engine, "connect", _set_pragmas)
@@ -214,7 +214,10 @@ def prepare(engine: Engine) -> None:
 
 
 def _keep_first_line(context: ExceptionContext) -> None:
-    """Cut an error to its first line: in the next ones PostgreSQL quotes the row that failed."""
+    """Cut an error down to its first line.
+
+    PostgreSQL quotes the failed row in the lines after it.
+    """
     for error in (context.original_exception, context.sqlalchemy_exception):
         if isinstance(context.sqlalchemy_exception, DBAPIError) and error and error.args:
             error.args = (str(error.args[0]).partition("\n")[0],)
@@ -248,8 +251,8 @@ def batches(
     """Yield the rows of a query in lists of up to `size`, ordered by columns that identify a row.
 
     Each list is read in a transaction of its own, so neither memory nor a transaction grows with
-    the table. A row that is added or removed meanwhile is yielded or not, no other row is missed
-    or repeated. `fetch` runs a query in place of `reading()`.
+    the table. A row that is added or removed in the meantime may or may not be yielded; no other
+    row is skipped or repeated. `fetch` runs a query in place of `reading()`.
     """
     fetch = fetch or _read
     query = query.order_by(*keys).limit(size)

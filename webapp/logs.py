@@ -88,7 +88,7 @@ class Masking:
     """A processor that masks secrets in every value of an event, at any depth."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        """Take the secrets of this installation, which are masked by value."""
+        """Store the secrets of this installation, which are masked by value."""
         # A shorter one would mask ordinary words; real secrets are longer.
         self._secrets = sorted({each for each in secrets if len(each) >= 8}, key=len, reverse=True)
 

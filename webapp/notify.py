@@ -89,7 +89,7 @@ class Sender:
         seconds: float = CALL_SECONDS,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """Take the address, the `whsec_…` secret, and the deadline of a call in seconds."""
+        """Store the address, the `whsec_…` secret, and the deadline of a call in seconds."""
         to = urlsplit(url)
         port = to.port or (443 if to.scheme == "https" else 80)
         self._origin = Origin(to.scheme, to.hostname or "", port)

@@ -120,7 +120,8 @@ def test_an_existing_file_is_kept_unless_forced(app: Flask, tmp_path: Path) -> N
     file = tmp_path / "copy.db"
     file.write_text("yesterday's", encoding="utf-8")
     refused(
-        command(app, "db", "backup", str(file)), "exists already: name another file, or add --f"
+        command(app, "db", "backup", str(file)),
+        "already exists: choose a different file, or add --force",
     )
     assert file.read_text(encoding="utf-8") == "yesterday's"
     assert command(app, "db", "backup", "--force", str(file)).exit_code == 0
@@ -298,14 +299,14 @@ def test_on_postgresql_it_prints_a_line_that_works_and_has_no_password(
     file = tmp_path / "my dump"
     run = command(app, "db", "backup", str(file))
     assert run.exit_code == 1, "it would be taken for a backup"
-    assert "no backup was made: PostgreSQL has its own program" in run.stderr
+    assert "no backup was made: PostgreSQL has its own backup program" in run.stderr
     assert "made-up-pass" not in run.output
     assert not file.exists()
     line = run.stdout.strip()
     assert "pg_dump" in line
     subprocess.run(["/bin/sh", "-c", line], check=True, env=plain_environment(), timeout=60)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    refused(command(app, "db", "backup", str(file)), "exists already")
+    refused(command(app, "db", "backup", str(file)), "already exists")
     assert command(app, "db", "backup", "--force", str(file)).stdout.strip() == line
     with app.app_context():
         join_due(app.extensions["coatcheck"], sandbox, "tomas")

@@ -38,7 +38,7 @@ class TestSqlite:
     def test_a_folder_that_cannot_be_made(self, make_app: MakeApp, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("in the way", encoding="utf-8")
         line = said(make_app, f"sqlite:///{tmp_path}/file/sub/app.db", "upgrade")
-        assert f"{tmp_path}/file/sub cannot be created or written (Not a directory)" in line
+        assert f"{tmp_path}/file/sub can't be created or written to (Not a directory)" in line
         assert "give this user write access to that folder" in line
 
     @pytest.mark.parametrize("words", COMMANDS)
@@ -95,8 +95,8 @@ class TestPostgres:
         [
             ("keeper", None, "postgres", "requires a password"),
             ("barred", None, "postgres", "doesn't accept this user from this machine"),
-            ("nobody-here", None, "postgres", "has no user of this name"),
-            ("coatcheck", None, "nothing-here", "has no database of this name"),
+            ("nobody-here", None, "postgres", "has no user with this name"),
+            ("coatcheck", None, "nothing-here", "has no database with this name"),
             ("keeper", "made-up-right", "postgres", "isn't allowed to create or change tables"),
         ],
     )

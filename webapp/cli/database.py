@@ -51,8 +51,8 @@ def group(migrate: click.Group) -> click.Group:
 def back_up(file: Path, force: bool) -> None:
     """Write a backup of the database to a file.
 
-    The app may run meanwhile. FILE can be read by you only, and appears when it is complete. For
-    PostgreSQL, prints the pg_dump command to run instead, without the password, and exits with 1.
+    The app can keep running. Only you can read FILE, and it appears only once it's complete.
+    For PostgreSQL, prints the pg_dump command to run instead, without the password; exits with 1.
     """
     current_runtime()
     try:
@@ -63,7 +63,7 @@ def back_up(file: Path, force: bool) -> None:
         fail(f"no backup was made: {refusal}")
     if made is None:
         click.echo(line)
-        fail("no backup was made: PostgreSQL has its own program for it. Run the line above")
+        fail("no backup was made: PostgreSQL has its own backup program. Run the command above")
     size = backup.in_megabytes(made.size)
     rows = "1 row" if made.rows == 1 else f"{made.rows:,} rows"
     click.echo(f"{rows} ({size}) backed up to {file}")
@@ -72,7 +72,7 @@ def back_up(file: Path, force: bool) -> None:
 
 @contextmanager
 def _ended_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM end a command like Ctrl-C, so that it removes what is incomplete."""
+    """Make SIGTERM end a command the way Ctrl-C does, so incomplete files are removed."""
 
     def end(_number: int, _frame: FrameType | None) -> NoReturn:
         sys.exit(128 + signal.SIGTERM)

@@ -129,8 +129,8 @@ class User(Base):
     access_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     refresh_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
-    #: +1 on every change of the grant: connect, refresh, forget. Every commit after a call checks
-    #: that it is still the same.
+    #: Incremented whenever the grant changes (connect, refresh, forget). Every commit after a call
+    #: checks that it hasn't changed.
     version: Mapped[int] = mapped_column(default=0)
     #: When to act next: schedule, back-off, end of lease and crash recovery in one. None: never.
     next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -216,7 +216,10 @@ class User(Base):
         return self.refresh_expires_at is not None and self.refresh_expires_at - now < GRANT_ENDING
 
     def grant_warning(self, now: datetime) -> int | None:
-        """Return within how many days (1, 7 or 30) the grant itself ends; None: later than that."""
+        """Return 1, 7 or 30 if the grant itself ends within that many days.
+
+        None if it ends later, or if its end is unknown.
+        """
         if self.refresh_expires_at is None:
             return None
         left = self.refresh_expires_at - now

@@ -31,7 +31,7 @@ class Vault:
     """Seals and opens tokens with the keys of TOKEN_KEYS."""
 
     def __init__(self, keys: Sequence[SecretStr]) -> None:
-        """Take the keys, the sealing key first. Raises ValueError if one is not a valid key."""
+        """Store the keys, the sealing key first. Raises ValueError if one is not a valid key."""
         self._keyring = Keyring([key.get_secret_value() for key in keys])
 
     @property

@@ -76,10 +76,11 @@ class TikTokApp(FlaskOAuth2App):  # type: ignore[misc]  # Authlib publishes no t
 def client_key_post(
     client: _Credentials, method: str, uri: str, headers: CaseInsensitiveDict[str], body: str | None
 ) -> tuple[str, CaseInsensitiveDict[str], str]:
-    """Put the credentials under TikTok's names into the form of a token call (rules 22 to 24).
+    """Add the credentials to the form of a token call, under TikTok's names (rules 22 to 24).
 
-    Refresh and revoke use a fresh connection: if a reused one turns out to be dead, it is unknown
-    if TikTok received the request. A lost exchange costs nothing, the person signs in again.
+    Refresh and revoke use a fresh connection: if a reused one turns out to be dead, we can't know
+    whether TikTok received the request. A lost exchange costs nothing: the person just signs in
+    again.
     """
     form = dict(parse_qsl(body or "", keep_blank_values=True))
     for name in _UNWANTED:

@@ -32,7 +32,7 @@ class BadCallback(Exception):
     """Not a valid answer of TikTok: respond with 400 and make no call (rules 15, 16)."""
 
     def __init__(self, reason: str) -> None:
-        """Take the reason: repeated, incomplete, both, unreadable, too_long or other_issuer."""
+        """Store the reason: repeated, incomplete, both, unreadable, too_long or other_issuer."""
         super().__init__(reason)
         self.reason = reason
 

@@ -15,7 +15,7 @@ class TikTokError(Exception):
     """A call to TikTok failed. The text is the code and the log ID, nothing else."""
 
     def __init__(self, code: str, *, log_id: str = "", status: int | None = None) -> None:
-        """Take the code (TikTok's, or ours if it sent none), its log ID and the HTTP status."""
+        """Store the code (TikTok's, or ours if it sent none), its log ID and the HTTP status."""
         self.code = clean_code(code)
         self.log_id = clean_log_id(log_id)
         self.status = status
@@ -43,7 +43,7 @@ class TryLater(TikTokError):
         outcome_unknown: bool = False,
         reached: bool = True,
     ) -> None:
-        """Take what TikTokError takes, and how the call ended.
+        """Store what TikTokError stores, and how the call ended.
 
         `retry_after`: seconds TikTok asked us to wait. `outcome_unknown`: the request was sent
         but no complete answer arrived, so TikTok may have acted on it. `reached`: something

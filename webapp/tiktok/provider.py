@@ -47,7 +47,7 @@ class Provider:
     """
 
     def __init__(self, app: authlib_client.TikTokApp, settings: Settings, clock: Clock) -> None:
-        """Take the registered Authlib app; use `register`."""
+        """Store the registered Authlib app; `register` creates both."""
         self._app = app
         self._settings = settings
         self._clock = clock

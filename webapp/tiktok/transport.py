@@ -42,7 +42,7 @@ class Transport(BaseAdapter):
         answer_bytes: int = ANSWER_BYTES,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """Take the deadline of a call in seconds, and the size limit of an answer in bytes."""
+        """Set the deadline of a call in seconds, and the size limit of an answer in bytes."""
         super().__init__()
         self._seconds = seconds
         self._answer_bytes = answer_bytes

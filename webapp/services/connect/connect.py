@@ -42,7 +42,7 @@ class DifferentAccount(Exception):
     """The sign-in began in one person's session and ended with another person's account."""
 
     def __init__(self, open_id: str) -> None:
-        """Take the open_id of the account that came back."""
+        """Store the open_id of the account that came back."""
         super().__init__("another account")
         self.open_id = open_id
 

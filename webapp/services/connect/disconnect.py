@@ -65,7 +65,7 @@ class NotErased(Exception):
     """The right to delete the account was lost after the grant had been revoked."""
 
     def __init__(self, *, connected: bool) -> None:
-        """Take True if the person has connected again in the meantime."""
+        """Store True if the person has connected again in the meantime."""
         super().__init__("not erased")
         self.connected = connected
 
@@ -73,7 +73,7 @@ class NotErased(Exception):
 def disconnect_person(runtime: Runtime, person: PersonRef) -> Outcome:
     """Revoke at TikTok (refreshing first if the access token has expired), then forget (rule 40).
 
-    Raises PersonGone and NoLongerAllowed, with nothing changed.
+    Raises PersonGone or NoLongerAllowed; either way, nothing has changed.
     """
     user = _begin(runtime, person)
     if user is None:
@@ -130,10 +130,10 @@ def record_revoked(
 
 
 def delete_person(runtime: Runtime, person: PersonRef) -> Outcome:
-    """Disconnect, then delete the row and every session, also from SQLite's files.
+    """Disconnect, then delete the row and every session, including from SQLite's files.
 
-    Succeeds if the account has been deleted from another device. Raises NoLongerAllowed, with
-    nothing changed, and NotErased.
+    Succeeds if the account has been deleted from another device. Raises NoLongerAllowed, in
+    which case nothing has changed, or NotErased.
     """
     outcome = Outcome(confirmed=True, code=NOTHING_HELD)
     with suppress(PersonGone):
@@ -196,8 +196,8 @@ def _begin(runtime: Runtime, person: PersonRef) -> User | None:
 def _wait_for_outcome(person: PersonRef) -> Outcome:
     """Wait until another request or the worker has revoked the grant; return the outcome.
 
-    To a second call TikTok would answer that nothing is left to revoke, which looks like a failure.
-    Raises PersonGone if the account is deleted in the meantime.
+    If we called TikTok a second time, it would answer that there's nothing left to revoke, which
+    would look like a failure. Raises PersonGone if the account is deleted in the meantime.
     """
     until = time.monotonic() + PATIENCE
     while True:

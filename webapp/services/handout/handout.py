@@ -47,7 +47,7 @@ class PreparedRead:
     """A compiled query for one row, without the overhead of SQLAlchemy's sessions."""
 
     def __init__(self, statement: Select[Any]) -> None:
-        """Take the statement; its parameters are texts, bound by name."""
+        """Store the statement; its parameters are texts, bound by name."""
         self._statement = statement
         self._prepared: dict[bool, _Prepared] = {}
 
@@ -153,7 +153,7 @@ class ScopeMissing(Exception):
     """The person did not grant all of the requested scopes."""
 
     def __init__(self, missing: list[str]) -> None:
-        """Take the scopes that are missing, sorted."""
+        """Store the missing scopes, which must be sorted."""
         super().__init__(", ".join(missing))
         self.missing = missing
 
@@ -235,7 +235,7 @@ def _refreshed(
     min_ttl: timedelta,
     rejected: int | None,
 ) -> Access:
-    """Refresh and return the token. No result, not even an error, goes to a revoked key."""
+    """Refresh and return the token. A revoked key gets no result, not even the refresh's error."""
     person = PersonRef(row.id, row.ticket)
     try:
         access = on_demand.fresh_access(

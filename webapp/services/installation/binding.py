@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 
 def mismatch(runtime: Runtime) -> Problem | None:
-    """Return why nothing may be refreshed from here; None if the database belongs here.
+    """Return why this installation may not refresh; None if the database belongs to it.
 
     Binds a database that is not bound yet, and records a rotation of TOKEN_KEYS.
     """
@@ -50,7 +50,7 @@ def mismatch(runtime: Runtime) -> Problem | None:
 
 
 def mismatch_at(engine: Engine, settings: Settings, folder: Path) -> Problem | None:
-    """Do the same as `mismatch` without an app and without changing anything."""
+    """Like `mismatch`, but without an app and without changing anything."""
     recorded = instance_id.recorded_generation(folder)
     with Session(engine) as session:
         bound = session.get(Installation, 1)
@@ -60,7 +60,7 @@ def mismatch_at(engine: Engine, settings: Settings, folder: Path) -> Problem | N
 
 
 def bind_at(engine: Engine, settings: Settings, folder: Path, now: datetime) -> Problem | None:
-    """Bind a database that is not bound yet, without an app; then do the same as `mismatch_at`.
+    """Bind a database that is not bound yet, without an app; return what `mismatch_at` returns.
 
     From then on a copy is noticed, even one that is made before the first refresh.
     """
@@ -79,8 +79,8 @@ def bind_at(engine: Engine, settings: Settings, folder: Path, now: datetime) -> 
 def record_generation(runtime: Runtime) -> None:
     """Increment the generation, in the row and then in the file. Call only if `mismatch` is None.
 
-    The row is on the disk before the file is written: after a crash in between the file is behind
-    the row, never ahead of it.
+    The row is on the disk before the file is written, so after a crash in between, the file may be
+    behind the row but never ahead of it.
     """
     with writing(durable=True) as session:
         bound = session.get(Installation, 1, with_for_update=True)
@@ -166,9 +166,9 @@ def compare(
                 day=f"{bound.moved_at:%Y-%m-%d}",
             ),
             _(
-                "set DATABASE_URL to the new one. Only one may refresh; otherwise they invalidate"
-                " each other's tokens. If the other one is permanently retired, run"
-                " flask tokens adopt"
+                "set DATABASE_URL to the new one. Only one copy of a database may refresh;"
+                " otherwise, the copies invalidate each other's tokens. If the other copy is"
+                " permanently retired, run flask tokens adopt"
             ),
         )
     if instance_id.current(settings, folder) != bound.instance_id:
@@ -180,9 +180,10 @@ def compare(
                 day=f"{bound.bound_at:%Y-%m-%d}",
             ),
             _(
-                "Only one may refresh; otherwise they invalidate each other's tokens. If the other"
-                " one is permanently retired, run flask tokens adopt. If this is another host of"
-                " the same installation, set INSTANCE_ID=%(id)s on every host",
+                "Only one copy of a database may refresh; otherwise, the copies invalidate each"
+                " other's tokens. If the other copy is permanently retired, run flask tokens adopt."
+                " If this is another host of the same installation, set INSTANCE_ID=%(id)s on every"
+                " host",
                 id=bound.instance_id,
             ),
         )
@@ -194,8 +195,8 @@ def compare(
                 origin=origin,
             ),
             _(
-                "Only one may refresh; otherwise they invalidate each other's tokens. If the other"
-                " one is permanently retired, run flask tokens adopt"
+                "Only one copy of a database may refresh; otherwise, the copies invalidate each"
+                " other's tokens. If the other copy is permanently retired, run flask tokens adopt"
             ),
         )
     if _is_other_file(bound, settings):
@@ -207,8 +208,8 @@ def compare(
                 name=bound.binding.partition("/")[2],
             ),
             _(
-                "Only one may refresh; otherwise they invalidate each other's tokens. If the other"
-                " one is permanently retired, run flask tokens adopt"
+                "Only one copy of a database may refresh; otherwise, the copies invalidate each"
+                " other's tokens. If the other copy is permanently retired, run flask tokens adopt"
             ),
         )
     if recorded[0] == bound.binding and recorded[1] > bound.generation:
@@ -251,7 +252,7 @@ def _compare_secrets(bound: Installation, settings: Settings, vault: Vault) -> P
 
 
 def _is_other_file(bound: Installation, settings: Settings) -> bool:
-    """Return True if an SQLite database has another file name than when it was bound."""
+    """Return True if an SQLite database has a different file name than when it was bound."""
     _random, _slash, name = bound.binding.partition("/")
     return bool(name) and name != _file_name(settings)
 

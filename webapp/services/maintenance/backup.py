@@ -1,7 +1,7 @@
 """Backs up the database: SQLite into one file, PostgreSQL by a command line for `pg_dump`.
 
-The backup of a database that is in use is a consistent snapshot. It is made under another name and
-gets its own only when it is complete, verified and on the disk.
+The backup of a database that is in use is a consistent snapshot. It's written under a temporary
+name and renamed only once it's complete, verified and flushed to disk.
 """
 
 import errno
@@ -57,10 +57,10 @@ def pg_dump_line(file: Path, *, replace: bool = False) -> str | None:
 
 
 def back_up(file: Path, *, replace: bool = False) -> BackedUp:
-    """Write the SQLite database to `file`, which has permissions 0600 and is complete.
+    """Write the complete SQLite database to `file`, with permissions 0600.
 
-    `replace`: a file of this name may exist. Otherwise, one that appears meanwhile is not touched
-    either. Raises CannotBackUp; then there is no new file.
+    `replace`: a file of this name may exist. Otherwise, a file that appears in the meantime is left
+    alone, too. If this raises CannotBackUp, it leaves no incomplete file behind.
     """
     source = sqlite_path(db.engine)
     if source is None or not source.exists():
@@ -83,34 +83,34 @@ def _refuse_own(file: Path, source: Path) -> None:
     """Raise CannotBackUp if the file is the database's own."""
     own = [source.with_name(f"{source.name}{end}").resolve() for end in ("", "-wal", "-shm")]
     if file.resolve() in own or (file.exists() and file.samefile(source)):
-        raise CannotBackUp(f"{file} is the database itself: name another file")
+        raise CannotBackUp(f"{file} is the database itself: choose a different file")
 
 
 def _refuse(file: Path, *, replace: bool) -> None:
     """Raise CannotBackUp if the file can't or shouldn't be written."""
     if file.is_dir():
-        raise CannotBackUp(f"{file} is a folder: name a file in it")
+        raise CannotBackUp(f"{file} is a folder: choose a file in it")
     if not file.parent.is_dir():
         raise CannotBackUp(f"there is no folder {file.parent}: create it with mkdir -m 700")
     if file.with_name(f"{file.name}-wal").exists():
         # SQLite would take it for the log of the new backup.
-        raise CannotBackUp(f"{file}-wal is the log of another database: name another file")
+        raise CannotBackUp(f"{file}-wal is the log of another database: choose a different file")
     if not os.path.lexists(file):
         return
     if not replace:
-        raise CannotBackUp(f"{file} exists already: name another file, or add --force")
+        raise CannotBackUp(f"{file} already exists: choose a different file, or add --force")
     if not file.is_file() or file.is_symlink():
-        raise CannotBackUp(f"{file} is not a plain file: name another one")
+        raise CannotBackUp(f"{file} is not a plain file: choose a different file")
 
 
 @contextmanager
 def _told(file: Path, source: Path) -> Iterator[None]:
-    """Say in words what keeps a backup from being written."""
+    """Turn errors into a CannotBackUp that says why the backup couldn't be written."""
     try:
         yield
     except FileExistsError:
         raise CannotBackUp(
-            f"{file} has appeared in the meantime: name another file, or add --force"
+            f"{file} has appeared in the meantime: choose a different file, or add --force"
         ) from None
     except (OSError, sqlite3.Error) as error:
         if _is_full(error):
@@ -133,7 +133,7 @@ def _full(file: Path, source: Path) -> str:
     free = in_megabytes(shutil.disk_usage(file.parent).free)
     return (
         f"there isn't enough space for {file}: it needs {in_megabytes(source.stat().st_size)}, and"
-        f" {free} are free. Free some space, or name a file on another disk"
+        f" {free} are free. Free some space, or choose a file on another disk"
     )
 
 
@@ -150,7 +150,7 @@ def _draft(file: Path) -> Iterator[Path]:
 
 
 def _copy(source: Path, draft: Path) -> None:
-    """Copy one snapshot of the database; writers continue meanwhile, and change nothing in it."""
+    """Copy one snapshot of the database; writers can continue without affecting it."""
     with closing(sqlite3.connect(source, isolation_level=None)) as database:
         database.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
         try:

@@ -1,4 +1,4 @@
-"""Says in words why a database can't be used, from the error of its driver."""
+"""Explains why a database can't be used, based on the driver's error."""
 
 import re
 import sqlite3
@@ -33,18 +33,18 @@ _POSTGRESQL: tuple[tuple[str, Text, Text], ...] = (
     ),
     (
         'role ".*" does not exist',
-        _("the database server has no user of this name"),
+        _("the database server has no user with this name"),
         _("create it with createuser, or correct DATABASE_URL"),
     ),
     (
         'database ".*" does not exist',
-        _("the database server has no database of this name"),
+        _("the database server has no database with this name"),
         _("create it with createdb, or correct DATABASE_URL"),
     ),
     (
         "resolve host|translate host name",
         _("the host of the database server can't be found"),
-        _("correct the host in DATABASE_URL, or check the name server"),
+        _("correct the host in DATABASE_URL, or check DNS"),
     ),
     (
         "permission denied",
@@ -53,8 +53,8 @@ _POSTGRESQL: tuple[tuple[str, Text, Text], ...] = (
     ),
     (
         "starting up|shutting down|recovery mode|too many|remaining connection slots",
-        _("the database server accepts no connections at the moment"),
-        _("wait a moment and try again; if it continues, look at the server's log"),
+        _("the database server isn't accepting connections at the moment"),
+        _("wait a moment and try again; if the problem persists, check the server's log"),
     ),
     (
         "no space left",
@@ -96,7 +96,7 @@ def problem_of(error: SQLAlchemyError | OSError, *, is_file: bool) -> Problem:
 
 def _of_folder(error: OSError) -> tuple[Text, Text]:
     cause = _(
-        "%(path)s cannot be created or written (%(error)s)",
+        "%(path)s can't be created or written to (%(error)s)",
         path=error.filename or "the database",
         error=error.strerror or type(error).__name__,
     )

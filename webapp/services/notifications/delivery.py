@@ -61,7 +61,7 @@ class Delivery:
     """Delivers until `end` is called; one for each worker."""
 
     def __init__(self, runtime: Runtime, context: Context) -> None:
-        """Take the runtime, and a function that opens an app context in a thread."""
+        """Store the runtime, and a function that opens an app context in a thread."""
         self._runtime = runtime
         self._context = context
         self._send: Send | None = make_sender(runtime)

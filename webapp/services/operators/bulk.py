@@ -110,8 +110,8 @@ def create_job(
     """Request an action on these connections, or on all that match; nothing if the job exists.
 
     `query`: the filters of the list. `open_ids`: the connections that were picked from it; None:
-    all that match, which the worker collects. Then `count` is how many matched on confirmation, for
-    the audit. Raises NotAJob, NoLongerAllowed.
+    all matches, which the worker collects; `count` then tells the audit how many matched at
+    confirmation. Raises NotAJob, NoLongerAllowed.
     """
     if not _JOB_ID.fullmatch(job_id) or act not in ACTS:
         raise NotAJob
@@ -213,7 +213,10 @@ def find_job(runtime: Runtime, job_id: str) -> Job | None:
 
 
 def jobs_page(runtime: Runtime, after: str | None) -> tuple[list[Job], str | None]:
-    """Return the page of jobs after the job `after`, newest first, and the next page's `after`."""
+    """Return one page of jobs, newest first, and the `after` of the next page.
+
+    The page starts after the job `after`.
+    """
     query = select(BulkJob).where(BulkJob.client_key == runtime.client_key)
     with reading() as session:
         last = session.get(BulkJob, after) if after else None
@@ -227,7 +230,10 @@ def jobs_page(runtime: Runtime, after: str | None) -> tuple[list[Job], str | Non
 
 
 def problems(job_id: str, after: int) -> tuple[list[ItemProblem], int | None]:
-    """Return the page of failed and skipped items after the item `after`, and the next `after`."""
+    """Return one page of failed and skipped items, and the `after` of the next page.
+
+    The page starts after the item `after`.
+    """
     with reading() as session:
         found = [
             row

@@ -48,7 +48,7 @@ class BulkWork:
     """Does one worker's part of the jobs."""
 
     def __init__(self, runtime: Runtime) -> None:
-        """Take the runtime; the first step is due immediately."""
+        """Store the runtime; the first step is due immediately."""
         self._runtime = runtime
         self._next_at = 0.0
 

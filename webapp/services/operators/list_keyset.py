@@ -125,7 +125,7 @@ class KeysetWalk:
         return found
 
     def _half(self, valued: bool, descending: bool, start: Place | None, limit: int) -> list[Place]:
-        """Merge the first rows of all segments, of those with or without a value."""
+        """Merge the first rows of all segments: either the rows with a value or those without."""
         if not self.segments or limit < 1:
             return []
         heads = [self._head(each, valued, descending, start, limit) for each in self.segments]

@@ -30,12 +30,12 @@ class Claim:
     claimed_at: datetime
     #: None: sealed with a key that we do not have.
     held: HeldTokens | None = field(repr=False)
-    #: Not used for REFRESH_IDLE_DAYS: refreshed only as often as its grant needs.
+    #: Not used for REFRESH_IDLE_DAYS: refreshed only as often as needed to keep its grant alive.
     idle: bool
 
 
 def claim_due(runtime: Runtime, limit: int, now: datetime) -> list[Claim]:
-    """Claim up to `limit` connections that are due, the longest overdue first."""
+    """Claim up to `limit` connections that are due, most overdue first."""
     due = (
         select(User.id)
         .where(User.next_at <= now, User.client_key == runtime.client_key)

@@ -63,7 +63,7 @@ class ReconnectRequired(Exception):
     """Only the person can fix it, by connecting again."""
 
     def __init__(self, reason: str, since: datetime | None) -> None:
-        """Take a value of `Reason` (or "disconnected"), and since when."""
+        """Store a value of `Reason` (or "disconnected"), and since when it applies."""
         super().__init__(reason)
         self.reason = reason
         self.since = since
@@ -73,7 +73,7 @@ class Pending(Exception):
     """There is no working access token now, because of a problem at TikTok or here."""
 
     def __init__(self, retry_after: timedelta, cause: str) -> None:
-        """Take how long to wait, and a code for the cause."""
+        """Store how long to wait, and a code for the cause."""
         super().__init__(cause)
         self.retry_after = retry_after
         self.cause = cause
@@ -106,11 +106,11 @@ def fresh_access(
 ) -> Access:
     """Return an access token with at least `min_ttl` left, refreshing once for all callers.
 
-    `person`: only if the open_id still belongs to this person, not after the account was deleted
-    and connected again. `rejected_version`: TikTok answered 401 to that version, so it is refreshed
-    however long it has left; a newer one is returned as it is. `pressed`: a person pressed a
-    button, so back-off is ignored. A token that is still valid is returned with a warning if no
-    better one is available.
+    `person`: raise NotConnected unless the open_id still belongs to this person; the account may
+    have been deleted and connected again. `rejected_version`: TikTok answered 401 to that version,
+    so it is refreshed however long it has left; a newer one is returned as it is. `pressed`: a
+    person pressed a button, so back-off is ignored. A token that is still valid is returned with a
+    warning if no better one is available.
     Raises NotConnected, ReconnectRequired, Pending, CannotOpen, NoLongerAllowed.
     """
     user = _row(runtime, open_id, person)
@@ -279,7 +279,7 @@ def record_use(row: User, now: datetime) -> None:
 
 
 def _margin(row: ConnectionRow, expires_at: datetime, min_ttl: timedelta) -> timedelta:
-    """Return the lifetime that must be left: at most half of the token's whole one (rule 31)."""
+    """Return how much lifetime must be left: at most half the token's full lifetime (rule 31)."""
     if row.refreshed_at is None:
         return min_ttl
     return min(min_ttl, (expires_at - row.refreshed_at) / 2)

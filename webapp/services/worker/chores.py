@@ -44,7 +44,7 @@ class Chores:
     """One worker's rounds of chores; the first at its start, so `--once` does them too."""
 
     def __init__(self, runtime: Runtime) -> None:
-        """Take the runtime; the first round is due immediately."""
+        """Store the runtime; the first round is due immediately."""
         self._runtime = runtime
         self._next_at = time.monotonic()
         self._left = list(CHORES)

@@ -69,7 +69,7 @@ class Committer:
     def __init__(
         self, runtime: Runtime, context: Context, counters: Counters, free: Callable[[int], None]
     ) -> None:
-        """Take `free`, which is called with the number of results stored."""
+        """Store `free`, which is called with the number of results that were saved."""
         self._runtime = runtime
         self._context = context
         self._counters = counters

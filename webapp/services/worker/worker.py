@@ -43,7 +43,7 @@ class TokenBucket:
     """A token bucket of refreshes, filled at REFRESH_RATE and holding one second's worth."""
 
     def __init__(self, rate: float) -> None:
-        """Take the rate in refreshes per second."""
+        """Set the rate in refreshes per second."""
         self._rate = self._allowed = rate
         self._filled = min(1.0, rate)
         self._at = time.monotonic()
@@ -69,7 +69,7 @@ class Worker:
     """One process that refreshes connections until it is stopped."""
 
     def __init__(self, runtime: Runtime, context: Context) -> None:
-        """Take the runtime, and a function that opens an app context in a thread."""
+        """Store the runtime, and a function that opens an app context in a thread."""
         self._runtime = runtime
         self._context = context
         self._stop = threading.Event()

@@ -1,7 +1,7 @@
 """The texts of all error pages, marked for translation.
 
-Rules for these texts: no jargon, no sentence over 20 words, always whether something was stored,
-always one next step.
+Rules for these texts: use no jargon, write no sentence over 20 words, always say whether anything
+was stored, and always give one next step.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from webapp.language import N_
 
 NOTHING = N_("Nothing was stored.")
 NOTHING_CHANGED = N_("Nothing was changed and nothing was stored.")
-#: Seconds to wait where TikTok or a limit named no wait.
+#: Seconds to wait if neither TikTok nor a rate limit says how long.
 A_MINUTE = 60
 
 
@@ -201,7 +201,7 @@ CONNECT_CAUSES: dict[str, Cause] = {
             "incomplete",
             400,
             N_("TikTok sent you back with an incomplete link"),
-            N_("Part of the link TikTok sent you back with is missing, or it was changed."),
+            N_("Part of the link that brought you back from TikTok is missing or was changed."),
             NOTHING,
             (N_("Start again from here."),),
         ),

@@ -46,7 +46,7 @@ class StateRejected(Exception):
     """The state of a callback is not accepted."""
 
     def __init__(self, cause: str, attempt: Attempt | None = None) -> None:
-        """Take the cause: the code of an error page, or "reloaded" for a callback that came before.
+        """Store the cause: the code of an error page, or "reloaded" for a repeated callback.
 
         `attempt` is the one that was used up by this callback, if it was one of this browser's.
         """
