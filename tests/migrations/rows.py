@@ -151,4 +151,13 @@ ROWS: Mapping[str, Tables] = {
     },
     # The same tables, numbered in another way.
     "0009": {},
+    "0010": {
+        "users": (
+            CONNECTED
+            | KEPT
+            | {"failing_since": BEGAN, "history": "1|failed|worker|9|a|b\n"}
+            | {"exchange_sent_at": BEGAN},
+            REVOKED | {"interrupted": False},
+        ),
+    },
 }

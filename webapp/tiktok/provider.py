@@ -9,7 +9,7 @@ import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from time import monotonic
 
@@ -79,6 +79,7 @@ class Provider:
         proof = {}
         if self._settings.tiktok_pkce:
             proof["code_verifier"] = code_verifier(self._settings.secret_key, state)
+        sent_at = self._clock()
         answer = self._ask(
             lambda: self._app.fetch_access_token(
                 self._settings.tiktok_redirect_uri,
@@ -87,7 +88,7 @@ class Provider:
                 **proof,
             )
         )
-        return answers.read_exchange(answer, self._clock())
+        return replace(answers.read_exchange(answer, self._clock()), sent_at=sent_at)
 
     def refresh(self, refresh_token: str) -> TokenSet:
         """Return the tokens that replace a refresh token, which is dead from then on.

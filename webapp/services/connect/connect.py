@@ -72,7 +72,8 @@ def connect_person(
 
     `viewer` is the open_id that this sign-in must end with; None: any. `now` is the time of
     connecting; None: when the transaction begins, so a connect that waits for the lock comes after
-    what was requested in the meantime. `device` is signed in within the same transaction, so the
+    what was requested in the meantime. If a later exchange of this person has been stored already,
+    its tokens stay. `device` is signed in within the same transaction, so the
     row can't become another person's in between.
     Raises RequiredScopeMissing and DifferentAccount. Then nobody is signed in, no row is created,
     and a grant that belongs to no connected person is revoked.
@@ -108,12 +109,14 @@ def _store(
         was_lost = user is not None and user.status == Status.RECONNECT
         before = user.granted if user is not None and kind == "returned" else tokens.scopes or ()
         user = user or _new_row(session, runtime.settings.tiktok_client_key, open_id, now)
-        _update_row(runtime, user, tokens, asked, now)
+        newest = _is_newest(user, tokens)
+        if newest:
+            _update_row(runtime, user, tokens, asked, now)
         session.flush()
         added = tuple(sorted(user.granted.difference(before)))
         secret = sessions.begin(session, runtime, user, device, now) if device else ""
         connected = Connected(user.ref, open_id, kind, added, secret)
-        _record(session, runtime, user, kind, now, was_lost=was_lost)
+        _record(session, runtime, user, kind, now, was_lost=was_lost and newest)
     log.info("connected", open_id=open_id, kind=kind, scopes=len(tokens.scopes or ()))
     return connected
 
@@ -142,8 +145,18 @@ def _update_row(
     user.refresh_expires_at = None
     user.asked_scope = ",".join(sorted(asked))
     user.connected_at = now
+    user.exchange_sent_at = tokens.sent_at or now
     runtime.vault.store(user, tokens, now)
     user.next_at = next_refresh_at(now, tokens.access_expires_at)
+
+
+def _is_newest(user: User, tokens: TokenSet) -> bool:
+    """Return False if a later exchange has been stored already, which ended this grant at TikTok.
+
+    Two tabs sign in at the same time, and TikTok answers the first exchange last.
+    """
+    sent_at = tokens.sent_at
+    return sent_at is None or user.exchange_sent_at is None or sent_at >= user.exchange_sent_at
 
 
 def _kind(user: User, now: datetime) -> Kind:
@@ -185,6 +198,8 @@ def _keep_or_revoke(
         )
         if user is not None:
             was_lost = user.status == Status.RECONNECT
+            if not _is_newest(user, tokens):
+                return
             _update_row(runtime, user, tokens, asked, now)
             if was_lost:
                 _notify_restored(session, runtime, user, now)
