@@ -1,9 +1,11 @@
 """Connects a person: stores the tokens of a sign-in in their row."""
 
 import secrets
-from collections.abc import Collection
+import threading
+import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import structlog
@@ -21,7 +23,7 @@ from webapp.services.records import audit
 from webapp.services.refresh import breaker
 from webapp.services.refresh.schedule import next_refresh_at
 from webapp.services.runtime import Runtime
-from webapp.tiktok.errors import TikTokError
+from webapp.tiktok.errors import AccessRefused, ConnectAgain, TikTokError, TryLater
 from webapp.tiktok.scopes import BASIC
 from webapp.tokens import TokenSet
 
@@ -30,8 +32,22 @@ log = structlog.get_logger(__name__)
 #: Without letters and digits that people mix up (I, L, O, U, 0, 1).
 TICKET_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
+#: How long a sign-in waits for the same person's disconnect, and how often it checks, in seconds.
+PATIENCE = 15.0
+_POLL_SECONDS = 0.05
+#: Longer than a disconnect needs from its first mark in the row to TikTok's response: two calls.
+REVOKE_TAKES = timedelta(seconds=30)
+
 #: new: connected for the first time · again: the connection had ended · returned: it was working.
 Kind = Literal["new", "again", "returned"]
+
+
+class _Disconnected(Exception):
+    """The person disconnected while this grant was made, so the revoke may have ended it, too."""
+
+    def __init__(self, *, under_way: bool) -> None:
+        super().__init__("disconnected")
+        self.under_way = under_way
 
 
 class RequiredScopeMissing(Exception):
@@ -75,8 +91,9 @@ def connect_person(
     what was requested in the meantime. If a later exchange of this person has been stored already,
     its tokens stay. `device` is signed in within the same transaction, so the
     row can't become another person's in between.
-    Raises RequiredScopeMissing and DifferentAccount. Then nobody is signed in, no row is created,
-    and a grant that belongs to no connected person is revoked.
+    Raises RequiredScopeMissing, DifferentAccount, ConnectAgain if a disconnect at the same time has
+    ended this grant, too, and TryLater if that disconnect doesn't end. Then nobody is signed in, no
+    row is created, and a grant that belongs to no connected person is revoked.
     """
     if tokens.scopes is None:
         # An answer without a scope grants what was requested (RFC 6749 §5.1).
@@ -87,11 +104,42 @@ def connect_person(
     if viewer is not None and viewer != tokens.open_id:
         _keep_or_revoke(runtime, tokens, asked, now or runtime.clock())
         raise DifferentAccount(str(tokens.open_id))
+    doubtful_since = tokens.sent_at and tokens.sent_at - REVOKE_TAKES
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            try:
+                return _store(runtime, tokens, asked, now, device, doubtful_since)
+            except IntegrityError:
+                # The same person connected for the first time in two tabs, and the other one
+                # created the row.
+                return _store(runtime, tokens, asked, now, device, doubtful_since)
+        except _Disconnected as disconnected:
+            if not disconnected.under_way:
+                doubtful_since = runtime.clock()
+                _require_alive(runtime, tokens)
+            elif time.monotonic() < until:
+                _pause(_POLL_SECONDS)
+            else:
+                _revoke(runtime, tokens)
+                raise TryLater("revoke_under_way") from None
+
+
+def _require_alive(runtime: Runtime, tokens: TokenSet) -> None:
+    """Check with a call that a disconnect hasn't ended this grant, too. Raises ConnectAgain.
+
+    TikTok's revoke ends everything that the person has granted, also what is newer than the token
+    that it was called with. If the call fails for another reason, the grant counts as alive.
+    """
     try:
-        return _store(runtime, tokens, asked, now, device)
-    except IntegrityError:
-        # The same person connected for the first time in two tabs, and the other created the row.
-        return _store(runtime, tokens, asked, now, device)
+        runtime.provider.user_info(
+            tokens.access_token, open_id=str(tokens.open_id), scopes=tokens.scopes or ()
+        )
+    except AccessRefused as refused:
+        log.warning("connected_during_disconnect", open_id=tokens.open_id, log_id=refused.log_id)
+        raise ConnectAgain("disconnected_meanwhile", log_id=refused.log_id) from None
+    except TikTokError as error:
+        log.info("grant_not_tested", open_id=tokens.open_id, code=error.code)
 
 
 def _store(
@@ -100,11 +148,15 @@ def _store(
     asked: Collection[str],
     at: datetime | None,
     device: Device | None,
+    doubtful_since: datetime | None,
 ) -> Connected:
+    """Store the tokens. Raises _Disconnected if a disconnect may have ended this grant."""
     open_id = str(tokens.open_id)
     with writing() as session:
         user = session.scalar(people.by_open_id(runtime, open_id).with_for_update())
         now = at or runtime.clock()
+        if user is not None and doubtful_since is not None:
+            _require_no_disconnect(user, doubtful_since, now)
         kind: Kind = "new" if user is None else _kind(user, now)
         was_lost = user is not None and user.status == Status.RECONNECT
         before = user.granted if user is not None and kind == "returned" else tokens.scopes or ()
@@ -119,6 +171,15 @@ def _store(
         _record(session, runtime, user, kind, now, was_lost=was_lost and newest)
     log.info("connected", open_id=open_id, kind=kind, scopes=len(tokens.scopes or ()))
     return connected
+
+
+def _require_no_disconnect(user: User, doubtful_since: datetime, now: datetime) -> None:
+    """Raise _Disconnected if a revoke is under way, or began after `doubtful_since`."""
+    if user.status == Status.REVOKING and user.claim and user.next_at and user.next_at > now:
+        raise _Disconnected(under_way=True)
+    ended = user.status in (Status.REVOKING, Status.REVOKED)
+    if ended and user.ended_at is not None and user.ended_at > doubtful_since:
+        raise _Disconnected(under_way=False)
 
 
 def _record(
@@ -205,7 +266,14 @@ def _keep_or_revoke(
                 _notify_restored(session, runtime, user, now)
     if user is not None:
         return
+    _revoke(runtime, tokens)
+
+
+def _revoke(runtime: Runtime, tokens: TokenSet) -> None:
     try:
         runtime.provider.revoke(tokens.access_token)
     except TikTokError as error:
         log.warning("grant_not_revoked", code=error.code, log_id=error.log_id)
+
+
+_pause: Callable[[float], object] = threading.Event().wait
