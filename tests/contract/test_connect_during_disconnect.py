@@ -16,7 +16,6 @@ from tests.servers import Sandbox
 from tests.services.holding import assert_forgotten, assert_holds_what_tiktok_holds, the_row
 from tests.services.test_disconnect_waits import until
 from tests.walk import begin, come_back, connect, consent
-from webapp.services.connect import connect as connecting
 from webapp.tiktok.errors import TryLater
 from webapp.tiktok.provider import Provider
 
@@ -99,7 +98,7 @@ def test_a_disconnect_that_does_not_end_keeps_the_person_out_and_leaves_no_grant
 ) -> None:
     connect(client)
     clock.advance(minutes=5)
-    monkeypatch.setattr(connecting, "PATIENCE", 0.2)
+    monkeypatch.setattr("webapp.services.connect.connect.PATIENCE", 0.2)
     monkeypatch.setattr(Provider, "revoke", unanswered(Provider.revoke))
     thread, _answers = in_thread(lambda: disconnect(client))
     until(lambda: the_row(app).status == "revoking")

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from webapp import files
 from webapp.clock import Clock
 from webapp.services.vault import Vault
 from webapp.settings import Settings
@@ -27,5 +28,8 @@ class Runtime:
 
     @property
     def rescue_file(self) -> Path:
-        """Return the path of the file for TikTok responses that couldn't be stored."""
-        return self.folder / "rescue.jsonl"
+        """Return the path of the file for TikTok responses that couldn't be stored.
+
+        It is named after the database, since the folder may be shared by several installations.
+        """
+        return self.folder / f"rescue-{files.database_name(self.settings.database_url)}.jsonl"
