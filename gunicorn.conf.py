@@ -15,9 +15,11 @@ from typing import Any
 import click
 import structlog
 from dotenv import load_dotenv
+from flask import Flask
 from gunicorn import glogging, util
 from gunicorn.http.errors import NoMoreData
 from gunicorn.workers.gthread import TConn, ThreadWorker
+from sqlalchemy.exc import SQLAlchemyError
 
 from webapp import logs
 from webapp.cli.console import problem_text
@@ -149,6 +151,25 @@ def on_starting(server: Any) -> None:
     if (found := doctor.installation_problem(settings)) is not None:
         # Pages are still served; only refreshing is refused.
         logging.getLogger("coatcheck").error("%s – %s – %s", found.name, found.cause, found.fix)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Bind the database to this installation now, so a copy of it is noticed from the start.
+
+    Pages are served even if that fails.
+    """
+    # Imported here, after the folder for metrics is known.
+    from webapp.services.installation import binding
+    from webapp.views.http.runtime import KEY
+
+    app = worker.wsgi
+    if not isinstance(app, Flask):
+        return
+    with app.app_context():
+        try:
+            binding.mismatch(app.extensions[KEY])
+        except SQLAlchemyError as error:
+            logging.getLogger("coatcheck").warning("not bound yet: %s", type(error).__name__)
 
 
 def child_exit(_server: Any, worker: Any) -> None:

@@ -7,6 +7,7 @@ reason and the fix are shown. Pages are still served.
 
 import secrets
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import Engine, update
@@ -24,6 +25,17 @@ from webapp.services.vault import Vault
 from webapp.settings import Settings
 
 log = structlog.get_logger(__name__)
+
+#: Added to every version when a copy or a restored backup is adopted: more than any refreshes since
+#: then, so a version that a service got from the lost state is never given to another token.
+LIFT = 1_000_000
+
+
+class Generation(NamedTuple):
+    """How often the database has been counted up since it was bound."""
+
+    binding: str
+    number: int
 
 
 def mismatch(runtime: Runtime) -> Problem | None:
@@ -60,12 +72,30 @@ def record_generation(runtime: Runtime) -> None:
     the row, never ahead of it.
     """
     with writing(durable=True) as session:
-        bound = session.get(Installation, 1, with_for_update=True)
-        if bound is None:
-            return
-        bound.generation += 1
+        generation = next_generation(session)
+    if generation is not None:
+        write_generation(runtime, generation)
+
+
+def next_generation(session: Session) -> Generation | None:
+    """Increment the generation in the caller's transaction; None if the database is not bound.
+
+    Pass the result to `write_generation` after the commit.
+    """
+    found = session.execute(
+        update(Installation)
+        .where(Installation.id == 1)
+        .values(generation=Installation.generation + 1)
+        .returning(Installation.binding, Installation.generation)
+        .execution_options(synchronize_session=False)
+    ).first()
+    return None if found is None else Generation(*found)
+
+
+def write_generation(runtime: Runtime, generation: Generation) -> None:
+    """Write the generation that was committed into the file."""
     try:
-        instance_id.record_generation(runtime.folder, bound.binding, bound.generation)
+        instance_id.record_generation(runtime.folder, generation.binding, generation.number)
     except OSError as error:
         log.warning("generation_not_recorded", error=type(error).__name__)
 
@@ -89,7 +119,7 @@ def adopt(runtime: Runtime) -> Problem | None:
             session.execute(
                 update(User)
                 .where(User.refresh_token.is_not(None))
-                .values(marks.interrupted())
+                .values(marks.interrupted() | {"version": User.version + LIFT})
                 .execution_options(synchronize_session=False)
             )
     log.warning("database_adopted", cause=before.cause if before else None)

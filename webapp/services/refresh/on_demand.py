@@ -4,6 +4,7 @@ Pages, the API, operators and commands all call this, and all callers for one ac
 refresh: claim the connection, call TikTok with no transaction open, store the answer.
 """
 
+import hashlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -91,6 +92,8 @@ class Access:
     refreshed_at: datetime | None
     #: +1 whenever the token changes.
     version: int
+    #: Different for every token, also after a restored backup, when a version may come again.
+    etag: str = ""
     #: `refresh_pending`: expires sooner than requested, a refresh is due · `shorter_than_asked`:
     #: TikTok issues none that lives longer · `life_unknown`: TikTok did not say when it expires.
     warnings: tuple[str, ...] = ()
@@ -271,6 +274,8 @@ def build_access(
         expires_at=row.access_expires_at,
         refreshed_at=row.refreshed_at,
         version=row.version,
+        # Each sealed text is unique, as its nonce is random.
+        etag=f"{row.version}-{hashlib.sha256(row.access_token.encode()).hexdigest()[:16]}",
         warnings=tuple(warnings),
     )
 
