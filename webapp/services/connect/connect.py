@@ -13,17 +13,24 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp.actor import acting_as, current_actor
-from webapp.database import writing
+from webapp.database import reading, writing
 from webapp.models import PersonRef, Status, User, marks
 from webapp.services import people
 from webapp.services.connect import sessions
 from webapp.services.connect.sessions import Device
+from webapp.services.installation import binding
 from webapp.services.notifications import outbox
 from webapp.services.records import audit
 from webapp.services.refresh import breaker
 from webapp.services.refresh.schedule import next_refresh_at
 from webapp.services.runtime import Runtime
-from webapp.tiktok.errors import AccessRefused, ConnectAgain, TikTokError, TryLater
+from webapp.tiktok.errors import (
+    AccessRefused,
+    ConnectAgain,
+    OurConfiguration,
+    TikTokError,
+    TryLater,
+)
 from webapp.tiktok.scopes import BASIC
 from webapp.tokens import TokenSet
 
@@ -37,6 +44,9 @@ PATIENCE = 15.0
 _POLL_SECONDS = 0.05
 #: Longer than a disconnect needs from its first mark in the row to TikTok's response: two calls.
 REVOKE_TAKES = timedelta(seconds=30)
+
+#: Our code for a sign-in after `flask tokens copy`, into the old database.
+MOVED = "database_moved"
 
 #: new: connected for the first time · again: the connection had ended · returned: it was working.
 Kind = Literal["new", "again", "returned"]
@@ -114,6 +124,9 @@ def connect_person(
                 # The same person connected for the first time in two tabs, and the other one
                 # created the row.
                 return _store(runtime, tokens, asked, now, device, doubtful_since)
+        except binding.MovedAway:
+            _revoke(runtime, tokens)
+            raise OurConfiguration(MOVED) from None
         except _Disconnected as disconnected:
             if not disconnected.under_way:
                 doubtful_since = runtime.clock()
@@ -123,6 +136,18 @@ def connect_person(
             else:
                 _revoke(runtime, tokens)
                 raise TryLater("revoke_under_way") from None
+
+
+def require_open() -> None:
+    """Check that sign-ins are stored here. Raises OurConfiguration if the database was copied away.
+
+    A sign-in would end up in a database that nobody uses anymore.
+    """
+    try:
+        with reading() as session:
+            binding.require_here(session)
+    except binding.MovedAway:
+        raise OurConfiguration(MOVED) from None
 
 
 def _require_alive(runtime: Runtime, tokens: TokenSet) -> None:
@@ -152,7 +177,7 @@ def _store(
 ) -> Connected:
     """Store the tokens. Raises _Disconnected if a disconnect may have ended this grant."""
     open_id = str(tokens.open_id)
-    with writing() as session:
+    with writing(durable=True) as session:
         user = session.scalar(people.by_open_id(runtime, open_id).with_for_update())
         now = at or runtime.clock()
         if user is not None and doubtful_since is not None:
@@ -165,6 +190,8 @@ def _store(
         if newest:
             _update_row(runtime, user, tokens, asked, now)
         session.flush()
+        # Now, as on PostgreSQL the write before has waited for a copy that is being made.
+        binding.require_here(session)
         added = tuple(sorted(user.granted.difference(before)))
         secret = sessions.begin(session, runtime, user, device, now) if device else ""
         connected = Connected(user.ref, open_id, kind, added, secret)
@@ -250,7 +277,7 @@ def _keep_or_revoke(
     If its person is connected, it has replaced the stored grant, whose refresh token is now dead,
     so it is stored in their row. Otherwise it is revoked at TikTok.
     """
-    with writing() as session:
+    with writing(durable=True) as session:
         connected = User.status.not_in((Status.REVOKING, Status.REVOKED))
         user = session.scalar(
             people.by_open_id(runtime, str(tokens.open_id))

@@ -156,7 +156,7 @@ def _erase(runtime: Runtime, person: PersonRef) -> bool:
 
     Raises NoLongerAllowed.
     """
-    with writing() as session:
+    with writing(durable=True) as session:
         user = people.locked(session, person)
         if user is None:
             return True

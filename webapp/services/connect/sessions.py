@@ -144,7 +144,7 @@ def of(
 
 def end(secret: str) -> None:
     """Sign this device out; a saved copy of its cookie no longer works."""
-    with writing() as session:
+    with writing(durable=True) as session:
         session.execute(_delete_by_secret(secret))
 
 
@@ -154,7 +154,7 @@ def end_one(runtime: Runtime, visitor: Visitor, key: str, secret: str) -> bool:
     Raises NoSuchSession if this person has no such session, PersonGone, NoLongerAllowed.
     """
     now = runtime.clock()
-    with writing() as session:
+    with writing(durable=True) as session:
         _lock_and_authorize(session, visitor.ref)
         rows = session.scalars(
             select(BrowserSession.digest).where(
@@ -174,7 +174,7 @@ def end_others(visitor: Visitor, secret: str, now: datetime) -> None:
 
     Raises PersonGone, NoLongerAllowed.
     """
-    with writing() as session:
+    with writing(durable=True) as session:
         _lock_and_authorize(session, visitor.ref)
         audit.record(session, now, "account.signed_out_others", on=visitor.ticket)
         session.execute(
@@ -187,7 +187,7 @@ def end_others(visitor: Visitor, secret: str, now: datetime) -> None:
 
 def end_everywhere(person: PersonRef, now: datetime) -> None:
     """Sign out every device of this person. Raises PersonGone, NoLongerAllowed."""
-    with writing() as session:
+    with writing(durable=True) as session:
         _lock_and_authorize(session, person)
         audit.record(session, now, "account.signed_out_everywhere", on=person.ticket)
         session.execute(delete(BrowserSession).where(BrowserSession.user_id == _id_of(person)))

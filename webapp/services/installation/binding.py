@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import structlog
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -29,6 +29,10 @@ log = structlog.get_logger(__name__)
 #: Added to every version when a copy or a restored backup is adopted: more than any refreshes since
 #: then, so a version that a service got from the lost state is never given to another token.
 LIFT = 1_000_000
+
+
+class MovedAway(Exception):
+    """The data was copied to another database, which is used instead of this one."""
 
 
 class Generation(NamedTuple):
@@ -63,6 +67,12 @@ def mismatch_at(engine: Engine, settings: Settings, folder: Path) -> Problem | N
         if bound is None:
             return None
         return compare(bound, settings, Vault(settings.token_keys), folder, recorded)
+
+
+def require_here(session: Session) -> None:
+    """Raise MovedAway if the data was copied to another database."""
+    if session.scalar(select(Installation.moved_at).where(Installation.id == 1)) is not None:
+        raise MovedAway
 
 
 def record_generation(runtime: Runtime) -> None:

@@ -166,6 +166,7 @@ def _code() -> str:
 
 def _connect(attempt: sign_in_attempts.Attempt, code: str) -> connect.Connected:
     expected = refusals.expected_account(attempt)
+    connect.require_open()
     tokens = runtime().provider.exchange(code=code, state=attempt.state)
     done = connect.connect_person(runtime(), tokens, attempt.scopes, expected, device=device())
     update_profile(runtime(), done.person)
