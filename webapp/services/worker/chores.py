@@ -13,6 +13,7 @@ import structlog
 from webapp.services.installation import binding
 from webapp.services.operators import bulk_work
 from webapp.services.records import audit, figures
+from webapp.services.refresh import clock_errors
 from webapp.services.runtime import Runtime
 
 log = structlog.get_logger(__name__)
@@ -37,7 +38,13 @@ def _old_jobs(runtime: Runtime, _now: datetime) -> bool:
 
 #: Does a small part of its work, and returns True if some is left.
 Chore = Callable[[Runtime, datetime], bool]
-CHORES: tuple[Chore, ...] = (_record_generation, figures.fold_old_minutes, _old_events, _old_jobs)
+CHORES: tuple[Chore, ...] = (
+    _record_generation,
+    clock_errors.repair,
+    figures.fold_old_minutes,
+    _old_events,
+    _old_jobs,
+)
 
 
 class Chores:
