@@ -38,7 +38,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import REGCLASS
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, QueryableAttribute, Session
 
 BUSY_TIMEOUT_MS = 10_000
@@ -116,11 +116,26 @@ def writing(*, durable: bool = False) -> Iterator[Session]:
     that reads first and writes later may fail with BUSY_SNAPSHOT, whatever the timeout.
     """
     engine = db.engine
-    turn = _one_writer if is_sqlite(engine.dialect) else nullcontext()
+    turn = _turn() if is_sqlite(engine.dialect) else nullcontext()
     with turn, Session(engine, expire_on_commit=False) as session:
         session.connection(execution_options={"coatcheck_write": "FULL" if durable else "NORMAL"})
         yield session
         session.commit()
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Wait for the other writers of this process, no longer than for those of other processes.
+
+    While another process holds the lock, each of them waits its full time.
+    """
+    if not _one_writer.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+        locked = sqlite3.OperationalError("database is locked")
+        raise OperationalError("BEGIN IMMEDIATE", None, locked)
+    try:
+        yield
+    finally:
+        _one_writer.release()
 
 
 def upsert(

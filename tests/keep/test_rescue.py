@@ -158,7 +158,11 @@ def test_what_is_rescued_during_a_replay_is_replayed_too(
 
     def append(result: Result) -> None:
         assert isinstance(result.answer, TokenSet)
-        rescue_file.append(world.runtime, result.claim, result.answer, result.received_at)
+        claim = result.claim
+        rescue_file.append(
+            *(world.runtime, claim.person, claim.open_id, claim.version),
+            *(result.answer, result.received_at),
+        )
 
     with ThreadPoolExecutor(4) as pool:
         appending = [pool.submit(append, result) for result in results[1:]]

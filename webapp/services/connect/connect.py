@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 import structlog
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from webapp.actor import acting_as, current_actor
@@ -21,7 +21,7 @@ from webapp.services.connect.sessions import Device
 from webapp.services.installation import binding
 from webapp.services.notifications import outbox
 from webapp.services.records import audit
-from webapp.services.refresh import breaker
+from webapp.services.refresh import breaker, rescue_file
 from webapp.services.refresh.schedule import next_refresh_at
 from webapp.services.runtime import Runtime
 from webapp.tiktok.errors import (
@@ -45,6 +45,7 @@ _POLL_SECONDS = 0.05
 #: Longer than a disconnect needs from its first mark in the row to TikTok's response: two calls.
 REVOKE_TAKES = timedelta(seconds=30)
 
+_ENDED = (Status.REVOKING, Status.REVOKED)
 #: Our code for a sign-in after `flask tokens copy`, into the old database.
 MOVED = "database_moved"
 
@@ -124,6 +125,9 @@ def connect_person(
                 # The same person connected for the first time in two tabs, and the other one
                 # created the row.
                 return _store(runtime, tokens, asked, now, device, doubtful_since)
+        except SQLAlchemyError as error:
+            _rescue(runtime, tokens, error)
+            raise
         except binding.MovedAway:
             _revoke(runtime, tokens)
             raise OurConfiguration(MOVED) from None
@@ -136,6 +140,25 @@ def connect_person(
             else:
                 _revoke(runtime, tokens)
                 raise TryLater("revoke_under_way") from None
+
+
+def _rescue(runtime: Runtime, tokens: TokenSet, error: SQLAlchemyError) -> None:
+    """Keep tokens that the database didn't accept, or revoke them if there is no row for them.
+
+    The exchange has ended the grant that is stored for someone who is connected.
+    """
+    open_id = str(tokens.open_id)
+    try:
+        with reading() as session:
+            user = session.scalar(people.by_open_id(runtime, open_id))
+        if user is not None and user.access_token is not None and user.status not in _ENDED:
+            now = runtime.clock()
+            rescue_file.append(runtime, user.ref, open_id, user.version, tokens, now)
+            log.error("answer_rescued", open_id=open_id, error=type(error).__name__)
+            return
+    except (SQLAlchemyError, OSError) as failure:
+        log.error("rescue_failed", open_id=open_id, error=type(failure).__name__)
+    _revoke(runtime, tokens)
 
 
 def require_open() -> None:

@@ -217,7 +217,11 @@ def _append_to_rescue_file(runtime: Runtime, results: Sequence[Result], error: E
     for result in results:
         if isinstance(result.answer, TokenSet):
             try:
-                rescue_file.append(runtime, result.claim, result.answer, result.received_at)
+                claim = result.claim
+                rescue_file.append(
+                    *(runtime, claim.person, claim.open_id, claim.version),
+                    *(result.answer, result.received_at),
+                )
             except OSError as failure:
                 log.critical("rescue_failed", answers=len(results), error=type(failure).__name__)
                 return False

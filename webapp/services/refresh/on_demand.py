@@ -34,6 +34,10 @@ log = structlog.get_logger(__name__)
 MIN_TTL = timedelta(seconds=300)
 #: How long a caller waits for another process that has the claim.
 PATIENCE = timedelta(seconds=10)
+#: How long an answer waits for the database before it goes to the rescue file, in seconds. With the
+#: call before it and one try in progress, it ends within gunicorn's graceful_timeout, so a server
+#: that is told to stop loses no answer.
+STORE_PATIENCE = 10.0
 #: The pauses between two checks of the row meanwhile, in seconds.
 _FIRST_POLL, _LONGEST_POLL = 0.03, 0.25
 #: `last_used_at` is written at most this often.
@@ -152,7 +156,7 @@ def _refreshed(
         claim = _try_claim(runtime, user, back_off=back_off)
         if claim is not None:
             if not end_if_expired(runtime, claim):
-                store_answers(runtime, [attempt(runtime, claim)])
+                store_answers(runtime, [attempt(runtime, claim)], STORE_PATIENCE)
             return _row(runtime, user.open_id, user.ref)
         user = _row(runtime, user.open_id, user.ref)
         now = runtime.clock()

@@ -26,7 +26,6 @@ from webapp.models import PersonRef, Status, User
 from webapp.services import people
 from webapp.services.records import audit
 from webapp.services.refresh import schedule
-from webapp.services.refresh.claims import Claim
 from webapp.services.runtime import Runtime
 from webapp.services.vault import CannotOpen
 from webapp.tiktok.errors import TikTokError
@@ -66,14 +65,16 @@ class _Line:
     columns: dict[str, Any] = field(repr=False)
 
 
-def append(runtime: Runtime, claim: Claim, tokens: TokenSet, now: datetime) -> None:
+def append(
+    runtime: Runtime, person: PersonRef, open_id: str, version: int, tokens: TokenSet, now: datetime
+) -> None:
     """Append one sealed answer to the file and wait until it is on the disk.
 
-    Raises OSError if even that fails.
+    `version` is that of the row for which TikTok was asked. Raises OSError if even that fails.
     """
-    values = runtime.vault.columns(claim.open_id, tokens, now)
-    row: dict[str, Any] = {"user_id": claim.person.id, "ticket": claim.person.ticket}
-    row |= {"open_id": claim.open_id, "version": claim.version}
+    values = runtime.vault.columns(open_id, tokens, now)
+    row: dict[str, Any] = {"user_id": person.id, "ticket": person.ticket}
+    row |= {"open_id": open_id, "version": version}
     line = row | {
         name: value.isoformat() if isinstance(value, datetime) else value
         for name, value in values.items()
