@@ -115,22 +115,29 @@ def connect_person(
     if viewer is not None and viewer != tokens.open_id:
         _keep_or_revoke(runtime, tokens, asked, now or runtime.clock())
         raise DifferentAccount(str(tokens.open_id))
+    try:
+        return _store_after_disconnect(runtime, tokens, asked, now, device)
+    except SQLAlchemyError as error:
+        _rescue(runtime, tokens, error)
+        raise
+    except binding.MovedAway:
+        _revoke(runtime, tokens)
+        raise OurConfiguration(MOVED) from None
+
+
+def _store_after_disconnect(
+    runtime: Runtime,
+    tokens: TokenSet,
+    asked: Collection[str],
+    now: datetime | None,
+    device: Device | None,
+) -> Connected:
+    """Store the tokens once no disconnect of the same person can end them anymore."""
     doubtful_since = tokens.sent_at and tokens.sent_at - REVOKE_TAKES
     until = time.monotonic() + PATIENCE
     while True:
         try:
-            try:
-                return _store(runtime, tokens, asked, now, device, doubtful_since)
-            except IntegrityError:
-                # The same person connected for the first time in two tabs, and the other one
-                # created the row.
-                return _store(runtime, tokens, asked, now, device, doubtful_since)
-        except SQLAlchemyError as error:
-            _rescue(runtime, tokens, error)
-            raise
-        except binding.MovedAway:
-            _revoke(runtime, tokens)
-            raise OurConfiguration(MOVED) from None
+            return _store_or_retry(runtime, tokens, asked, now, device, doubtful_since)
         except _Disconnected as disconnected:
             if not disconnected.under_way:
                 doubtful_since = runtime.clock()
@@ -140,6 +147,21 @@ def connect_person(
             else:
                 _revoke(runtime, tokens)
                 raise TryLater("revoke_under_way") from None
+
+
+def _store_or_retry(
+    runtime: Runtime,
+    tokens: TokenSet,
+    asked: Collection[str],
+    now: datetime | None,
+    device: Device | None,
+    doubtful_since: datetime | None,
+) -> Connected:
+    try:
+        return _store(runtime, tokens, asked, now, device, doubtful_since)
+    except IntegrityError:
+        # The same person connected for the first time in two tabs, and the other created the row.
+        return _store(runtime, tokens, asked, now, device, doubtful_since)
 
 
 def _rescue(runtime: Runtime, tokens: TokenSet, error: SQLAlchemyError) -> None:
