@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from webapp import files
-from webapp.clock import Clock
+from webapp.clock import Clock, Uptime, machine_uptime
 from webapp.services.vault import Vault
 from webapp.settings import Settings
 from webapp.tiktok.provider import Provider
@@ -25,6 +25,8 @@ class Runtime:
     clock: Clock
     #: Where this installation keeps its own files: the rescue file, its id.
     folder: Path
+    #: For leases, which must outlive a change of the clock; None: they go by the clock alone.
+    uptime: Uptime | None = field(default_factory=machine_uptime)
 
     @property
     def rescue_file(self) -> Path:
