@@ -175,19 +175,24 @@ def engine_options(url: str) -> dict[str, Any]:
     return options
 
 
-def scrub() -> None:
+def scrub(*, patient: bool = True) -> bool:
     """Remove what was just deleted from SQLite's write-ahead log. Does nothing on PostgreSQL.
 
     `secure_delete` overwrites the pages of the file, but the log keeps older copies until it is
-    checkpointed and truncated.
+    checkpointed and truncated. Return False if another process is reading an older state, so
+    it must be tried again; not `patient`: without waiting for that, as writers would wait, too.
     """
     if not is_sqlite(db.engine.dialect):
-        return
+        return True
     connection = db.engine.raw_connection()
     try:
-        connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS if patient else 0}")
+        rows = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
     finally:
         connection.close()
+    return all(busy == 0 for busy, *_pages in rows)
 
 
 def last_id(connection: Connection, of: Table) -> int:

@@ -147,7 +147,9 @@ def delete_person(runtime: Runtime, person: PersonRef) -> Outcome:
             user = people.get(person)
             ended = user.access_token is None or user.status == Status.REVOKING
             raise NotErased(connected=not ended) from None
-    scrub()
+    if not scrub():
+        # The worker tries again every hour.
+        log.warning("not_scrubbed", reason="another process is reading the database")
     log.info("deleted")
     return outcome
 
