@@ -6,7 +6,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, render_template, request, stream_with_context
+from flask import (
+    Blueprint,
+    Response,
+    redirect,
+    render_template,
+    request,
+    stream_with_context,
+    url_for,
+)
+from werkzeug.wrappers import Response as Answer
 
 from webapp.services import authority
 from webapp.services.operators import audit_search, export
@@ -77,9 +86,13 @@ def index() -> str:
 @blueprint.get("/audit.csv", endpoint="csv")
 @operator
 @at_most("10 per minute")
-def as_csv() -> Response:
+def as_csv() -> Answer:
     """Return all matching events as a file; the export is recorded before its first byte."""
     asked = audit_request()
+    if asked.ignored:
+        # Unlike a file, the page can say which parameters were ignored; it needs only their names.
+        query = urlencode(asked.typed | dict.fromkeys(asked.ignored, "?"))
+        return redirect(f"{url_for('audit.index')}?{query}", 303)
     audit_search.record_export(runtime(), asked.query)
     lines = cut_off(authority.while_allowed(_lines(asked)))
     response = Response(stream_with_context(lines), mimetype="text/csv")
@@ -160,7 +173,7 @@ def _is_valid(name: str, text: str) -> bool:
 
 def _query_of(typed: dict[str, str]) -> AuditQuery | None:
     since, last = _day(typed.get("from", "")), _day(typed.get("to", ""))
-    who, on = typed.get("who", ""), typed.get("on", "")
+    who, on = _ticket(typed.get("who", "")), _ticket(typed.get("on", ""))
     if on and not _TICKET.fullmatch(on):
         found = audit_search.ticket_of(runtime(), on)
         if found is None:
@@ -176,6 +189,12 @@ def _query_of(typed: dict[str, str]) -> AuditQuery | None:
         on=on,
         reference=typed.get("ref", ""),
     )
+
+
+def _ticket(text: str) -> str:
+    """Return a ticket as it is stored, whatever the case it was typed in; other texts as they are."""
+    ticket = f"ct_{text[3:].upper()}"
+    return ticket if _TICKET.fullmatch(ticket) and text[:3].casefold() == "ct_" else text
 
 
 def _day(text: str) -> datetime | None:
