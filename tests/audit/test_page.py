@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import delete, insert
+from sqlalchemy import insert
 
+from tests.audit.telling import empty_audit
 from tests.movable import MovableClock
 from tests.services.holding import runtime_of
 from tests.views.reading import Reading
@@ -50,8 +51,8 @@ def link(read: Reading, words: str) -> str | None:
 
 
 def test_every_kind_of_actor_has_its_words(app: Flask, operator: FlaskClient, mara: User) -> None:
-    with app.app_context(), writing() as session:
-        session.execute(delete(AuditEvent))
+    with app.app_context():
+        empty_audit()
     written(
         app,
         {"actor_kind": "worker"},
@@ -116,8 +117,8 @@ def test_empty_pages_say_why(app: Flask, operator: FlaskClient) -> None:
     assert "Nobody has this open_id" in page(operator, on="-000nobody").text
     backwards = page(operator, **{"from": "2026-02-01", "to": "2026-01-01"}).text
     assert "“From” is after “To”" in backwards
-    with app.app_context(), writing() as session:
-        session.execute(delete(AuditEvent))
+    with app.app_context():
+        empty_audit()
     assert "No events yet" in page(operator).text
 
 

@@ -174,4 +174,6 @@ ROWS: Mapping[str, Tables] = {
             | {"browser": "Safari", "system": None, "replaces": None},
         ),
     },
+    # Triggers alone.
+    "0012": {},
 }
