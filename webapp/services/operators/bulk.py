@@ -168,7 +168,8 @@ def _create(
         act=act,
         actor=by.name,
         address=by.address,
-        query=query,
+        # What was searched for is kept only until the people it finds are known.
+        query=query if open_ids is None else list_query.without_search(query),
         created_at=now,
         gathered_to=0 if open_ids is None else None,
         total=0,
@@ -183,8 +184,9 @@ def _create(
                 count = job.total = add_items(
                     session, job_id, _picked_rows(session, runtime, open_ids)
                 )
+            shown = list_query.for_audit(query)
             audit.record(
-                session, now, "bulk.ordered", job=job_id, act=act, count=count, query=query
+                session, now, "bulk.ordered", job=job_id, act=act, count=count, query=shown
             )
     except IntegrityError:
         return
@@ -222,6 +224,7 @@ def stop_job(runtime: Runtime, job_id: str) -> bool:
             return False
         if job.ended_at is None and job.stopped_at is None:
             job.stopped_at, job.gathered_to = now, None
+            job.query = list_query.without_search(job.query)
             audit.record(session, now, "bulk.stopped", job=job_id)
             end_if_done(session, runtime, job)
     return True

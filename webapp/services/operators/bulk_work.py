@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from webapp.database import reading, writing
 from webapp.models import BulkItem, BulkJob, ItemState, Reason, Status, User
 from webapp.services.connect import disconnect
-from webapp.services.operators import bulk
+from webapp.services.operators import bulk, list_query
 from webapp.services.refresh.breaker import Permit
 from webapp.services.runtime import Runtime
 
@@ -138,6 +138,8 @@ def gather(runtime: Runtime, job_id: str) -> bool:
         if job is not None and job.gathered_to == seen.gathered_to:
             job.total += bulk.add_items(session, job.id, found)
             job.gathered_to = found[-1][0] if len(found) == GATHER_AT_ONCE else None
+            if job.gathered_to is None:
+                job.query = list_query.without_search(job.query)
     return True
 
 

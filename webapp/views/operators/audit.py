@@ -55,7 +55,11 @@ class AuditRequest:
         """Return the filters for an audit event, with tickets, which outlive deleted people."""
         wanted = self.wanted or AuditQuery()
         tickets = {"who": wanted.who, "on": wanted.on}
-        return urlencode(self.typed | {name: value for name, value in tickets.items() if value})
+        found = self.typed | {name: value for name, value in tickets.items() if value}
+        if self.wanted is None:
+            # Nobody now, but it may be the name of someone who has left or will come.
+            found["on"] = "*"
+        return urlencode(found, safe="*")
 
 
 @blueprint.get("/audit")
@@ -192,7 +196,7 @@ def _query_of(typed: dict[str, str]) -> AuditQuery | None:
 
 
 def _ticket(text: str) -> str:
-    """Return a ticket as it is stored, whatever the case it was typed in; other texts as they are."""
+    """Return a ticket in the case in which it is stored; other texts as they are."""
     ticket = f"ct_{text[3:].upper()}"
     return ticket if _TICKET.fullmatch(ticket) and text[:3].casefold() == "ct_" else text
 
