@@ -228,6 +228,14 @@ def _doubtful(settings: Settings) -> Iterator[Problem]:
         fix = _("use the same port in both, unless a proxy maps it")
         yield Problem("TIKTOK_REDIRECT_URI", cause, fix, public=True)
 
+    if settings.https and not settings.proxy_hops:
+        cause = _(
+            "is 0, but with https there is a proxy in front, so all visitors share its address and"
+            " its rate limits"
+        )
+        fix = _("PROXY_HOPS=1, or the number of proxies if there are more")
+        yield Problem("PROXY_HOPS", cause, fix, public=True)
+
 
 def _order_of(problem: Problem) -> int:
     name = problem.name.removesuffix("_FILE")

@@ -11,7 +11,11 @@ from typing import cast
 from flask import Flask, Response, abort, g, request
 
 from webapp import metrics
+from webapp.services.maintenance import machine_checks
+from webapp.views.http.runtime import runtime
 
+#: Where a proxy on the same machine calls from.
+LOOPBACK = frozenset({"127.0.0.1", "::1"})
 #: Bytes of a request body.
 MAX_BODY = 16 * 1024
 #: Bytes of path and query. TikTok's codes are under 1,000; gunicorn's own limit is far higher.
@@ -50,6 +54,10 @@ def register(app: Flask) -> None:
         if "HTTP_HOST" not in environ and environ["SERVER_PROTOCOL"] == "HTTP/1.1":
             # RFC 9112 §3.2; gunicorn would substitute the address it listens on.
             abort(400)
+        if "HTTP_X_FORWARDED_FOR" in environ and environ.get("REMOTE_ADDR") in LOOPBACK:
+            current = runtime()
+            if not current.settings.proxy_hops:
+                machine_checks.record_proxy(current)
         _read_body()
 
 
