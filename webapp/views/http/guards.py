@@ -16,6 +16,7 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf import CSRFProtect
 from limits import RateLimitItem, parse
+from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response
 
 from webapp.actor import Actor, Kind, act_as, act_as_nobody
@@ -44,6 +45,7 @@ CHECK_EVERY = timedelta(seconds=10)
 _FIRST_OPERATOR = "coatcheck.first_operator"
 _LIMITER = "coatcheck.limiter"
 _SIGNED_OUT = N_("You're no longer signed in, so nothing was done. Sign in and try again.")
+_OPERATORS = "/operators/"
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -117,6 +119,7 @@ def register(app: Flask) -> None:
     def _guard() -> Response | None:
         endpoint = request.endpoint
         if endpoint is None or request.routing_exception is not None:
+            _hide_from_strangers()
             return None
         who = access_of(app, endpoint)
         if who == "tiktok":
@@ -243,6 +246,15 @@ def _refuse(who: Access | None) -> Response | None:
         return None
     # Not a 403: others aren't told that an operators' page exists.
     return abort(404)
+
+
+def _hide_from_strangers() -> None:
+    """Answer 404 for a wrong method of an operators' page, too, unless to an operator."""
+    wrong = isinstance(request.routing_exception, MethodNotAllowed)
+    if wrong and f"{request.path}/".startswith(_OPERATORS):
+        present = visitor()
+        if present is None or not present.operator:
+            abort(404)
 
 
 def _refuse_service(limit: RateLimitItem | None) -> Response | None:
