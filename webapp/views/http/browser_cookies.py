@@ -2,7 +2,8 @@
 
 A response that was on its way for a while sets what it knew at its beginning. In one cookie for
 everything, its message would sign out someone who has signed in since then in another tab, or take
-away a sign-in that has begun there. So each response writes only the cookies that it has changed:
+away a sign-in that has begun there. So each response writes only the cookies that it has changed
+(decisions/0026):
 
 - the session cookie has the session's secret, and is written by signing in and out only,
 - `attempt-…` one sign-in in progress each (see `sign_in_attempts`),
