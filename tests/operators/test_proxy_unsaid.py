@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from flask import Flask
 from structlog.testing import capture_logs
 
 from tests.environment import CALLBACK
@@ -15,9 +16,9 @@ from webapp.settings import warnings
 HTTPS = {"TIKTOK_REDIRECT_URI": f"https://app.example{CALLBACK}"}
 
 
-def found(app: object, name: str) -> list[Check]:
-    runtime = runtime_of(app)  # type: ignore[arg-type]
-    with app.app_context():  # type: ignore[attr-defined]
+def found(app: Flask, name: str) -> list[Check]:
+    runtime = runtime_of(app)
+    with app.app_context():
         return [c for c in doctor.checks(os.environ, runtime, []) if c.name == name]
 
 
