@@ -141,7 +141,8 @@ worker_connections = 512
 threads = 64
 # In seconds. Longer than a whole call to TikTok (10 s), so no worker is killed during one.
 timeout = 30
-graceful_timeout = 30
+# Longer than a call, and then 20 s until its answer is in the database or in the rescue file.
+graceful_timeout = 45
 keepalive = 5
 # Anyone who reaches the control socket could command the server.
 control_socket_disable = True

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from webapp.database import db, reading, scrub, writing
 from webapp.files import sqlite_path
 from webapp.models import SpentState
+from webapp.services.worker import chores
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 #: What `PRAGMA synchronous` answers.
@@ -114,6 +115,25 @@ def test_what_was_deleted_is_in_no_file_after_scrubbing(file: Path) -> None:
         session.execute(delete(SpentState))
     assert mark.encode() in everything_beside(file), "the log keeps it until it is scrubbed"
     scrub()
+    assert mark.encode() not in everything_beside(file)
+
+
+def test_a_reader_of_an_older_state_is_noticed_and_scrubbing_succeeds_after_it(
+    app: Flask, file: Path
+) -> None:
+    mark = "made-up-and-gone"
+    add(mark)
+    with closing(sqlite3.connect(file, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM spent_states").fetchone()
+        with writing() as session:
+            session.execute(delete(SpentState))
+        assert scrub(patient=False) is False
+        assert mark.encode() in everything_beside(file)
+        reader.execute("ROLLBACK")
+    runtime = app.extensions["coatcheck"]
+    for chore in chores.CHORES:
+        chore(runtime, NOW)
     assert mark.encode() not in everything_beside(file)
 
 

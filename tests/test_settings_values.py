@@ -300,3 +300,50 @@ def test_a_missing_driver_is_told_with_the_file_that_brings_it(
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(SettingsRefused, match=r"requirements-postgres\.txt"):
         load(env | {"DATABASE_URL": "postgresql://db.example/app"})
+
+
+class TestWhatIsAroundAValue:
+    @pytest.mark.parametrize("quotes", ['"{}"', "'{}'", "“{}”", "`{}`"])
+    @pytest.mark.parametrize("name", ["TOKEN_KEYS", "DATABASE_URL", "TIKTOK_SCOPES", "PROXY_HOPS"])
+    def test_quotes_are_named_and_nothing_is_replaced(
+        self, env: Env, name: str, quotes: str
+    ) -> None:
+        values = env | {"TIKTOK_SCOPES": "user.info.basic", "PROXY_HOPS": "1"}
+        with pytest.raises(SettingsRefused) as refusal:
+            load(values | {name: quotes.format(values[name])})
+        (problem,) = refusal.value.problems
+        assert (problem.name, problem.cause) == (name, "is in quotes")
+        assert problem.fix == "remove the quotes around the value"
+
+    @pytest.mark.parametrize("name", ["TOKEN_KEYS", "DATABASE_URL", "TIKTOK_CLIENT_KEY"])
+    def test_the_mark_that_some_editors_put_before_a_text_is_cut_off(
+        self, env: Env, name: str
+    ) -> None:
+        assert load(env | {name: f"\ufeff {env[name]}\u00a0"}) == load(env)
+
+    @pytest.mark.parametrize(
+        ("harm", "cause"),
+        [
+            ('"', "contains quotes"),
+            (" ", "contains white space inside a key"),
+            ("!", "contains a key that is not base64"),
+        ],
+    )
+    def test_a_damaged_key_is_not_told_to_be_replaced(
+        self, env: Env, harm: str, cause: str
+    ) -> None:
+        """It may be the one that opens what is stored."""
+        key = env["TOKEN_KEYS"]
+        with pytest.raises(SettingsRefused) as refusal:
+            load(env | {"TOKEN_KEYS": f"{key[:9]}{harm}{key[9:]}"})
+        (problem,) = refusal.value.problems
+        assert problem.cause == cause
+        assert ">> .env" not in problem.fix
+        assert key[:9] not in f"{problem}"
+
+    @pytest.mark.parametrize("part", ["nonsense", "Video.list", "video.list user.info.stats"])
+    def test_what_is_no_scope_is_named(self, env: Env, part: str) -> None:
+        with pytest.raises(SettingsRefused) as refusal:
+            load(env | {"TIKTOK_SCOPES": f"user.info.basic,{part}"})
+        (problem,) = refusal.value.problems
+        assert f"“{part}”" in problem.cause

@@ -22,6 +22,7 @@ from webapp.settings import Settings
 from webapp.tiktok import provider
 from webapp.views.api import metrics, security_txt, status, tiktok_webhook, tokens
 from webapp.views.http import (
+    browser_cookies,
     errors,
     guards,
     headers,
@@ -30,7 +31,6 @@ from webapp.views.http import (
     session,
     template_filters,
 )
-from webapp.views.http.headers import BrowserSessions
 from webapp.views.http.language_and_theme import chosen_theme
 from webapp.views.http.runtime import KEY
 from webapp.views.operators import audit, bulk, connection, connection_list, health, keys, setup
@@ -68,7 +68,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
         "webapp", static_folder=str(ROOT / "static"), template_folder=str(ROOT / "templates")
     )
     app.request_class = request_checks.SameHostRequest
-    app.session_interface = BrowserSessions()
+    app.session_interface = browser_cookies.BrowserSessions()
     app.config.from_mapping(_config(settings))
     folder = _open_database(app)
     app.extensions[KEY] = Runtime(
@@ -84,6 +84,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     guards.register_actors(app)
     request_checks.register(app)
     guards.register(app)
+    browser_cookies.register(app)
     csrf = CSRFProtect(app)
     headers.register(app, settings)
     session.register(app)

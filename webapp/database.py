@@ -38,7 +38,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import REGCLASS
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, QueryableAttribute, Session
 
 BUSY_TIMEOUT_MS = 10_000
@@ -117,12 +117,27 @@ def writing(*, durable: bool = False) -> Iterator[Session]:
     UPDATE and DELETE statements don't change objects the session has already loaded.
     """
     engine = db.engine
-    turn = _one_writer if is_sqlite(engine.dialect) else nullcontext()
+    turn = _turn() if is_sqlite(engine.dialect) else nullcontext()
     options = {"synchronize_session": False}
     with turn, Session(engine, expire_on_commit=False, execution_options=options) as session:
         session.connection(execution_options={"coatcheck_write": "FULL" if durable else "NORMAL"})
         yield session
         session.commit()
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Wait for the other writers of this process, no longer than for those of other processes.
+
+    While another process holds the lock, each of them waits its full time.
+    """
+    if not _one_writer.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+        locked = sqlite3.OperationalError("database is locked")
+        raise OperationalError("BEGIN IMMEDIATE", None, locked)
+    try:
+        yield
+    finally:
+        _one_writer.release()
 
 
 def upsert(
@@ -162,19 +177,24 @@ def engine_options(url: str) -> dict[str, Any]:
     return options
 
 
-def scrub() -> None:
+def scrub(*, patient: bool = True) -> bool:
     """Remove what was just deleted from SQLite's write-ahead log. Does nothing on PostgreSQL.
 
     `secure_delete` overwrites the pages of the file, but the log keeps older copies until it is
-    checkpointed and truncated.
+    checkpointed and truncated. Return False if another process is reading an older state, so
+    it must be tried again; not `patient`: without waiting for that, as writers would wait, too.
     """
     if not is_sqlite(db.engine.dialect):
-        return
+        return True
     connection = db.engine.raw_connection()
     try:
-        connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS if patient else 0}")
+        rows = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
     finally:
         connection.close()
+    return all(busy == 0 for busy, *_pages in rows)
 
 
 def last_id(connection: Connection, of: Table) -> int:

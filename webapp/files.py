@@ -1,12 +1,16 @@
 """Where this installation keeps its files, and how the SQLite file is created."""
 
+import hashlib
 import os
+import re
 import secrets
 import sqlite3
 from pathlib import Path
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
+
+_NOT_IN_NAME = re.compile(r"[^A-Za-z0-9._-]")
 
 
 def absolute_url(url: str, folder: Path) -> str:
@@ -23,6 +27,18 @@ def sqlite_path(engine: Engine) -> Path | None:
     if engine.url.get_backend_name() != "sqlite" or not engine.url.database:
         return None
     return Path(engine.url.database)
+
+
+def database_name(url: str) -> str:
+    """Return a name for a database that can be part of a file name, different for each one.
+
+    It is the same for every user and password. An SQLite file keeps it when its folder is moved.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _NOT_IN_NAME.sub("_", Path(parsed.database or "").name)
+    place = f"{parsed.host}:{parsed.port}/{parsed.database}"
+    return f"postgresql-{hashlib.sha256(place.encode()).hexdigest()[:12]}"
 
 
 def own_folder(engine: Engine, root: Path) -> Path:

@@ -24,3 +24,5 @@ class TokenSet:
     refresh_expires_at: datetime | None
     #: False: `expires_in` was missing or absurd, so five minutes are assumed (rule 26).
     life_known: bool = True
+    #: When the exchange was sent; None: this is the answer to a refresh.
+    sent_at: datetime | None = None

@@ -5,9 +5,9 @@ import re
 
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import delete
 
 from tests.account.people import account, disconnect, press
+from tests.audit.telling import empty_audit
 from tests.rules.test_audit import calls
 from tests.servers import Sandbox
 from tests.services.holding import runtime_of
@@ -16,7 +16,6 @@ from tests.views.reading import Reading
 from tests.walk import connect
 from webapp.actor import Actor, acting_as
 from webapp.database import writing
-from webapp.models import AuditEvent
 from webapp.services.operators import roles
 from webapp.services.records import audit, history
 from webapp.services.records.audit import Field
@@ -125,8 +124,8 @@ def test_a_mistyped_page_is_the_first(mara: FlaskClient) -> None:
 
 
 def test_where_nothing_happened_the_page_says_so(app: Flask, mara: FlaskClient) -> None:
-    with app.app_context(), writing() as session:
-        session.execute(delete(AuditEvent))
+    with app.app_context():
+        empty_audit()
     page = activity(mara)
     assert "No activity yet" in page.text
     assert "No recent activity." in account(mara).text

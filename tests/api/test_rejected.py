@@ -21,7 +21,7 @@ def test_a_rejected_token_is_refreshed_however_long_it_would_live(
     assert answer.status_code == 200
     assert answer.json["version"] == before["version"] + 1
     assert answer.json["access_token"] != before["access_token"]
-    assert answer.headers["ETag"] == '"2"'
+    assert answer.headers["ETag"].startswith('"2-')
     assert sandbox.calls(REFRESH) == 1
 
 

@@ -13,7 +13,7 @@ from tests.audit.telling import told
 from tests.movable import MovableClock
 from tests.services.grants import join, made_up
 from webapp.actor import Actor, act_as, current_actor
-from webapp.database import reading, writing
+from webapp.database import db, is_sqlite, reading, writing
 from webapp.models import AuditEvent, User
 from webapp.services.handout import service_keys
 from webapp.services.operators import roles
@@ -102,6 +102,34 @@ def test_the_database_refuses_to_change_an_event(runtime: Runtime) -> None:
         session.execute(text("UPDATE audit_events SET actor = 'somebody else'"))
     with reading() as session:
         assert session.scalars(select(AuditEvent.actor)).all() == [""]
+
+
+def test_the_database_refuses_to_replace_an_event(runtime: Runtime) -> None:
+    aged(runtime, 2)
+    with reading() as session:
+        found = session.execute(text("SELECT * FROM audit_events")).mappings().one()
+    names = ", ".join(found)
+    values = ", ".join(f":{name}" for name in found)
+    replace = f"INSERT OR REPLACE INTO audit_events ({names}) VALUES ({values})"  # noqa: S608  # our own names
+    if not is_sqlite(db.engine.dialect):
+        return
+    with pytest.raises(DBAPIError, match="audit events are never changed"), writing() as session:
+        session.execute(text(replace), {**found, "actor": "somebody else"})
+    with reading() as session:
+        assert session.scalars(select(AuditEvent.actor)).all() == [""]
+
+
+def test_the_database_refuses_to_delete_a_new_event_and_to_empty_the_table(
+    runtime: Runtime,
+) -> None:
+    aged(runtime, 0.5, 2)
+    acts = ["DELETE FROM audit_events"]
+    if not is_sqlite(db.engine.dialect):
+        acts.append("TRUNCATE audit_events")
+    for act in acts:
+        with pytest.raises(DBAPIError, match="audit events are never"), writing() as session:
+            session.execute(text(act))
+    assert count() == 2
 
 
 def test_events_go_when_their_time_is_over(runtime: Runtime) -> None:

@@ -102,7 +102,7 @@ def test_rescue_alone_stores_it_and_counts(runtime: Runtime, sandbox: Sandbox, a
     again = command(app, "tokens", "rescue")
     assert (again.exit_code, again.stdout) == (0, "0 stored, 0 no longer needed\n")
     counts = json.loads(command(app, "tokens", "rescue", "--json").stdout)
-    assert counts == {"stored": 0, "outdated": 0, "unreadable": 0}
+    assert counts == {"stored": 0, "outdated": 0, "unreadable": 0, "dropped": []}
 
 
 def test_a_rescue_file_with_broken_lines_ends_with_1_and_costs_no_good_line(
@@ -154,4 +154,4 @@ def leave_in_rescue_file(runtime: Runtime, open_id: str) -> None:
     assert claim is not None
     assert claim.held is not None
     answer = runtime.provider.refresh(claim.held.refresh_token or "")
-    rescue_file.append(runtime, claim, answer, runtime.clock())
+    rescue_file.append(runtime, claim.person, open_id, claim.version, answer, runtime.clock())

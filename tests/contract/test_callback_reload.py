@@ -1,14 +1,15 @@
 """The same return a second time, or twice at once: one exchange, and a friendly answer."""
 
 import threading
+from urllib.parse import urlsplit
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.contract.evidence import as_in_the_books, heading, rows, token_calls
 from tests.forms import the_form
+from tests.movable import MovableClock
 from tests.servers import Sandbox
 from tests.walk import BrowserLikeClient, begin, come_back, consent
 
@@ -53,10 +54,10 @@ def test_a_saved_cookie_does_not_make_a_state_work_again(
     client: BrowserLikeClient, sandbox: Sandbox
 ) -> None:
     came = consent(begin(client))
-    cookie = client.get_cookie("session")
-    assert cookie is not None
+    before = kept(client)
     come_back(client, came)
-    client.set_cookie("session", cookie.value)
+    sign_out(client)
+    restore(client, before)
     assert seen(come_back(client, came)) == DONE
     assert token_calls(sandbox) == 1
 
@@ -81,14 +82,16 @@ def test_an_exchange_that_failed_is_not_tried_again_by_a_reload(
     assert rows(client.application) == []
 
 
-def at_once(app: Flask, cookie: str, came: str, times: int) -> list[TestResponse]:
-    """Deliver one return from threads that hold the same cookie and start together."""
+def at_once(browser: BrowserLikeClient, came: str, times: int) -> list[TestResponse]:
+    """Deliver one return from threads that hold the same cookies and start together."""
     start = threading.Barrier(times)
     answers: list[TestResponse] = []
+    cookies = kept(browser)
 
     def deliver() -> None:
-        client = app.test_client()
-        client.set_cookie("session", cookie)
+        client = browser.application.test_client()
+        for name, value in cookies.items():
+            client.set_cookie(name, value)
         start.wait(10)
         answers.append(come_back(client, came))
 
@@ -102,13 +105,101 @@ def at_once(app: Flask, cookie: str, came: str, times: int) -> list[TestResponse
 
 @pytest.mark.rule(9, 17)
 @pytest.mark.usefixtures("each_database")
-def test_of_returns_at_once_one_exchanges(client: BrowserLikeClient, sandbox: Sandbox) -> None:
+def test_of_returns_at_once_one_exchanges_and_all_are_signed_in(
+    client: BrowserLikeClient, sandbox: Sandbox
+) -> None:
     sandbox.latency(0.2, "token")
     came = consent(begin(client))
-    cookie = client.get_cookie("session")
-    assert cookie is not None
-    answers = at_once(client.application, cookie.value, came, 4)
-    assert sorted(each.status_code for each in answers) == [303, 400, 400, 400]
-    assert {seen(each) for each in answers if each.status_code == 400} == {DONE}
+    answers = at_once(client, came, 4)
+    assert [(each.status_code, each.location) for each in answers] == [(303, "/connected")] * 4
     assert token_calls(sandbox) == 1
     assert len(rows(client.application)) == 1
+
+
+@pytest.mark.rule(17)
+@pytest.mark.usefixtures("each_database")
+def test_a_return_that_is_delivered_twice_ends_where_the_first_one_ended(
+    client: BrowserLikeClient, sandbox: Sandbox
+) -> None:
+    """The browser gave up on the first response, so it has the cookies of before."""
+    came = consent(begin(client))
+    before = kept(client)
+    first = come_back(client, came)
+    restore(client, before)
+    second = come_back(client, came)
+    assert (second.status_code, second.location) == (first.status_code, first.location)
+    assert client.get("/account").status_code == 200
+    assert token_calls(sandbox) == 1
+
+
+@pytest.mark.rule(17)
+def test_whoever_was_signed_in_when_the_response_got_lost_still_is(
+    client: BrowserLikeClient, sandbox: Sandbox
+) -> None:
+    come_back(client, consent(begin(client)))
+    client.get("/account")
+    came = consent(begin(client))
+    before = kept(client)
+    come_back(client, came)
+    restore(client, before)
+    assert client.get("/account").status_code == 200, "the old session lives until the new is used"
+    assert come_back(client, came).location == "/account"
+    assert client.get("/account").status_code == 200
+    restore(client, before)
+    assert client.get("/account").location == "/", "the new one has been used"
+    assert token_calls(sandbox) == 2
+
+
+@pytest.mark.rule(17)
+@pytest.mark.parametrize("how", ["signed out everywhere", "too late"])
+def test_a_second_delivery_signs_nobody_in_who_has_left(
+    client: BrowserLikeClient, sandbox: Sandbox, clock: MovableClock, how: str
+) -> None:
+    came = consent(begin(client))
+    before = kept(client)
+    come_back(client, came)
+    if how == "too late":
+        clock.advance(minutes=11)
+    else:
+        form = the_form(client.get("/account").text, "/sign-out/everywhere")
+        assert client.post(form.action, data=form.data()).status_code == 303
+    restore(client, before)
+    assert seen(come_back(client, came)) == DONE
+    assert client.get("/account").location == "/"
+    assert token_calls(sandbox) == 1
+
+
+@pytest.mark.rule(17)
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("Sec-Purpose", "prefetch"),
+        ("Sec-Purpose", "prefetch;prerender"),
+        ("Purpose", "prefetch"),
+        ("X-Moz", "prefetch"),
+    ],
+    ids=":".join,
+)
+def test_a_speculative_request_uses_nothing_up(
+    client: BrowserLikeClient, sandbox: Sandbox, header: tuple[str, str]
+) -> None:
+    came = consent(begin(client))
+    parts = urlsplit(came)
+    guess = client.get(f"{parts.path}?{parts.query}", headers=[header])
+    assert (guess.status_code, guess.headers["Cache-Control"]) == (503, "no-store")
+    assert "Set-Cookie" not in guess.headers
+    assert token_calls(sandbox) == 0
+    assert come_back(client, came).status_code == 303
+
+
+def kept(client: BrowserLikeClient) -> dict[str, str]:
+    """Return the cookies that a browser has."""
+    return {cookie.key: cookie.value for cookie in client._cookies.values()}
+
+
+def restore(client: BrowserLikeClient, cookies: dict[str, str]) -> None:
+    """Give a browser the cookies that it had."""
+    for name in kept(client):
+        client.delete_cookie(name)
+    for name, value in cookies.items():
+        client.set_cookie(name, value)

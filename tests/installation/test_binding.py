@@ -15,6 +15,7 @@ from tests.servers import Sandbox
 from webapp.database import db, reading, writing
 from webapp.models import Installation
 from webapp.services.installation import binding, instance_id
+from webapp.services.refresh.on_demand import fresh_access
 from webapp.services.runtime import Runtime
 
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -226,3 +227,21 @@ def restore(**columns: object) -> None:
     """Let the binding say what it said in an older backup, or after a copy."""
     with writing() as session:
         session.execute(update(Installation).values(**columns))
+
+
+def test_a_backup_from_before_the_last_refresh_is_seen_and_adopting_lifts_every_version(
+    runtime: Runtime, sandbox: Sandbox
+) -> None:
+    """The worker's hourly count is not waited for: each refresh that is stored counts."""
+    assert binding.mismatch(runtime) is None
+    open_id = join(runtime, sandbox, "mara")
+    binding.record_generation(runtime)
+    backup = bound().generation
+    fresh_access(runtime, open_id, rejected_version=1)
+    version = row(runtime, open_id).version
+    restore(generation=backup)
+    name, cause, _mend = told(runtime)
+    assert name == "DATABASE_URL"
+    assert "older backup" in cause
+    binding.adopt(runtime)
+    assert row(runtime, open_id).version == version + binding.LIFT

@@ -35,6 +35,11 @@ class HttpBrowser(requests.Session):
         """The session cookie as it was last set."""
         return str(self.cookies.get(COOKIE, ""))
 
+    @property
+    def cookie_line(self) -> str:
+        """All its cookies, as in the header `Cookie`."""
+        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.cookies)
+
 
 def opened(cookie: str) -> str:
     """Return what a signed session cookie says to anyone who holds it: JSON, without any key."""

@@ -58,12 +58,14 @@ class Site:
         app.secret_key = self.env["SECRET_KEY"]
         signer = SecureCookieSessionInterface().get_signing_serializer(app)
         assert signer is not None
-        (cookie,) = [c for c in context.cookies() if c.get("name") == "session"]
-        held = signer.loads(str(cookie.get("value")))
-        for attempt in held["attempts"]:
-            attempt[1] -= seconds
-        value = signer.dumps(held)
-        context.add_cookies([{"name": "session", "value": str(value), "url": self.url}])
+        for cookie in context.cookies():
+            name = str(cookie.get("name"))
+            if name.startswith("attempt-"):
+                held = signer.loads(str(cookie.get("value")))
+                for attempt in held["attempts"]:
+                    attempt[1] -= seconds
+                value = str(signer.dumps(held))
+                context.add_cookies([{"name": name, "value": value, "url": self.url}])
 
 
 @contextmanager

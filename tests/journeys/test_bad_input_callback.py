@@ -104,7 +104,7 @@ class TestTheWholeAddress:
         browser = site.browser()
         state = begun(browser).encode()
         target = PATH + b"?state=" + state + b"&code=" + b"a" * length
-        answer = raw.get(site.server.url, target, b"Cookie: session=" + browser.cookie.encode())
+        answer = raw.get(site.server.url, target, b"Cookie: " + browser.cookie_line.encode())
         refused(site, answer, 414)
 
     @pytest.mark.parametrize("bytes_", [b"\xff\xfe", b"\x00", b"\xc3\xa4", b"\x1b[31m"])

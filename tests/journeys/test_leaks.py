@@ -41,7 +41,7 @@ class RunningApp:
         """Return a browser whose pages and cookies are kept for the search."""
         made = HttpBrowser(self.server.url)
         self.browsers.append(made)
-        made.hooks["response"].append(lambda *_a, **_o: self.cookies.add(made.cookie))
+        made.hooks["response"].append(lambda *_a, **_o: self.cookies.update(made.cookies.values()))
         return made
 
     def post(self, browser: HttpBrowser, page: str, action: str, **more: str) -> int:
@@ -51,7 +51,7 @@ class RunningApp:
 
     def opened_cookies(self) -> list[str]:
         """Return what every cookie ever set says."""
-        self.cookies |= {browser.cookie for browser in self.browsers}
+        self.cookies |= {each for browser in self.browsers for each in browser.cookies.values()}
         return [opened(cookie) for cookie in self.cookies if cookie]
 
     def secrets(self) -> set[str]:

@@ -3,6 +3,7 @@
 import json
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,7 @@ def test_the_file_is_closed_to_others_and_holds_no_plain_token(
 def test_a_crash_between_the_commit_and_the_end_of_the_file_does_no_harm(world: World) -> None:
     kept = world.runtime.rescue_file.read_bytes()
     rescue_file.replay(world.runtime)
-    world.runtime.rescue_file.with_name("rescue.jsonl.1.2").write_bytes(kept)
+    world.runtime.rescue_file.with_name(f"{world.runtime.rescue_file.name}.1.2").write_bytes(kept)
     assert rescue_file.has_answers(world.runtime)
     assert rescue_file.replay(world.runtime) == Replayed(stored=0, outdated=6, unreadable=0)
     world.assert_in_step(living=6)
@@ -157,7 +158,11 @@ def test_what_is_rescued_during_a_replay_is_replayed_too(
 
     def append(result: Result) -> None:
         assert isinstance(result.answer, TokenSet)
-        rescue_file.append(world.runtime, result.claim, result.answer, result.received_at)
+        claim = result.claim
+        rescue_file.append(
+            *(world.runtime, claim.person, claim.open_id, claim.version),
+            *(result.answer, result.received_at),
+        )
 
     with ThreadPoolExecutor(4) as pool:
         appending = [pool.submit(append, result) for result in results[1:]]
@@ -165,3 +170,62 @@ def test_what_is_rescued_during_a_replay_is_replayed_too(
             rescue_file.replay(world.runtime)
     rescue_file.replay(world.runtime)
     world.assert_in_step(living=40)
+
+
+def test_after_a_restored_backup_the_line_of_a_later_version_is_stored(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row is as it was before two refreshes; the file has the only token that still works."""
+    open_id = world.person()
+    backup = world.row(open_id)
+    for minutes in (10, 20):
+        world.clock.advance(minutes=minutes)
+        world.make_due()
+        if minutes == 10:
+            world.work()
+    (claimed,) = claims.claim_due(world.runtime, 1, world.clock())
+    result = Result(claimed, world.runtime.provider.refresh(held(claimed)), world.clock())
+    with monkeypatch.context() as patched, out_of_reach(world.runtime, patched):
+        landed(world, [result], patience=0)
+    columns = ("access_token", "refresh_token", "version", "refreshed_at", "refreshes")
+    world.change(open_id, claim=None, **{name: getattr(backup, name) for name in columns})
+    assert rescue_file.replay(world.runtime) == Replayed(stored=1, outdated=0, unreadable=0)
+    assert world.row(open_id).version == claimed.version + 1
+    world.assert_in_step(living=1)
+
+
+def test_the_tokens_of_somebody_who_has_disconnected_are_revoked_and_it_is_said_whose(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_id = world.person()
+    row = world.row(open_id)
+    world.make_due()
+    (claimed,) = claims.claim_due(world.runtime, 1, world.clock())
+    result = Result(claimed, world.runtime.provider.refresh(held(claimed)), world.clock())
+    with monkeypatch.context() as patched, out_of_reach(world.runtime, patched):
+        landed(world, [result], patience=0)
+    world.clock.advance(minutes=1)
+    world.change(open_id, status="revoked", version=2, access_token=None, refresh_token=None)
+    replayed = rescue_file.replay(world.runtime)
+    assert (replayed.stored, replayed.dropped) == (0, (row.ticket,))
+    assert world.sandbox.books()[open_id]["ended"] == "revoked"
+
+
+def test_two_installations_with_one_folder_have_a_file_each(world: World) -> None:
+    names = set()
+    for url in (
+        *("sqlite:///instance/app.db", "sqlite:///instance/demo.db"),
+        *("postgresql://one:pw@127.0.0.1/first", "postgresql://one:pw@127.0.0.1/second"),
+        *("postgresql://one:new@127.0.0.1/second", "postgresql+psycopg://two@127.0.0.1/second"),
+    ):
+        settings = world.runtime.settings.model_copy(update={"database_url": url})
+        names.add(replace(world.runtime, settings=settings).rescue_file.name)
+    assert len(names) == 4, "user and password make no difference"
+
+
+@pytest.mark.usefixtures("rescued")
+def test_a_file_with_the_name_of_earlier_versions_is_replayed_as_well(world: World) -> None:
+    path = world.runtime.rescue_file
+    path.rename(path.with_name("rescue.jsonl"))
+    assert rescue_file.replay(world.runtime) == Replayed(stored=6, outdated=0, unreadable=0)
+    assert not rescue_file.has_answers(world.runtime)

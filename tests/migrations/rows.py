@@ -151,4 +151,29 @@ ROWS: Mapping[str, Tables] = {
     },
     # The same tables, numbered in another way.
     "0009": {},
+    "0010": {
+        "users": (
+            CONNECTED
+            | KEPT
+            | {"failing_since": BEGAN, "history": "1|failed|worker|9|a|b\n"}
+            | {"exchange_sent_at": BEGAN},
+            REVOKED | {"interrupted": False},
+        ),
+    },
+    "0011": {
+        "spent_states": (
+            {"digest": "d" * 64, "spent_at": SEEN, "user_id": 1, "ticket": "ct_8F2K-91QD"}
+            | {"session": "a" * 64, "kind": "returned", "added": "video.list"},
+        ),
+        "browser_sessions": (
+            {"digest": "a" * 64, "user_id": 1, "created_at": BEGAN, "seen_at": SEEN}
+            | {"browser": "Firefox", "system": "Linux", "replaces": "b" * 64},
+            {"digest": "b" * 64, "user_id": 1, "created_at": SEEN, "seen_at": SEEN}
+            | {"browser": None, "system": None, "replaces": None},
+            {"digest": "c" * 64, "user_id": 2, "created_at": BEGAN, "seen_at": BEGAN}
+            | {"browser": "Safari", "system": None, "replaces": None},
+        ),
+    },
+    # Triggers alone.
+    "0012": {},
 }

@@ -22,7 +22,15 @@ GRANT = {
     *("scope", "asked_scope", "version"),
 }
 #: When things happened, and how often.
-TIMES = {"created_at", "connected_at", "refreshed_at", "last_used_at", "refreshes", "history"}
+TIMES = {
+    "created_at",
+    "connected_at",
+    "exchange_sent_at",
+    "refreshed_at",
+    "last_used_at",
+    "refreshes",
+    "history",
+}
 #: When to act next: every event decides that for itself.
 QUEUE = {"next_at"}
 #: Set by what goes wrong or is under way, and cleared when TikTok grants tokens.

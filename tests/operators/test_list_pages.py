@@ -9,7 +9,7 @@ import pytest
 from tests.operators import crowd
 from webapp.database import writing
 from webapp.models import Reason, User
-from webapp.services.operators import list_pages, list_query
+from webapp.services.operators import list_pages, list_query, list_search
 from webapp.services.operators.list_pages import Page
 from webapp.services.operators.list_query import Place, Query, Sort, State
 from webapp.services.runtime import Runtime
@@ -200,3 +200,19 @@ def test_people_of_another_tiktok_app_are_not_listed(runtime: Runtime) -> None:
         right = [] if query.search == "mara" else ["-000person000001"]
         assert names(list_pages.list_page(runtime, query, now)) == right
         assert [row.user.open_id for row in list_pages.each_row(runtime, query, now)] == right
+
+
+def test_an_export_of_a_search_holds_everyone_it_finds(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page has room for some; a file that stopped there would not say so."""
+    monkeypatch.setattr(list_search, "MAX_FOUND", 10)
+    crowd.put(
+        [crowd.one(runtime, runtime.clock(), n, display_name="Mara Jones") for n in range(25)]
+    )
+    crowd.put([crowd.one(runtime, runtime.clock(), 90, display_name="Mara Ferreira")])
+    crowd.put([crowd.one(runtime, runtime.clock(), 91, client_key="x", display_name="Mara Jones")])
+    for text, count in (("mara", 26), ("jon MARA", 25), ("-000person", 26), ("ct_00000090", 1)):
+        query = Query(search=text)
+        assert len(list(list_pages.each_row(runtime, query, runtime.clock()))) == count, text
+    assert list_pages.list_page(runtime, Query(search="mara"), runtime.clock()).cut

@@ -90,3 +90,10 @@ def test_a_search_and_its_end_are_told(operator: FlaskClient) -> None:
     assert "No connections match these filters" in with_name.text
     found = Reading(operator.get(f"{PATH}?q=open-001").text)
     assert "1 of 1 connection, expiring soonest first" in found.the("caption")
+
+
+def test_the_remark_about_a_filters_order_says_which_way_the_rows_run(
+    operator: FlaskClient,
+) -> None:
+    page = Reading(operator.get(f"{PATH}?within=90d&sort=-reconnect_by").text)
+    assert "sets the order: latest reconnect date first." in page.text

@@ -41,7 +41,7 @@ REFUSED = {
         {"SECRET_KEY": "changeme" * 8}, "SECRET_KEY", "well-known", "token_hex"
     ),
     "a token key that is none": Planted(
-        {"TOKEN_KEYS": "not base64!"}, "TOKEN_KEYS", "not base64", "flask keys generate"
+        {"TOKEN_KEYS": "not-base64!"}, "TOKEN_KEYS", "not base64", "flask keys generate"
     ),
     "a blank client secret": Planted(
         {"TIKTOK_CLIENT_SECRET": " "}, "TIKTOK_CLIENT_SECRET", "is blank", "developers.tiktok.com"

@@ -74,7 +74,7 @@ def telling(make_app: MakeApp, env: dict[str, str], monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv(name, value)
     app = make_app(**own)
     runtime = app.extensions["coatcheck"]
-    (runtime.folder / "rescue.jsonl").write_text("", encoding="utf-8")
+    runtime.rescue_file.write_text("", encoding="utf-8")
     connection(app, 1)
     return app
 

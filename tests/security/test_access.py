@@ -6,6 +6,7 @@ from flask import Blueprint, Flask
 from tests.fixtures.app import MakeApp
 from tests.security.callers import CALLERS, Caller, caller, routes
 from tests.servers import Sandbox
+from tests.walk import connect
 from webapp.app import BLUEPRINTS
 from webapp.views.http.guards import UnguardedRoute, access_of
 
@@ -36,6 +37,7 @@ TABLE: dict[tuple[str, str], tuple[str, tuple[int, int, int]]] = {
     ("POST", "account.sign_out_others"): ("person", (303, 303, 303)),
     ("POST", "account.sign_out"): ("person", (303, 303, 303)),
     ("POST", "account.sign_out_everywhere"): ("person", (303, 303, 303)),
+    ("GET", "operators.index"): ("operator", (404, 404, 303)),
     ("GET", "operators.tokens"): ("operator", (404, 404, 200)),
     ("GET", "health.show"): ("operator", (404, 404, 200)),
     ("POST", "health.probe"): ("operator", (404, 404, 303)),
@@ -147,3 +149,27 @@ def test_a_class_that_nobody_knows_lets_nobody_in(
     app = make_app()
     for kind in CALLERS:
         assert caller(app, sandbox, kind).get("/friends").status_code == 404
+
+
+@pytest.mark.parametrize("who", ["nobody", "person"])
+def test_no_method_tells_a_stranger_that_an_operators_page_exists(
+    make_app: MakeApp, sandbox: Sandbox, who: str
+) -> None:
+    app = make_app()
+    operator = caller(app, sandbox, "operator")
+    client = app.test_client()
+    if who == "person":
+        connect(client, "jo")
+        assert client.get("/account").status_code == 200
+    paths = {path for _method, _endpoint, path in routes(app) if path.startswith("/operators")}
+    assert len(paths) > 10
+    for path in sorted(paths):
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW"):
+            assert client.open(path, method=method).status_code == 404, (method, path)
+    assert operator.put("/operators/tokens").status_code == 405
+
+
+def test_an_operator_is_led_to_the_list(make_app: MakeApp, sandbox: Sandbox) -> None:
+    client = caller(make_app(), sandbox, "operator")
+    answer = client.get("/operators")
+    assert (answer.status_code, answer.location) == (303, "/operators/tokens")

@@ -1,16 +1,18 @@
-"""The one cookie: what it may be read by, where it goes, and how large it may grow."""
+"""Our cookies: what they may be read by, where they go, and how large they may grow."""
 
-import json
+import re
 from http.cookies import SimpleCookie
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tests.contract.test_callback_reload import kept
 from tests.environment import CALLBACK
 from tests.fixtures.app import MakeApp
-from tests.journeys.http_browser import opened
-from tests.walk import begin, connect
+from tests.forms import the_form
+from tests.walk import BrowserLikeClient, begin, come_back, connect, consent
 
 HTTPS = {"TIKTOK_REDIRECT_URI": f"https://app.example{CALLBACK}"}
 
@@ -20,10 +22,24 @@ def cookies(answer: TestResponse) -> list[SimpleCookie]:
     return [SimpleCookie(line) for line in answer.headers.getlist("Set-Cookie")]
 
 
-def test_over_http_it_is_for_our_site_and_no_script(client: FlaskClient) -> None:
-    for answer in (client.get("/connect"), connect(client)):
-        (found,) = cookies(answer)
-        cookie = found["session"]
+#: What we set by ourselves: the session, forms, sign-ins in progress, and messages.
+OURS = re.compile(r"(__Host-)?(session|notes|csrf-[0-9a-f]{12}|attempt-[0-9a-f]{12})")
+
+
+def set_on_the_way(client: FlaskClient) -> dict[str, Any]:
+    """Connect; return every cookie that was set meanwhile, by name."""
+    form = client.get("/connect")
+    leaving = client.post("/connect", data=the_form(form.text, "/connect").data())
+    answers = [form, leaving, come_back(client, consent(str(leaving.location)))]
+    return {name: each for a in answers for found in cookies(a) for name, each in found.items()}
+
+
+def test_over_http_they_are_for_our_site_and_no_script(client: FlaskClient) -> None:
+    found = set_on_the_way(client)
+    assert sorted(name.partition("-")[0] for name in found) == [
+        *("attempt", "csrf", "notes", "session")
+    ]
+    for cookie in found.values():
         assert cookie["httponly"]
         assert cookie["samesite"] == "Lax"
         assert cookie["path"] == "/"
@@ -31,33 +47,37 @@ def test_over_http_it_is_for_our_site_and_no_script(client: FlaskClient) -> None
         assert not cookie["secure"]
 
 
-def test_over_https_it_is_bound_to_the_host(make_app: MakeApp) -> None:
+def test_over_https_they_are_bound_to_the_host(make_app: MakeApp) -> None:
     client = make_app(**HTTPS).test_client()
-    (found,) = cookies(client.get("/connect"))
-    assert list(found) == ["__Host-session"]
-    cookie = found["__Host-session"]
-    assert cookie["secure"]
-    assert cookie["httponly"]
-    assert cookie["samesite"] == "Lax"
-    assert cookie["path"] == "/"
-    assert not cookie["domain"]
+    form = client.get("/connect")
+    leaving = client.post("/connect", data=the_form(form.text, "/connect").data())
+    found = {name: c for a in (form, leaving) for each in cookies(a) for name, c in each.items()}
+    assert len(found) == 2
+    for name, cookie in found.items():
+        assert name.startswith("__Host-")
+        assert cookie["secure"]
+        assert cookie["httponly"]
+        assert cookie["samesite"] == "Lax"
+        assert cookie["path"] == "/"
+        assert not cookie["domain"]
 
 
-def test_it_is_the_only_one(client: FlaskClient) -> None:
+def test_there_are_no_others(client: FlaskClient) -> None:
     connect(client)
     for path in ("/account", "/connected", "/connect", "/cookies", "/nothing"):
         for found in cookies(client.get(path)):
-            assert list(found) == ["session"]
+            assert all(OURS.fullmatch(name) for name in found)
 
 
 @pytest.mark.rule(9)
-def test_it_stays_small_after_a_hundred_abandoned_sign_ins(client: FlaskClient) -> None:
+def test_they_stay_small_and_few_after_a_hundred_abandoned_sign_ins(
+    client: BrowserLikeClient,
+) -> None:
     for _ in range(100):
         begin(client)
-    cookie = client.get_cookie("session")
-    assert cookie is not None
-    assert len(f"session={cookie.value}") < 4096
-    assert len(json.loads(opened(cookie.value))["attempts"]) == 5
+    found = kept(client)
+    assert len([name for name in found if name.startswith("attempt-")]) == 5
+    assert sum(len(f"{name}={value}; ") for name, value in found.items()) < 4096
     assert connect(client).status_code == 303
 
 
@@ -65,9 +85,9 @@ def test_an_http_cookie_is_not_taken_over_https(make_app: MakeApp) -> None:
     client = make_app(**HTTPS).test_client()
     page = client.get("/connect")
     (found,) = cookies(page)
-    value = found["__Host-session"].value
+    ((name, cookie),) = found.items()
     other = client.application.test_client()
-    other.set_cookie("session", value, secure=True)
+    other.set_cookie(name.removeprefix("__Host-"), cookie.value, secure=True)
     answer = other.post("/connect", data={"csrf_token": "a"})
     assert "Your browser is blocking cookies" in answer.text
 
@@ -75,8 +95,8 @@ def test_an_http_cookie_is_not_taken_over_https(make_app: MakeApp) -> None:
 def test_signing_out_takes_it_away(client: FlaskClient) -> None:
     connect(client)
     token = client.get("/account").text.split('name="csrf_token" value="')[1].split('"')[0]
-    kept = client.get_cookie("session")
-    assert kept is not None
+    saved = client.get_cookie("session")
+    assert saved is not None
     client.post("/sign-out", data={"csrf_token": token})
-    client.set_cookie("session", kept.value)
+    client.set_cookie("session", saved.value)
     assert client.get("/account").status_code == 303

@@ -82,6 +82,7 @@ def test_own_data_leaves_out_nothing_but_secrets_and_the_schedule(runtime: Runti
         "claim": "the schedule",
         "failures": "the schedule",
         "refused_at": "the schedule",
+        "exchange_sent_at": "says the same as connected_at",
         "failing_since": "the schedule",
         "interrupted": "the schedule",
         "last_error": "TikTok's word to us",

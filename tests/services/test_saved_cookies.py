@@ -32,6 +32,7 @@ def delete_account(client: FlaskClient) -> None:
 
 def sign_in_again(client: FlaskClient) -> None:
     assert connect(client).status_code == 303
+    assert client.get("/account").status_code == 200, "the former ends when the new one is used"
 
 
 def cookie(client: FlaskClient) -> str:

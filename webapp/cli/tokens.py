@@ -188,6 +188,8 @@ def rescue(as_json: bool) -> None:
         print_json(asdict(replayed))
     else:
         click.echo(f"{replayed.stored} stored, {replayed.outdated} no longer needed")
+        for ticket in replayed.dropped:
+            click.echo(f"no longer needed: {ticket} has newer tokens, or has disconnected")
     if replayed.unreadable:
         fail(f"{replayed.unreadable} lines could not be read, probably because of a full disk")
 

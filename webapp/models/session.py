@@ -22,3 +22,6 @@ class BrowserSession(Base):
     #: "Firefox" and "Linux", so people can recognize their devices. None: not known.
     browser: Mapped[str | None] = mapped_column(Text)
     system: Mapped[str | None] = mapped_column(Text)
+    #: The digest of the browser's former session, which ends when this one is first used: the
+    #: response with the new cookie may get lost.
+    replaces: Mapped[str | None] = mapped_column(Text)

@@ -16,3 +16,11 @@ class SpentState(Base):
     #: SHA-256 of the state, hex.
     digest: Mapped[str] = mapped_column(Text, primary_key=True)
     spent_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    #: Who connected with it, the digest of the session that they got, and what `Connected` says of
+    #: it. None: nobody has (yet).
+    user_id: Mapped[int | None]
+    ticket: Mapped[str | None] = mapped_column(Text)
+    session: Mapped[str | None] = mapped_column(Text)
+    kind: Mapped[str | None] = mapped_column(Text)
+    #: Comma-separated.
+    added: Mapped[str | None] = mapped_column(Text)

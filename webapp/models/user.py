@@ -158,6 +158,9 @@ class User(Base):
     refreshed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     connected_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    #: When the exchange of this grant was sent. Of two sign-ins at the same time, the one that was
+    #: sent later has the grant that works. None: connected before this was recorded.
+    exchange_sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: The latest events, newest first (services.records.history); rarely read, so loaded on demand.
     history: Mapped[str | None] = mapped_column(Text, deferred=True)
 

@@ -5,7 +5,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from webapp.clock import Clock
+from webapp import files
+from webapp.clock import Clock, Uptime, machine_uptime
 from webapp.services.vault import Vault
 from webapp.settings import Settings
 from webapp.tiktok.provider import Provider
@@ -24,6 +25,8 @@ class Runtime:
     clock: Clock
     #: Where this installation keeps its own files: the rescue file, its id.
     folder: Path
+    #: For leases, which must outlive a change of the clock; None: they go by the clock alone.
+    uptime: Uptime | None = field(default_factory=machine_uptime)
 
     @property
     def client_key(self) -> str:
@@ -32,5 +35,8 @@ class Runtime:
 
     @property
     def rescue_file(self) -> Path:
-        """Return the path of the file for TikTok responses that couldn't be stored."""
-        return self.folder / "rescue.jsonl"
+        """Return the path of the file for TikTok responses that couldn't be stored.
+
+        It is named after the database, since the folder may be shared by several installations.
+        """
+        return self.folder / f"rescue-{files.database_name(self.settings.database_url)}.jsonl"

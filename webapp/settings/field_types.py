@@ -18,6 +18,8 @@ from sqlalchemy.exc import ArgumentError
 BASIC_SCOPE = "user.info.basic"
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"0", "false", "no", "off"})
+#: What may be repeated in a message: words, which no secret looks like.
+_WORDS = re.compile(r"[A-Za-z_. ]{1,60}")
 _SCOPE = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
 
 AUTHORIZE_URL = "https://www.tiktok.com/v2/auth/authorize/"
@@ -102,9 +104,11 @@ def _scopes(text: str) -> tuple[str, ...]:
     names = parts(text)
     for name in names:
         if not _SCOPE.fullmatch(name):
+            # Without it nobody finds the mistake; but a secret may have been pasted here.
+            part = f"“{name}”" if _WORDS.fullmatch(name) else f"a text of {len(name)} characters"
             refuse(
-                "contains something that is not a scope name",
-                "write scopes like user.info.basic,video.list",
+                f"contains {part}, which is not a scope name",
+                "write scopes in lower case, separated by commas: user.info.basic,video.list",
             )
     if len(set(names)) < len(names):
         double = next(name for name in names if names.count(name) > 1)

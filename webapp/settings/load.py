@@ -6,6 +6,7 @@ texts of `serving_problems` and `warnings` reach pages and are translated.
 
 import os
 import secrets
+import string
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
@@ -33,6 +34,11 @@ _REQUIRED = {
     "SECRET_KEY": SIGNING_KEY_FIX,
     "TOKEN_KEYS": TOKEN_KEYS_FIX,
 }
+#: What is cut off both ends: white space, and the mark at the beginning of some editors' files.
+_BLANK = f"{string.whitespace}\u00a0\u200b\ufeff"
+#: What a value may be enclosed in by mistake, as systemd, Docker and `export` each treat quotes in
+#: a file in their own way.
+_QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "„": "“", "`": "`"}
 #: Names that other providers use → the name that TikTok and this app use.
 _MISNOMERS = {
     "TIKTOK_CLIENT_ID": "TIKTOK_CLIENT_KEY",
@@ -86,19 +92,21 @@ def _read(environ: Mapping[str, str]) -> tuple[dict[str, str], list[Problem]]:
     given: dict[str, str] = {}
     problems: list[Problem] = []
     for name in NAMES:
-        text = environ.get(name, "").strip()
-        path = environ.get(f"{name}_FILE", "").strip()
+        text = environ.get(name, "").strip(_BLANK)
+        path = environ.get(f"{name}_FILE", "").strip(_BLANK)
         if text and path:
             file = f"{name}_FILE"
             problems.append(Problem(name, f"and {file} are both set", f"remove {name} or {file}"))
         elif path:
             try:
-                text = Path(path).read_text(encoding="utf-8").strip()
+                text = Path(path).read_text(encoding="utf-8").strip(_BLANK)
             except (OSError, ValueError):
                 cause = "names a file that cannot be read"
                 fix = "give the path of a text file that the app is allowed to read"
                 problems.append(Problem(f"{name}_FILE", cause, fix))
-        if text:
+        if len(text) > 1 and text[0] in _QUOTES and text[-1] == _QUOTES[text[0]]:
+            problems.append(Problem(name, "is in quotes", "remove the quotes around the value"))
+        elif text:
             given[name] = text
     return given, problems
 
@@ -210,6 +218,14 @@ def _doubtful(settings: Settings) -> Iterator[Problem]:
         )
         fix = _("use the same port in both, unless a proxy maps it")
         yield Problem("TIKTOK_REDIRECT_URI", cause, fix, public=True)
+
+    if settings.https and not settings.proxy_hops:
+        cause = _(
+            "is 0, but with https there is a proxy in front, so all visitors share its address and"
+            " its rate limits"
+        )
+        fix = _("PROXY_HOPS=1, or the number of proxies if there are more")
+        yield Problem("PROXY_HOPS", cause, fix, public=True)
 
 
 def _order_of(problem: Problem) -> int:

@@ -16,7 +16,16 @@ _BIN = ".venv/bin/" if Path(sys.prefix).name == ".venv" else ""
 SIGNING_KEY_FIX = (
     "echo \"SECRET_KEY=$(python3 -c 'import secrets; print(secrets.token_hex(32))')\" >> .env"
 )
-TOKEN_KEYS_FIX = f'echo "TOKEN_KEYS=$({_BIN}flask keys generate)" >> .env'
+TOKEN_KEYS_FIX = (
+    f'echo "TOKEN_KEYS=$({_BIN}flask keys generate)" >> .env'
+    "  # only if nothing is stored; otherwise restore the previous keys"
+)
+#: For a key that is damaged: it may be the one that opens what is stored, which a new one in its
+#: place would make unreadable.
+_WHOLE_KEY_FIX = (
+    "copy the whole key again from where you keep it. Only if nothing is stored yet, make a new one"
+    f" with {_BIN}flask keys generate"
+)
 NOTIFY_SECRET_FIX = f'echo "NOTIFY_SECRET=whsec_$({_BIN}flask keys generate)" >> .env'
 METRICS_TOKEN_FIX = f'echo "METRICS_TOKEN=$({_BIN}flask keys generate)" >> .env'
 _SHORTEST = 32
@@ -65,23 +74,32 @@ def _signing_keys(text: str) -> tuple[str, ...]:
     return tuple(_signing_key(part) for part in parts(text))
 
 
+def _not_base64(text: str) -> tuple[str, str]:
+    """Return the cause and the fix for a key with characters that no key has."""
+    if any(each in text for each in "\"'`“”„‘’"):
+        return "contains quotes", "remove the quotes; keep the keys"
+    if any(each.isspace() or not each.isprintable() for each in text):
+        return "contains white space inside a key", "remove it; separate keys with commas"
+    return "contains a key that is not base64", _WHOLE_KEY_FIX
+
+
 def _token_key(text: str) -> str:
     standard = text.rstrip("=").replace("-", "+").replace("_", "/")
     try:
         key = base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
     except (binascii.Error, ValueError):
-        refuse("contains a key that is not base64", TOKEN_KEYS_FIX)
+        refuse(*_not_base64(text))
     if len(key) != 32:
-        refuse("contains a key that is not 32 bytes (256 bits) long", TOKEN_KEYS_FIX)
+        refuse("contains a key that is not 32 bytes (256 bits) long", _WHOLE_KEY_FIX)
     if len(set(key)) < 8:
-        refuse("contains a key that is easy to guess", TOKEN_KEYS_FIX)
+        refuse("contains a key that is easy to guess", _WHOLE_KEY_FIX)
     return base64.b64encode(key).decode()
 
 
 def _token_keys(text: str) -> tuple[str, ...]:
     keys = tuple(_token_key(part) for part in parts(text))
     if not keys:
-        refuse("contains no key", TOKEN_KEYS_FIX)
+        refuse("contains no key", _WHOLE_KEY_FIX)
     if len(set(keys)) < len(keys):
         refuse("lists a key twice", "list each key once; the first encrypts, all of them decrypt")
     return keys

@@ -6,7 +6,7 @@ Stores and logs nothing. What TikTok does differently from RFC 6749 is hidden be
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from time import monotonic
 
@@ -74,6 +74,7 @@ class Provider:
         proof = {}
         if self._settings.tiktok_pkce:
             proof["code_verifier"] = code_verifier(self._settings.secret_key, state)
+        sent_at = self._clock()
         answer = self._ask(
             lambda: self._app.fetch_access_token(
                 self._settings.tiktok_redirect_uri,
@@ -82,7 +83,7 @@ class Provider:
                 **proof,
             )
         )
-        return answers.read_exchange(answer, self._clock())
+        return replace(answers.read_exchange(answer, self._clock()), sent_at=sent_at)
 
     def refresh(self, refresh_token: str) -> TokenSet:
         """Return the tokens that replace a refresh token, which is dead from then on.

@@ -1,27 +1,36 @@
 """Connects a person: stores the tokens of a sign-in in their row."""
 
 import secrets
-from collections.abc import Collection
+import threading
+import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import structlog
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from webapp.actor import acting_as, current_actor
-from webapp.database import writing
+from webapp.database import reading, writing
 from webapp.models import PersonRef, Status, User, connection_state
 from webapp.services import people
 from webapp.services.connect import sessions
 from webapp.services.connect.sessions import Device
+from webapp.services.installation import binding
 from webapp.services.notifications import outbox
 from webapp.services.records import audit
-from webapp.services.refresh import breaker
+from webapp.services.refresh import breaker, rescue_file
 from webapp.services.refresh.schedule import next_refresh_at
 from webapp.services.runtime import Runtime
-from webapp.tiktok.errors import TikTokError
+from webapp.tiktok.errors import (
+    AccessRefused,
+    ConnectAgain,
+    OurConfiguration,
+    TikTokError,
+    TryLater,
+)
 from webapp.tiktok.scopes import BASIC
 from webapp.tokens import TokenSet
 
@@ -30,8 +39,26 @@ log = structlog.get_logger(__name__)
 #: Without letters and digits that people mix up (I, L, O, U, 0, 1).
 TICKET_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
+#: How long a sign-in waits for the same person's disconnect, and how often it checks, in seconds.
+PATIENCE = 15.0
+_POLL_SECONDS = 0.05
+#: Longer than a disconnect needs from its first mark in the row to TikTok's response: two calls.
+REVOKE_TAKES = timedelta(seconds=30)
+
+_ENDED = (Status.REVOKING, Status.REVOKED)
+#: Our code for a sign-in after `flask tokens copy`, into the old database.
+MOVED = "database_moved"
+
 #: new: connected for the first time · again: the connection had ended · returned: it was working.
 Kind = Literal["new", "again", "returned"]
+
+
+class _Disconnected(Exception):
+    """The person disconnected while this grant was made, so the revoke may have ended it, too."""
+
+    def __init__(self, *, under_way: bool) -> None:
+        super().__init__("disconnected")
+        self.under_way = under_way
 
 
 class RequiredScopeMissing(Exception):
@@ -72,10 +99,12 @@ def connect_person(
 
     `viewer` is the open_id that this sign-in must end with; None: any. `now` is the time of
     connecting; None: when the transaction begins, so a connect that waits for the lock comes after
-    what was requested in the meantime. `device` is signed in within the same transaction, so the
+    what was requested in the meantime. If a later exchange of this person has been stored already,
+    its tokens stay. `device` is signed in within the same transaction, so the
     row can't become another person's in between.
-    Raises RequiredScopeMissing and DifferentAccount. Then nobody is signed in, no row is created,
-    and a grant that belongs to no connected person is revoked.
+    Raises RequiredScopeMissing, DifferentAccount, ConnectAgain if a disconnect at the same time has
+    ended this grant, too, and TryLater if that disconnect doesn't end. Then nobody is signed in, no
+    row is created, and a grant that belongs to no connected person is revoked.
     """
     if tokens.scopes is None:
         # An answer without a scope grants what was requested (RFC 6749 §5.1).
@@ -87,10 +116,100 @@ def connect_person(
         _keep_or_revoke(runtime, tokens, asked, now or runtime.clock())
         raise DifferentAccount(str(tokens.open_id))
     try:
-        return _store(runtime, tokens, asked, now, device)
+        return _store_after_disconnect(runtime, tokens, asked, now, device)
+    except SQLAlchemyError as error:
+        _rescue(runtime, tokens, error)
+        raise
+    except binding.MovedAway:
+        _revoke(runtime, tokens)
+        raise OurConfiguration(MOVED) from None
+
+
+def _store_after_disconnect(
+    runtime: Runtime,
+    tokens: TokenSet,
+    asked: Collection[str],
+    now: datetime | None,
+    device: Device | None,
+) -> Connected:
+    """Store the tokens once no disconnect of the same person can end them anymore."""
+    doubtful_since = tokens.sent_at and tokens.sent_at - REVOKE_TAKES
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return _store_or_retry(runtime, tokens, asked, now, device, doubtful_since)
+        except _Disconnected as disconnected:
+            if not disconnected.under_way:
+                doubtful_since = runtime.clock()
+                _require_alive(runtime, tokens)
+            elif time.monotonic() < until:
+                _pause(_POLL_SECONDS)
+            else:
+                _revoke(runtime, tokens)
+                raise TryLater("revoke_under_way") from None
+
+
+def _store_or_retry(
+    runtime: Runtime,
+    tokens: TokenSet,
+    asked: Collection[str],
+    now: datetime | None,
+    device: Device | None,
+    doubtful_since: datetime | None,
+) -> Connected:
+    try:
+        return _store(runtime, tokens, asked, now, device, doubtful_since)
     except IntegrityError:
         # The same person connected for the first time in two tabs, and the other created the row.
-        return _store(runtime, tokens, asked, now, device)
+        return _store(runtime, tokens, asked, now, device, doubtful_since)
+
+
+def _rescue(runtime: Runtime, tokens: TokenSet, error: SQLAlchemyError) -> None:
+    """Keep tokens that the database didn't accept, or revoke them if there is no row for them.
+
+    The exchange has ended the grant that is stored for someone who is connected.
+    """
+    open_id = str(tokens.open_id)
+    try:
+        with reading() as session:
+            user = session.scalar(people.by_open_id(runtime, open_id))
+        if user is not None and user.access_token is not None and user.status not in _ENDED:
+            now = runtime.clock()
+            rescue_file.append(runtime, user.ref, open_id, user.version, tokens, now)
+            log.error("answer_rescued", open_id=open_id, error=type(error).__name__)
+            return
+    except (SQLAlchemyError, OSError) as failure:
+        log.error("rescue_failed", open_id=open_id, error=type(failure).__name__)
+    _revoke(runtime, tokens)
+
+
+def require_open() -> None:
+    """Check that sign-ins are stored here. Raises OurConfiguration if the database was copied away.
+
+    A sign-in would end up in a database that nobody uses anymore.
+    """
+    try:
+        with reading() as session:
+            binding.require_here(session)
+    except binding.MovedAway:
+        raise OurConfiguration(MOVED) from None
+
+
+def _require_alive(runtime: Runtime, tokens: TokenSet) -> None:
+    """Check with a call that a disconnect hasn't ended this grant, too. Raises ConnectAgain.
+
+    TikTok's revoke ends everything that the person has granted, also what is newer than the token
+    that it was called with. If the call fails for another reason, the grant counts as alive.
+    """
+    try:
+        runtime.provider.user_info(
+            tokens.access_token, open_id=str(tokens.open_id), scopes=tokens.scopes or ()
+        )
+    except AccessRefused as refused:
+        log.warning("connected_during_disconnect", open_id=tokens.open_id, log_id=refused.log_id)
+        raise ConnectAgain("disconnected_meanwhile", log_id=refused.log_id) from None
+    except TikTokError as error:
+        log.info("grant_not_tested", open_id=tokens.open_id, code=error.code)
 
 
 def _store(
@@ -99,23 +218,40 @@ def _store(
     asked: Collection[str],
     at: datetime | None,
     device: Device | None,
+    doubtful_since: datetime | None,
 ) -> Connected:
+    """Store the tokens. Raises _Disconnected if a disconnect may have ended this grant."""
     open_id = str(tokens.open_id)
-    with writing() as session:
+    with writing(durable=True) as session:
         user = session.scalar(people.by_open_id(runtime, open_id).with_for_update())
         now = at or runtime.clock()
-        kind: Kind = "new" if user is None else _kind(user)
+        if user is not None and doubtful_since is not None:
+            _require_no_disconnect(user, doubtful_since, now)
+        kind: Kind = "new" if user is None else _kind(user, now)
         was_lost = user is not None and user.status == Status.RECONNECT
         before = user.granted if user is not None and kind == "returned" else tokens.scopes or ()
         user = user or _new_row(session, runtime, open_id, now)
-        _update_row(runtime, user, tokens, asked, now)
+        newest = _is_newest(user, tokens)
+        if newest:
+            _update_row(runtime, user, tokens, asked, now)
         session.flush()
+        # Now, as on PostgreSQL the write before has waited for a copy that is being made.
+        binding.require_here(session)
         added = tuple(sorted(user.granted.difference(before)))
         secret = sessions.begin(session, runtime, user, device, now) if device else ""
         connected = Connected(user.ref, open_id, kind, added, secret)
-        _record(session, runtime, user, kind, now, was_lost=was_lost)
+        _record(session, runtime, user, kind, now, was_lost=was_lost and newest)
     log.info("connected", open_id=open_id, kind=kind, scopes=len(tokens.scopes or ()))
     return connected
+
+
+def _require_no_disconnect(user: User, doubtful_since: datetime, now: datetime) -> None:
+    """Raise _Disconnected if a revoke is under way, or began after `doubtful_since`."""
+    if user.status == Status.REVOKING and user.claim and user.next_at and user.next_at > now:
+        raise _Disconnected(under_way=True)
+    ended = user.status in (Status.REVOKING, Status.REVOKED)
+    if ended and user.ended_at is not None and user.ended_at > doubtful_since:
+        raise _Disconnected(under_way=False)
 
 
 def _record(
@@ -142,11 +278,21 @@ def _update_row(
     user.refresh_expires_at = None
     user.asked_scope = ",".join(sorted(asked))
     user.connected_at = now
+    user.exchange_sent_at = tokens.sent_at or now
     runtime.vault.store(user, tokens, now)
     user.next_at = next_refresh_at(now, tokens.access_expires_at)
 
 
-def _kind(user: User) -> Kind:
+def _is_newest(user: User, tokens: TokenSet) -> bool:
+    """Return False if a later exchange has been stored already, which ended this grant at TikTok.
+
+    Two tabs sign in at the same time, and TikTok answers the first exchange last.
+    """
+    sent_at = tokens.sent_at
+    return sent_at is None or user.exchange_sent_at is None or sent_at >= user.exchange_sent_at
+
+
+def _kind(user: User, now: datetime) -> Kind:
     ended = user.status in (Status.RECONNECT, Status.REVOKING, Status.REVOKED)
     return "again" if ended or user.access_token is None else "returned"
 
@@ -176,7 +322,7 @@ def _keep_or_revoke(
     If its person is connected, it has replaced the stored grant, whose refresh token is now dead,
     so it is stored in their row. Otherwise it is revoked at TikTok.
     """
-    with writing() as session:
+    with writing(durable=True) as session:
         connected = User.status.not_in((Status.REVOKING, Status.REVOKED))
         user = session.scalar(
             people.by_open_id(runtime, str(tokens.open_id))
@@ -185,12 +331,21 @@ def _keep_or_revoke(
         )
         if user is not None:
             was_lost = user.status == Status.RECONNECT
+            if not _is_newest(user, tokens):
+                return
             _update_row(runtime, user, tokens, asked, now)
             if was_lost:
                 _notify_restored(session, runtime, user, now)
     if user is not None:
         return
+    _revoke(runtime, tokens)
+
+
+def _revoke(runtime: Runtime, tokens: TokenSet) -> None:
     try:
         runtime.provider.revoke(tokens.access_token)
     except TikTokError as error:
         log.warning("grant_not_revoked", code=error.code, log_id=error.log_id)
+
+
+_pause: Callable[[float], object] = threading.Event().wait

@@ -14,10 +14,11 @@ from datetime import datetime
 
 import structlog
 from sqlalchemy import delete as delete_rows
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from webapp.database import scrub, writing
-from webapp.models import BrowserSession, PersonRef, Status, User, connection_state
+from webapp.models import BrowserSession, PersonRef, SpentState, Status, User, connection_state
 from webapp.services import authority, people
 from webapp.services.authority import NoLongerAllowed
 from webapp.services.notifications import outbox
@@ -146,7 +147,9 @@ def delete_person(runtime: Runtime, person: PersonRef) -> Outcome:
             user = people.get(person)
             ended = user.access_token is None or user.status == Status.REVOKING
             raise NotErased(connected=not ended) from None
-    scrub()
+    if not scrub():
+        # The worker tries again every hour.
+        log.warning("not_scrubbed", reason="another process is reading the database")
     log.info("deleted")
     return outcome
 
@@ -156,7 +159,7 @@ def _erase(runtime: Runtime, person: PersonRef) -> bool:
 
     Raises NoLongerAllowed.
     """
-    with writing() as session:
+    with writing(durable=True) as session:
         user = people.locked(session, person)
         if user is None:
             return True
@@ -164,6 +167,11 @@ def _erase(runtime: Runtime, person: PersonRef) -> bool:
         if user.access_token and user.status != Status.REVOKING:
             return False
         session.execute(delete_rows(BrowserSession).where(BrowserSession.user_id == user.id))
+        session.execute(
+            update(SpentState)
+            .where(SpentState.user_id == user.id)
+            .values(user_id=None, ticket=None, session=None, kind=None, added=None)
+        )
         breaker.keep_version(session, runtime, user.version)
         outbox.forget_person(session, user.ticket)
         audit.record(session, runtime.clock(), "connection.deleted", on=user.ticket)

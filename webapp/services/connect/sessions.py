@@ -52,7 +52,8 @@ class Device:
     #: Such as "Firefox" and "Linux"; None if unknown.
     browser: str | None = None
     system: str | None = None
-    #: The secret of the device's current session, which ends; empty if it has none.
+    #: The secret of the device's current session, which ends when the new one is first used; empty
+    #: if it has none.
     replaces: str = field(default="", repr=False)
 
 
@@ -79,8 +80,6 @@ def begin(session: Session, runtime: Runtime, user: User, device: Device, now: d
     another person's row in between.
     """
     secret = secrets.token_urlsafe(32)
-    if device.replaces:
-        session.execute(_delete_by_secret(device.replaces))
     session.execute(delete(BrowserSession).where(BrowserSession.digest.in_(_expired(runtime, now))))
     session.execute(_delete_all_but(user.id, MAX_DEVICES - 1))
     session.add(
@@ -91,13 +90,17 @@ def begin(session: Session, runtime: Runtime, user: User, device: Device, now: d
             seen_at=now,
             browser=device.browser,
             system=device.system,
+            replaces=digest_of(device.replaces) if device.replaces else None,
         )
     )
     return secret
 
 
-def find(runtime: Runtime, secret: str, now: datetime) -> Visitor | None:
-    """Return who is signed in with this secret; None if nobody is or the session has expired."""
+def find(runtime: Runtime, secret: str, now: datetime, *, arrived: bool = True) -> Visitor | None:
+    """Return who is signed in with this secret; None if nobody is or the session has expired.
+
+    `arrived`: it came from the browser, so the browser's former session ends.
+    """
     digest = digest_of(secret)
     with reading() as session:
         row = session.execute(
@@ -108,6 +111,8 @@ def find(runtime: Runtime, secret: str, now: datetime) -> Visitor | None:
     if row is None:
         return None
     browser, user = row
+    if arrived and browser.replaces is not None and not _end_former(digest, browser.replaces):
+        return None
     if now - browser.seen_at > SEEN_EVERY and not _record_seen(digest, now):
         return None
     return Visitor(
@@ -146,9 +151,32 @@ def of(
     ]
 
 
+def begin_again(
+    runtime: Runtime, person: PersonRef, first: str, device: Device, now: datetime
+) -> str | None:
+    """Sign in a device that lost the response with its new session; return the secret of another.
+
+    `first` is the digest of the lost one. None if that has ended, because the person has signed out
+    everywhere or deleted the account.
+    """
+    with writing(durable=True) as session:
+        user = people.locked(session, person)
+        if user is None or session.get(BrowserSession, first) is None:
+            return None
+        secret = begin(session, runtime, user, device, now)
+        if not device.replaces:
+            session.execute(
+                update(BrowserSession)
+                .where(BrowserSession.digest == digest_of(secret))
+                .values(replaces=first)
+                .execution_options(synchronize_session=False)
+            )
+    return secret
+
+
 def end(secret: str) -> None:
     """Sign this device out; a saved copy of its cookie no longer works."""
-    with writing() as session:
+    with writing(durable=True) as session:
         session.execute(_delete_by_secret(secret))
 
 
@@ -158,7 +186,7 @@ def end_one(runtime: Runtime, visitor: Visitor, key: str, secret: str) -> bool:
     Raises NoSuchSession if this person has no such session, PersonGone, NoLongerAllowed.
     """
     now = runtime.clock()
-    with writing() as session:
+    with writing(durable=True) as session:
         people.locked_for_caller(session, visitor.ref)
         rows = session.scalars(
             select(BrowserSession.digest).where(
@@ -178,7 +206,7 @@ def end_others(visitor: Visitor, secret: str, now: datetime) -> None:
 
     Raises PersonGone, NoLongerAllowed.
     """
-    with writing() as session:
+    with writing(durable=True) as session:
         people.locked_for_caller(session, visitor.ref)
         audit.record(session, now, "account.signed_out_others", on=visitor.ticket)
         session.execute(
@@ -191,7 +219,7 @@ def end_others(visitor: Visitor, secret: str, now: datetime) -> None:
 
 def end_everywhere(person: PersonRef, now: datetime) -> None:
     """Sign out every device of this person. Raises PersonGone, NoLongerAllowed."""
-    with writing() as session:
+    with writing(durable=True) as session:
         people.locked_for_caller(session, person)
         audit.record(session, now, "account.signed_out_everywhere", on=person.ticket)
         session.execute(delete(BrowserSession).where(BrowserSession.user_id == _id_of(person)))
@@ -234,6 +262,21 @@ def _is_expired(runtime: Runtime, now: datetime) -> ColumnElement[bool]:
         BrowserSession.created_at < now - timedelta(days=settings.session_days),
         BrowserSession.seen_at < now - timedelta(hours=settings.session_idle_hours),
     )
+
+
+def _end_former(digest: str, former: str) -> bool:
+    """End the session that this one replaces. Return False if this one has ended itself."""
+    with writing() as session:
+        used = session.scalar(
+            update(BrowserSession)
+            .where(BrowserSession.digest == digest)
+            .values(replaces=None)
+            .returning(BrowserSession.digest)
+            .execution_options(synchronize_session=False)
+        )
+        if used is not None:
+            session.execute(delete(BrowserSession).where(BrowserSession.digest == former))
+    return used is not None
 
 
 def _record_seen(digest: str, now: datetime) -> bool:

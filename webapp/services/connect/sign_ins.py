@@ -1,19 +1,32 @@
 """Used OAuth states, and the record of failed sign-ins."""
 
 import hashlib
+import threading
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
-from webapp.models import AuditEvent, SpentState
+from webapp.models import AuditEvent, PersonRef, SpentState
+from webapp.services import people
+from webapp.services.connect import sessions
+from webapp.services.connect.connect import Connected, Kind
+from webapp.services.connect.sessions import Device
 from webapp.services.records import audit
 from webapp.services.runtime import Runtime
 
 #: Longer than an attempt lives in a browser, so a used state isn't mistaken for an unknown one.
 STATES_REMEMBERED = timedelta(hours=1)
+#: How long a second delivery of a return waits for the first, and how often it checks, in seconds.
+PATIENCE = 15.0
+_POLL_SECONDS = 0.05
+#: A sign-in that has recorded nothing by then has failed.
+LONGEST_SIGN_IN = timedelta(minutes=1)
 #: Anyone can call the callback without an account, so what that stores is limited per hour
 #: (decisions/0018): for browsers that started a sign-in here,
 MAX_FROM_HERE = 1000
@@ -38,6 +51,50 @@ def is_state_spent(state: str) -> bool:
     """Return True if this state has been used."""
     with reading() as session:
         return session.get(SpentState, _digest(state)) is not None
+
+
+def record_done(state: str, done: Connected) -> None:
+    """Record what a sign-in led to, for a browser that doesn't receive the response."""
+    with writing() as session:
+        session.execute(
+            update(SpentState)
+            .where(SpentState.digest == _digest(state))
+            .values(
+                user_id=done.person.id,
+                ticket=done.person.ticket,
+                session=sessions.digest_of(done.secret),
+                kind=done.kind,
+                added=",".join(done.added),
+            )
+            .execution_options(synchronize_session=False)
+        )
+
+
+def sign_in_again(runtime: Runtime, state: str, device: Device) -> Connected | None:
+    """Return the result of a sign-in whose response the browser has lost, with a new session.
+
+    Waits while that sign-in is in progress. None if it connected nobody, or if the session that it
+    began has ended. The caller has proved, by its cookie, to be the browser that began the sign-in.
+    """
+    until = time.monotonic() + PATIENCE
+    while True:
+        with reading() as session:
+            row = session.get(SpentState, _digest(state))
+        if row is None or row.ticket is not None or time.monotonic() > until:
+            break
+        if runtime.clock() - row.spent_at > LONGEST_SIGN_IN:
+            break
+        _pause(_POLL_SECONDS)
+    if row is None or row.ticket is None or row.user_id is None or row.session is None:
+        return None
+    person = PersonRef(row.user_id, row.ticket)
+    now = runtime.clock()
+    secret = sessions.begin_again(runtime, person, row.session, device, now)
+    user = people.find(person)
+    if secret is None or user is None:
+        return None
+    added = tuple(filter(None, (row.added or "").split(",")))
+    return Connected(person, user.open_id, cast(Kind, row.kind), added, secret)
 
 
 def record_failed(
@@ -69,3 +126,6 @@ def _nth_newest(session: Session, position: int) -> datetime:
 
 def _digest(state: str) -> str:
     return hashlib.sha256(state.encode()).hexdigest()
+
+
+_pause: Callable[[float], object] = threading.Event().wait

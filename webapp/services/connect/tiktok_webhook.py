@@ -1,6 +1,6 @@
 """Applies TikTok's webhook events: a removed authorization ends the connection. Makes no call."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import structlog
@@ -20,6 +20,13 @@ from webapp.tiktok.webhook import HEADER, NotSigned, WebhookEvent
 __all__ = ["HEADER", "CannotStore", "NotSigned", "receive"]
 
 log = structlog.get_logger(__name__)
+
+#: TikTok's number for an authorization that the developer's app has revoked.
+REVOKED_BY_US = 5
+#: So long after connecting, that number is about a disconnect before it.
+AFTER_OUR_REVOKE = timedelta(minutes=10)
+#: How far TikTok's clock may be ahead of ours, for the removal of an earlier grant.
+SKEW = timedelta(seconds=30)
 
 #: forgotten: tokens wiped · finished: completed a disconnect that waited for TikTok · the others:
 #: nothing was done, because the connection had ended (already) or is newer than the event (older),
@@ -87,8 +94,7 @@ def _effect(user: User | None, received: WebhookEvent) -> Effect:
     """Return what the event does to this row (rule 61)."""
     if user is None:
         return "stranger"
-    # TikTok sends whole seconds, so an event in the second of connecting is not older.
-    if received.created_at < int(user.connected_at.timestamp()):
+    if _is_older(user, received):
         return "older"
     if user.status == Status.REVOKING:
         return "finished"
@@ -96,6 +102,20 @@ def _effect(user: User | None, received: WebhookEvent) -> Effect:
     if user.status == Status.REVOKED or user.access_token is None:
         return "already"
     return "forgotten"
+
+
+def _is_older(user: User, received: WebhookEvent) -> bool:
+    """Return True if the event is about a grant that the person had before the current one."""
+    connected_at = user.connected_at
+    if received.reason == REVOKED_BY_US and user.status == Status.REVOKING:
+        connected_at = user.ended_at or connected_at
+    elif received.reason == REVOKED_BY_US:
+        # Also of a first connection, as the account may have been deleted before.
+        connected_at += AFTER_OUR_REVOKE
+    elif user.connected_at > user.created_at:
+        connected_at += SKEW
+    # TikTok sends whole seconds, so an event in the second of connecting is not older.
+    return received.created_at < int(connected_at.timestamp())
 
 
 def _require_reconnect(runtime: Runtime, user: User, received: WebhookEvent, now: datetime) -> None:

@@ -75,7 +75,7 @@ def revoke(name: str, now: datetime) -> bool:
 
     Raises NoSuchKey, NoLongerAllowed.
     """
-    with writing() as session:
+    with writing(durable=True) as session:
         authority.require(session)
         key = session.scalar(select(ServiceKey).where(ServiceKey.name == name).with_for_update())
         if key is None:

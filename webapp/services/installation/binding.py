@@ -10,6 +10,7 @@ import secrets
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import Engine, Select, exists, or_, select, update
@@ -28,6 +29,21 @@ from webapp.services.vault import Vault
 from webapp.settings import Settings
 
 log = structlog.get_logger(__name__)
+
+#: Added to every version when a copy or a restored backup is adopted: more than any refreshes since
+#: then, so a version that a service got from the lost state is never given to another token.
+LIFT = 1_000_000
+
+
+class MovedAway(Exception):
+    """The data was copied to another database, which is used instead of this one."""
+
+
+class Generation(NamedTuple):
+    """How often the database has been counted up since it was bound."""
+
+    binding: str
+    number: int
 
 
 def mismatch(runtime: Runtime) -> Problem | None:
@@ -76,6 +92,12 @@ def bind_at(engine: Engine, settings: Settings, folder: Path, now: datetime) -> 
     return mismatch_at(engine, settings, folder)
 
 
+def require_here(session: Session) -> None:
+    """Raise MovedAway if the data was copied to another database."""
+    if session.scalar(select(Installation.moved_at).where(Installation.id == 1)) is not None:
+        raise MovedAway
+
+
 def record_generation(runtime: Runtime) -> None:
     """Increment the generation, in the row and then in the file. Call only if `mismatch` is None.
 
@@ -83,16 +105,29 @@ def record_generation(runtime: Runtime) -> None:
     behind the row but never ahead of it.
     """
     with writing(durable=True) as session:
-        bound = session.get(Installation, 1, with_for_update=True)
-        if bound is None:
-            return
-        bound.generation += 1
-    _record_in_file(runtime, bound)
+        generation = next_generation(session)
+    if generation is not None:
+        write_generation(runtime, generation)
 
 
-def _record_in_file(runtime: Runtime, bound: Installation) -> None:
+def next_generation(session: Session) -> Generation | None:
+    """Increment the generation in the caller's transaction; None if the database is not bound.
+
+    Pass the result to `write_generation` after the commit.
+    """
+    found = session.execute(
+        update(Installation)
+        .where(Installation.id == 1)
+        .values(generation=Installation.generation + 1)
+        .returning(Installation.binding, Installation.generation)
+    ).first()
+    return None if found is None else Generation(*found)
+
+
+def write_generation(runtime: Runtime, generation: Generation) -> None:
+    """Write the generation that was committed into the file."""
     try:
-        instance_id.record_generation(runtime.folder, bound.binding, bound.generation)
+        instance_id.record_generation(runtime.folder, generation.binding, generation.number)
     except OSError as error:
         log.warning("generation_not_recorded", error=type(error).__name__)
 
@@ -105,7 +140,7 @@ def record_file(runtime: Runtime) -> None:
         if bound is None or not name or "/" in bound.binding:
             return
         bound.binding = f"{bound.binding}/{name}"
-    _record_in_file(runtime, bound)
+    write_generation(runtime, Generation(bound.binding, bound.generation))
 
 
 def adopt(runtime: Runtime) -> Problem | None:
@@ -128,7 +163,7 @@ def adopt(runtime: Runtime) -> Problem | None:
             session.execute(
                 update(User)
                 .where(User.refresh_token.is_not(None))
-                .values(connection_state.interrupted())
+                .values(connection_state.interrupted() | {"version": User.version + LIFT})
             )
     log.warning("database_adopted", cause=before.cause if before else None)
     return before

@@ -122,6 +122,7 @@ def checks(
         yield from _database_checks(settings, runtime, whole=asked is None)
     if runtime:
         yield machine_checks.disk_check(runtime)
+        yield from machine_checks.proxy_check(runtime)
 
 
 def keeping_checks(runtime: Runtime) -> Iterator[Check]:

@@ -3,8 +3,10 @@
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
+import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.database import db
@@ -15,6 +17,12 @@ from webapp.services.maintenance.check import Check, unknown
 from webapp.services.runtime import Runtime
 from webapp.settings import NAMES, Settings
 
+log = structlog.get_logger(__name__)
+
+#: In the folder of the installation, since the first request that proved that there is a proxy.
+PROXY_FILE = "proxy-seen"
+#: Folders in which this process has recorded one.
+_recorded: set[Path] = set()
 ROOT = database_checks.MIGRATIONS.parent.parent
 #: In bytes. A day of logs or one backup can use up less than this.
 LOW_DISK = 200 * 2**20
@@ -97,6 +105,26 @@ def disk_check(runtime: Runtime) -> Check:
 def _nearest(folder: Path) -> Path:
     """Return the folder, or the nearest one above it that exists. Raises OSError."""
     return next(each for each in (folder, *folder.parents) if each.exists())
+
+
+def record_proxy(runtime: Runtime) -> None:
+    """Record that a request came through a proxy that PROXY_HOPS doesn't count; once a process."""
+    if runtime.folder in _recorded:
+        return
+    _recorded.add(runtime.folder)
+    log.warning("proxy_not_counted", setting="PROXY_HOPS")
+    with suppress(OSError):
+        (runtime.folder / PROXY_FILE).touch(mode=0o600)
+
+
+def proxy_check(runtime: Runtime) -> Iterator[Check]:
+    """Yield a warning if a request has come through a proxy that PROXY_HOPS doesn't count."""
+    path = runtime.folder / PROXY_FILE
+    if runtime.settings.proxy_hops or not path.exists():
+        return
+    cause = _("requests come through a proxy (they have X-Forwarded-For), but PROXY_HOPS is 0")
+    fix = _("set PROXY_HOPS to the number of proxies, usually 1")
+    yield Check("warn", "proxy", cause, fix, "running")
 
 
 def visit_check(settings: Settings, origin: str, *, forwarded: bool) -> Check:

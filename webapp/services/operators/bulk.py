@@ -122,7 +122,8 @@ def create_job(
         act=act,
         actor=by.name,
         address=by.address,
-        query=query,
+        # What was searched for is kept only until the people it finds are known.
+        query=query if open_ids is None else list_query.without_search(query),
         created_at=now,
         gathered_to=0 if open_ids is None else None,
         total=0,
@@ -137,8 +138,9 @@ def create_job(
                 picked = select(User.id, User.ticket).where(*_picked(runtime, open_ids))
                 rows = [(i, ticket) for i, ticket in session.execute(picked.order_by(User.id))]
                 count = job.total = add_items(session, job_id, rows)
+            shown = list_query.for_audit(query)
             audit.record(
-                session, now, "bulk.ordered", job=job_id, act=act, count=count, query=query
+                session, now, "bulk.ordered", job=job_id, act=act, count=count, query=shown
             )
     except IntegrityError:
         return
@@ -168,6 +170,7 @@ def stop_job(runtime: Runtime, job_id: str) -> bool:
             return False
         if job.ended_at is None and job.stopped_at is None:
             job.stopped_at, job.gathered_to = now, None
+            job.query = list_query.without_search(job.query)
             audit.record(session, now, "bulk.stopped", job=job_id)
             end_if_done(session, runtime, job)
     return True

@@ -184,7 +184,8 @@ def current_counts(runtime: Runtime, now: datetime) -> Counts | None:
         with reading() as session:
             if _are_few(session, runtime):
                 return count_all(session, runtime, now)
-    if stored is None or stored.counted_at is None or now - stored.counted_at > FRESH_FOR:
+    # A count of the future was made before the clock was set back.
+    if stored is None or stored.counted_at is None or abs(now - stored.counted_at) > FRESH_FOR:
         _run_in_background(lambda: recount(runtime))
     return stored
 
@@ -225,8 +226,9 @@ def _claim(runtime: Runtime, now: datetime) -> bool:
             if session.get(Headcount, key) is None:
                 session.add(Headcount(client_key=key, body="", counting_until=now + CLAIM_FOR))
                 return True
-            free = or_(Headcount.counting_until.is_(None), Headcount.counting_until < now)
-            old = or_(Headcount.counted_at.is_(None), Headcount.counted_at < now - FRESH_FOR)
+            counted, until = Headcount.counted_at, Headcount.counting_until
+            free = or_(until.is_(None), until < now, until > now + CLAIM_FOR)
+            old = or_(counted.is_(None), counted < now - FRESH_FOR, counted > now + FRESH_FOR)
             taken = session.execute(
                 update(Headcount)
                 .where(Headcount.client_key == key, free, old)

@@ -70,7 +70,11 @@ def by_id(
     Otherwise SQLite would use the index of the states, and sort all matching rows for each chunk.
     """
     found = matches(session, runtime, query, now)
-    return found if query.search else [case((and_(*found), 1), else_=0) == 1]
+    return found if query.search else _in_order_of_id(found)
+
+
+def _in_order_of_id(conditions: list[ColumnElement[bool]]) -> list[ColumnElement[bool]]:
+    return [case((and_(*conditions), 1), else_=0) == 1]
 
 
 def list_page(runtime: Runtime, query: Query, now: datetime, *, size: int = PAGE_SIZE) -> Page:
@@ -95,10 +99,15 @@ def list_page(runtime: Runtime, query: Query, now: datetime, *, size: int = PAGE
 
 
 def each_row(runtime: Runtime, query: Query, now: datetime) -> Iterator[Row]:
-    """Yield every row of a query once, in the order of IDs, because other values may change."""
-    with reading() as session:
-        # With a bound on the ID, SQLite uses the primary key from the first chunk on.
-        conditions = [User.id > 0, *by_id(session, runtime, query, now)]
+    """Yield every row of a query once, in the order of IDs, because other values may change.
+
+    A search yields everyone it finds, also those for whom a page has no room. Neither memory nor a
+    transaction grows with the list.
+    """
+    # With a bound on the ID, SQLite uses the primary key from the first chunk on.
+    conditions = [User.id > 0, *_in_order_of_id(list_query.conditions(runtime, query, now))]
+    if query.search:
+        conditions.append(list_search.condition(runtime, query.search))
     found = select(User).where(*conditions).options(load_only(*_READ))
     for users in batches(found, [User.id], CHUNK_SIZE):
         yield from (_row(user, now) for user in users)

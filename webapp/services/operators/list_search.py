@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from webapp.models import NameWord, User
@@ -57,6 +57,35 @@ def search(session: Session, runtime: Runtime, text: str) -> SearchResult:
     ids = by_ticket | by_open_id.ids | by_name.ids
     cut = by_open_id.cut or by_name.cut or len(ids) > MAX_FOUND
     return SearchResult(frozenset(sorted(ids)[:MAX_FOUND]), cut)
+
+
+def condition(runtime: Runtime, text: str) -> ColumnElement[bool]:
+    """Return the condition of everyone whom `search` would find without a limit; for exports."""
+    text = text.strip()
+    words = people.search_words(text)
+    found = [
+        and_(
+            User.client_key == runtime.settings.tiktok_client_key,
+            User.open_id >= text,
+            User.open_id < text + _LAST,
+        )
+    ]
+    if _TICKET.fullmatch(text.casefold()):
+        found.append(User.ticket == f"ct_{text[3:].upper()}")
+    if words:
+        found.append(
+            and_(
+                *(
+                    User.id.in_(
+                        select(NameWord.user_id).where(
+                            NameWord.word >= word, NameWord.word < word + _LAST
+                        )
+                    )
+                    for word in words
+                )
+            )
+        )
+    return or_(*found)
 
 
 def _search_names(session: Session, words: list[str]) -> SearchResult:

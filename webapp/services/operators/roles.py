@@ -41,7 +41,7 @@ def add_operator(runtime: Runtime, open_id: str, now: datetime) -> None:
 
 def remove_operator(runtime: Runtime, open_id: str) -> None:
     """Remove this person's operator access, from their next request on. Raises NoSuchPerson."""
-    with writing() as session:
+    with writing(durable=True) as session:
         user = _person(session, runtime, open_id)
         if user.operator_since is not None:
             user.operator_since = None

@@ -167,14 +167,16 @@ def totals(runtime: Runtime) -> dict[str, int]:
 def per_second(runtime: Runtime, now: datetime) -> float:
     """Return how many refreshes per second were answered in the last five minutes."""
     since = (now - LATELY).replace(second=0, microsecond=0)
-    counts = _sums(runtime, Figure.minute >= since)
+    counts = _sums(runtime, Figure.minute.between(since, now))
     answered = sum(count for what, count in counts.items() if not what.startswith(_MS))
     return (answered - counts.get("revoked", 0)) / (now - since).total_seconds()
 
 
 def answer_times(runtime: Runtime, now: datetime) -> AnswerTimes:
     """Return how long TikTok took in the last hour: the median and the 95th percentile."""
-    buckets = answer_time_counts(_sums(runtime, Figure.minute > now - timedelta(hours=1)))
+    buckets = answer_time_counts(
+        _sums(runtime, Figure.minute.between(now - timedelta(hours=1), now))
+    )
     count = sum(buckets.values())
     return AnswerTimes(count, _quantile(buckets, 0.5), _quantile(buckets, 0.95))
 

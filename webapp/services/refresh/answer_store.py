@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -28,6 +29,7 @@ from webapp.actor import acting_as
 from webapp.database import writing
 from webapp.models import Status, User, connection_state
 from webapp.services import people
+from webapp.services.installation import binding
 from webapp.services.notifications import outbox
 from webapp.services.records import audit, figures, history
 from webapp.services.refresh import breaker, rescue_file, schedule, verdicts
@@ -44,6 +46,10 @@ GROUP = 64
 #: How long the database may be away before an answer goes to the rescue file, in seconds.
 PATIENCE = 60.0
 _PAUSE = 0.25
+#: How often a process increments the generation of the database while it refreshes, in seconds.
+COUNT_EVERY = 1.0
+#: The folder of an installation → when that was last done, by `time.monotonic()`.
+_counted_at: dict[Path, float] = {}
 #: Refreshes by these actors are only counted; those by others are audited.
 _ROUTINE = ("worker", "system")
 _ENDED = (Status.REVOKING, Status.REVOKED)
@@ -124,10 +130,26 @@ def _write(runtime: Runtime, results: Sequence[Result]) -> list[bool]:
                 outcomes.append(verdict.outcome)
         breaker.record_outcomes(session, runtime, outcomes, now)
         record_results(session, runtime, group, now)
+        refreshed = any(each.written and each.verdict is None for each in group)
+        generation = binding.next_generation(session) if refreshed and _is_due(runtime) else None
+    if generation is not None:
+        binding.write_generation(runtime, generation)
     for each in group:
         _log_result(each.result, each.verdict.word if each.verdict else "refreshed")
     stored_by = {id(each.result): each.written and each.verdict is None for each in group}
     return [stored_by[id(result)] for result in results]
+
+
+def _is_due(runtime: Runtime) -> bool:
+    """Return True, once a second, if the generation is to be incremented with these refreshes.
+
+    A backup from before them has spent refresh tokens, and is recognized by its generation.
+    """
+    last = _counted_at.get(runtime.folder)
+    if last is not None and time.monotonic() - last < COUNT_EVERY:
+        return False
+    _counted_at[runtime.folder] = time.monotonic()
+    return True
 
 
 def _store_tokens(session: Session, runtime: Runtime, result: Result, tokens: TokenSet) -> bool:
@@ -193,7 +215,11 @@ def _append_to_rescue_file(runtime: Runtime, results: Sequence[Result], error: E
         if isinstance(result.answer, TokenSet):
             open_id = result.claim.user.open_id
             try:
-                rescue_file.append(runtime, result.claim, result.answer, result.received_at)
+                claim = result.claim
+                rescue_file.append(
+                    *(runtime, claim.user.ref, claim.user.open_id, claim.user.version),
+                    *(result.answer, result.received_at),
+                )
             except OSError as failure:
                 log.critical("rescue_failed", answers=len(results), error=type(failure).__name__)
                 return False

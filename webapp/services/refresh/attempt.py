@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from webapp.database import writing
 from webapp.models import Reason, User, connection_state
-from webapp.services.refresh import answer_store
+from webapp.services.refresh import answer_store, clock_errors
 from webapp.services.refresh.claims import SEND_WITHIN, Claim
 from webapp.services.refresh.verdicts import CannotOpenRow, NotSent, Result
 from webapp.services.runtime import Runtime
@@ -46,11 +46,17 @@ def _since(began: float | None) -> int | None:
 
 
 def end_if_expired(runtime: Runtime, claim: Claim) -> bool:
-    """Mark a grant that has expired, without a call (rule 39); return False if it has not."""
+    """Mark a grant that has expired, without a call (rule 39); return False if it has not.
+
+    If so many have expired that the clock must be doubted, it is only held back.
+    """
     now = runtime.clock()
     if not claim.user.grant_over(now):
         return False
     with writing() as session:
+        if clock_errors.hold_if_doubtful(session, runtime, claim, now):
+            log.error("clock_in_doubt", open_id=claim.user.open_id)
+            return True
         done = session.scalar(
             update(User)
             .where(User.is_(claim.user.ref), User.claim == claim.name)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -78,7 +78,8 @@ def permit(
     brakes = current(runtime)
     if brakes.open_reason is None:
         return Permit(requested, rate_factor(brakes, now))
-    if brakes.probe_at is not None and brakes.probe_at > now:
+    # Later than that only after the clock was set back.
+    if brakes.probe_at is not None and now < brakes.probe_at <= now + PROBE_EVERY:
         return Permit(0, rate_factor(brakes, now), brakes.open_reason, brakes.probe_at)
     taken = bool(requested) and wanted() and _take_probe(brakes, now)
     return Permit(int(taken), rate_factor(brakes, now), brakes.open_reason, now + PROBE_EVERY)
@@ -192,7 +193,8 @@ def _take_probe(brakes: Brakes, now: datetime) -> bool:
     with writing() as session:
         taken = session.scalar(
             update(Brakes)
-            .where(Brakes.client_key == brakes.client_key, Brakes.probe_at <= now)
+            .where(Brakes.client_key == brakes.client_key)
+            .where(or_(Brakes.probe_at <= now, Brakes.probe_at > now + PROBE_EVERY))
             .values(probe_at=now + PROBE_EVERY)
             .returning(Brakes.client_key)
         )

@@ -1,10 +1,11 @@
 """Claims connections to act on, with one conditional UPDATE."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, Text, and_, func, or_, select, true, update
 
 from webapp.database import writing
 from webapp.models import PersonRef, Status, User, connection_state
@@ -15,6 +16,8 @@ from webapp.services.vault import CannotOpen, HeldTokens
 #: A whole HTTP call (10 s) < SEND_WITHIN < LEASE, so a call ends while its claim is valid.
 SEND_WITHIN = timedelta(seconds=20)
 LEASE = timedelta(seconds=60)
+#: Where the uptime begins in a claim's name: after 16 characters, a dot, 8 and a dot.
+_UPTIME_FROM = 27
 
 _KEPT = (Status.ACTIVE, Status.FAILING)
 
@@ -39,6 +42,7 @@ def claim_due(runtime: Runtime, limit: int, now: datetime) -> list[Claim]:
     due = (
         select(User.id)
         .where(User.next_at <= now, User.client_key == runtime.client_key)
+        .where(_is_lease_over(runtime))
         .order_by(User.next_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -79,17 +83,47 @@ def _claim(
     *,
     requested: bool = False,
 ) -> list[Claim]:
-    name = secrets.token_hex(8)
+    name = _new_name(runtime)
     with writing() as session:
         rows = session.scalars(
             update(User)
-            .where(User.id.in_(ids), free)
+            .where(User.id.in_(ids), free, _is_lease_over(runtime))
             .where(or_(User.refresh_token.is_not(None), User.status == Status.REVOKING))
             .values(connection_state.claimed(name, now + LEASE))
             .returning(User)
         ).all()
         if requested:
             authority.require(session)
+    return _opened(runtime, rows, name, now)
+
+
+def _new_name(runtime: Runtime) -> str:
+    """Return a random name that ends with the machine's uptime at the end of the lease.
+
+    If the clock jumps an hour ahead during a call, no other process of this machine sends the same
+    refresh token.
+    """
+    name = secrets.token_hex(8)
+    if runtime.uptime is None:
+        return name
+    ends = runtime.uptime.seconds() + LEASE.total_seconds()
+    return f"{name}.{runtime.uptime.boot}.{ends:014.3f}"
+
+
+def _is_lease_over(runtime: Runtime) -> ColumnElement[bool]:
+    """Return the condition of rows that no process of this machine holds by its uptime."""
+    if runtime.uptime is None:
+        return true()
+    mark = f"%.{runtime.uptime.boot}.%"
+    ends = func.substr(User.claim, _UPTIME_FROM, type_=Text())
+    return or_(
+        User.claim.is_(None),
+        User.claim.not_like(mark),
+        ends <= f"{runtime.uptime.seconds():014.3f}",
+    )
+
+
+def _opened(runtime: Runtime, rows: Sequence[User], name: str, now: datetime) -> list[Claim]:
     return [
         Claim(user, name, now, held=_held(runtime, user), idle=_is_idle(runtime, user, now))
         for user in rows

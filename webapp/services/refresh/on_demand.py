@@ -4,6 +4,7 @@ Pages, the API, operators and commands all call this, and all callers for one ac
 refresh: claim the connection, call TikTok with no transaction open, store the answer.
 """
 
+import hashlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -32,6 +33,10 @@ log = structlog.get_logger(__name__)
 MIN_TTL = timedelta(seconds=300)
 #: How long a caller waits for another process that has the claim.
 PATIENCE = timedelta(seconds=10)
+#: How long an answer waits for the database before it goes to the rescue file, in seconds. With the
+#: call before it and one try in progress, it ends within gunicorn's graceful_timeout, so a server
+#: that is told to stop loses no answer.
+STORE_PATIENCE = 10.0
 #: The pauses between two checks of the row meanwhile, in seconds.
 _FIRST_POLL, _LONGEST_POLL = 0.03, 0.25
 #: `last_used_at` is written at most this often.
@@ -90,6 +95,8 @@ class Access:
     refreshed_at: datetime | None
     #: +1 whenever the token changes.
     version: int
+    #: Different for every token, also after a restored backup, when a version may come again.
+    etag: str = ""
     #: `refresh_pending`: expires sooner than requested, a refresh is due · `shorter_than_asked`:
     #: TikTok issues none that lives longer · `life_unknown`: TikTok did not say when it expires.
     warnings: tuple[str, ...] = ()
@@ -144,7 +151,7 @@ def _refreshed(
         claim = _try_claim(runtime, user, back_off=back_off)
         if claim is not None:
             if not end_if_expired(runtime, claim):
-                store_answers(runtime, [attempt(runtime, claim)])
+                store_answers(runtime, [attempt(runtime, claim)], STORE_PATIENCE)
             return _row(runtime, user.open_id, user.ref)
         user = _row(runtime, user.open_id, user.ref)
         now = runtime.clock()
@@ -264,6 +271,8 @@ def build_access(
         expires_at=row.access_expires_at,
         refreshed_at=row.refreshed_at,
         version=row.version,
+        # Each sealed text is unique, as its nonce is random.
+        etag=f"{row.version}-{hashlib.sha256(row.access_token.encode()).hexdigest()[:16]}",
         warnings=tuple(warnings),
     )
 

@@ -10,9 +10,11 @@ from datetime import datetime
 
 import structlog
 
+from webapp.database import scrub
 from webapp.services.installation import binding
 from webapp.services.operators import bulk_work
 from webapp.services.records import audit, figures
+from webapp.services.refresh import clock_errors
 from webapp.services.runtime import Runtime
 
 log = structlog.get_logger(__name__)
@@ -35,9 +37,23 @@ def _old_jobs(runtime: Runtime, _now: datetime) -> bool:
     return bool(bulk_work.remove_old_items(runtime))
 
 
+def _scrub(_runtime: Runtime, _now: datetime) -> bool:
+    """Remove deleted people from SQLite's log, if a reader prevented that when they left."""
+    if not scrub(patient=False):
+        log.warning("not_scrubbed", reason="another process is reading the database")
+    return False
+
+
 #: Does a small part of its work, and returns True if some is left.
 Chore = Callable[[Runtime, datetime], bool]
-CHORES: tuple[Chore, ...] = (_record_generation, figures.fold_old_minutes, _old_events, _old_jobs)
+CHORES: tuple[Chore, ...] = (
+    _record_generation,
+    clock_errors.repair,
+    figures.fold_old_minutes,
+    _old_events,
+    _old_jobs,
+    _scrub,
+)
 
 
 class Chores:

@@ -87,7 +87,7 @@ def _answer(rejected: int | None) -> Response:
     except Pending as error:
         wait = error.retry_after.total_seconds()
         return problem("refresh_pending", retry_after=wait, cause=error.cause)
-    if rejected is None and api_request.is_known_version(access.version):
+    if rejected is None and api_request.is_known(access.etag):
         return Response(status=304, headers=_head(access))
     return Response(_body(access, runtime().clock()), headers=_head(access, _JSON))
 
@@ -95,7 +95,7 @@ def _answer(rejected: int | None) -> Response:
 def _head(access: Access, *more: tuple[str, str]) -> Headers:
     """Return the headers of a response that must not be cached and is only for this key."""
     caching = ("Cache-Control", "no-store"), ("Vary", "Authorization")
-    return Headers([("ETag", f'"{access.version}"'), *caching, *more])
+    return Headers([("ETag", f'"{access.etag}"'), *caching, *more])
 
 
 def _body(access: Access, now: datetime) -> str:

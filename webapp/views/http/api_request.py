@@ -45,9 +45,9 @@ def token_request() -> TokenRequest:
     return TokenRequest(_min_ttl(args.getlist("min_ttl")), _scopes(args.getlist("scope")))
 
 
-def is_known_version(version: int) -> bool:
-    """Return True if If-None-Match names this version of the token (RFC 9110 §13.1.2)."""
-    return "If-None-Match" in request.headers and request.if_none_match.contains_weak(str(version))
+def is_known(etag: str) -> bool:
+    """Return True if If-None-Match names this token (RFC 9110 §13.1.2)."""
+    return "If-None-Match" in request.headers and request.if_none_match.contains_weak(etag)
 
 
 def rejected_version() -> int:

@@ -15,7 +15,7 @@ from string import Template
 from time import time
 
 import structlog
-from flask import Flask, Response, current_app, g, make_response, render_template, request
+from flask import Flask, Response, current_app, g, make_response, render_template, request, url_for
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, NotFound, SecurityError
@@ -27,10 +27,17 @@ from webapp.language import N_
 from webapp.language import gettext as _
 from webapp.services.authority import HalfDone, NoLongerAllowed
 from webapp.services.people import PersonGone
-from webapp.views.http import api_contract, language_and_theme, return_link, template_filters
+from webapp.views.http import (
+    api_contract,
+    browser_cookies,
+    language_and_theme,
+    return_link,
+    template_filters,
+)
 from webapp.views.http.error_texts import ANOTHER, BY_STATUS, CONNECT_CAUSES, HTTP_CAUSES, Cause
 from webapp.views.http.guards import access_of, signed_out
 from webapp.views.http.return_link import ReturnLink
+from webapp.views.http.runtime import runtime
 from webapp.views.http.template_filters import display_name
 
 log = structlog.get_logger(__name__)
@@ -38,6 +45,8 @@ log = structlog.get_logger(__name__)
 CAUSES = CONNECT_CAUSES | HTTP_CAUSES
 #: TikTok or a limit may name an absurd wait; nobody is asked to wait longer than this (seconds).
 LONGEST_WAIT = 3600
+#: The button of the page about a connect form that has expired.
+START_AGAIN = N_("Start again")
 TEST_MODE = N_("Test mode: connected to a mock TikTok, not the real one.")
 _PLAIN_PAGE = "coatcheck.plain_page"
 #: The fixed texts of the plain page.
@@ -75,14 +84,19 @@ def page(
     signed_in_as: str = "",
     belongs_to: str = "",
     back: ReturnLink | None = None,
+    again: str = "",
 ) -> Response:
     """Return the page of a cause, or problem+json to a client that prefers JSON.
 
     `log_id` is TikTok's, for its support. `retry_after` is in seconds. `signed_in_as` and
     `belongs_to` are the names of the two accounts of "other_account", as far as they are known.
-    `back` leads to the service that sent the person. Raises KeyError if `code` is unknown.
+    `back` leads to the service that sent the person, `again` to the form that was sent, in place of
+    where the cause leads. Raises KeyError if `code` is unknown.
     """
-    cause = in_words(CAUSES[code])
+    cause = CAUSES[code]
+    if again:
+        cause = replace(cause, href=again, action=START_AGAIN)
+    cause = in_words(cause)
     if code == "other_account":
         cause = _with_names(cause, signed_in_as, belongs_to)
     if back is not None and cause.href.startswith("/connect"):
@@ -190,13 +204,27 @@ def _http_error(error: HTTPException) -> Response:
         log_cause(CAUSES["other_host"])
         return plain_response(CAUSES["other_host"])
     if isinstance(error, CSRFError):
-        return page(_code_of(error), back=return_link.requested())
+        code = _code_of(error)
+        again = _form_sent() if code == "form_expired" else ""
+        return page(code, back=return_link.requested(), again=again)
     cause = in_words(replace(CAUSES[_code_of(error)], status=status))
     response = cause_response(cause, retry_after=_wait_of(error))
     for name, value in error.get_headers(request.environ):
         if name == "Allow":
             response.headers[name] = value
     return response
+
+
+def _form_sent() -> str:
+    """Return the address of the connect form with the choices that were sent; empty for others."""
+    if request.endpoint != "connect.start":
+        return ""
+    optional = runtime().settings.tiktok_optional_scopes
+    return url_for(
+        "connect.choose",
+        add=[scope for scope in request.form.getlist("scopes") if scope in optional],
+        another=1 if request.form.get("another_account") == "1" else None,
+    )
 
 
 def _no_longer_allowed(lost: Exception) -> WerkzeugResponse:
@@ -220,8 +248,7 @@ def _internal_error(error: Exception) -> Response:
 def _code_of(error: HTTPException) -> str:
     """Return the code of the cause for an HTTP error below 500."""
     if isinstance(error, CSRFError):
-        cookie = current_app.config["SESSION_COOKIE_NAME"]
-        return "form_expired" if request.cookies.get(cookie) else "cookies_blocked"
+        return "form_expired" if browser_cookies.has_cookies() else "cookies_blocked"
     if error.description in CAUSES:
         # The check that refused the request names its own cause.
         return str(error.description)

@@ -14,6 +14,7 @@ import structlog
 from flask import Flask, abort, current_app, flash, g, redirect, request, url_for
 from flask_wtf import CSRFProtect
 from limits import RateLimitItem, parse
+from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response
 
 from webapp.actor import Actor, Kind, act_as, act_as_nobody
@@ -41,6 +42,7 @@ KEY_ID = "coatcheck.key_id"
 CHECK_EVERY = timedelta(seconds=10)
 _FIRST_OPERATOR = "coatcheck.first_operator"
 _SIGNED_OUT = N_("You're no longer signed in, so nothing was done. Sign in and try again.")
+_OPERATORS = "/operators/"
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -108,6 +110,7 @@ def register(app: Flask) -> None:
     def _guard() -> Response | None:
         endpoint = request.endpoint
         if endpoint is None or request.routing_exception is not None:
+            _hide_from_strangers()
             return None
         who = access_of(app, endpoint)
         if who == "tiktok":
@@ -247,6 +250,15 @@ def _is_from_another_site() -> bool:
     # The host was compared with TRUSTED_HOSTS; behind a proxy, it may lack the port.
     ours = (public, f"{urlsplit(public).scheme}://{request.host.lower()}", "null")
     return origin not in ours
+
+
+def _hide_from_strangers() -> None:
+    """Answer 404 for a wrong method of an operators' page, too, unless to an operator."""
+    wrong = isinstance(request.routing_exception, MethodNotAllowed)
+    if wrong and f"{request.path}/".startswith(_OPERATORS):
+        present = visitor()
+        if present is None or not present.operator:
+            abort(404)
 
 
 def _refuse_service(limit: RateLimitItem | None) -> Response | None:

@@ -1,7 +1,6 @@
-"""Response headers: security headers, caching and compression; and the session cookie.
+"""Response headers: security headers, caching and compression.
 
-Security headers are on every response, including errors and static files. Below /api/v1/ no cookie
-is read or set.
+Security headers are on every response, including errors and static files.
 """
 
 from functools import lru_cache
@@ -10,8 +9,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Request, Response, current_app, request
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
+from flask import Flask, Response, current_app, request
 from flask_compress import Compress
 from werkzeug.datastructures import Headers
 
@@ -76,21 +74,6 @@ def cache_control() -> str:
 @lru_cache(maxsize=64)
 def _fingerprint(path: Path) -> str:
     return sha256(path.read_bytes()).hexdigest()[:8]
-
-
-class BrowserSessions(SecureCookieSessionInterface):
-    """Sessions for browsers. Services have none, so no cookie can authenticate them."""
-
-    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        """Return the browser's session, or an empty one for services."""
-        if request.path.startswith(API):
-            return self.session_class()
-        return super().open_session(app, request)
-
-    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Write the cookie if the session changed; for services, set no cookie and no Vary."""
-        if not request.path.startswith(API):
-            super().save_session(app, session, response)
 
 
 def register(app: Flask, settings: Settings) -> None:

@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING, cast
 from flask import Flask, Request, Response, abort, g, request
 
 from webapp import metrics
+from webapp.services.maintenance import machine_checks
+from webapp.views.http.runtime import runtime
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+#: Where a proxy on the same machine calls from.
+LOOPBACK = frozenset({"127.0.0.1", "::1"})
 #: Bytes of a request body.
 MAX_BODY = 16 * 1024
 #: Bytes of path and query. TikTok's codes are under 1,000; gunicorn's own limit is far higher.
@@ -70,6 +74,10 @@ def register(app: Flask) -> None:
             request.query_string.decode()
         except UnicodeDecodeError:
             abort(400)
+        if "HTTP_X_FORWARDED_FOR" in environ and environ.get("REMOTE_ADDR") in LOOPBACK:
+            current = runtime()
+            if not current.settings.proxy_hops:
+                machine_checks.record_proxy(current)
         _read_body()
 
 

@@ -85,7 +85,7 @@ def sign_in(session_secret: str) -> bool:
 
     Return False, with nobody signed in, if the session has ended since it was created.
     """
-    found = sessions.find(runtime(), session_secret, runtime().clock())
+    found = sessions.find(runtime(), session_secret, runtime().clock(), arrived=False)
     pending = {key: session[key] for key in sign_in_attempts.KEPT if key in session}
     session.clear()
     # Another tab may still be at TikTok; which account it may end in is checked on its return.

@@ -1,4 +1,4 @@
-"""The sign-ins this browser has begun, in its signed cookie; it never holds a code or verifier."""
+"""The sign-ins this browser has begun, in a signed cookie each that holds no code or verifier."""
 
 import secrets
 from collections.abc import Sequence
@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from flask import current_app, request, session
+from flask import session
 
 from webapp.services.connect import sign_ins
+from webapp.views.http import browser_cookies
 
 log = structlog.get_logger(__name__)
 
-_ATTEMPTS = "attempts"
+_ATTEMPTS = browser_cookies.ATTEMPTS
 _CAME_BACK = "came_back"
 #: Keys that a sign-in carries over into the new session: another tab may still be at TikTok.
 KEPT = (_ATTEMPTS, _CAME_BACK)
@@ -46,9 +47,10 @@ class StateRejected(Exception):
     """The state of a callback is not accepted."""
 
     def __init__(self, cause: str, attempt: Attempt | None = None) -> None:
-        """Store the cause: the code of an error page, or "reloaded" for a repeated callback.
+        """Store the cause: the code of an error page, or one of two for a repeated callback.
 
-        `attempt` is the one that was used up by this callback, if it was one of this browser's.
+        "reloaded": the browser has received the response. "delivered_again": it hasn't, as it still
+        has the attempt. `attempt` is the one of this callback, if it was one of this browser's.
         """
         super().__init__(cause)
         self.cause = cause
@@ -74,14 +76,15 @@ def redeem(state: str | None, now: datetime) -> Attempt:
     if attempt is None:
         raise StateRejected(_why_unknown(state))
     if not sign_ins.spend_state(attempt.state, now):
-        raise StateRejected("already_done")
+        late = now - attempt.started_at > LIFE
+        raise StateRejected("already_done" if late else "delivered_again", attempt)
     if now - attempt.started_at > LIFE:
         raise StateRejected("expired", attempt)
     return attempt
 
 
 def _why_unknown(state: str | None) -> str:
-    if current_app.config["SESSION_COOKIE_NAME"] not in request.cookies:
+    if not browser_cookies.has_cookies():
         return "cookie_missing"
     return "reloaded" if state and sign_ins.is_state_spent(state) else "older_attempt"
 

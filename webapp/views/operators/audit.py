@@ -2,8 +2,17 @@
 
 from collections.abc import Iterator
 from datetime import UTC
+from urllib.parse import urlencode
 
-from flask import Blueprint, Response, render_template, stream_with_context
+from flask import (
+    Blueprint,
+    Response,
+    redirect,
+    render_template,
+    stream_with_context,
+    url_for,
+)
+from werkzeug.wrappers import Response as Answer
 
 from webapp.services import authority
 from webapp.services.operators import audit_search, export
@@ -47,9 +56,13 @@ def index() -> str:
 @blueprint.get("/audit.csv", endpoint="csv")
 @operator
 @at_most("10 per minute")
-def as_csv() -> Response:
+def as_csv() -> Answer:
     """Return all matching events as a file; the export is recorded before its first byte."""
     asked = audit_request()
+    if asked.ignored:
+        # Unlike a file, the page can say which parameters were ignored; it needs only their names.
+        query = urlencode(asked.typed | dict.fromkeys(asked.ignored, "?"))
+        return redirect(f"{url_for('audit.index')}?{query}", 303)
     audit_search.record_export(runtime(), asked.query)
     lines = cut_off(authority.while_allowed(_lines(asked)))
     response = Response(stream_with_context(lines), mimetype="text/csv")

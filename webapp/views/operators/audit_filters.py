@@ -38,7 +38,11 @@ class AuditRequest:
         """Return the filters for an audit event, with tickets, which outlive deleted people."""
         wanted = self.wanted or AuditQuery()
         tickets = {"who": wanted.who, "on": wanted.on}
-        return urlencode(self.typed | {name: value for name, value in tickets.items() if value})
+        found = self.typed | {name: value for name, value in tickets.items() if value}
+        if self.wanted is None:
+            # Nobody now, but it may be the name of someone who has left or will come.
+            found["on"] = "*"
+        return urlencode(found, safe="*")
 
 
 def audit_request() -> AuditRequest:
@@ -85,7 +89,7 @@ def _is_valid(name: str, text: str) -> bool:
 
 def _query_of(typed: dict[str, str]) -> AuditQuery | None:
     since, last = _day(typed.get("from", "")), _day(typed.get("to", ""))
-    who, on = typed.get("who", ""), typed.get("on", "")
+    who, on = _ticket(typed.get("who", "")), _ticket(typed.get("on", ""))
     if on and not _TICKET.fullmatch(on):
         person = find_by_open_id(runtime(), on)
         if person is None:
@@ -101,6 +105,12 @@ def _query_of(typed: dict[str, str]) -> AuditQuery | None:
         on=on,
         reference=typed.get("ref", ""),
     )
+
+
+def _ticket(text: str) -> str:
+    """Return a ticket in the case in which it is stored; other texts as they are."""
+    ticket = f"ct_{text[3:].upper()}"
+    return ticket if _TICKET.fullmatch(ticket) and text[:3].casefold() == "ct_" else text
 
 
 def _day(text: str) -> datetime | None:

@@ -27,6 +27,13 @@ blueprint = Blueprint("operators", __name__, url_prefix="/operators")
 _MIMETYPES = {"csv": "text/csv", "json": "application/json"}
 
 
+@blueprint.get("")
+@operator
+def index() -> Answer:
+    """Redirect to the list."""
+    return redirect(url_for("operators.tokens"), 303)
+
+
 @blueprint.get("/tokens")
 @operator
 def tokens() -> str:

@@ -59,6 +59,7 @@ _NO_ANSWER = {
     "answer_unusable": N_("TikTok's response couldn't be read"),
     "answer_too_big": N_("TikTok's response was too large"),
     "config": N_("TikTok doesn't accept this app"),
+    "clock_in_doubt": N_("this server's clock may be wrong"),
     "cannot_open": N_("the stored tokens can't be decrypted with this server's TOKEN_KEYS"),
 }
 

@@ -216,7 +216,7 @@ def remarks(asked: ListRequest, page: Page, counts: Counts | None, now: datetime
         text = _(
             "The filter “%(filter)s” sets the order: %(order)s.",
             filter=_(FORCES[forced]),
-            order=_(ORDERS[forced][1]),
+            order=_(ORDERS[forced][2 if asked.query.descending else 1]),
         )
         found.append(text)
     if page.cut:

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from webapp.language import gettext as _
 from webapp.services import people
-from webapp.services.connect import connect, scopes
+from webapp.services.connect import connect, scopes, sign_ins
 from webapp.services.connect.connect import Connected
 from webapp.services.connect.user_info import update_profile
 from webapp.tiktok import callback
@@ -84,12 +84,17 @@ def handle_callback() -> Response:
     if request.method != "GET":
         # Flask allows HEAD with every GET; a link checker must not use up the code.
         raise MethodNotAllowed(["GET"])
+    if _is_speculative():
+        # The browser only guesses that the person will come, and would throw the answer away.
+        return Response(status=503)
     attempt = None
     try:
         attempt = refusals.attempt_of(callback.state(request.args))
         done = _connect(attempt, _code())
     except refusals.Refused as refused:
         return refused.response
+    except refusals.DeliveredAgain as again:
+        return _welcome_again(again.attempt)
     except callback.BadCallback as bad:
         log.info("callback_unreadable", reason=bad.reason)
         return refusals.refusal_page("incomplete", attempt)
@@ -129,6 +134,13 @@ def connected() -> str | Response:
     )
 
 
+def _is_speculative() -> bool:
+    """Return True if the browser fetches this page before the person opens it."""
+    headers = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
+    said = " ".join(request.headers.get(name, "") for name in headers).lower()
+    return any(word in said for word in ("prefetch", "prerender", "preview"))
+
+
 def welcome(done: Connected, attempt: Attempt) -> Response:
     """Sign in the person who connected and redirect them to the result.
 
@@ -165,10 +177,20 @@ def _code() -> str:
 
 def _connect(attempt: sign_in_attempts.Attempt, code: str) -> connect.Connected:
     expected = refusals.expected_account(attempt)
+    connect.require_open()
     tokens = runtime().provider.exchange(code=code, state=attempt.state)
     done = connect.connect_person(runtime(), tokens, attempt.scopes, expected, device=device())
+    sign_ins.record_done(attempt.state, done)
     update_profile(runtime(), done.person)
     return done
+
+
+def _welcome_again(attempt: Attempt) -> Response:
+    """Lead a browser that lost the response to where it led, without asking TikTok again."""
+    done = sign_ins.sign_in_again(runtime(), attempt.state, device())
+    if done is None:
+        return refusals.refusal_page("already_done", attempt)
+    return welcome(done, attempt)
 
 
 def _other_account(open_id: str, attempt: sign_in_attempts.Attempt | None) -> Response:

@@ -12,6 +12,14 @@ from webapp.views.http.runtime import runtime
 from webapp.views.http.session import visitor
 
 
+class DeliveredAgain(Exception):
+    """The sign-in of this attempt has been answered already, but the response got lost."""
+
+    def __init__(self, attempt: sign_in_attempts.Attempt) -> None:
+        super().__init__("delivered again")
+        self.attempt = attempt
+
+
 class Refused(Exception):
     """The return from TikTok is refused; `response` is what the browser gets."""
 
@@ -43,11 +51,13 @@ def refusal_page(
 
 
 def attempt_of(state: str | None) -> sign_in_attempts.Attempt:
-    """Return the attempt that began with this state. Raises Refused if the state is rejected."""
+    """Return the attempt that began with this state. Raises Refused and DeliveredAgain."""
     try:
         return sign_in_attempts.redeem(state, runtime().clock())
     except sign_in_attempts.StateRejected as rejected:
         cause, attempt = rejected.cause, rejected.attempt
+    if cause == "delivered_again" and attempt is not None:
+        raise DeliveredAgain(attempt)
     if cause == "reloaded":
         if visitor():
             raise Refused(redirect(url_for("account.show"), 303))

@@ -1,0 +1,54 @@
+"""Two sign-ins of one person at the same time: the later exchange is kept, whoever answers last."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.movable import MovableClock
+from tests.servers import Sandbox
+from tests.services.grants import given, join
+from tests.services.holding import assert_holds_what_tiktok_holds, runtime_of, the_row
+from tests.services.test_disconnect_waits import until
+from tests.walk import begin, come_back, consent
+from webapp.services.connect.connect import DifferentAccount, connect_person
+
+pytestmark = pytest.mark.usefixtures("each_database")
+
+
+def test_an_exchange_that_is_answered_late_does_not_replace_a_later_one(
+    app: Flask, client: FlaskClient, sandbox: Sandbox, clock: MovableClock
+) -> None:
+    other = app.test_client()
+    first, second = consent(begin(client)), consent(begin(other))
+    answers: list[TestResponse] = []
+    sandbox.latency(30, "token", after=True)
+    slow = threading.Thread(target=lambda: answers.append(come_back(client, first)))
+    slow.start()
+    until(lambda: sandbox.calls("token.authorization_code") == 1)
+    sandbox.latency(0)
+    clock.advance(seconds=1)
+    assert come_back(other, second).status_code == 303
+    stored = the_row(app)
+    sandbox.release()
+    slow.join(30)
+    assert answers[0].status_code == 303, "the person has proved who they are"
+    assert client.get("/account").status_code == 200
+    assert the_row(app).version == stored.version
+    assert_holds_what_tiktok_holds(app, sandbox)
+
+
+def test_the_older_of_two_exchanges_is_not_kept_either_when_it_ends_in_another_account(
+    app: Flask, sandbox: Sandbox, clock: MovableClock
+) -> None:
+    runtime = runtime_of(app)
+    with app.app_context():
+        older = replace(given(sandbox, clock()), sent_at=clock())
+        clock.advance(seconds=1)
+        join(runtime, replace(given(sandbox, clock()), sent_at=clock()))
+        with pytest.raises(DifferentAccount):
+            connect_person(runtime, older, [], "somebody-else", clock())
+    assert_holds_what_tiktok_holds(app, sandbox)

@@ -1,0 +1,45 @@
+"""What an operator searched for names nobody once that person has left."""
+
+import pytest
+from sqlalchemy import select
+
+from tests.keep.world import World
+from webapp.actor import Actor, acting_as
+from webapp.database import Base, reading
+from webapp.models import AuditEvent, BulkJob
+from webapp.services.connect import disconnect
+from webapp.services.operators import bulk, bulk_work, export
+from webapp.services.operators.list_query import Query
+
+pytestmark = pytest.mark.usefixtures("each_database")
+
+
+def everything() -> str:
+    """Return every value of every table."""
+    with reading() as session:
+        tables = Base.metadata.sorted_tables
+        return repr([session.execute(select(table)).all() for table in tables])
+
+
+@pytest.mark.parametrize("end", ["gathered", "stopped"])
+def test_what_was_searched_for_is_in_no_table_after_the_person_has_left(
+    world: World, end: str
+) -> None:
+    open_id = world.person()
+    ref = world.row(open_id).ref
+    with acting_as(Actor("operator", "ct_7777-7777")):
+        query = f"q={open_id}&status=healthy"
+        bulk.create_for_all(world.runtime, "made-up-job-1", "refresh", query, 1)
+        export.record_export(world.runtime, Query(search=open_id), "csv", world.clock())
+        if end == "stopped":
+            bulk.stop_job(world.runtime, "made-up-job-1")
+    while bulk_work.gather(world.runtime, "made-up-job-1"):
+        pass
+    with reading() as session:
+        job = session.scalars(select(BulkJob)).one()
+        fields = session.scalars(select(AuditEvent.fields)).all()
+    assert (job.query, job.total) == ("status=healthy", 1 if end == "gathered" else 0)
+    assert any("q=*&status=healthy" in each for each in fields), "that there was a search is kept"
+    assert open_id not in "".join(fields)
+    disconnect.delete_person(world.runtime, ref)
+    assert open_id not in everything()
