@@ -154,4 +154,6 @@ def leave_in_rescue_file(runtime: Runtime, open_id: str) -> None:
     assert claim is not None
     assert claim.held is not None
     answer = runtime.provider.refresh(claim.held.refresh_token or "")
-    rescue_file.append(runtime, claim.person, open_id, claim.version, answer, runtime.clock())
+    rescue_file.append(
+        runtime, claim.user.ref, open_id, claim.user.version, answer, runtime.clock()
+    )

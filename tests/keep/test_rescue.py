@@ -160,7 +160,7 @@ def test_what_is_rescued_during_a_replay_is_replayed_too(
         assert isinstance(result.answer, TokenSet)
         claim = result.claim
         rescue_file.append(
-            *(world.runtime, claim.person, claim.open_id, claim.version),
+            *(world.runtime, claim.user.ref, claim.user.open_id, claim.user.version),
             *(result.answer, result.received_at),
         )
 

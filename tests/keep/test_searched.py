@@ -29,8 +29,8 @@ def test_what_was_searched_for_is_in_no_table_after_the_person_has_left(
     ref = world.row(open_id).ref
     with acting_as(Actor("operator", "ct_7777-7777")):
         query = f"q={open_id}&status=healthy"
-        bulk.create_for_all(world.runtime, "made-up-job-1", "refresh", query, 1)
-        export.record_export(world.runtime, Query(search=open_id), "csv", world.clock())
+        bulk.create_job(world.runtime, "made-up-job-1", "refresh", query, None, 1)
+        export.record_export(Query(search=open_id), "csv", world.clock())
         if end == "stopped":
             bulk.stop_job(world.runtime, "made-up-job-1")
     while bulk_work.gather(world.runtime, "made-up-job-1"):

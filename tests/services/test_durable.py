@@ -76,7 +76,7 @@ def test_it_waits_for_the_disk(runtime: Runtime, what: str) -> None:
     act = PREPARED[what](runtime, person)
     if what == "an erased account":
         with disconnect.writing() as session:
-            disconnect.marks.write(
+            disconnect.connection_state.write(
                 session.get_one(disconnect.User, person.id), {"access_token": None}
             )
     with said() as found:
