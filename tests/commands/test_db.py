@@ -118,7 +118,7 @@ class TestPostgres:
 
     def test_no_server(self, make_app: MakeApp) -> None:
         line = said(make_app, "postgresql://me:made-up-pass@127.0.0.1:9/app", "upgrade")
-        assert "does not respond" in line
+        assert "isn't responding" in line
         assert "start the database server, or correct DATABASE_URL" in line
         assert "made-up-pass" not in line
 
