@@ -22,8 +22,8 @@ from prometheus_client.core import (
 from webapp.metrics import exposition
 from webapp.services.maintenance.health import Fleet, fleet_figures
 from webapp.services.records import figures
-from webapp.views.http import api_request, limits
-from webapp.views.http.guards import scraper
+from webapp.views.http import limits
+from webapp.views.http.guards import bearer, scraper
 from webapp.views.http.runtime import runtime
 
 blueprint = Blueprint("metrics", __name__)
@@ -47,7 +47,7 @@ def show() -> Response:
     token = runtime().settings.metrics_token.get_secret_value()
     if not token:
         return abort(404)
-    if not hmac.compare_digest(api_request.bearer().encode(), token.encode()):
+    if not hmac.compare_digest(bearer().encode(), token.encode()):
         if (seconds := limits.wait_after_failure("metrics")) is not None:
             return Response("", 429, {"Retry-After": str(seconds)}, mimetype="text/plain")
         return Response("", 401, {"WWW-Authenticate": "Bearer"}, mimetype="text/plain")

@@ -9,9 +9,10 @@ from werkzeug.datastructures import Headers
 from webapp.services.authority import NoLongerAllowed
 from webapp.services.handout import handout
 from webapp.services.refresh.on_demand import Access, NotConnected, Pending, ReconnectRequired
-from webapp.views.http import api_contract, api_request
+from webapp.views.api import token_request
+from webapp.views.api.token_request import BadRequest
+from webapp.views.http import api_contract
 from webapp.views.http.api_contract import problem
-from webapp.views.http.api_request import BadRequest
 from webapp.views.http.guards import at_most_a_key, public, service
 from webapp.views.http.runtime import runtime
 from webapp.views.http.session import visitor
@@ -36,7 +37,7 @@ def token(open_id: str) -> Response:
 def refresh(open_id: str) -> Response:
     """Return a newer token than the one that TikTok rejected."""
     try:
-        return _answer(api_request.rejected_version())
+        return _answer(token_request.rejected_version())
     except BadRequest as error:
         return problem("bad_request", detail=str(error))
 
@@ -65,7 +66,7 @@ def docs() -> str:
 
 def _answer(rejected: int | None) -> Response:
     try:
-        asked = api_request.token_request()
+        asked = token_request.parse()
         access = handout.hand_out(
             runtime(),
             g.arrival,
@@ -87,7 +88,7 @@ def _answer(rejected: int | None) -> Response:
     except Pending as error:
         wait = error.retry_after.total_seconds()
         return problem("refresh_pending", retry_after=wait, cause=error.cause)
-    if rejected is None and api_request.is_known(access.etag):
+    if rejected is None and token_request.is_known(access.etag):
         return Response(status=304, headers=_head(access))
     return Response(_body(access, runtime().clock()), headers=_head(access, _JSON))
 

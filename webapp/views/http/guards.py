@@ -24,7 +24,7 @@ from webapp.services.authority import NoLongerAllowed
 from webapp.services.handout import handout
 from webapp.services.operators import roles
 from webapp.services.refresh.on_demand import Pending
-from webapp.views.http import api_request, limits
+from webapp.views.http import limits
 from webapp.views.http.api_contract import problem
 from webapp.views.http.runtime import runtime
 from webapp.views.http.session import visitor
@@ -261,11 +261,17 @@ def _hide_from_strangers() -> None:
             abort(404)
 
 
+def bearer() -> str:
+    """Return the key from this request's Authorization header; empty if there is none."""
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
+
+
 def _refuse_service(limit: RateLimitItem | None) -> Response | None:
     """Accept a service by its key alone; `g.arrival` then holds the row it asks for."""
     args = request.view_args or {}
     try:
-        arrival = handout.check_call(runtime(), api_request.bearer(), args.get("open_id", ""))
+        arrival = handout.check_call(runtime(), bearer(), args.get("open_id", ""))
     except handout.BadKey:
         seconds = limits.wait_after_failure("key")
         return problem("bad_key") if seconds is None else _too_many_wrong_keys(seconds)

@@ -29,13 +29,7 @@ class TokenRequest:
     scopes: frozenset[str]
 
 
-def bearer() -> str:
-    """Return the key from this request's Authorization header; empty if there is none."""
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else ""
-
-
-def token_request() -> TokenRequest:
+def parse() -> TokenRequest:
     """Return what the query asks for. Raises BadRequest if it is malformed."""
     if not request.query_string:
         return _DEFAULT
