@@ -1,8 +1,10 @@
 """The configuration of gunicorn, which finds it in this folder."""
 
 import atexit
+import json
 import logging
 import os
+import re
 import shutil
 import socket
 import sys
@@ -30,12 +32,17 @@ load_dotenv(Path(__file__).with_name(".env"))
 
 #: In seconds, to receive a whole request; its head and body have at most 16 kB.
 _REQUEST_TIMEOUT = 10
+#: How many bytes of a request show whether it is for the API.
+_START = 40
+_FOR_API = re.compile(rb"\s*[A-Z]+ /api/v1/")
 #: EX_CONFIG of sysexits.h.
 _REFUSED = 78
 #: The folder of prometheus_client, which reads the variable when it is imported with the app.
 _METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 #: The security headers of every answer, for the ones that gunicorn gives itself.
 _headers: dict[str, str] = {}
+#: Where the API's documentation is, for the problems that gunicorn reports itself.
+_origin = ""
 
 
 class TooSlow(NoMoreData, TimeoutError):
@@ -47,9 +54,17 @@ class _Socket(socket.socket):
 
     #: By `time.monotonic()`; None: no deadline.
     deadline: float | None = None
+    #: The first bytes of the request.
+    start = b""
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
         """Read like a socket. Raises TooSlow after the deadline."""
+        piece = self._recv(size, flags)
+        if len(self.start) < _START:
+            self.start += piece[:_START]
+        return piece
+
+    def _recv(self, size: int, flags: int) -> bytes:
         if self.deadline is None:
             return super().recv(size, flags)
         left = self.deadline - time.monotonic()
@@ -77,6 +92,7 @@ class Worker(ThreadWorker):
     def handle(self, conn: TConn) -> Any:
         """Read one request and answer it."""
         conn.sock.deadline = time.monotonic() + _REQUEST_TIMEOUT
+        conn.sock.start = b""
         try:
             return super().handle(conn)
         finally:
@@ -135,12 +151,14 @@ def _make_metrics_folder() -> None:
 
 def on_starting(server: Any) -> None:
     """Refuse the start with all problems, in the master and before there are workers."""
+    global _origin
     settings, problems = doctor.start_problems(os.environ)
     if problems:
         click.echo(problem_text(problems), err=True)
         sys.exit(_REFUSED)
     logs.configure(settings.log_level, settings.log_format, settings.confidential)
     _headers.update(headers.always(settings))
+    _origin = settings.public_origin
     # `python wsgi.py` names its demo like this, and says itself that it uses a mock TikTok.
     demo = server.proc_name == "coatcheck-demo"
     for doubt in doctor.doubts(settings):
@@ -160,18 +178,31 @@ def child_exit(_server: Any, worker: Any) -> None:
     multiprocess.mark_process_dead(worker.pid)
 
 
-def _answer(sock: Any, status: int, reason: str, _message: str) -> None:
-    """Answer what never reaches the app: a URL that is too long, bytes that are not HTTP."""
-    body = (
+def _page(reason: str) -> str:
+    return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         f"<title>{reason}</title><h1>{reason}</h1>"
         "<p>Your browser sent a request that this site does not accept. Nothing was stored.</p>"
         '<p><a href="/">Start again</a></p>'
     )
+
+
+def _answer(sock: Any, status: int, reason: str, _message: str) -> None:
+    """Answer what never reaches the app: a URL that is too long, bytes that are not HTTP."""
+    kind = "text/html; charset=utf-8"
+    if _FOR_API.match(getattr(sock, "start", b"")):
+        # Imported here, after the folder of the metrics is known.
+        from webapp.views.http import api_contract
+
+        members = api_contract.problem_members(_origin, api_contract.code_of(status), "-")
+        kind, status, reason = "application/problem+json", members["status"], members["title"]
+        body = json.dumps(members)
+    else:
+        body = _page(reason)
     head = (
         f"HTTP/1.1 {status} {reason}",
         "Connection: close",
-        "Content-Type: text/html; charset=utf-8",
+        f"Content-Type: {kind}",
         f"Content-Length: {len(body)}",
         "Cache-Control: no-store",
         *(f"{name}: {value}" for name, value in _headers.items()),
