@@ -1,8 +1,10 @@
 """The configuration of gunicorn, which finds it in this folder."""
 
 import atexit
+import json
 import logging
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -25,12 +27,16 @@ from webapp.views.http.guards import KEY_ID
 
 load_dotenv(Path(__file__).with_name(".env"))
 
+#: Begins a request for the API.
+_FOR_API = re.compile(rb"\s*[A-Z]+ /api/v1/")
 #: EX_CONFIG of sysexits.h.
 _REFUSED = 78
 #: The folder of prometheus_client, which reads the variable when it is imported with the app.
 _METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 #: The security headers of every answer, for the ones that gunicorn gives itself.
 _headers: dict[str, str] = {}
+#: Where the API's documentation is, for the problems that gunicorn reports itself.
+_origin = ""
 
 
 class Log(glogging.Logger):
@@ -85,12 +91,14 @@ def _make_metrics_folder() -> None:
 
 def on_starting(server: Any) -> None:
     """Refuse the start with all problems, in the master and before there are workers."""
+    global _origin
     settings, problems = doctor.start_problems(os.environ)
     if problems:
         click.echo(problem_text(problems), err=True)
         sys.exit(_REFUSED)
     logs.configure(settings.log_level, settings.log_format, settings.confidential)
     _headers.update(headers.always(settings))
+    _origin = settings.public_origin
     # `python wsgi.py` names its demo like this, and says itself that it uses a mock TikTok.
     demo = server.proc_name == "coatcheck-demo"
     for doubt in doctor.doubts(settings):
@@ -110,18 +118,31 @@ def child_exit(_server: Any, worker: Any) -> None:
     multiprocess.mark_process_dead(worker.pid)
 
 
-def _answer(sock: Any, status: int, reason: str, _message: str) -> None:
-    """Answer what never reaches the app: a URL that is too long, bytes that are not HTTP."""
-    body = (
+def _page(reason: str) -> str:
+    return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         f"<title>{reason}</title><h1>{reason}</h1>"
         "<p>Your browser sent a request that this site does not accept. Nothing was stored.</p>"
         '<p><a href="/">Start again</a></p>'
     )
+
+
+def _answer(sock: Any, status: int, reason: str, _message: str) -> None:
+    """Answer what never reaches the app: a URL that is too long, bytes that are not HTTP."""
+    kind = "text/html; charset=utf-8"
+    if _FOR_API.match(getattr(sock, "start", b"")):
+        # Imported here, after the folder of the metrics is known.
+        from webapp.views.http import api_contract
+
+        members = api_contract.problem_members(_origin, api_contract.code_of(status), "-")
+        kind, status, reason = "application/problem+json", members["status"], members["title"]
+        body = json.dumps(members)
+    else:
+        body = _page(reason)
     head = (
         f"HTTP/1.1 {status} {reason}",
         "Connection: close",
-        "Content-Type: text/html; charset=utf-8",
+        f"Content-Type: {kind}",
         f"Content-Length: {len(body)}",
         "Cache-Control: no-store",
         *(f"{name}: {value}" for name, value in _headers.items()),

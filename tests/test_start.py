@@ -126,6 +126,27 @@ class TestServing:
         assert "Start again" in answer.text
         assert "aaaa" not in serving.log()
 
+    @pytest.mark.parametrize(
+        ("path", "headers", "status", "code"),
+        [
+            (f"/api/v1/tokens/{'x' * 9000}", {}, 414, "too_long"),
+            (f"/api/v1/openapi.json?{'x' * 9000}", {}, 414, "too_long"),
+            ("/api/v1/tokens/-x", {"X-Long": "x" * 9000}, 400, "bad_request"),
+        ],
+    )
+    def test_the_api_describes_what_the_server_refuses_before_the_app_as_any_problem(
+        self, serving: Gunicorn, path: str, headers: dict[str, str], status: int, code: str
+    ) -> None:
+        answer = serving.get(path, headers=headers)
+        kind = answer.headers["Content-Type"]
+        assert (answer.status_code, kind) == (status, "application/problem+json")
+        said = answer.json()
+        assert (said["status"], said["code"], said["retryable"]) == (status, code, False)
+        assert said["type"].endswith(f"/api/docs#{code}")
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "xxxx" not in answer.text + serving.log()
+
     def test_what_is_no_http_gets_a_page_that_repeats_nothing(self, serving: Gunicorn) -> None:
         port = int(serving.url.rpartition(":")[2])
         with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:

@@ -31,6 +31,8 @@ MAX_HEAD = 32 * 1024
 MAX_BODY = 16 * 1024
 #: Bytes of a chunked body with the sizes of its chunks, which may be larger than the chunks.
 MAX_CHUNKED = 4 * MAX_BODY
+#: Bytes that show which part of the site a request is for.
+START = 40
 #: Bytes that the system keeps of an answer, so that no thread waits for a slow reader of a page.
 SEND_BUFFER = 256 * 1024
 
@@ -49,6 +51,9 @@ class TooSlow(NoMoreData, TimeoutError):  # type: ignore[misc]  # gunicorn publi
 
 class _Socket(socket.socket):
     """A connection that is read without waiting, and written to with a deadline."""
+
+    #: The first bytes of the request, for the answer if gunicorn refuses it.
+    start = b""
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
         """Return what is there. Raises TooSlow if nothing is."""
@@ -240,6 +245,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn publishes no types
             self._pass_on(conn)
         elif not conn.body and len(conn.received) > MAX_HEAD:
             self._stop_waiting(conn)
+            conn.sock.start = bytes(conn.received[:START])
             error = LimitRequestHeaders("head too large")
             self.handle_error(None, conn.sock, conn.client, error)
             self._end(conn)
@@ -279,6 +285,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn publishes no types
         """Answer one request, which has arrived."""
         if isinstance(conn, Connection):
             conn.sock.setblocking(True)
+            conn.sock.start = bytes(conn.received[:START])
             conn.init()
             conn.parser.unreader.unread(bytes(conn.received))
         return super().handle(conn)

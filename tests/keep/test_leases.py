@@ -113,6 +113,23 @@ def test_a_claim_left_behind_by_a_crash_ends_with_its_lease(world: World) -> Non
     world.assert_in_step(living=1)
 
 
+@pytest.mark.rule(32)
+def test_a_refusal_after_a_crash_in_a_refresh_is_put_down_to_the_crash(world: World) -> None:
+    """The person did nothing: the process that died held the only valid refresh token."""
+    open_id = world.person()
+    world.make_due(expired=True)
+    attempt(world.runtime, claim_due(world.runtime, 1, world.clock())[0])
+    assert not world.row(open_id).interrupted, "nobody has died yet"
+    world.clock.advance(claims.LEASE)
+    for _refusal in range(2):
+        assert world.work() == 1
+        assert world.row(open_id).interrupted
+        world.clock.advance(minutes=1)
+    user = world.row(open_id)
+    assert (user.status, user.reason) == ("reconnect", "interrupted")
+    world.assert_in_step(spent=2, living=0)
+
+
 @pytest.mark.rule(33)
 def test_a_claim_that_is_too_old_is_not_sent(world: World) -> None:
     open_id = world.person()

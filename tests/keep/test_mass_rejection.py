@@ -53,3 +53,20 @@ def test_a_few_among_many_are_marked_each_for_themselves(world: World) -> None:
     with pytest.raises(ReconnectRequired):
         fresh_access(world.runtime, gone)
     world.assert_in_step(living=len(people) - 1)
+
+
+@pytest.mark.rule(34)
+def test_a_mass_rejection_does_not_hold_back_one_whose_refresh_was_interrupted(
+    world: World,
+) -> None:
+    """Its cause is known, so it says nothing about TikTok, and waiting would not help it."""
+    interrupted, *_others = world.people(60)
+    world.change(interrupted, interrupted=True)
+    refused = with_provider(world.runtime, Answering(ConnectAgain("invalid_grant")))
+    for _refusal in range(2):
+        world.make_due()
+        world.work(refused)
+        world.clock.advance(minutes=1)
+    ended = {user.open_id: user.reason for user in rows(world.app) if user.status == "reconnect"}
+    assert ended == {interrupted: "interrupted"}
+    world.assert_in_step(living=59)

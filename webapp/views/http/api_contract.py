@@ -159,17 +159,10 @@ def problem(
 
     `more` are further members (RFC 9457 §3.2). Raises KeyError if the code is unknown.
     """
-    kind = kinds(runtime().settings.public_origin)[code]
-    members = {
-        "type": kind.example["type"],
-        "title": kind.example["title"],
-        "status": kind.status,
-        "detail": detail or kind.example["detail"],
-        "code": code,
-        "retryable": kind.example["retryable"],
-        "reference": str(g.get("request_id", "-")),
-        **more,
-    }
+    origin = runtime().settings.public_origin
+    kind = kinds(origin)[code]
+    members = problem_members(origin, code, str(g.get("request_id", "-")))
+    members |= {"detail": detail or kind.example["detail"], **more}
     response = Response(status=kind.status, mimetype="application/problem+json")
     if retry_after is not None:
         members["retry_after"] = min(max(int(retry_after + 0.999), 1), LONGEST_WAIT)
@@ -182,6 +175,20 @@ def problem(
     return response
 
 
+def problem_members(origin: str, code: str, reference: str) -> dict[str, Any]:
+    """Return the members of a problem response. Raises KeyError if the code is unknown."""
+    kind = kinds(origin)[code]
+    return {
+        "type": kind.example["type"],
+        "title": kind.example["title"],
+        "status": kind.status,
+        "detail": kind.example["detail"],
+        "code": code,
+        "retryable": kind.example["retryable"],
+        "reference": reference,
+    }
+
+
 def is_api() -> bool:
     """Return True if this request is for the API: below /api/, except for two pages for people."""
     if request.path.startswith(API):
@@ -192,9 +199,13 @@ def is_api() -> bool:
 
 def problem_of(error: HTTPException) -> Response:
     """Return the problem response for an HTTP error that no view explained."""
-    status = error.code or 500
-    response = problem("our_fault" if status >= 500 else _BY_STATUS.get(status, "bad_request"))
+    response = problem(code_of(error.code or 500))
     for name, value in error.get_headers(request.environ):
         if name == "Allow":
             response.headers[name] = value
     return response
+
+
+def code_of(status: int) -> str:
+    """Return the problem code for an HTTP status that no view explained."""
+    return "our_fault" if status >= 500 else _BY_STATUS.get(status, "bad_request")
