@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from datetime import timedelta
+from hashlib import sha256
 
 import pytest
 import structlog
@@ -41,6 +42,15 @@ def test_a_key_is_printed_once_alone_and_kept_as_a_hash(
         row = str(session.execute(text("SELECT * FROM service_keys")).one())
     assert key[17:] not in row
     assert key not in run.stderr
+
+
+def test_keys_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        service_keys.hmac, "compare_digest", lambda ours, theirs: seen.append((ours, theirs))
+    )
+    service_keys.is_key("cck_made_up", "0" * 64)
+    assert seen == [(sha256(b"cck_made_up").hexdigest(), "0" * 64)]
 
 
 def test_two_keys_share_nothing(app: Flask, clock: MovableClock) -> None:
