@@ -151,4 +151,6 @@ ROWS: Mapping[str, Tables] = {
     },
     # The same tables, numbered in another way.
     "0009": {},
+    # What operators searched for is forgotten: tests/migrations/test_searches.py.
+    "0013": {},
 }

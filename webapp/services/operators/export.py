@@ -34,9 +34,8 @@ def record_export(query: Query, kind: Format, now: datetime) -> None:
     """Record the export, before the first row is returned. Raises NoLongerAllowed."""
     with writing() as session:
         authority.require(session)
-        audit.record(
-            session, now, "connections.exported", format=kind, query=list_query.query_string(query)
-        )
+        shown = list_query.for_audit(list_query.query_string(query))
+        audit.record(session, now, "connections.exported", format=kind, query=shown)
 
 
 def pieces(runtime: Runtime, query: Query, kind: Format, now: datetime) -> Iterator[str]:

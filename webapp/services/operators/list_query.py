@@ -257,6 +257,20 @@ def query_string(query: Query) -> str:
     return urlencode(query_pairs(replace(query, after=None, before=None)))
 
 
+def without_search(text: str) -> str:
+    """Return a query string without what was searched for, which may be a person's name."""
+    return query_string(replace(parse_string(text), search=""))
+
+
+def for_audit(text: str) -> str:
+    """Return a query string for the audit: that something was searched for, but not what.
+
+    Events are never changed, so a name in one would outlive the account of its person.
+    """
+    searched = [("q", "*")] if parse_string(text).search else []
+    return urlencode([*searched, *query_pairs(parse_string(without_search(text)))], safe="*")
+
+
 def query_pairs(query: Query) -> list[tuple[str, str]]:
     """Return the parameters of a query in a fixed order, without default values."""
     found = {
