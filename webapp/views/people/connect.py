@@ -166,7 +166,8 @@ def _code() -> str:
 def _connect(attempt: sign_in_attempts.Attempt, code: str) -> connect.Connected:
     expected = refusals.expected_account(attempt)
     tokens = runtime().provider.exchange(code=code, state=attempt.state)
-    done = connect.connect_person(runtime(), tokens, attempt.scopes, expected, device=device())
+    here = device(attempt.started_at)
+    done = connect.connect_person(runtime(), tokens, attempt.scopes, expected, device=here)
     update_profile(runtime(), done.person)
     return done
 
