@@ -1,10 +1,12 @@
 """Where this installation keeps its files, and how the SQLite file is created."""
 
+import errno
 import hashlib
 import os
 import re
 import secrets
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -51,7 +53,8 @@ def ensure_file(path: Path) -> None:
     """Create the SQLite file if it does not exist: 0600, in a 0700 folder, in WAL mode.
 
     The file is finished under another name and then linked into place. So if several processes
-    start together, none sees an incomplete file or waits for another's switch to WAL.
+    start together, none sees an incomplete file or waits for another's switch to WAL. Raises
+    OSError, with no file left behind, if that fails, for instance because the disk is full.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.exists():
@@ -60,14 +63,25 @@ def ensure_file(path: Path) -> None:
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:
-        connection = sqlite3.connect(draft, isolation_level=None)
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        finally:
-            connection.close()
+            with closing(sqlite3.connect(draft, isolation_level=None)) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.Error as error:
+            if error.sqlite_errorname.startswith("SQLITE_FULL"):
+                raise full_disk(path) from None
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path)) from error
+        if not draft.stat().st_size:
+            # SQLite doesn't report that the disk had no room for the first page.
+            raise full_disk(path)
         try:
             os.link(draft, path)
         except FileExistsError:
             path.chmod(0o600)
     finally:
-        draft.unlink()
+        for left in path.parent.glob(f"{draft.name}*"):
+            left.unlink(missing_ok=True)
+
+
+def full_disk(path: Path) -> OSError:
+    """Return the error of a file for which there is no room on the disk."""
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))

@@ -1,5 +1,6 @@
 """What a foreign database or a late worker changes: nothing is refreshed, pages go on."""
 
+import shutil
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.servers import Sandbox
 from webapp.database import writing
 from webapp.models import Brakes, Installation
 from webapp.services.installation import binding
+from webapp.services.maintenance import health, machine_checks
 from webapp.services.refresh import breaker, claims, on_demand
 from webapp.services.runtime import Runtime
 from webapp.services.worker.worker import Worker
@@ -164,3 +166,36 @@ def test_the_doctor_counts_people_of_another_client_key(
         join(runtime_of(app), sandbox, "tomas", client_key="another-app")
     said = command(app, "doctor", env=env).stdout
     assert "warn people – 1 connection needs another TIKTOK_CLIENT_KEY" in said
+
+
+@each_database
+def test_a_disk_that_is_nearly_full_is_told_by_every_check(
+    app: Flask, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ready(app)[1]["status"] == "ok"
+    real = shutil.disk_usage
+    nearly_full = real("/")._replace(free=machine_checks.LOW_DISK - 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: nearly_full)
+    status, said = ready(app)
+    assert (status, said["status"], said["faults"]) == (200, "degraded", [])
+    (doubt,) = said["doubts"]
+    assert doubt["name"] == "disk"
+    assert doubt["cause"].startswith("only 199 MB free on the disk")
+    with app.app_context():
+        facts = health.health_facts(runtime_of(app), runtime_of(app).clock())
+        assert [problem.name for problem in facts.troubles] == ["disk"]
+    doctor = command(app, "doctor", env=env).stdout
+    assert doctor.count("warn disk – only 199 MB free") == 1
+    assert "ok   worker" in doctor
+    checked = command(app, "tokens", "check", env=env).stdout
+    assert "disk" in checked
+
+
+def test_a_disk_that_cannot_be_asked_is_no_doubt(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_path: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(shutil, "disk_usage", fail)
+    assert ready(app)[1]["doubts"] == []

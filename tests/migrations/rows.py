@@ -176,4 +176,6 @@ ROWS: Mapping[str, Tables] = {
     },
     # Triggers alone.
     "0012": {},
+    # What operators searched for is forgotten: tests/migrations/test_searches.py.
+    "0013": {},
 }

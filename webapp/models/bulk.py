@@ -34,7 +34,7 @@ class BulkJob(Base):
     #: The ticket of the operator who started it.
     actor: Mapped[str] = mapped_column(Text)
     address: Mapped[str] = mapped_column(Text, default="")
-    #: The filters of the list it was started from, as a query string.
+    #: The filters of the list it was started from, as a query string without what was searched for.
     query: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     #: While not None, matching connections are still being collected: the id to continue from.

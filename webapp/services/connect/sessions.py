@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Delete, ScalarSelect, Select, delete, or_,
 from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
-from webapp.models import BrowserSession, PersonRef, User
+from webapp.models import AuditEvent, BrowserSession, PersonRef, User
 from webapp.services import people
 from webapp.services.records import audit
 from webapp.services.runtime import Runtime
@@ -22,6 +22,8 @@ MAX_LISTED = 50
 MAX_DEVICES = 50
 #: At most this many expired sessions are removed with each sign-in.
 MAX_REMOVED = 100
+#: These also end every sign-in that was in progress on another device.
+_SIGN_OUTS = ("account.signed_out_everywhere", "account.signed_out_others")
 
 
 class NoSuchSession(Exception):
@@ -55,6 +57,8 @@ class Device:
     #: The secret of the device's current session, which ends when the new one is first used; empty
     #: if it has none.
     replaces: str = field(default="", repr=False)
+    #: When this sign-in began; None: it isn't one that a person begins and may end elsewhere.
+    began_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +81,11 @@ def begin(session: Session, runtime: Runtime, user: User, device: Device, now: d
 
     If the person has too many devices, those that were seen longest ago are signed out. Must run
     in the transaction that found or created the person's row and has it locked, so it can't become
-    another person's row in between.
+    another person's row in between. The secret is empty, and nobody is signed in, if the person has
+    signed out their devices since this sign-in began.
     """
+    if _signed_out_since(session, user, device):
+        return ""
     secret = secrets.token_urlsafe(32)
     session.execute(delete(BrowserSession).where(BrowserSession.digest.in_(_expired(runtime, now))))
     session.execute(_delete_all_but(user.id, MAX_DEVICES - 1))
@@ -228,6 +235,26 @@ def end_everywhere(person: PersonRef, now: datetime) -> None:
 def digest_of(secret: str) -> str:
     """Return the hash by which a session is found."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _signed_out_since(session: Session, user: User, device: Device) -> bool:
+    """Return True if the person has signed out all other devices since this sign-in began.
+
+    The device that did so has kept its session, so it may finish its own sign-in.
+    """
+    if device.began_at is None:
+        return False
+    kept = select(BrowserSession.digest).where(
+        BrowserSession.digest == digest_of(device.replaces), BrowserSession.user_id == user.id
+    )
+    if session.scalar(kept) is not None:
+        return False
+    signed_out = select(AuditEvent.id).where(
+        AuditEvent.ticket == user.ticket,
+        AuditEvent.at >= device.began_at,
+        AuditEvent.event.in_(_SIGN_OUTS),
+    )
+    return session.scalar(signed_out.limit(1)) is not None
 
 
 def _id_of(person: PersonRef) -> ScalarSelect[int]:

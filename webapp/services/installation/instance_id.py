@@ -6,8 +6,11 @@ does not contain them. So a copy or a restored backup can be distinguished from 
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from webapp.files import full_disk
 from webapp.settings import Settings
 
 #: Two lines: the id, and the folder it was created in, which differs after a copy.
@@ -32,18 +35,14 @@ def copied_from(settings: Settings, folder: Path) -> str | None:
 def ensure(settings: Settings, folder: Path) -> str:
     """Return the id, creating one if there is none; concurrent processes get the same.
 
-    Raises OSError if the folder is not writable.
+    Raises OSError if the folder is not writable or the disk is full.
     """
     found = current(settings, folder)
     if found is not None:
         return found
-    draft = _draft(folder, ID_FILE, f"{secrets.token_hex(8)}\n{folder.resolve()}\n")
-    try:
+    text = f"{secrets.token_hex(8)}\n{folder.resolve()}\n"
+    with _draft(folder, ID_FILE, text) as draft, suppress(FileExistsError):
         os.link(draft, folder / ID_FILE)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
     return _lines(folder / ID_FILE)[0]
 
 
@@ -64,20 +63,29 @@ def recorded_generation(folder: Path) -> tuple[str, int]:
 
 def record_generation(folder: Path, binding: str, generation: int) -> None:
     """Write the generation of the database. Raises OSError."""
-    _draft(folder, GENERATION_FILE, f"{binding} {generation}\n").replace(folder / GENERATION_FILE)
+    with _draft(folder, GENERATION_FILE, f"{binding} {generation}\n") as draft:
+        draft.replace(folder / GENERATION_FILE)
 
 
-def _draft(folder: Path, name: str, text: str) -> Path:
-    """Write a complete file under another name, so nobody ever reads an incomplete one."""
+@contextmanager
+def _draft(folder: Path, name: str, text: str) -> Iterator[Path]:
+    """Write a complete file under another name, so nobody ever reads an incomplete one.
+
+    It is removed at the end. Raises OSError, also if only a part of it fits on the disk.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = folder / f".{name}.{secrets.token_hex(4)}"
     opened = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     try:
-        os.write(opened, text.encode())
-        os.fsync(opened)
+        try:
+            if os.write(opened, text.encode()) < len(text.encode()):
+                raise full_disk(folder / name)
+            os.fsync(opened)
+        finally:
+            os.close(opened)
+        yield draft
     finally:
-        os.close(opened)
-    return draft
+        draft.unlink(missing_ok=True)
 
 
 def _lines(path: Path) -> list[str]:

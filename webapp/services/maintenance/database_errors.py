@@ -1,5 +1,6 @@
 """Explains why a database can't be used, based on the driver's error."""
 
+import errno
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -95,6 +96,8 @@ def problem_of(error: SQLAlchemyError | OSError, *, is_file: bool) -> Problem:
 
 
 def _of_folder(error: OSError) -> tuple[Text, Text]:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return _("the disk is full"), _("free some space, then try again")
     cause = _(
         "%(path)s can't be created or written to (%(error)s)",
         path=error.filename or "the database",

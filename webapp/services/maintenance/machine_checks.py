@@ -12,8 +12,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from webapp.database import db
 from webapp.files import absolute_url, sqlite_path
 from webapp.language import deferred_gettext as _
+from webapp.problems import Problem
 from webapp.services.maintenance import database_checks
-from webapp.services.maintenance.check import Check, unknown
+from webapp.services.maintenance.check import Check, from_problem, unknown
 from webapp.services.runtime import Runtime
 from webapp.settings import NAMES, Settings
 
@@ -90,16 +91,28 @@ def disk_check(runtime: Runtime) -> Check:
         cause = _("%(folder)s doesn't exist, and this user can't create it", folder=runtime.folder)
         fix = _("create it for this user, with permissions 700")
         return Check("warn", "disk", cause, fix, "running")
-    if free < LOW_DISK:
-        megabytes = free // 2**20
-        cause = _(
-            "only %(size)s MB free on the disk that holds %(folder)s",
-            size=megabytes,
-            folder=runtime.folder,
-        )
-        fix = _("free some space: refreshed tokens cannot be stored on a full disk")
-        return Check("warn", "disk", cause, fix, "running")
+    if (problem := _low_disk(runtime, free)) is not None:
+        return from_problem("warn", problem, "running")
     return Check("ok", "disk", _("there is enough space"), group="running")
+
+
+def low_disk(runtime: Runtime) -> Problem | None:
+    """Return what is wrong if the disk with the database or the rescue file is nearly full."""
+    with suppress(OSError):
+        return _low_disk(runtime, shutil.disk_usage(_nearest(runtime.folder)).free)
+    return None
+
+
+def _low_disk(runtime: Runtime, free: int) -> Problem | None:
+    if free >= LOW_DISK:
+        return None
+    cause = _(
+        "only %(size)s MB free on the disk that holds %(folder)s",
+        size=free // 2**20,
+        folder=runtime.folder,
+    )
+    fix = _("free some space: refreshed tokens cannot be stored on a full disk")
+    return Problem("disk", cause, fix)
 
 
 def _nearest(folder: Path) -> Path:

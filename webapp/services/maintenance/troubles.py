@@ -17,7 +17,7 @@ from webapp.language import deferred_ngettext as ngettext
 from webapp.models import User
 from webapp.problems import Problem
 from webapp.services.installation import binding
-from webapp.services.maintenance import database_checks
+from webapp.services.maintenance import database_checks, machine_checks
 from webapp.services.notifications import outbox
 from webapp.services.refresh import breaker, rescue_file
 from webapp.services.refresh.due import lag
@@ -45,6 +45,7 @@ def doubts(runtime: Runtime) -> list[Problem]:
         _breaker_doubt(runtime),
         _lag_doubt(runtime),
         _rescue_doubt(runtime),
+        machine_checks.low_disk(runtime),
         _notifications_doubt(runtime),
     ]
     return [doubt for doubt in found if doubt is not None]

@@ -18,7 +18,7 @@ from webapp.language import deferred_gettext as _
 from webapp.models import BulkItem, BulkJob, ItemState, Status, User
 from webapp.problems import Problem
 from webapp.services import authority
-from webapp.services.operators import list_pages, list_query
+from webapp.services.operators import list_pages, list_query, list_search
 from webapp.services.records import audit
 from webapp.services.refresh import breaker, due
 from webapp.services.runtime import Runtime
@@ -111,21 +111,22 @@ def create_job(
 
     `query`: the filters of the list. `open_ids`: the connections that were picked from it; None:
     all matches, which the worker collects; `count` then tells the audit how many matched at
-    confirmation. Raises NotAJob, NoLongerAllowed.
+    confirmation. A search is different: its people are collected here, and what was searched for is
+    stored nowhere, as it may name someone who leaves. Raises NotAJob, NoLongerAllowed.
     """
     if not _JOB_ID.fullmatch(job_id) or act not in ACTS:
         raise NotAJob
     now, by = runtime.clock(), current_actor()
+    found = _searched(runtime, query, now) if open_ids is None else []
     job = BulkJob(
         id=job_id,
         client_key=runtime.client_key,
         act=act,
         actor=by.name,
         address=by.address,
-        # What was searched for is kept only until the people it finds are known.
-        query=query if open_ids is None else list_query.without_search(query),
+        query=list_query.without_search(query),
         created_at=now,
-        gathered_to=0 if open_ids is None else None,
+        gathered_to=0 if found is None else None,
         total=0,
     )
     try:
@@ -136,14 +137,24 @@ def create_job(
             session.flush()
             if open_ids is not None:
                 picked = select(User.id, User.ticket).where(*_picked(runtime, open_ids))
-                rows = [(i, ticket) for i, ticket in session.execute(picked.order_by(User.id))]
-                count = job.total = add_items(session, job_id, rows)
+                found = [(i, ticket) for i, ticket in session.execute(picked.order_by(User.id))]
+            if found is not None:
+                count = job.total = add_items(session, job_id, found)
             shown = list_query.for_audit(query)
             audit.record(
                 session, now, "bulk.ordered", job=job_id, act=act, count=count, query=shown
             )
     except IntegrityError:
         return
+
+
+def _searched(runtime: Runtime, query: str, now: datetime) -> list[tuple[int, str]] | None:
+    """Return (ID, ticket) of everyone whom the search of a query finds; None if it has none."""
+    parsed = list_query.parse_string(query)
+    if not parsed.search:
+        return None
+    limit = list_search.MAX_FOUND
+    return list_pages.matching(runtime, parsed, now, after_id=0, limit=limit)
 
 
 def add_items(session: Session, job_id: str, rows: Sequence[tuple[int, str]]) -> int:

@@ -142,6 +142,7 @@ def gather(runtime: Runtime, job_id: str) -> bool:
             job.total += bulk.add_items(session, job.id, found)
             job.gathered_to = found[-1][0] if len(found) == GATHER_AT_ONCE else None
             if job.gathered_to is None:
+                # Jobs of older releases have what was searched for, which may name a person.
                 job.query = list_query.without_search(job.query)
     return True
 

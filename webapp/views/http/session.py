@@ -3,6 +3,7 @@
 The cookie alone is never trusted: each request looks its session up.
 """
 
+from datetime import datetime
 from typing import Any, cast
 
 from flask import Flask, request, session
@@ -74,10 +75,10 @@ def secret() -> str:
     return cast(str | None, session.get("_user_id")) or ""
 
 
-def device() -> sessions.Device:
-    """Return what is stored about this browser when it signs in."""
+def device(began_at: datetime) -> sessions.Device:
+    """Return what is stored about this browser when a sign-in that began then is finished."""
     browser, system = recognize(request.user_agent.string)
-    return sessions.Device(browser, system, replaces=secret())
+    return sessions.Device(browser, system, replaces=secret(), began_at=began_at)
 
 
 def sign_in(session_secret: str) -> bool:

@@ -95,7 +95,7 @@ def _take(state: str) -> Attempt | None:
     found = next((each for each in kept if _same(each.state, state)), None)
     if found is not None:
         _keep([each for each in kept if each is not found])
-        session[_CAME_BACK] = int(found.started_at.timestamp())
+        session[_CAME_BACK] = _seconds(found.started_at)
     return found
 
 
@@ -111,6 +111,11 @@ def unfinished(now: datetime) -> bool:
         # The page shows this request's reference, so support can find when they left.
         log.info("attempt_unfinished", left_at=max(unfinished_since).isoformat())
     return bool(unfinished_since)
+
+
+def _seconds(moment: datetime) -> float:
+    """Return a time for the cookie, to the millisecond: signing out everywhere compares it."""
+    return int(moment.timestamp() * 1000) / 1000
 
 
 def _same(ours: str, theirs: str) -> bool:
@@ -129,7 +134,7 @@ def _keep(attempts: Sequence[Attempt]) -> None:
     first_with_link = len(attempts) - WITH_RETURN_LINK
     session[_ATTEMPTS] = [
         [
-            *(each.state, int(each.started_at.timestamp()), each.scopes),
+            *(each.state, _seconds(each.started_at), each.scopes),
             *(each.viewer, each.another, each.back if place >= first_with_link else ""),
         ]
         for place, each in enumerate(attempts)

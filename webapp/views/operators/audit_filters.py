@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from flask import request
 
+from webapp.actor import KINDS
 from webapp.services.operators.audit_search import AuditQuery, Key
 from webapp.services.people import find_by_open_id
 from webapp.services.records.audit import EVENTS
@@ -15,6 +16,8 @@ from webapp.views.http.runtime import runtime
 FILTERS = ("from", "to", "who", "what", "on", "ref")
 _MAX_LENGTH = 200
 _TICKET = re.compile(r"ct_[0-9A-Z]{4}-[0-9A-Z]{4}")
+#: A ticket, a kind of actor or a request ID: all else that can be typed may be a person's name.
+_NAMELESS = re.compile(rf"{_TICKET.pattern}|{'|'.join(KINDS)}|[0-9a-f]{{12}}")
 _KEY = re.compile(r"([0-9]{1,17})-([0-9]{1,18})")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -35,14 +38,15 @@ class AuditRequest:
 
     @property
     def query(self) -> str:
-        """Return the filters for an audit event, with tickets, which outlive deleted people."""
+        """Return the filters for an audit event: without what may be the name of a person.
+
+        Events are never changed, so a name in one would outlive the account of its person. A ticket
+        identifies nobody then.
+        """
         wanted = self.wanted or AuditQuery()
-        tickets = {"who": wanted.who, "on": wanted.on}
-        found = self.typed | {name: value for name, value in tickets.items() if value}
-        if self.wanted is None:
-            # Nobody now, but it may be the name of someone who has left or will come.
-            found["on"] = "*"
-        return urlencode(found, safe="*")
+        free = {"who": wanted.who, "on": wanted.on, "ref": wanted.reference}
+        shown = {name: text if _NAMELESS.fullmatch(text) else "*" for name, text in free.items()}
+        return urlencode(self.typed | {n: shown[n] for n in free if n in self.typed}, safe="*")
 
 
 def audit_request() -> AuditRequest:

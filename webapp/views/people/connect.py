@@ -179,7 +179,8 @@ def _connect(attempt: sign_in_attempts.Attempt, code: str) -> connect.Connected:
     expected = refusals.expected_account(attempt)
     connect.require_open()
     tokens = runtime().provider.exchange(code=code, state=attempt.state)
-    done = connect.connect_person(runtime(), tokens, attempt.scopes, expected, device=device())
+    here = device(attempt.started_at)
+    done = connect.connect_person(runtime(), tokens, attempt.scopes, expected, device=here)
     sign_ins.record_done(attempt.state, done)
     update_profile(runtime(), done.person)
     return done
@@ -187,7 +188,7 @@ def _connect(attempt: sign_in_attempts.Attempt, code: str) -> connect.Connected:
 
 def _welcome_again(attempt: Attempt) -> Response:
     """Lead a browser that lost the response to where it led, without asking TikTok again."""
-    done = sign_ins.sign_in_again(runtime(), attempt.state, device())
+    done = sign_ins.sign_in_again(runtime(), attempt.state, device(attempt.started_at))
     if done is None:
         return refusals.refusal_page("already_done", attempt)
     return welcome(done, attempt)
