@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from sqlalchemy import event, text
@@ -34,8 +35,8 @@ def no_space() -> Iterator[None]:
         )
         pages = connection.execute(text("PRAGMA page_count")).scalar_one()
 
-    def bound(connection: object, *_rest: object) -> None:
-        connection.execute(f"PRAGMA max_page_count={pages}")  # type: ignore[attr-defined]
+    def bound(connection: Any, *_rest: object) -> None:
+        connection.execute(f"PRAGMA max_page_count={pages}")
 
     event.listen(db.engine, "checkout", bound)
     with pytest.raises(OperationalError, match="disk is full"), db.engine.begin() as connection:
