@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from datetime import UTC
 
 from flask import Blueprint, Response, render_template, stream_with_context
+from werkzeug.wrappers import Response as Answer
 
 from webapp.services import authority
+from webapp.services.authority import SignInTooOld
 from webapp.services.operators import audit_search, export
 from webapp.services.operators.audit_search import AuditQuery, Page
 from webapp.services.records import audit
+from webapp.views.http import step_up
 from webapp.views.http.guards import at_most, cut_off, operator
 from webapp.views.http.runtime import runtime
 from webapp.views.operators.audit_filters import FILTERS, AuditRequest, audit_request, key_text
@@ -47,10 +50,13 @@ def index() -> str:
 @blueprint.get("/audit.csv", endpoint="csv")
 @operator
 @at_most("10 per minute")
-def as_csv() -> Response:
+def as_csv() -> Answer:
     """Return all matching events as a file; the export is recorded before its first byte."""
     asked = audit_request()
-    audit_search.record_export(runtime(), asked.query)
+    try:
+        audit_search.record_export(runtime(), asked.query)
+    except SignInTooOld:
+        return step_up.sign_in_again("audit", asked.query)
     lines = cut_off(authority.while_allowed(_lines(asked)))
     response = Response(stream_with_context(lines), mimetype="text/csv")
     response.headers["Content-Disposition"] = 'attachment; filename="audit.csv"'
