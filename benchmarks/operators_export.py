@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.operators_site import Site
+from benchmarks.operators_site import Site, sign_in
 
 _CHUNK = 1_048_576
 
@@ -24,11 +24,11 @@ class Export:
 def measure(site: Site, kind: str) -> Export:
     """Download a whole export and sample the server's memory after every chunk."""
     connection = site.connect()
+    # Exports need a recent sign-in, and the pages may have been measured for longer.
+    cookie = sign_in(site.stage)
     before = _resident(site.pid)
     start = time.perf_counter()
-    connection.request(
-        "GET", f"/operators/tokens.{kind}", headers={"Cookie": f"session={site.cookie}"}
-    )
+    connection.request("GET", f"/operators/tokens.{kind}", headers={"Cookie": f"session={cookie}"})
     answer = connection.getresponse()
     lines, peak = 0, before
     while chunk := answer.read(_CHUNK):

@@ -98,7 +98,7 @@ def site(people: int, postgres: Postgres | None) -> Iterator[Site]:
         start = time.perf_counter()
         counts.recount(here.runtime)
         counted = time.perf_counter() - start
-        cookie = _cookie(here)
+        cookie = sign_in(here)
         with gunicorn(here.env, here.folder, workers=1) as server:
             (pid,) = children(server.process.pid)
             yield Site(people, here, filled, counted, cookie, pid)
@@ -131,9 +131,9 @@ def _settle() -> None:
             session.execute(text("ANALYZE"))
 
 
-def _cookie(here: Stage) -> str:
-    """Make the first person an operator and return their session cookie."""
-    with writing() as session:
+def sign_in(here: Stage) -> str:
+    """Make the first person an operator and return the cookie of a new session."""
+    with here.app.app_context(), writing() as session:
         user = session.scalars(
             update(User)
             .where(User.open_id == crowd.open_id(0))

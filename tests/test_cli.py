@@ -24,7 +24,7 @@ from webapp.services.connect import connect
 from webapp.tokens import TokenSet
 
 #: What `flask --help` lists, in its order.
-COMMANDS = ["db", "demo", "doctor", "keys", "notifications", "operators", "tokens"]
+COMMANDS = ["audit", "db", "demo", "doctor", "keys", "notifications", "operators", "tokens"]
 #: Begins with a dash, as TikTok's do.
 OPEN_ID = "-000madeup1"
 

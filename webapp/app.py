@@ -112,6 +112,11 @@ def _config(settings: Settings) -> dict[str, Any]:
         "MAX_FORM_MEMORY_SIZE": request_checks.MAX_BODY,
         "TRUSTED_HOSTS": settings.hosts,
         "PREFERRED_URL_SCHEME": "https" if settings.https else "http",
+        # The last key signs. The others keep pages usable that were loaded before a rotation.
+        "WTF_CSRF_SECRET_KEY": [
+            *(k.get_secret_value() for k in settings.secret_key_fallbacks),
+            settings.secret_key.get_secret_value(),
+        ],
         # Forms don't expire by time: the token is bound to the session anyway.
         "WTF_CSRF_TIME_LIMIT": None,
         # It would refuse browsers that send no Referer; `__Host-` cookies cover what it protects.

@@ -57,6 +57,7 @@ _SEQUENCE = table("sqlite_sequence", column("name"), column("seq"))
 #: SQLite has one writer. Threads that queue here wake immediately; with SQLite's own busy sleep
 #: the slowest waited ten times longer than the median.
 _one_writer = threading.Lock()
+_LAST_STEPS = "coatcheck_last_steps"
 
 
 class Base(DeclarativeBase):
@@ -115,6 +116,7 @@ def writing(*, durable: bool = False) -> Iterator[Session]:
     in a power failure is a lost grant. SQLite takes its write lock at BEGIN, because a transaction
     that reads first and writes later may fail with BUSY_SNAPSHOT, whatever the timeout.
     UPDATE and DELETE statements don't change objects the session has already loaded.
+    What `run_last` was given runs right before the commit.
     """
     engine = db.engine
     turn = _turn() if is_sqlite(engine.dialect) else nullcontext()
@@ -122,6 +124,10 @@ def writing(*, durable: bool = False) -> Iterator[Session]:
     with turn, Session(engine, expire_on_commit=False, execution_options=options) as session:
         session.connection(execution_options={"coatcheck_write": "FULL" if durable else "NORMAL"})
         yield session
+        # Takes the locks of whatever is still unwritten, before those of the last steps.
+        session.flush()
+        for step in session.info.get(_LAST_STEPS, ()):
+            step(session)
         session.commit()
 
 
@@ -138,6 +144,11 @@ def _turn() -> Iterator[None]:
         yield
     finally:
         _one_writer.release()
+
+
+def run_last(session: Session, step: Callable[[Session], None]) -> None:
+    """Run `step` at the end of this `writing()` transaction, so what it locks is locked briefly."""
+    session.info.setdefault(_LAST_STEPS, []).append(step)
 
 
 def upsert(

@@ -79,7 +79,9 @@ def contents(engine: Engine) -> dict[str, list[dict[str, Any]]]:
 
 
 @pytest.mark.usefixtures("each_database")
-def test_all_rows_arrive_as_they_were(app: Flask, filled: Runtime, target: str) -> None:
+def test_all_rows_arrive_as_they_were(
+    app: Flask, filled: Runtime, target: str, make_app: MakeApp
+) -> None:
     before = contents(db.engine)
     run = command(app, "tokens", "copy", target)
     assert (run.exit_code, run.stderr.splitlines()[-1][:7]) == (0, "Copied:")
@@ -87,11 +89,16 @@ def test_all_rows_arrive_as_they_were(app: Flask, filled: Runtime, target: str) 
     assert f"{sum(map(len, after.values()))} rows copied and counted" in run.stdout
     # Both databases record the copy.
     assert [event["event"] for event in after["audit_events"]][-1] == "database.copied"
-    assert after | {"audit_events": after["audit_events"][:-1]} == before
+    grown = {"audit_events": after["audit_events"][:-1], "audit_chain": before["audit_chain"]}
+    assert after | grown == before
+    assert after["audit_chain"] != before["audit_chain"]
     assert "The old one is marked as moved" in run.stdout
     engine = create_engine(target)
     assert contents(engine) == after
     engine.dispose()
+    there = make_app(DATABASE_URL=target)
+    for each in (app, there):
+        assert command(each, "audit", "verify").exit_code == 0
 
 
 @pytest.mark.usefixtures("each_database")
@@ -159,7 +166,7 @@ def test_more_rows_than_a_batch_all_arrive(
 ) -> None:
     monkeypatch.setattr("webapp.services.maintenance.copy_database.BATCH", 2)
     join_due(runtime, sandbox, "mara", "tomas", "aiko", "jo", "soren")
-    said = "11 rows copied"  # five people, five connects, and the copy itself
+    said = "12 rows copied"  # five people, five connects, the copy itself, and the chain
     assert said in command(app, "tokens", "copy", target).stdout
 
 

@@ -68,6 +68,13 @@ KEPT: Row = {
     "interrupted": True,
 }
 
+#: What an operator did.
+AUDITED: Row = {
+    **{"id": 1, "at": SEEN, "actor_kind": "operator", "actor": "ct_1111-1111"},
+    **{"address": "192.0.2.1", "reference": "0a1b2c3d4e5f"},
+    **{"event": "connection.disconnect_ordered", "ticket": "ct_2222-2222", "fields": "{}"},
+}
+
 ROWS: Mapping[str, Tables] = {
     "0001": {"users": (CONNECTED, REVOKED)},
     "0002": {
@@ -101,15 +108,7 @@ ROWS: Mapping[str, Tables] = {
             CONNECTED | KEPT | {"failing_since": BEGAN, "history": "1|failed|worker|9|a|b\n"},
             REVOKED | {"interrupted": False},
         ),
-        "audit_events": (
-            {"id": 1, "at": SEEN, "actor_kind": "operator", "actor": "ct_1111-1111"}
-            | {
-                "address": "192.0.2.1",
-                "reference": "0a1b2c3d4e5f",
-                "event": "connection.disconnect_ordered",
-            }
-            | {"ticket": "ct_2222-2222", "fields": "{}"},
-        ),
+        "audit_events": (AUDITED,),
         "figures": (
             {"client_key": "made-up-key", "minute": SEEN, "what": "refreshed", "count": 3},
         ),
@@ -178,4 +177,8 @@ ROWS: Mapping[str, Tables] = {
     "0012": {},
     # What operators searched for is forgotten: tests/migrations/test_searches.py.
     "0013": {},
+    "0014": {
+        "audit_events": (AUDITED | {"digest": None}, AUDITED | {"id": 2, "digest": "a" * 64}),
+        "audit_chain": ({"id": 1, "start_id": 1, "start_digest": "", "newest_digest": "a" * 64},),
+    },
 }

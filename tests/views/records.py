@@ -85,5 +85,15 @@ ALL: dict[str, tuple[str, dict[str, Any] | Callable[[], dict[str, Any]]]] = {
     "keys-empty": (_LIST, _keys([])),
     "keys-wrong": (_LIST, _wrong),
     "key-issued": ("operators/key_issued.html", {"name": "studio-prod", "key": "cck_made-up"}),
+    "sign-in-again": (
+        "operators/sign_in_again.html",
+        {
+            "then": "keys?name=studio-prod",
+            "scopes": ["user.info.basic"],
+            "minutes": 10,
+            "tiktok_host": "www.tiktok.com",
+            "back": "/operators/keys?name=studio-prod",
+        },
+    ),
     "key-revoke": ("operators/key_revoke.html", {"key": KEYS[0]}),
 }

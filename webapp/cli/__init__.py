@@ -8,7 +8,17 @@ from collections.abc import Iterable
 import click
 from flask import Flask
 
-from webapp.cli import console, database, doctor, keys, notifications, operators, tokens, worker
+from webapp.cli import (
+    audit,
+    console,
+    database,
+    doctor,
+    keys,
+    notifications,
+    operators,
+    tokens,
+    worker,
+)
 from webapp.cli.console import PROBLEMS
 from webapp.settings import Problem
 
@@ -22,6 +32,7 @@ _HIDDEN_OPTIONS = ("app", "debug")
 
 def register(app: Flask) -> None:
     """Give the app its commands."""
+    app.cli.add_command(audit.audit)
     app.cli.add_command(doctor.doctor)
     app.cli.add_command(keys.keys)
     app.cli.add_command(notifications.notifications)

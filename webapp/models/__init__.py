@@ -1,6 +1,6 @@
 """The tables, one in each file; nothing here commits."""
 
-from webapp.models.audit_event import AuditEvent
+from webapp.models.audit_event import AuditChain, AuditEvent
 from webapp.models.brakes import Brakes
 from webapp.models.bulk import BulkItem, BulkJob, ItemState
 from webapp.models.figure import Figure
@@ -15,6 +15,7 @@ from webapp.models.spent_state import SpentState
 from webapp.models.user import Health, PersonRef, Reason, Status, User
 
 __all__ = [
+    "AuditChain",
     "AuditEvent",
     "Brakes",
     "BrowserSession",

@@ -1,4 +1,4 @@
-"""Audit events: rows are added and, when old, removed, but never changed."""
+"""Audit events: rows are added and, when old, removed, but never changed. And their chain."""
 
 from datetime import datetime
 
@@ -39,3 +39,22 @@ class AuditEvent(Base):
     ticket: Mapped[str | None] = mapped_column(Text)
     #: The event's own fields, as a JSON object.
     fields: Mapped[str] = mapped_column(Text)
+    #: SHA-256, hex, of this event and the digest before it (services.records.audit_chain).
+    #: None: older than the chain.
+    digest: Mapped[str | None] = mapped_column(Text)
+
+
+class AuditChain(Base):
+    """The one row that holds both ends of the chain, from the first event on."""
+
+    __tablename__ = "audit_chain"
+
+    #: Always 1.
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    #: The chain begins after the event with this id: the last one that was removed as old, or the
+    #: last one from before the chain.
+    start_id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"))
+    #: Its digest; empty if it had none.
+    start_digest: Mapped[str] = mapped_column(Text)
+    #: The digest of the newest event.
+    newest_digest: Mapped[str] = mapped_column(Text)

@@ -16,6 +16,7 @@ class BrowserSession(Base):
     #: SHA-256 of the secret in the cookie, hex.
     digest: Mapped[str] = mapped_column(Text, primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    #: The time of the sign-in: every sign-in creates a row, and deletes the one it replaces.
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     #: Recorded at most every five minutes.
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

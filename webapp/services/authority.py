@@ -6,6 +6,7 @@ act for nobody who could lose the right, so nothing is checked for them.
 """
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,6 +15,9 @@ from webapp.actor import acting_as, current_actor
 from webapp.database import reading
 from webapp.models import BrowserSession, ServiceKey, User
 
+#: How old a sign-in may be for an action that needs a recent one (decisions/0029).
+FRESH_FOR = timedelta(minutes=10)
+
 
 class NoLongerAllowed(Exception):
     """The session has ended, the operator was removed, or the key was revoked."""
@@ -21,6 +25,10 @@ class NoLongerAllowed(Exception):
 
 class HalfDone(NoLongerAllowed):
     """The caller lost permission partway; completed work isn't undone."""
+
+
+class SignInTooOld(Exception):
+    """The caller must sign in again before this action, which was not done."""
 
 
 def require(session: Session) -> None:
@@ -33,6 +41,20 @@ def require(session: Session) -> None:
     """
     if not holds(session):
         raise NoLongerAllowed(current_actor().kind)
+
+
+def require_fresh(session: Session, now: datetime) -> None:
+    """Do the same as `require`, and check that the caller signed in within FRESH_FOR.
+
+    Raises NoLongerAllowed, SignInTooOld.
+    """
+    require(session)
+    actor = current_actor()
+    if not actor.credential or actor.kind == "service":
+        return
+    signed_in = select(BrowserSession.created_at).where(BrowserSession.digest == actor.credential)
+    if now - session.scalars(signed_in).one() > FRESH_FOR:
+        raise SignInTooOld
 
 
 def holds(session: Session) -> bool:

@@ -53,7 +53,7 @@ class KeyRow:
 def issue(name: str, now: datetime) -> str:
     """Create a key and return it. It can't be recovered later.
 
-    Raises BadName, NameTaken, NoLongerAllowed.
+    Raises BadName, NameTaken, NoLongerAllowed, SignInTooOld.
     """
     if not name.isprintable() or name != name.strip() or not 1 <= len(name) <= MAX_NAME_LENGTH:
         raise BadName(f"a name has 1 to {MAX_NAME_LENGTH} printable characters")
@@ -61,7 +61,7 @@ def issue(name: str, now: datetime) -> str:
     key = f"cck_{public}_{secrets.token_hex(32)}"
     try:
         with writing() as session:
-            authority.require(session)
+            authority.require_fresh(session, now)
             session.add(ServiceKey(id=public, name=name, digest=_digest(key), created_at=now))
             audit.record(session, now, "key.issued", key=public, name=name)
     except IntegrityError:

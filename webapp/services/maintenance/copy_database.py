@@ -29,7 +29,7 @@ from webapp.files import absolute_url
 from webapp.models import Installation, User
 from webapp.services.installation import binding
 from webapp.services.maintenance import database_checks
-from webapp.services.records import audit
+from webapp.services.records import audit, audit_chain
 from webapp.services.refresh import rescue_file
 from webapp.services.runtime import Runtime
 
@@ -75,8 +75,11 @@ def _copy(runtime: Runtime, url: str, root: Path) -> Iterator[Copied]:
         _refuse_busy(runtime, session)
         with target.connect().execution_options(coatcheck_write="FULL") as into, into.begin():
             _refuse_filled(into)
+            # The row is one of those that are counted.
+            audit_chain.lock(session)
             # Before the copy is made, so both databases have the audit event.
             audit.record(session, runtime.clock(), "database.copied", rows=_rows(source) + 1)
+            audit.write(session)
             rows = 0
             for table in _tables():
                 for written in _copy_table(source, into, table):

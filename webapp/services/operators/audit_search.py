@@ -115,10 +115,11 @@ def all_events(wanted: AuditQuery) -> Iterator[list[AuditEvent]]:
 
 
 def record_export(runtime: Runtime, query: str) -> None:
-    """Record an export of the audit log. Raises NoLongerAllowed."""
+    """Record an export of the audit log. Raises NoLongerAllowed, SignInTooOld."""
     with writing() as session:
-        authority.require(session)
-        audit.record(session, runtime.clock(), "audit.exported", query=query)
+        now = runtime.clock()
+        authority.require_fresh(session, now)
+        audit.record(session, now, "audit.exported", query=query)
 
 
 def key_of(event: AuditEvent) -> Key:

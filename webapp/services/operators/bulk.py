@@ -87,6 +87,20 @@ def _size(session: Session, act: str, conditions: Sequence[ColumnElement[bool]])
     return JobSize(sum(counts.values()), skipped)
 
 
+def ids_of(runtime: Runtime, open_ids: Sequence[str]) -> list[int]:
+    """Return the row IDs of connections, which are shorter than their open_ids."""
+    with reading() as session:
+        query = select(User.id).where(*_picked(runtime, open_ids)).order_by(User.id)
+        return list(session.scalars(query))
+
+
+def open_ids_of(runtime: Runtime, ids: Sequence[int]) -> tuple[str, ...]:
+    """Return the open_ids of rows of our TikTok app; those of deleted people are missing."""
+    query = select(User.open_id).where(User.client_key == runtime.client_key, User.id.in_(ids))
+    with reading() as session:
+        return tuple(session.scalars(query.order_by(User.id)))
+
+
 def reason_to_skip(act: str, status: str, *, holds: bool) -> str | None:
     """Return our code for why there is nothing to do for a row; None if there is.
 
@@ -112,7 +126,8 @@ def create_job(
     `query`: the filters of the list. `open_ids`: the connections that were picked from it; None:
     all matches, which the worker collects; `count` then tells the audit how many matched at
     confirmation. A search is different: its people are collected here, and what was searched for is
-    stored nowhere, as it may name someone who leaves. Raises NotAJob, NoLongerAllowed.
+    stored nowhere, as it may name someone who leaves. Raises NotAJob, NoLongerAllowed;
+    and SignInTooOld if the act is a disconnect.
     """
     if not _JOB_ID.fullmatch(job_id) or act not in ACTS:
         raise NotAJob
@@ -131,7 +146,7 @@ def create_job(
     )
     try:
         with writing() as session:
-            authority.require(session)
+            _require(session, act, runtime.clock())
             session.add(job)
             # A repeated request fails here, before anything else is written.
             session.flush()
@@ -155,6 +170,13 @@ def _searched(runtime: Runtime, query: str, now: datetime) -> list[tuple[int, st
         return None
     limit = list_search.MAX_FOUND
     return list_pages.matching(runtime, parsed, now, after_id=0, limit=limit)
+
+
+def _require(session: Session, act: str, now: datetime) -> None:
+    if act == "disconnect":
+        authority.require_fresh(session, now)
+    else:
+        authority.require(session)
 
 
 def add_items(session: Session, job_id: str, rows: Sequence[tuple[int, str]]) -> int:

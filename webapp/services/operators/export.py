@@ -31,9 +31,12 @@ COLUMNS = (
 
 
 def record_export(query: Query, kind: Format, now: datetime) -> None:
-    """Record the export, before the first row is returned. Raises NoLongerAllowed."""
+    """Record the export, before the first row is returned.
+
+    Raises NoLongerAllowed, SignInTooOld.
+    """
     with writing() as session:
-        authority.require(session)
+        authority.require_fresh(session, now)
         shown = list_query.for_audit(list_query.query_string(query))
         audit.record(session, now, "connections.exported", format=kind, query=shown)
 

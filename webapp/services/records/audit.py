@@ -1,21 +1,22 @@
 """Audit events: who did what, to whom, when and from where.
 
-An event is added in the transaction of the action it records, and never changed. It names a
-connection only by its ticket, so it identifies nobody once their account is deleted. Events older
-than AUDIT_DAYS are removed.
+An event is added at the end of the transaction of the action it records, and never changed; each
+is chained to the one before (`audit_chain`). It names a connection only by its ticket, so it
+identifies nobody once their account is deleted. Events older than AUDIT_DAYS are removed.
 """
 
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from itertools import takewhile
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from webapp.actor import current_actor
-from webapp.database import writing
+from webapp.database import run_last, writing
 from webapp.models import AuditEvent
+from webapp.services.records import audit_chain
 from webapp.services.runtime import Runtime
 
 Field = str | int | bool | None
@@ -69,6 +70,10 @@ EVENTS: Mapping[str, frozenset[str]] = {
 }
 
 
+#: Where a session holds the events that are to be written before its commit.
+_PENDING = "coatcheck_audit_events"
+
+
 class WrongEvent(ValueError):
     """There is no such event, or these are not its fields."""
 
@@ -78,38 +83,54 @@ def record(
 ) -> None:
     """Add an event to the caller's transaction; `on` is the ticket of the connection.
 
+    It is written right before the commit: only one transaction at a time can extend the chain.
     Raises WrongEvent if the event is not in EVENTS or the fields are not exactly its own.
     """
     if event not in EVENTS or EVENTS[event] != fields.keys():
         raise WrongEvent(f"{event} with {', '.join(sorted(fields)) or 'no field'}")
     actor = current_actor()
-    session.execute(
-        insert(AuditEvent).values(
-            at=now,
-            actor_kind=actor.kind,
-            actor=actor.name,
-            address=actor.address,
-            reference=actor.reference,
-            event=event,
-            ticket=on,
-            fields=json.dumps(fields, ensure_ascii=False, sort_keys=True),
-        )
+    if _PENDING not in session.info:
+        session.info[_PENDING] = []
+        run_last(session, write)
+    session.info[_PENDING].append(
+        {
+            "at": now,
+            "actor_kind": actor.kind,
+            "actor": actor.name,
+            "address": actor.address,
+            "reference": actor.reference,
+            "event": event,
+            "ticket": on,
+            "fields": json.dumps(fields, ensure_ascii=False, sort_keys=True),
+        }
     )
+
+
+def write(session: Session) -> None:
+    """Write the recorded events now; call it only if the rest of the transaction reads them."""
+    pending = session.info.get(_PENDING)
+    if pending:
+        audit_chain.append(session, pending)
+        pending.clear()
 
 
 #: Rows removed in one transaction: few, so refreshes wait only milliseconds.
 REMOVED_AT_ONCE = 1000
+_DAY = timedelta(days=1)
 
 
 def remove_old(runtime: Runtime, now: datetime) -> int:
     """Remove one batch of the oldest expired events; return how many were removed."""
     expired_before = now - timedelta(days=runtime.settings.audit_days)
-    oldest = (
-        select(AuditEvent.id)
-        .where(AuditEvent.at < expired_before)
-        .order_by(AuditEvent.at)
-        .limit(REMOVED_AT_ONCE)
-    )
+    # An event from a clock that was ahead stays until its time is over, and keeps no other.
+    past = AuditEvent.at <= now + _DAY
+    oldest = select(AuditEvent.id, AuditEvent.at, AuditEvent.digest).where(past)
     with writing() as session:
-        done: Any = session.execute(delete(AuditEvent).where(AuditEvent.id.in_(oldest)))
-    return int(done.rowcount)
+        rows = session.execute(oldest.order_by(AuditEvent.id).limit(REMOVED_AT_ONCE)).all()
+        # From the start of the chain only, so its rest stays whole.
+        expired = list(takewhile(lambda row: row.at < expired_before, rows))
+        if expired:
+            last = expired[-1]
+            audit_chain.start_after(session, last.id, last.digest)
+            session.execute(delete(AuditEvent).where(AuditEvent.id <= last.id, past))
+    return len(expired)

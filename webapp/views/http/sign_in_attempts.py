@@ -41,6 +41,8 @@ class Attempt:
     another: bool
     #: The address that a service wants the person to return to; empty if none.
     back: str = ""
+    #: Where an operator continues who had to sign in again (see `step_up`); empty if nowhere.
+    then: str = ""
 
 
 class StateRejected(Exception):
@@ -58,10 +60,15 @@ class StateRejected(Exception):
 
 
 def begin(
-    scopes: Sequence[str], viewer: str | None, another: bool, back: str, now: datetime
+    scopes: Sequence[str],
+    viewer: str | None,
+    another: bool,
+    back: str,
+    now: datetime,
+    then: str = "",
 ) -> Attempt:
     """Begin an attempt with a new state of 256 random bits, bound to this browser."""
-    attempt = Attempt(secrets.token_urlsafe(32), now, tuple(scopes), viewer, another, back)
+    attempt = Attempt(secrets.token_urlsafe(32), now, tuple(scopes), viewer, another, back, then)
     kept = [each for each in _all() if now - each.started_at <= REMEMBERED]
     _keep([*kept[-(LIMIT - 1) :], attempt])
     return attempt
@@ -136,6 +143,7 @@ def _keep(attempts: Sequence[Attempt]) -> None:
         [
             *(each.state, _seconds(each.started_at), each.scopes),
             *(each.viewer, each.another, each.back if place >= first_with_link else ""),
+            each.then if place == len(attempts) - 1 else "",
         ]
         for place, each in enumerate(attempts)
     ]

@@ -15,9 +15,11 @@ from flask import (
 from werkzeug.wrappers import Response as Answer
 
 from webapp.services import authority
+from webapp.services.authority import SignInTooOld
 from webapp.services.operators import audit_search, export
 from webapp.services.operators.audit_search import AuditQuery, Page
 from webapp.services.records import audit
+from webapp.views.http import step_up
 from webapp.views.http.guards import at_most, cut_off, operator
 from webapp.views.http.runtime import runtime
 from webapp.views.operators.audit_filters import FILTERS, AuditRequest, audit_request, key_text
@@ -63,7 +65,10 @@ def as_csv() -> Answer:
         # Unlike a file, the page can say which parameters were ignored; it needs only their names.
         query = urlencode(asked.typed | dict.fromkeys(asked.ignored, "?"))
         return redirect(f"{url_for('audit.index')}?{query}", 303)
-    audit_search.record_export(runtime(), asked.query)
+    try:
+        audit_search.record_export(runtime(), asked.query)
+    except SignInTooOld:
+        return step_up.sign_in_again("audit", urlencode(asked.typed))
     lines = cut_off(authority.while_allowed(_lines(asked)))
     response = Response(stream_with_context(lines), mimetype="text/csv")
     response.headers["Content-Disposition"] = 'attachment; filename="audit.csv"'

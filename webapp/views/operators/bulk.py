@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -19,9 +20,11 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from webapp.language import gettext as _
+from webapp.services.authority import SignInTooOld
 from webapp.services.operators import bulk, list_query
 from webapp.services.operators.bulk import JobSize
 from webapp.services.runtime import Runtime
+from webapp.views.http import step_up
 from webapp.views.http.guards import operator
 from webapp.views.http.request_checks import MAX_URL
 from webapp.views.http.runtime import runtime
@@ -66,6 +69,12 @@ class BulkRequest:
         params += [("query", self.query)] if self.query else []
         address = f"{url_for(f'bulk.{self.act}')}?{urlencode(params)}"
         return address if len(address) <= MAX_URL else ""
+
+    def choices(self, runtime: Runtime) -> str:
+        """Return the query of the confirmation page with row IDs, which fit into a cookie."""
+        rows = ".".join(map(str, bulk.ids_of(runtime, self.open_ids)))
+        params = {"rows": rows, "all": "1" if self.everything else "", "query": self.query}
+        return urlencode({name: value for name, value in params.items() if value})
 
     def size(self, runtime: Runtime) -> JobSize:
         """Return how many connections it affects."""
@@ -164,6 +173,8 @@ def _create(asked: BulkRequest, size: JobSize) -> Response:
         bulk.create_job(runtime(), job_id, asked.act, asked.query, asked.picked, count)
     except bulk.NotAJob:
         abort(400)
+    except SignInTooOld:
+        return step_up.sign_in_again(asked.act, asked.choices(runtime()))
     return redirect(url_for("bulk.show", job_id=job_id), 303)
 
 
@@ -197,8 +208,15 @@ def _back(asked: BulkRequest, message: str) -> Response:
 def parse_request(act: str, params: "MultiDict[str, str]") -> BulkRequest:
     """Return the bulk request in a query or form."""
     everything = params.get("all") == "1"
-    picked = () if everything else tuple(dict.fromkeys(params.getlist("id")))[:MAX_PICKED]
+    ids = params.getlist("id") or _open_ids(params.get("rows", ""))
+    picked = () if everything else tuple(dict.fromkeys(ids))[:MAX_PICKED]
     return BulkRequest(act, clean_query(params.get("query", "")), everything, picked)
+
+
+def _open_ids(rows: str) -> Sequence[str]:
+    """Return the connections of the row IDs in `BulkRequest.choices`."""
+    numbers = [int(each) for each in rows.split(".")[:MAX_PICKED] if _NUMBER.fullmatch(each)]
+    return bulk.open_ids_of(runtime(), numbers) if numbers else ()
 
 
 def clean_query(text: str) -> str:

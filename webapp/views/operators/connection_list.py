@@ -14,9 +14,11 @@ from flask import (
 )
 from werkzeug.wrappers import Response as Answer
 
+from webapp.services.authority import SignInTooOld
 from webapp.services.operators import counts, export, list_pages, list_query, list_search
 from webapp.services.operators.counts import Counts
 from webapp.services.operators.list_pages import Page
+from webapp.views.http import step_up
 from webapp.views.http.guards import cut_off, operator
 from webapp.views.http.runtime import runtime
 from webapp.views.operators import list_address, list_page
@@ -73,7 +75,10 @@ def _file(kind: export.Format) -> Answer:
         ]
         return redirect(f"{url_for('operators.tokens')}?{'&'.join(filter(None, params))}", 303)
     now = runtime().clock()
-    export.record_export(asked.query, kind, now)
+    try:
+        export.record_export(asked.query, kind, now)
+    except SignInTooOld:
+        return step_up.sign_in_again("list", list_query.query_string(asked.query))
     pieces = export.pieces(runtime(), asked.query, kind, now)
     response = Response(stream_with_context(cut_off(pieces)), mimetype=_MIMETYPES[kind])
     name = f"connections-{now:%Y-%m-%d}.{kind}"

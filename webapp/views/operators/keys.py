@@ -1,12 +1,16 @@
 """The page of service keys. A new key is shown once; only its hash is stored."""
 
+from urllib.parse import urlencode
+
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from webapp.language import N_
 from webapp.language import gettext as _
+from webapp.services.authority import SignInTooOld
 from webapp.services.handout import service_keys
 from webapp.services.handout.service_keys import MAX_NAME_LENGTH, BadName, KeyRow, NameTaken
+from webapp.views.http import step_up
 from webapp.views.http.guards import at_most, operator
 from webapp.views.http.runtime import runtime
 from webapp.views.http.template_filters import quoted
@@ -25,13 +29,14 @@ _TAKEN = N_(
 @operator
 def index() -> str:
     """List the keys, newest first, and the form for a new one."""
-    return _page()
+    # Typed before a sign-in that the form required.
+    return _page(typed=request.args.get("name", "").strip()[:MAX_NAME_LENGTH])
 
 
 @blueprint.post("")
 @operator
 @at_most("30 per minute")
-def issue() -> str | tuple[str, int]:
+def issue() -> str | tuple[str, int] | Response:
     """Issue a key and show it in this response only: no address or session may contain it."""
     name = request.form.get("name", "").strip()
     try:
@@ -42,6 +47,8 @@ def issue() -> str | tuple[str, int]:
         ), 422
     except NameTaken:
         return _page(problem=_(_TAKEN), typed=name), 422
+    except SignInTooOld:
+        return step_up.sign_in_again("keys", urlencode({"name": name}))
     return render_template("operators/key_issued.html", name=name, key=key)
 
 

@@ -19,7 +19,7 @@ from webapp.tiktok.errors import (
     TikTokError,
     TryLater,
 )
-from webapp.views.http import return_link, sign_in_attempts
+from webapp.views.http import return_link, sign_in_attempts, step_up
 from webapp.views.http.errors import page
 from webapp.views.http.guards import at_most, person, public
 from webapp.views.http.runtime import runtime
@@ -62,16 +62,18 @@ def choose() -> str:
 @at_most(SIGN_INS)
 def start() -> Response:
     """Step 2: send the browser to TikTok with a new state."""
-    another = request.form.get("another_account") == "1"
+    then = step_up.requested()
+    # A person who signs in again must return as the same person.
+    another = request.form.get("another_account") == "1" and not then
     asked = scopes.chosen(runtime().settings, request.form.getlist("scopes"))
     present = visitor()
     viewer = present.open_id if present else None
     back = return_link.requested()
     attempt = sign_in_attempts.begin(
-        asked, viewer, another, back.url if back else "", runtime().clock()
+        asked, viewer, another, back.url if back else "", runtime().clock(), then
     )
     url = runtime().provider.authorization_url(
-        state=attempt.state, scopes=asked, another_account=another
+        state=attempt.state, scopes=asked, another_account=another or bool(then)
     )
     # Without Flask's usual body, which would show the state in a page.
     return Response(status=302, headers={"Location": url})
@@ -153,6 +155,9 @@ def welcome(done: Connected, attempt: Attempt) -> Response:
             return page("account_deleted", back=back)
         flash(_("You were signed out from another device in the meantime. Sign in again."), "warn")
         return redirect(url_for("home.index"), 303)
+    if attempt.then:
+        flash(_("You're signed in again. Nothing has been done yet."), "ok")
+        return redirect(step_up.address(attempt.then), 303)
     kind = _welcome_kind(done, attempt)
     if kind == "returned" and back is None:
         return redirect(url_for("account.show"), 303)
