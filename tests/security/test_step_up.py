@@ -21,7 +21,7 @@ from tests.walk import come_back, consent
 from webapp.services.authority import FRESH_FOR
 from webapp.services.connect import disconnect
 from webapp.services.handout import service_keys
-from webapp.views.http import step_up
+from webapp.views.http.signing_in import step_up
 
 pytestmark = pytest.mark.usefixtures("each_database")
 

@@ -25,7 +25,7 @@ from webapp.services.operators.list_query import Place, Query, Sort, State
 from webapp.settings import load
 from webapp.views.http import api_contract, errors, language_and_theme, template_filters
 from webapp.views.http.ending_texts import ENDINGS
-from webapp.views.http.return_link import ReturnLink
+from webapp.views.http.signing_in.return_link import ReturnLink
 from webapp.views.operators import list_page, setup
 from webapp.views.operators.list_address import ListRequest
 

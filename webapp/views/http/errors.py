@@ -27,17 +27,12 @@ from webapp.language import N_
 from webapp.language import gettext as _
 from webapp.services.authority import HalfDone, NoLongerAllowed
 from webapp.services.people import PersonGone
-from webapp.views.http import (
-    api_contract,
-    browser_cookies,
-    language_and_theme,
-    return_link,
-    template_filters,
-)
+from webapp.views.http import api_contract, browser_cookies, language_and_theme, template_filters
 from webapp.views.http.error_texts import ANOTHER, BY_STATUS, CONNECT_CAUSES, HTTP_CAUSES, Cause
 from webapp.views.http.guards import access_of, signed_out
-from webapp.views.http.return_link import ReturnLink
 from webapp.views.http.runtime import runtime
+from webapp.views.http.signing_in import return_link
+from webapp.views.http.signing_in.return_link import ReturnLink
 from webapp.views.http.template_filters import display_name
 
 log = structlog.get_logger(__name__)

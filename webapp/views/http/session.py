@@ -10,8 +10,8 @@ from flask import Flask, request, session
 from flask_login import AnonymousUserMixin, LoginManager, UserMixin, current_user, login_user
 
 from webapp.services.connect import sessions
-from webapp.views.http import sign_in_attempts
 from webapp.views.http.runtime import runtime
+from webapp.views.http.signing_in import sign_in_attempts
 
 #: Token in the User-Agent → browser. The first match counts, since most also name others.
 #: ua-parser would cost 0.1 s to import and 0.3 s for its first answer in each process.

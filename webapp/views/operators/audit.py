@@ -19,9 +19,9 @@ from webapp.services.authority import SignInTooOld
 from webapp.services.operators import audit_search, export
 from webapp.services.operators.audit_search import AuditQuery, Page
 from webapp.services.records import audit
-from webapp.views.http import step_up
 from webapp.views.http.guards import at_most, cut_off, operator
 from webapp.views.http.runtime import runtime
+from webapp.views.http.signing_in import step_up
 from webapp.views.operators.audit_filters import FILTERS, AuditRequest, audit_request, key_text
 from webapp.views.operators.audit_texts import ShownEvent, shown_event
 

@@ -24,10 +24,10 @@ from webapp.services.authority import SignInTooOld
 from webapp.services.operators import bulk, list_query
 from webapp.services.operators.bulk import JobSize
 from webapp.services.runtime import Runtime
-from webapp.views.http import step_up
 from webapp.views.http.guards import operator
 from webapp.views.http.request_checks import MAX_URL
 from webapp.views.http.runtime import runtime
+from webapp.views.http.signing_in import step_up
 from webapp.views.operators import bulk_texts
 
 blueprint = Blueprint("bulk", __name__, url_prefix="/operators")

@@ -18,9 +18,9 @@ from webapp.services.authority import SignInTooOld
 from webapp.services.operators import counts, export, list_pages, list_query, list_search
 from webapp.services.operators.counts import Counts
 from webapp.services.operators.list_pages import Page
-from webapp.views.http import step_up
 from webapp.views.http.guards import cut_off, operator
 from webapp.views.http.runtime import runtime
+from webapp.views.http.signing_in import step_up
 from webapp.views.operators import list_address, list_page
 from webapp.views.operators.list_address import ListRequest
 

@@ -10,9 +10,9 @@ from webapp.language import gettext as _
 from webapp.services.authority import SignInTooOld
 from webapp.services.handout import service_keys
 from webapp.services.handout.service_keys import MAX_NAME_LENGTH, BadName, KeyRow, NameTaken
-from webapp.views.http import step_up
 from webapp.views.http.guards import at_most, operator
 from webapp.views.http.runtime import runtime
+from webapp.views.http.signing_in import step_up
 from webapp.views.http.template_filters import quoted
 
 blueprint = Blueprint("keys", __name__, url_prefix="/operators/keys")

@@ -19,12 +19,12 @@ from webapp.tiktok.errors import (
     TikTokError,
     TryLater,
 )
-from webapp.views.http import return_link, sign_in_attempts, step_up
 from webapp.views.http.errors import page
 from webapp.views.http.guards import at_most, person, public
 from webapp.views.http.runtime import runtime
 from webapp.views.http.session import device, sign_in, visitor
-from webapp.views.http.sign_in_attempts import Attempt
+from webapp.views.http.signing_in import return_link, sign_in_attempts, step_up
+from webapp.views.http.signing_in.sign_in_attempts import Attempt
 from webapp.views.http.template_filters import is_connected
 from webapp.views.people import refusals
 

@@ -4,10 +4,10 @@ from flask import Blueprint, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from webapp.services.connect import scopes
-from webapp.views.http import return_link, sign_in_attempts
 from webapp.views.http.guards import public
 from webapp.views.http.runtime import runtime
 from webapp.views.http.session import visitor
+from webapp.views.http.signing_in import return_link, sign_in_attempts
 
 blueprint = Blueprint("home", __name__)
 

@@ -6,10 +6,11 @@ from flask import redirect, url_for
 from werkzeug.wrappers import Response
 
 from webapp.services.connect import sign_ins
-from webapp.views.http import guards, return_link, sign_in_attempts
+from webapp.views.http import guards
 from webapp.views.http.errors import page
 from webapp.views.http.runtime import runtime
 from webapp.views.http.session import visitor
+from webapp.views.http.signing_in import return_link, sign_in_attempts
 
 
 class DeliveredAgain(Exception):

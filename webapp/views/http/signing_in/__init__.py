@@ -1,0 +1,1 @@
+"""Signing in as the browser sees it: attempts, the way back, and signing in again."""
