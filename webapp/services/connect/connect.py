@@ -7,18 +7,19 @@ from datetime import datetime
 from typing import Literal
 
 import structlog
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from webapp.actor import acting_as, current_actor
-from webapp.database import writing
+from webapp.database import reading, writing
 from webapp.models import PersonRef, Status, User, connection_state
 from webapp.services import people
 from webapp.services.connect import sessions
 from webapp.services.connect.sessions import Device
 from webapp.services.notifications import outbox
 from webapp.services.records import audit
-from webapp.services.refresh import breaker
+from webapp.services.refresh import breaker, rescue_file
+from webapp.services.refresh.claims import Claim
 from webapp.services.refresh.schedule import next_refresh_at
 from webapp.services.runtime import Runtime
 from webapp.tiktok.errors import TikTokError
@@ -29,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 #: Without letters and digits that people mix up (I, L, O, U, 0, 1).
 TICKET_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+_ENDED = (Status.REVOKING, Status.REVOKED)
 
 #: new: connected for the first time · again: the connection had ended · returned: it was working.
 Kind = Literal["new", "again", "returned"]
@@ -45,6 +48,15 @@ class DifferentAccount(Exception):
         """Take the open_id of the account that came back."""
         super().__init__("another account")
         self.open_id = open_id
+
+
+class NotStored(Exception):
+    """The database didn't accept the tokens of a sign-in, so nobody is signed in."""
+
+    def __init__(self, *, rescued: bool) -> None:
+        """Take True if they are in the rescue file; otherwise they were revoked, if possible."""
+        super().__init__("not stored")
+        self.rescued = rescued
 
 
 @dataclass(frozen=True)
@@ -75,8 +87,23 @@ def connect_person(
     what was requested in the meantime. `device` is signed in within the same transaction, so the
     row can't become another person's in between.
     Raises RequiredScopeMissing and DifferentAccount. Then nobody is signed in, no row is created,
-    and a grant that belongs to no connected person is revoked.
+    and a grant that belongs to no connected person is revoked. Raises NotStored if the database
+    can't be written, for instance because its disk is full.
     """
+    try:
+        return _connect(runtime, tokens, asked, viewer, now, device)
+    except SQLAlchemyError as error:
+        raise NotStored(rescued=_rescue(runtime, tokens, error)) from error
+
+
+def _connect(
+    runtime: Runtime,
+    tokens: TokenSet,
+    asked: Collection[str],
+    viewer: str | None,
+    now: datetime | None,
+    device: Device | None,
+) -> Connected:
     if tokens.scopes is None:
         # An answer without a scope grants what was requested (RFC 6749 §5.1).
         tokens = replace(tokens, scopes=frozenset(asked))
@@ -91,6 +118,29 @@ def connect_person(
     except IntegrityError:
         # The same person connected for the first time in two tabs, and the other created the row.
         return _store(runtime, tokens, asked, now, device)
+
+
+def _rescue(runtime: Runtime, tokens: TokenSet, error: SQLAlchemyError) -> bool:
+    """Keep tokens that the database didn't accept, or revoke them if there is no row for them.
+
+    The exchange has ended the grant that is stored for someone who is connected. Return True if
+    they are in the rescue file.
+    """
+    open_id = str(tokens.open_id)
+    try:
+        with reading() as session:
+            user = session.scalar(people.by_open_id(runtime, open_id))
+        if user is not None and user.access_token is not None and user.status not in _ENDED:
+            now = runtime.clock()
+            claim = Claim(user, name="", claimed_at=now, held=None, idle=False)
+            rescue_file.append(runtime, claim, tokens, now)
+            log.error("answer_rescued", open_id=open_id, error=type(error).__name__)
+            return True
+    except (SQLAlchemyError, OSError) as failure:
+        log.error("rescue_failed", open_id=open_id, error=type(failure).__name__)
+    log.error("sign_in_not_stored", open_id=open_id, error=type(error).__name__)
+    _revoke(runtime, tokens)
+    return False
 
 
 def _store(
@@ -190,6 +240,10 @@ def _keep_or_revoke(
                 _notify_restored(session, runtime, user, now)
     if user is not None:
         return
+    _revoke(runtime, tokens)
+
+
+def _revoke(runtime: Runtime, tokens: TokenSet) -> None:
     try:
         runtime.provider.revoke(tokens.access_token)
     except TikTokError as error:
