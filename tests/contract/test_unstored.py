@@ -55,7 +55,7 @@ class FillingUp(Provider):
         self._true.revoke(access_token)
 
     def authorization_url(self, **asked: object) -> str:
-        return self._true.authorization_url(**asked)  # type: ignore[arg-type]
+        return self._true.authorization_url(**asked)  # type: ignore[arg-type]  # passed on as it came
 
 
 @pytest.fixture
