@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask.testing import FlaskClient
+from sqlalchemy import text
 from werkzeug.exceptions import TooManyRequests
 from werkzeug.test import TestResponse
 
@@ -15,6 +16,7 @@ from tests.movable import MovableClock
 from tests.servers import Sandbox
 from tests.services.holding import runtime_of, the_row
 from tests.walk import begin, come_back, connect, connect_form, consent
+from webapp.database import writing
 from webapp.services.authority import HalfDone
 from webapp.services.connect import disconnect
 from webapp.tiktok.profile import Profile
@@ -82,6 +84,19 @@ def at_tiktok(endpoint: str, kind: str, **more: object) -> Way:
     return way
 
 
+#: Lets the database refuse newcomers, as it does on a full disk.
+FULL = """
+CREATE TRIGGER full_disk BEFORE INSERT ON users
+BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END
+"""
+
+
+def not_stored(there: Scenery) -> TestResponse:
+    with there.client.application.app_context(), writing() as session:
+        session.execute(text(FULL))
+    return connect(there.client)
+
+
 #: Those that end a sign-in: each leaves a row in the audit.
 SIGN_INS: Mapping[str, Way] = {
     "denied": denied,
@@ -90,6 +105,7 @@ SIGN_INS: Mapping[str, Way] = {
     "older_attempt": older_attempt,
     "already_done": already_done,
     "tiktok_down": at_tiktok("token", "http500"),
+    "not_stored": not_stored,
     "tiktok_unclear": at_tiktok("token", "html"),
     "basic_missing": basic_missing,
     "site_not_ready": at_tiktok("token", "error200", error="invalid_client"),

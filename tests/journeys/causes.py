@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from playwright.sync_api import Page
 
+from tests.contract.unmade import FULL
 from tests.environment import CALLBACK
 from tests.forms import the_form
 from tests.journeys import pages
@@ -119,6 +120,14 @@ def at_tiktok(endpoint: str, kind: str, **options: object) -> Way:
     return way
 
 
+def find_the_disk_full(page: Page, site: Site, _sandbox: Sandbox) -> None:
+    """Come back when the database takes nobody new."""
+    site.sql(FULL)
+    finish(page, site)
+    page.wait_for_url(f"{site.url}/**")
+    site.sql("DROP TRIGGER full_disk")
+
+
 def use_an_old_form(page: Page, site: Site, _sandbox: Sandbox) -> None:
     """Press a button of a page that was opened before signing out and in again."""
     finish(page, site)
@@ -153,6 +162,7 @@ WAYS: dict[str, Way] = {
     "older_attempt": begin_six_times,
     "already_done": open_the_callback_twice,
     "tiktok_down": at_tiktok("token", "http500"),
+    "not_stored": find_the_disk_full,
     "tiktok_unclear": at_tiktok("token", "html"),
     "basic_missing": leave_out_the_name,
     "site_not_ready": at_tiktok("token", "error200", error="invalid_client"),

@@ -10,8 +10,8 @@ from sqlalchemy import update
 from tests.services.grants import BASIC, join, made_up, sign_in
 from tests.services.holding import opened, the_row
 from webapp.actor import Actor, acting_as
-from webapp.database import writing
-from webapp.models import User
+from webapp.database import Base, writing
+from webapp.models import ServiceKey, ServiceUse, User
 from webapp.services.account import export
 from webapp.services.operators.roles import add_operator
 from webapp.services.people import PersonGone
@@ -70,23 +70,15 @@ def assert_shows_no_token(text: str, app: Flask, user: User) -> None:
     assert not [token for token in tokens if str(token) in text]
 
 
-def test_own_data_leaves_out_nothing_but_secrets_and_the_schedule(runtime: Runtime) -> None:
-    """A new column must be shown to its person, or named here with its reason."""
+def test_own_data_and_the_database_hold_the_same_fields(runtime: Runtime) -> None:
+    """A new column or table must be shown to its person, or named here with its reason."""
     kept_back = {
         "id": "ours, not theirs",
         "client_key": "the app's, the same for everybody",
         "access_token": "a secret",
         "refresh_token": "a secret",
-        "version": "the schedule",
-        "next_at": "the schedule",
-        "claim": "the schedule",
-        "failures": "the schedule",
-        "refused_at": "the schedule",
         "exchange_sent_at": "says the same as connected_at",
-        "failing_since": "the schedule",
-        "interrupted": "the schedule",
-        "last_error": "TikTok's word to us",
-        "last_log_id": "TikTok's word to us",
+        "claim": "a random number while a process acts on the row",
     }
     renamed = {
         "scope": "allowed",
@@ -101,7 +93,45 @@ def test_own_data_leaves_out_nothing_but_secrets_and_the_schedule(runtime: Runti
         "history": "last_events",
         "ended_at": "access_ended",
         "reason": "access_ended_because",
+        "version": "access_version",
+        "next_at": "next_refresh",
+        "failures": "failed_refreshes",
+        "failing_since": "failing_since",
+        "refused_at": "first_refused",
+        "interrupted": "renewal_interrupted",
+        "last_error": "last_error",
+        "last_log_id": "last_error_log_id",
     }
+    tables = {
+        "browser_sessions": "signed_in",
+        "audit_events": "activity",
+        "service_uses": "used_by",
+    }
+    elsewhere = {
+        "name_words": "the words of display_name",
+        "notices": "a copy of what is in the row, until it is delivered",
+        "bulk_items": "the ticket, for 30 days; each result is in the activity",
+        "bulk_jobs": "what an operator did for the site, which the audit page shows",
+    }
+    nobody = {"spent_states", "service_keys", "brakes", "installation", "figures", "headcounts"}
+    stored = set(Base.metadata.tables) - {"users"}
+    assert stored == tables.keys() | elsewhere.keys() | nobody
     data = export.personal_data(join(runtime, made_up(runtime.clock())).person)
     columns = set(User.__table__.columns.keys()) - kept_back.keys()
-    assert {renamed.get(column, column) for column in columns} <= set(data or ())
+    shown = {renamed.get(column, column) for column in columns} | set(tables.values())
+    assert shown | {"sealed_access_kept"} == data.keys()
+
+
+def test_own_data_names_the_services_and_cleans_names(runtime: Runtime) -> None:
+    person = join(runtime, made_up(runtime.clock())).person
+    now = runtime.clock()
+    with writing() as session:
+        user = session.get_one(User, person.id)
+        user.display_name, user.username = "Ma\u202era\x1b[31m\n Lind", "\u2066\x07"
+        key = ServiceKey(id="k1", name="studio-prod", digest="d", created_at=now)
+        session.add(key)
+        session.add(ServiceUse(user_id=person.id, key_id="k1", first_at=now, last_at=now))
+    data = export.personal_data(person)
+    assert (data["display_name"], data["username"]) == ("Mara[31m Lind", None)
+    at = now.isoformat()
+    assert data["used_by"] == [{"service": "studio-prod", "first": at, "last": at}]

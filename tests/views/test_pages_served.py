@@ -103,7 +103,8 @@ def test_the_data_people_take_along_are_json_without_tokens(
     checked = subprocess.run(tool, input=answer.data, capture_output=True, check=False)
     assert checked.returncode == 0, checked.stderr
     found = json.loads(answer.data)
-    assert (found["open_id"], found["display_name"]) == (user.open_id, HOSTILE)
+    cleaned = HOSTILE.replace("\u202e", "")
+    assert (found["open_id"], found["display_name"]) == (user.open_id, cleaned)
     assert found["status"] == user.status
     assert len(found["signed_in"]) == 1
     for secret in ("act.made-up", "rft.made-up", user.access_token or "v1."):

@@ -20,6 +20,8 @@ from webapp.services.runtime import Runtime
 #: How many words of a name can be searched for, and how many letters of each.
 MAX_WORDS = 8
 MAX_LETTERS = 40
+#: Invisible, but some scripts and emoji need them.
+JOINERS = "\u200c\u200d"
 
 
 class PersonGone(Exception):
@@ -84,6 +86,17 @@ def search_words(name: str | None) -> list[str]:
     """Return the words by which a name is found: folded, without duplicates, sorted."""
     folded = unicodedata.normalize("NFKC", name or "").casefold()
     return sorted({word[:MAX_LETTERS] for word in re.findall(r"\w+", folded)[:MAX_WORDS]})
+
+
+def clean_name(raw: str | None) -> str | None:
+    """Return a name as one line without control or bidi characters; None if nothing is left."""
+    shown = "".join(" " if char.isspace() else char for char in raw or "" if _is_printable(char))
+    return " ".join(shown.split()) or None
+
+
+def _is_printable(char: str) -> bool:
+    """Return True if a name may contain `char`: text, white space or a joiner."""
+    return char in JOINERS or char.isspace() or unicodedata.category(char)[0] not in "CZ"
 
 
 def store_words(session: Session, user_id: int, name: str | None) -> None:

@@ -9,6 +9,7 @@ from webapp.database import reading, writing
 from webapp.models import BrowserSession, PersonRef
 from webapp.services import people
 from webapp.services.account import overview
+from webapp.services.handout import uses
 from webapp.services.records import audit, history
 from webapp.services.runtime import Runtime
 
@@ -37,11 +38,12 @@ def personal_data(person: PersonRef) -> dict[str, Any]:
             .order_by(BrowserSession.created_at)
         ).all()
         events = overview.all_events(session, user)
+        used_by = uses.uses_of(session, user.id)
     return {
         "open_id": user.open_id,
         "union_id": user.union_id,
-        "display_name": user.display_name,
-        "username": user.username,
+        "display_name": people.clean_name(user.display_name),
+        "username": people.clean_name(user.username),
         "ticket": user.ticket,
         "allowed": sorted(user.granted),
         "asked_for": sorted(user.asked),
@@ -55,7 +57,19 @@ def personal_data(person: PersonRef) -> dict[str, Any]:
         "access_ended_because": user.reason,
         "last_used": _iso(user.last_used_at),
         "access_refreshes": user.refreshes,
+        "access_version": user.version,
+        "next_refresh": _iso(user.next_at),
+        "failed_refreshes": user.failures,
+        "failing_since": _iso(user.failing_since),
+        "first_refused": _iso(user.refused_at),
+        "renewal_interrupted": user.interrupted,
+        "last_error": user.last_error,
+        "last_error_log_id": user.last_log_id,
         "operator_since": _iso(user.operator_since),
+        "used_by": [
+            {"service": each.name, "first": _iso(each.first_at), "last": _iso(each.last_at)}
+            for each in used_by
+        ],
         "last_events": [
             {"at": _iso(each.at), "what": each.word, "by": _actor_word(each.who)}
             for each in history.parse(user.history)

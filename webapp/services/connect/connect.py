@@ -74,6 +74,15 @@ class DifferentAccount(Exception):
         self.open_id = open_id
 
 
+class NotStored(Exception):
+    """The database didn't accept the tokens of a sign-in, so nobody is signed in."""
+
+    def __init__(self, *, rescued: bool) -> None:
+        """Take True if they are in the rescue file; otherwise they were revoked, if possible."""
+        super().__init__("not stored")
+        self.rescued = rescued
+
+
 @dataclass(frozen=True)
 class Connected:
     """The result of connecting."""
@@ -104,8 +113,23 @@ def connect_person(
     row can't become another person's in between.
     Raises RequiredScopeMissing, DifferentAccount, ConnectAgain if a disconnect at the same time has
     ended this grant, too, and TryLater if that disconnect doesn't end. Then nobody is signed in, no
-    row is created, and a grant that belongs to no connected person is revoked.
+    row is created, and a grant that belongs to no connected person is revoked. Raises NotStored if
+    the database can't be written, for instance because its disk is full.
     """
+    try:
+        return _connect(runtime, tokens, asked, viewer, now, device)
+    except SQLAlchemyError as error:
+        raise NotStored(rescued=_rescue(runtime, tokens, error)) from error
+
+
+def _connect(
+    runtime: Runtime,
+    tokens: TokenSet,
+    asked: Collection[str],
+    viewer: str | None,
+    now: datetime | None,
+    device: Device | None,
+) -> Connected:
     if tokens.scopes is None:
         # An answer without a scope grants what was requested (RFC 6749 §5.1).
         tokens = replace(tokens, scopes=frozenset(asked))
@@ -117,9 +141,6 @@ def connect_person(
         raise DifferentAccount(str(tokens.open_id))
     try:
         return _store_after_disconnect(runtime, tokens, asked, now, device)
-    except SQLAlchemyError as error:
-        _rescue(runtime, tokens, error)
-        raise
     except binding.MovedAway:
         _revoke(runtime, tokens)
         raise OurConfiguration(MOVED) from None
@@ -164,25 +185,6 @@ def _store_or_retry(
         return _store(runtime, tokens, asked, now, device, doubtful_since)
 
 
-def _rescue(runtime: Runtime, tokens: TokenSet, error: SQLAlchemyError) -> None:
-    """Keep tokens that the database didn't accept, or revoke them if there is no row for them.
-
-    The exchange has ended the grant that is stored for someone who is connected.
-    """
-    open_id = str(tokens.open_id)
-    try:
-        with reading() as session:
-            user = session.scalar(people.by_open_id(runtime, open_id))
-        if user is not None and user.access_token is not None and user.status not in _ENDED:
-            now = runtime.clock()
-            rescue_file.append(runtime, user.ref, open_id, user.version, tokens, now)
-            log.error("answer_rescued", open_id=open_id, error=type(error).__name__)
-            return
-    except (SQLAlchemyError, OSError) as failure:
-        log.error("rescue_failed", open_id=open_id, error=type(failure).__name__)
-    _revoke(runtime, tokens)
-
-
 def require_open() -> None:
     """Check that sign-ins are stored here. Raises OurConfiguration if the database was copied away.
 
@@ -210,6 +212,28 @@ def _require_alive(runtime: Runtime, tokens: TokenSet) -> None:
         raise ConnectAgain("disconnected_meanwhile", log_id=refused.log_id) from None
     except TikTokError as error:
         log.info("grant_not_tested", open_id=tokens.open_id, code=error.code)
+
+
+def _rescue(runtime: Runtime, tokens: TokenSet, error: SQLAlchemyError) -> bool:
+    """Keep tokens that the database didn't accept, or revoke them if there is no row for them.
+
+    The exchange has ended the grant that is stored for someone who is connected. Return True if
+    they are in the rescue file.
+    """
+    open_id = str(tokens.open_id)
+    try:
+        with reading() as session:
+            user = session.scalar(people.by_open_id(runtime, open_id))
+        if user is not None and user.access_token is not None and user.status not in _ENDED:
+            now = runtime.clock()
+            rescue_file.append(runtime, user.ref, open_id, user.version, tokens, now)
+            log.error("answer_rescued", open_id=open_id, error=type(error).__name__)
+            return True
+    except (SQLAlchemyError, OSError) as failure:
+        log.error("rescue_failed", open_id=open_id, error=type(failure).__name__)
+    log.error("sign_in_not_stored", open_id=open_id, error=type(error).__name__)
+    _revoke(runtime, tokens)
+    return False
 
 
 def _store(

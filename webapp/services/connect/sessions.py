@@ -5,7 +5,9 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy import ColumnElement, Delete, ScalarSelect, Select, delete, or_, select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
@@ -13,6 +15,8 @@ from webapp.models import AuditEvent, BrowserSession, PersonRef, User
 from webapp.services import people
 from webapp.services.records import audit
 from webapp.services.runtime import Runtime
+
+log = structlog.get_logger(__name__)
 
 #: `seen_at` is written at most this often, so most page views write nothing.
 SEEN_EVERY = timedelta(minutes=5)
@@ -181,10 +185,17 @@ def begin_again(
     return secret
 
 
-def end(secret: str) -> None:
-    """Sign this device out; a saved copy of its cookie no longer works."""
-    with writing(durable=True) as session:
-        session.execute(_delete_by_secret(secret))
+def end(secret: str) -> bool:
+    """Sign this device out; a saved copy of its cookie no longer works.
+
+    Return False if the database can't be written, so the session has not ended.
+    """
+    try:
+        with writing(durable=True) as session:
+            session.execute(_delete_by_secret(secret))
+    except SQLAlchemyError as error:
+        return _not_ended(error)
+    return True
 
 
 def end_one(runtime: Runtime, visitor: Visitor, key: str, secret: str) -> bool:
@@ -224,12 +235,24 @@ def end_others(visitor: Visitor, secret: str, now: datetime) -> None:
         )
 
 
-def end_everywhere(person: PersonRef, now: datetime) -> None:
-    """Sign out every device of this person. Raises PersonGone, NoLongerAllowed."""
-    with writing(durable=True) as session:
-        people.locked_for_caller(session, person)
-        audit.record(session, now, "account.signed_out_everywhere", on=person.ticket)
-        session.execute(delete(BrowserSession).where(BrowserSession.user_id == _id_of(person)))
+def end_everywhere(person: PersonRef, now: datetime) -> bool:
+    """Sign out every device of this person. Raises PersonGone, NoLongerAllowed.
+
+    Return False if the database can't be written, so no session has ended.
+    """
+    try:
+        with writing(durable=True) as session:
+            people.locked_for_caller(session, person)
+            audit.record(session, now, "account.signed_out_everywhere", on=person.ticket)
+            session.execute(delete(BrowserSession).where(BrowserSession.user_id == _id_of(person)))
+    except SQLAlchemyError as error:
+        return _not_ended(error)
+    return True
+
+
+def _not_ended(error: SQLAlchemyError) -> bool:
+    log.error("session_not_ended", error=type(error).__name__)
+    return False
 
 
 def digest_of(secret: str) -> str:
@@ -307,14 +330,21 @@ def _end_former(digest: str, former: str) -> bool:
 
 
 def _record_seen(digest: str, now: datetime) -> bool:
-    """Record that a session is in use. Return False if it has ended in the meantime."""
-    with writing() as session:
-        seen = session.scalar(
-            update(BrowserSession)
-            .where(BrowserSession.digest == digest)
-            .values(seen_at=now)
-            .returning(BrowserSession.digest)
-        )
+    """Record that a session is in use. Return False if it has ended in the meantime.
+
+    A database that can't be written doesn't sign anybody out: they couldn't even sign out here.
+    """
+    try:
+        with writing() as session:
+            seen = session.scalar(
+                update(BrowserSession)
+                .where(BrowserSession.digest == digest)
+                .values(seen_at=now)
+                .returning(BrowserSession.digest)
+            )
+    except SQLAlchemyError as error:
+        log.warning("session_use_not_recorded", error=type(error).__name__)
+        return True
     return seen is not None
 
 

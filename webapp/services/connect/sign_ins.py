@@ -7,8 +7,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
+import structlog
 from sqlalchemy import delete, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
@@ -19,6 +20,8 @@ from webapp.services.connect.connect import Connected, Kind
 from webapp.services.connect.sessions import Device
 from webapp.services.records import audit
 from webapp.services.runtime import Runtime
+
+log = structlog.get_logger(__name__)
 
 #: Longer than an attempt lives in a browser, so a used state isn't mistaken for an unknown one.
 STATES_REMEMBERED = timedelta(hours=1)
@@ -104,15 +107,18 @@ def record_failed(
 
     `cause` is the code of the error page, `code` TikTok's error code or empty. `on` is the ticket
     of the person who is signed in, if any. `from_here`: True if the sign-in was started in this
-    browser.
+    browser. A database that can't be written is only logged: the person still reads the cause.
     """
     now = runtime.clock()
     limit = MAX_FROM_HERE if from_here else MAX_FROM_STRANGERS
-    with reading() as session:
-        if _nth_newest(session, limit) > now - HOUR:
-            return
-    with writing() as session:
-        audit.record(session, now, "connection.not_made", on=on, cause=cause, code=code)
+    try:
+        with reading() as session:
+            if _nth_newest(session, limit) > now - HOUR:
+                return
+        with writing() as session:
+            audit.record(session, now, "connection.not_made", on=on, cause=cause, code=code)
+    except SQLAlchemyError as error:
+        log.warning("failed_sign_in_not_recorded", error=type(error).__name__)
 
 
 def _nth_newest(session: Session, position: int) -> datetime:

@@ -268,6 +268,17 @@ def remove_old_items(runtime: Runtime) -> int:
     return len(ids)
 
 
+def remove_old_jobs(runtime: Runtime) -> int:
+    """Remove jobs that ended longer ago than AUDIT_DAYS, as they name their operator's ticket.
+
+    Their items have been removed before. Return how many jobs were removed.
+    """
+    before = runtime.clock() - timedelta(days=runtime.settings.audit_days)
+    with writing() as session:
+        done: Any = session.execute(delete(BulkJob).where(BulkJob.ended_at < before))
+    return int(done.rowcount)
+
+
 def _results(job_id: str, now: datetime) -> Mapping[ItemResult, list[int]]:
     columns = (User.status, User.version, User.failures, User.claim, User.next_at)
     with reading() as session:

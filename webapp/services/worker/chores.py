@@ -34,7 +34,10 @@ def _old_events(runtime: Runtime, now: datetime) -> bool:
 
 
 def _old_jobs(runtime: Runtime, _now: datetime) -> bool:
-    return bool(bulk_work.remove_old_items(runtime))
+    if bulk_work.remove_old_items(runtime):
+        return True
+    bulk_work.remove_old_jobs(runtime)
+    return False
 
 
 def _scrub(_runtime: Runtime, _now: datetime) -> bool:

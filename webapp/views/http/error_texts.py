@@ -36,6 +36,8 @@ class Cause:
     retry_after: int | None = None
 
 
+#: In place of the sentence of "not_stored", if the tokens are in the rescue file.
+RESCUED = N_("We kept your access, encrypted, and will save it soon. You aren't signed in yet.")
 HOME = (N_("Back to home page"), "/")
 #: Lets the person sign in with a different TikTok account.
 ANOTHER = "/connect?another=1"
@@ -118,6 +120,20 @@ CONNECT_CAUSES: dict[str, Cause] = {
             NOTHING,
             (N_("Try again in a few minutes."),),
             N_("Try again"),
+            retry_after=A_MINUTE,
+        ),
+        Cause(  # the database is full, locked or away
+            "not_stored",
+            503,
+            N_("We couldn't save your sign-in"),
+            N_("This isn't your fault. You allowed access, but our database couldn't save it."),
+            N_("Nothing was stored, and we asked TikTok to end this access."),
+            (
+                N_("Try again in a few minutes."),
+                N_("You can check in the TikTok app that our access has ended."),
+            ),
+            N_("Try again"),
+            contact=True,
             retry_after=A_MINUTE,
         ),
         Cause(  # an unusable response

@@ -28,7 +28,14 @@ from webapp.language import gettext as _
 from webapp.services.authority import HalfDone, NoLongerAllowed
 from webapp.services.people import PersonGone
 from webapp.views.http import api_contract, browser_cookies, language_and_theme, template_filters
-from webapp.views.http.error_texts import ANOTHER, BY_STATUS, CONNECT_CAUSES, HTTP_CAUSES, Cause
+from webapp.views.http.error_texts import (
+    ANOTHER,
+    BY_STATUS,
+    CONNECT_CAUSES,
+    HTTP_CAUSES,
+    RESCUED,
+    Cause,
+)
 from webapp.views.http.guards import access_of, signed_out
 from webapp.views.http.runtime import runtime
 from webapp.views.http.signing_in import return_link
@@ -78,6 +85,7 @@ def page(
     retry_after: int | None = None,
     signed_in_as: str = "",
     belongs_to: str = "",
+    rescued: bool = False,
     back: ReturnLink | None = None,
     again: str = "",
 ) -> Response:
@@ -85,8 +93,9 @@ def page(
 
     `log_id` is TikTok's, for its support. `retry_after` is in seconds. `signed_in_as` and
     `belongs_to` are the names of the two accounts of "other_account", as far as they are known.
-    `back` leads to the service that sent the person, `again` to the form that was sent, in place of
-    where the cause leads. Raises KeyError if `code` is unknown.
+    `rescued`: the tokens of "not_stored" are in the rescue file. `back` leads to the service that
+    sent the person, `again` to the form that was sent, in place of where the cause leads. Raises
+    KeyError if `code` is unknown.
     """
     cause = CAUSES[code]
     if again:
@@ -94,6 +103,8 @@ def page(
     cause = in_words(cause)
     if code == "other_account":
         cause = _with_names(cause, signed_in_as, belongs_to)
+    if rescued:
+        cause = replace(cause, stored=_(RESCUED), todo=cause.todo[:1])
     if back is not None and cause.href.startswith("/connect"):
         cause = replace(cause, href=back.after(cause.href))
     return cause_response(cause, log_id=log_id, retry_after=retry_after, back=back)

@@ -97,17 +97,20 @@ def sign_in(session_secret: str) -> bool:
     return found is not None
 
 
-def sign_out(*, everywhere: bool = False) -> None:
+def sign_out(*, everywhere: bool = False) -> bool:
     """End this browser's session, or all of this person's sessions, and empty the cookie.
 
-    Raises PersonGone and NoLongerAllowed if `everywhere` and this session had already ended.
+    Return False if the cookie is empty but the database could not record the end. Raises
+    PersonGone and NoLongerAllowed if `everywhere` and this session had already ended.
     """
     present = visitor()
+    ended = True
     if everywhere and present is not None:
-        sessions.end_everywhere(present.ref, runtime().clock())
-    if session_secret := secret():
-        sessions.end(session_secret)
+        ended = sessions.end_everywhere(present.ref, runtime().clock())
+    if ended and (session_secret := secret()):
+        ended = sessions.end(session_secret)
     session.clear()
+    return ended
 
 
 def register(app: Flask) -> None:

@@ -11,13 +11,12 @@ from webapp import language
 from webapp.clock import Clock, utc_now
 from webapp.language import N_, ngettext
 from webapp.language import gettext as _
+from webapp.services import people
 from webapp.views.http.ending_texts import ending, is_closed
 
 #: Longer names are cut, so that a name cannot push the rest of a page away.
 LONGEST_NAME = 50
 NAMELESS = N_("TikTok account")
-#: Invisible, but some scripts and emoji need them.
-JOINERS = "\u200c\u200d"
 _UNITS: Sequence[tuple[language.Unit, int]] = (
     ("year", 365 * 86400),
     ("day", 86400),
@@ -148,16 +147,10 @@ def display_name(raw: str | None) -> str:
 
     A name without visible characters becomes "TikTok account".
     """
-    shown = "".join(" " if char.isspace() else char for char in raw or "" if _is_printable(char))
-    name = " ".join(shown.split())
+    name = people.clean_name(raw) or ""
     if not any(unicodedata.category(char)[0] in "LNPS" for char in name):
         return _(NAMELESS)
     return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1].rstrip() + "…"
-
-
-def _is_printable(char: str) -> bool:
-    """Return True if a name may contain `char`: text, white space or a joiner."""
-    return char in JOINERS or char.isspace() or unicodedata.category(char)[0] not in "CZ"
 
 
 def initials(raw: str | None) -> str:

@@ -63,6 +63,15 @@ _NOT_ERASED_CONNECTED = N_(
 )
 _CONNECTED_AGAIN = N_("You reconnected in the meantime, so you're still connected.")
 
+_NOT_SIGNED_OUT = N_(
+    "You're signed out in this browser, but our database couldn't save that. The next time "
+    "you sign in, choose “Sign out everywhere”."
+)
+_NOT_SIGNED_OUT_EVERYWHERE = N_(
+    "You're signed out in this browser only: our database couldn't save the rest. Sign in "
+    "again later and choose “Sign out everywhere”."
+)
+
 _OUR_FAULT = N_(
     "We couldn't renew access: something is wrong on our side. You don't need to do anything."
 )
@@ -236,7 +245,8 @@ def end_other_sessions() -> Response:
 @person
 def end_this_session() -> Response:
     """Sign out this device."""
-    sign_out()
+    if not sign_out():
+        flash(_(_NOT_SIGNED_OUT), "warn")
     return redirect(url_for("home.index"), 303)
 
 
@@ -244,7 +254,8 @@ def end_this_session() -> Response:
 @person
 def end_all_sessions() -> Response:
     """Sign out all devices."""
-    sign_out(everywhere=True)
+    if not sign_out(everywhere=True):
+        flash(_(_NOT_SIGNED_OUT_EVERYWHERE), "warn")
     return redirect(url_for("home.index"), 303)
 
 

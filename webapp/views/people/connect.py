@@ -104,6 +104,8 @@ def handle_callback() -> Response:
         return _refuse(error, attempt)
     except connect.RequiredScopeMissing:
         return refusals.refusal_page("basic_missing", attempt)
+    except connect.NotStored as failed:
+        return refusals.refusal_page("not_stored", attempt, rescued=failed.rescued)
     except connect.DifferentAccount as other:
         return _other_account(other.open_id, attempt)
     return welcome(done, attempt)
