@@ -5,6 +5,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from tests.audit.telling import let_events_go
 from tests.audit.test_searched import press, stored
 from tests.movable import MovableClock
 from tests.services.holding import runtime_of
@@ -43,6 +44,7 @@ def test_the_ticket_of_somebody_who_left_goes_from_every_table_with_the_audit(
         tidy(app)
         assert mara.ticket in stored(), "the audit is kept for its time"
         clock.advance(days=2)
+        let_events_go()
         tidy(app)
         assert mara.ticket not in stored()
 

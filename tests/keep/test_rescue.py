@@ -190,7 +190,7 @@ def test_after_a_restored_backup_the_line_of_a_later_version_is_stored(
     columns = ("access_token", "refresh_token", "version", "refreshed_at", "refreshes")
     world.change(open_id, claim=None, **{name: getattr(backup, name) for name in columns})
     assert rescue_file.replay(world.runtime) == Replayed(stored=1, outdated=0, unreadable=0)
-    assert world.row(open_id).version == claimed.version + 1
+    assert world.row(open_id).version == claimed.user.version + 1
     world.assert_in_step(living=1)
 
 
