@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import delete, func, insert, select, text, update
 
+from tests.audit.telling import let_events_go
 from webapp.database import db, is_sqlite, reading, writing
 from webapp.models import AuditChain, AuditEvent
 from webapp.services.records import audit, audit_chain
