@@ -43,7 +43,10 @@ def run(
     return done
 
 
-@pytest.mark.parametrize("files", [ABSENT, BROKEN], ids=["absent", "broken"])
+@pytest.mark.parametrize(
+    "files",
+    [pytest.param(ABSENT, id="absent"), pytest.param(BROKEN, id="broken", marks=pytest.mark.long)],
+)
 @pytest.mark.parametrize(
     ("args", "code"),
     [

@@ -1,7 +1,6 @@
-"""Two hundred sign-ins, sixteen at once, and ten thousand requests: no error, nothing doubled."""
+"""Two hundred sign-ins, sixteen at once: no error, nothing doubled."""
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
@@ -9,16 +8,11 @@ from sqlalchemy import create_engine, text
 
 from tests.fixtures.served import Serve
 from tests.journeys.crowd import all_at_once, invite, visit
-from tests.journeys.http_browser import HttpBrowser
 from tests.journeys.standing import BROKEN
 from tests.servers import Gunicorn, Sandbox
-from tests.walk import connect
-from tests.workers import children, descriptors, memory
 
 AT_ONCE = 16
 GUESTS = 200
-#: Not the download: it tells of every download before it, so two thousand make it large.
-COMMON = ("/account", "/connect", "/static/style.css", "/nothing", "/", "/account/activity")
 
 
 def people(url: str) -> tuple[int, int, int]:
@@ -68,38 +62,3 @@ def test_a_few_come_at_once_and_none_is_doubled(
     assert Counter(v.account for v in visits) == {200: 2 * AT_ONCE}
     assert people(env["DATABASE_URL"]) == (AT_ONCE, AT_ONCE, AT_ONCE)
     assert unbroken(server)
-
-
-@pytest.mark.long
-@pytest.mark.timeout(400)
-def test_ten_thousand_requests_leave_the_workers_as_they_were(serve: Serve) -> None:
-    # One worker: of two, one may get so little of the first thousand that it warms up later.
-    server = serve(workers=1, LOG_LEVEL="WARNING")
-    workers = children(server.process.pid)
-    assert len(workers) == 1
-    mixed(server, 2000)
-    before = {pid: (memory(pid), descriptors(pid)) for pid in workers}
-    mixed(server, 10_000)
-    assert children(server.process.pid) == workers
-    after = {pid: (memory(pid), descriptors(pid)) for pid in workers}
-    for pid in workers:
-        # Room for caches and open connections; a kilobyte a request would be 5,000 more.
-        assert after[pid][0] - before[pid][0] < 4000, (before, after)
-        assert after[pid][1] - before[pid][1] <= AT_ONCE, (before, after)
-    assert unbroken(server)
-
-
-def mixed(server: Gunicorn, number: int) -> None:
-    """Make this many requests of every common kind, some at once."""
-
-    def share(_turn: int) -> Counter[int]:
-        seen: Counter[int] = Counter()
-        with HttpBrowser(server.url) as browser:
-            assert connect(browser).status_code == 303
-            for turn in range(number // AT_ONCE - 5):
-                seen[browser.get(COMMON[turn % len(COMMON)]).status_code] += 1
-        return seen
-
-    with ThreadPoolExecutor(AT_ONCE) as crowd:
-        seen = sum(crowd.map(share, range(AT_ONCE)), Counter[int]())
-    assert set(seen) == {200, 303, 404}

@@ -112,6 +112,7 @@ def connected(server: Gunicorn, person: str) -> None:
     assert answer.status_code == 303
 
 
+@pytest.mark.long
 def test_the_documented_backup_brings_back_the_documented_restore(
     installation: Installation, sandbox: Sandbox
 ) -> None:

@@ -10,6 +10,7 @@ from tests.servers import Sandbox
 from tests.walk import begin, come_back, consent
 
 
+@pytest.mark.long
 @pytest.mark.rule(32)
 def test_a_sign_in_under_way_is_finished_before_the_server_ends(
     serve: Serve, sandbox: Sandbox

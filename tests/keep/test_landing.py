@@ -171,8 +171,6 @@ def test_callers_on_demand_lose_nothing_to_a_locked_database(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     people = world.people(8)
-    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 100)
-    db.engine.dispose()
     all_answered, is_locked = threading.Barrier(9), threading.Event()
 
     def hold() -> None:
@@ -188,6 +186,8 @@ def test_callers_on_demand_lose_nothing_to_a_locked_database(
     with ThreadPoolExecutor(8) as pool:
         asking = [pool.submit(ask, open_id) for open_id in people]
         all_answered.wait(PATIENCE)
+        monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 100)
+        db.engine.dispose()
         with locked(world.runtime):
             is_locked.set()
             threading.Event().wait(0.5)

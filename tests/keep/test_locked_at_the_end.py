@@ -20,6 +20,7 @@ from tests.services.test_disconnect_waits import until
 from tests.walk import connect
 from webapp import database
 from webapp.database import writing
+from webapp.services.connect.connect import NotStored
 from webapp.services.handout import service_keys
 from webapp.services.refresh import rescue_file
 
@@ -75,7 +76,7 @@ def test_a_sign_in_that_the_database_does_not_take_is_not_lost(
     again = given(world.sandbox, world.clock(), "mara")
     with monkeypatch.context() as patched:
         patched.setattr("webapp.services.connect.connect._store", fail)
-        with pytest.raises(OperationalError):
+        with pytest.raises(NotStored):
             join(world.runtime, again)
     assert rescue_file.replay(world.runtime).stored == 1
     world.assert_in_step(living=1)
@@ -91,7 +92,7 @@ def test_the_grant_of_somebody_new_is_given_back(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tokens = replace(given(world.sandbox, world.clock(), "jo"), sent_at=world.clock())
-    with out_of_reach(world.runtime, monkeypatch), pytest.raises(OperationalError):
+    with out_of_reach(world.runtime, monkeypatch), pytest.raises(NotStored):
         join(world.runtime, tokens)
     assert world.sandbox.books()[tokens.open_id]["ended"] == "revoked"
     assert not rescue_file.has_answers(world.runtime)

@@ -57,12 +57,14 @@ def test_nothing_that_is_held_back_stops_the_answers(serve: Serve) -> None:
         assert took < AT_MOST, kind
 
 
+@pytest.mark.long
 def test_more_connections_than_it_may_hold_do_not_either(serve: Serve) -> None:
     origin = serve().url
     with flood(origin, b"", 800):
         assert longest_wait(origin, 2) < AT_MOST
 
 
+@pytest.mark.long
 def test_answers_that_nobody_reads_do_not_either(serve: Serve) -> None:
     origin = serve().url
     asks = b"GET /api/v1/openapi.json HTTP/1.1\r\n" + HOST + b"\r\n"
@@ -70,6 +72,7 @@ def test_answers_that_nobody_reads_do_not_either(serve: Serve) -> None:
         assert longest_wait(origin, 4) < AT_MOST
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("sent", [b"", KINDS["half a head"]], ids=["nothing", "half a head"])
 def test_it_is_held_for_ten_seconds(serve: Serve, sent: bytes) -> None:
     with _connect(serve().url) as client:
@@ -79,6 +82,7 @@ def test_it_is_held_for_ten_seconds(serve: Serve, sent: bytes) -> None:
     assert 9 < time.monotonic() - began < 14
 
 
+@pytest.mark.long
 def test_a_second_request_has_ten_seconds_of_its_own(serve: Serve) -> None:
     with _connect(serve().url) as client:
         client.sendall(b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n")

@@ -46,6 +46,7 @@ def form_of(browser: HttpBrowser, path: str, action: str) -> Form:
     return the_form(browser.get(path).text, action)
 
 
+@pytest.mark.long
 def test_a_rotated_key_keeps_people_signed_in_and_their_open_pages_usable(
     env: dict[str, str], tmp_path: Path
 ) -> None:

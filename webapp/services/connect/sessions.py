@@ -274,7 +274,7 @@ def _signed_out_since(session: Session, user: User, device: Device) -> bool:
         return False
     signed_out = select(AuditEvent.id).where(
         AuditEvent.ticket == user.ticket,
-        AuditEvent.at >= device.began_at,
+        AuditEvent.at > device.began_at,
         AuditEvent.event.in_(_SIGN_OUTS),
     )
     return session.scalar(signed_out.limit(1)) is not None
