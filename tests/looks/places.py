@@ -135,7 +135,7 @@ PLACES = (
 NO_PAGES = {
     *("static", "connect.callback", "account.export", "api.document", "api.token"),
     *("audit.csv", "operators.tokens_csv", "operators.tokens_json"),
-    *("metrics.show", "operators.index", "status.healthz", "status.readyz"),
+    *("metrics.show", "operators.index", "security_txt.show", "status.healthz", "status.readyz"),
 }
 
 
