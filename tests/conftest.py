@@ -2,7 +2,10 @@
 
 import gc
 import os
+import re
 import sys
+from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +24,21 @@ def nobody_acts() -> None:
     """Begin every test as nobody: a worker that ran in this thread leaves its name behind."""
     if (actor := sys.modules.get("webapp.actor")) is not None:
         actor.act_as_nobody()
+
+
+#: In a file whose tests start processes, one of these words is used.
+STARTS_PROCESSES = re.compile(r"\b(subprocess|[Ss]erve|server|Site|processes)\b")
+
+
+@cache
+def starts_processes(path: Path) -> bool:
+    """Return True if tests in this file start servers, commands or browsers."""
+    return bool(STARTS_PROCESSES.search(path.read_text(encoding="utf-8")))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slow files first, so that no worker is left with one at the end."""
+    items.sort(key=lambda item: not starts_processes(item.path))
 
 
 def pytest_collection_finish() -> None:

@@ -129,6 +129,7 @@ class TestHelp:
         assert [line for line in lines.values() if len(line) > 45 or line.count(".") != 1] == []
         assert all(line[0].isupper() and line.endswith(".") for line in lines.values())
 
+    @pytest.mark.long
     def test_what_flask_brings_is_not_listed_but_works(self, env: dict[str, str]) -> None:
         assert "routes" not in flask("--help", env=env).stdout
         run = flask("routes", env=env)

@@ -161,6 +161,7 @@ class TestPostgres:
         dispose(made.app)
         postgres_server.drop(url)
 
+    @pytest.mark.long
     def test_a_server_that_says_nothing_is_given_up(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:
             port = silent.getsockname()[1]

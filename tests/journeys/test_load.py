@@ -49,6 +49,7 @@ def test_two_hundred_come_twice_and_none_is_doubled(
     assert unbroken(server)
 
 
+@pytest.mark.long
 @pytest.mark.rule(52)
 def test_a_few_come_at_once_and_none_is_doubled(
     serve: Serve, sandbox: Sandbox, env: dict[str, str]

@@ -49,6 +49,7 @@ def connection() -> Iterator[Connection]:
         yield made
 
 
+@pytest.mark.long
 def test_nothing_that_is_held_back_stops_the_answers(serve: Serve) -> None:
     origin = serve().url
     for kind, sent in KINDS.items():
