@@ -14,7 +14,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 def ground(page: Page) -> str:
     """Return the colour the page stands on."""
-    return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    # A locator waits for the body of the page that a press has led to.
+    return str(page.locator("body").evaluate("body => getComputedStyle(body).backgroundColor"))
 
 
 def test_the_theme_is_switched_where_one_is_and_kept(
