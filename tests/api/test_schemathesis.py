@@ -21,7 +21,7 @@ CALLS = [
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("examples", [4, pytest.param(500, marks=pytest.mark.long)])
+@pytest.mark.parametrize("examples", [4, pytest.param(200, marks=pytest.mark.long)])
 @pytest.mark.parametrize(("call", "mode"), CALLS)
 def test_every_answer_is_in_the_contract(
     app: Flask, service: Service, mara: str, call: str, mode: GenerationMode, examples: int
