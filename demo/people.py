@@ -84,7 +84,7 @@ def _set_state(runtime: Runtime, person: PersonRef, health: Health, now: datetim
         elif health is Health.FAILING:
             # Far in the future: the sandbox is up, so the next try would succeed.
             user.status, user.failures = Status.FAILING, 3
-            user.last_error, user.next_at = "temporarily_unavailable", now + timedelta(days=30)
+            user.last_error, user.next_at = "temporarily_unavailable", now + timedelta(days=365)
         elif health is Health.EXPIRED:
             user.access_expires_at = now - timedelta(minutes=30)
             # If it were overdue for longer, the worker would be reported as late.

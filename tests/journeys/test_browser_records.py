@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.long]
 @pytest.fixture(params=[True, False], ids=["javascript", "plain"])
 def page(request: pytest.FixtureRequest, simple: Site, open_page: Callable[..., Page]) -> Page:
     """The browser of an operator, with JavaScript and without."""
+    simple.sql("DROP TRIGGER IF EXISTS audit_events_kept")
     for table in ("service_keys", "audit_events"):
         simple.sql(f"DELETE FROM {table}")  # noqa: S608  # the names above
     page = open_page(javascript=request.param)

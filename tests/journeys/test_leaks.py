@@ -223,13 +223,15 @@ def operating(runtime: RunningApp) -> None:
 
 
 def breakdown(runtime: RunningApp) -> None:
-    """Take the table away under a sign-in: a 500, with a traceback in the log."""
-    browser = runtime.browser()
+    """Take the table away under a sign-in and a page: a 500, with a traceback in the log."""
+    browser, signed_in = runtime.browser(), runtime.browser()
+    assert come_back(signed_in, consent(begin(signed_in), "noor")).status_code == 303
     callback = consent(begin(browser), "noor")
     engine = create_engine(runtime.env["DATABASE_URL"])
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE users RENAME TO users_away"))
-    assert come_back(browser, callback).status_code == 500
+    assert come_back(browser, callback).status_code == 503
+    assert signed_in.get("/account").status_code == 500
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE users_away RENAME TO users"))
     engine.dispose()

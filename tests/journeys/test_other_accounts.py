@@ -20,7 +20,7 @@ import requests
 
 from tests.forms import the_form
 from tests.journeys.held import Held
-from tests.journeys.http_browser import COOKIE, HttpBrowser
+from tests.journeys.http_browser import HttpBrowser
 from tests.journeys.raw import RawAnswer
 from tests.journeys.sites import Site, site
 from tests.processes import ROOT, Process, plain_environment
@@ -176,7 +176,9 @@ def test_forms_that_are_held_back_over_a_deletion_do_nothing_to_a_newcomer(
 def with_cookie(here: Site, answer: RawAnswer) -> HttpBrowser:
     """Return a browser with the cookie of this answer, which carries what the next page says."""
     browser = HttpBrowser(here.url)
-    browser.cookies.set(COOKIE, answer.headers["Set-Cookie"].partition("=")[2].partition(";")[0])
+    for header in answer.headers.get_all("Set-Cookie", []):
+        name, _, value = header.partition(";")[0].partition("=")
+        browser.cookies.set(name, value)
     return browser
 
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from tests.environment import complete
 from tests.migrations.conftest import Migrator
@@ -93,6 +93,9 @@ def test_four_processes_that_upgrade_at_once_all_end_well(
         assert process.wait(60) == 0, process.output()
         assert "Traceback" not in process.output()
     assert revision_of(migrator.engine) == REVISIONS[-1]
+    with migrator.engine.begin() as connection:
+        # The upgrade has bound the database.
+        assert connection.execute(text("DELETE FROM installation")).rowcount == 1
     fill(migrator.engine, REVISIONS[-1])
     left = [name for name in os.listdir(tmp_path) if name.startswith(".")]
     assert not left, "a draft of the database file was left behind"
