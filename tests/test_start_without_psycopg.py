@@ -12,6 +12,9 @@ from tests.commands.terminal import FLASK
 from tests.environment import complete
 from tests.processes import ROOT, plain_environment, reserved_port
 
+#: Each starts a process of its own.
+pytestmark = pytest.mark.long
+
 FIX = "pip install -r requirements-postgres.txt"
 #: How a module is missing: not installed, or installed without the library that it needs.
 ABSENT = {"sitecustomize.py": "import sys\nsys.modules['psycopg'] = None\n"}
@@ -45,7 +48,7 @@ def run(
 
 @pytest.mark.parametrize(
     "files",
-    [pytest.param(ABSENT, id="absent"), pytest.param(BROKEN, id="broken", marks=pytest.mark.long)],
+    [pytest.param(ABSENT, id="absent"), pytest.param(BROKEN, id="broken")],
 )
 @pytest.mark.parametrize(
     ("args", "code"),
