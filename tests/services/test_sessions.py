@@ -2,14 +2,16 @@
 
 import hashlib
 from datetime import timedelta
+from typing import NoReturn
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from tests.movable import MovableClock
 from tests.services.grants import join, made_up, sign_in
-from webapp.database import reading
-from webapp.models import BrowserSession, PersonRef
+from webapp.database import reading, writing
+from webapp.models import BrowserSession, PersonRef, User
 from webapp.services.connect import sessions
 from webapp.services.connect.disconnect import delete_person, disconnect_person
 from webapp.services.runtime import Runtime
@@ -210,3 +212,25 @@ def test_what_is_over_is_swept_out_at_the_next_sign_in(
     clock.advance(hours=runtime.settings.session_idle_hours, seconds=1)
     sign_in(runtime, person, clock())
     assert len(kept()) == 1
+
+
+def test_a_database_that_cannot_be_written_signs_nobody_out(
+    runtime: Runtime, person: PersonRef, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    former = sign_in(runtime, person, clock())
+    with writing() as session:
+        user = session.scalars(select(User).where(User.is_(person))).one()
+        here = sessions.Device(None, None, replaces=former)
+        secret = sessions.begin(session, runtime, user, here, clock())
+    clock.advance(hours=1)
+    with monkeypatch.context() as patched:
+        patched.setattr(sessions, "writing", locked)
+        assert sessions.find(runtime, secret, clock())
+        assert sessions.find(runtime, former, clock())
+    assert sessions.find(runtime, secret, clock())
+    assert sessions.find(runtime, former, clock()) is None, "the next use has ended it"
+
+
+def locked(**_options: bool) -> NoReturn:
+    """Stand in for a transaction that can't begin."""
+    raise OperationalError("BEGIN IMMEDIATE", None, Exception("database is locked"))

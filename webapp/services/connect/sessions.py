@@ -180,7 +180,6 @@ def begin_again(
                 update(BrowserSession)
                 .where(BrowserSession.digest == digest_of(secret))
                 .values(replaces=first)
-                .execution_options(synchronize_session=False)
             )
     return secret
 
@@ -315,17 +314,23 @@ def _is_expired(runtime: Runtime, now: datetime) -> ColumnElement[bool]:
 
 
 def _end_former(digest: str, former: str) -> bool:
-    """End the session that this one replaces. Return False if this one has ended itself."""
-    with writing() as session:
-        used = session.scalar(
-            update(BrowserSession)
-            .where(BrowserSession.digest == digest)
-            .values(replaces=None)
-            .returning(BrowserSession.digest)
-            .execution_options(synchronize_session=False)
-        )
-        if used is not None:
-            session.execute(delete(BrowserSession).where(BrowserSession.digest == former))
+    """End the session that this one replaces. Return False if this one has ended itself.
+
+    If the database can't be written, the next request does it.
+    """
+    try:
+        with writing() as session:
+            used = session.scalar(
+                update(BrowserSession)
+                .where(BrowserSession.digest == digest)
+                .values(replaces=None)
+                .returning(BrowserSession.digest)
+            )
+            if used is not None:
+                session.execute(delete(BrowserSession).where(BrowserSession.digest == former))
+    except SQLAlchemyError as error:
+        log.warning("former_session_not_ended", error=type(error).__name__)
+        return True
     return used is not None
 
 
