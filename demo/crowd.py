@@ -165,11 +165,7 @@ def clear(runtime: Runtime) -> Iterator[int]:
     while ids := _after(runtime, last):
         last = ids[-1]
         with writing() as session:
-            session.execute(
-                delete(User)
-                .where(User.id.in_(ids), _made_up(runtime))
-                .execution_options(synchronize_session=False)
-            )
+            session.execute(delete(User).where(User.id.in_(ids), _made_up(runtime)))
         deleted += len(ids)
         yield deleted
 

@@ -69,7 +69,6 @@ def record_done(state: str, done: Connected) -> None:
                 kind=done.kind,
                 added=",".join(done.added),
             )
-            .execution_options(synchronize_session=False)
         )
 
 

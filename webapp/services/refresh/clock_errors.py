@@ -66,7 +66,6 @@ def hold_if_doubtful(session: Session, runtime: Runtime, claim: Claim, now: date
             User.is_(claim.user.ref), User.claim == claim.name, User.version == claim.user.version
         )
         .values(held)
-        .execution_options(synchronize_session=False)
     )
     outbox.enqueue_alarm(session, runtime, now, "mass_expiry", "clock", None)
     return True
@@ -105,14 +104,8 @@ def repair(runtime: Runtime, now: datetime) -> bool:
             .where(User.id.in_(ids), ended_by_clock)
             .values(connection_state.works_again() | {"next_at": now})
             .returning(User.open_id, User.ticket)
-            .execution_options(synchronize_session=False)
         ).all()
-        session.execute(
-            update(User)
-            .where(User.id.in_(ids), waits)
-            .values(next_at=now)
-            .execution_options(synchronize_session=False)
-        )
+        session.execute(update(User).where(User.id.in_(ids), waits).values(next_at=now))
         for open_id, ticket in restored:
             fields = {"open_id": open_id, "ticket": ticket}
             outbox.enqueue(session, runtime, now, "connection.restored", fields)
