@@ -1,4 +1,4 @@
-"""Nothing names somebody who has left, and after AUDIT_DAYS their ticket is gone as well."""
+"""Nothing names someone who has left, and after AUDIT_DAYS their ticket is gone as well."""
 
 import pytest
 from flask import Flask

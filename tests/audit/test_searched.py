@@ -23,7 +23,7 @@ NAME = "Zenobia Quillfeather"
 
 @pytest.fixture
 def zenobia(app: Flask, sandbox: Sandbox) -> User:
-    """Somebody with a name of her own, beside the operator."""
+    """Someone with a name of her own, beside the operator."""
     with app.app_context():
         runtime = runtime_of(app)
         person = join(runtime, given(sandbox, runtime.clock(), "jo")).person
@@ -45,7 +45,7 @@ def press(client: FlaskClient, act: str, **fields: str) -> None:
 
 
 def search(client: FlaskClient, user: User) -> None:
-    """Search for somebody by everything that names them, in every place that has a search."""
+    """Search for someone by everything that names them, in every place that has a search."""
     for word in (user.open_id, user.open_id[:20], NAME, NAME.split()[1].upper()):
         for path in ("tokens", "tokens.csv", "tokens.json"):
             assert client.get(f"/operators/{path}", query_string={"q": word}).status_code == 200

@@ -1,4 +1,4 @@
-"""Two sign-ins of one person at the same time: the later exchange is kept, whoever answers last."""
+"""Two sign-ins of one person at the same time: the later exchange is kept, whichever is answered last."""
 
 import threading
 from dataclasses import replace

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.usefixtures("each_database"), pytest.mark.rule(32)]
 
 
 class Machine:
-    """A machine whose clock may be set and whose uptime goes on."""
+    """A machine whose clock may be set and whose uptime keeps counting."""
 
     def __init__(self, world: World) -> None:
         self.up = 1000.0
