@@ -1,4 +1,4 @@
-"""Two sign-ins of one person at the same time: the later exchange is kept, whichever is answered last."""
+"""Two sign-ins of one person at the same time: the later exchange is kept, in whatever order."""
 
 import threading
 from dataclasses import replace
