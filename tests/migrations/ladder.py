@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, event, inspect, text
@@ -17,6 +18,11 @@ SCRIPTS = ScriptDirectory(str(MIGRATIONS))
 REVISIONS = [script.revision for script in SCRIPTS.walk_revisions()][::-1]
 #: Every step: (from, to); the first begins at nothing.
 STEPS = list(zip(["base", *REVISIONS], REVISIONS, strict=False))
+#: The same as parameters of tests: released steps don't change, so they run with the long tests.
+EACH_STEP = [
+    *(pytest.param(*step, marks=pytest.mark.long) for step in STEPS[:-2]),
+    *STEPS[-2:],
+]
 
 
 def rows_at(revision: str) -> Tables:

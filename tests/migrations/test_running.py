@@ -10,8 +10,8 @@ from sqlalchemy import event, text
 from tests.environment import complete
 from tests.migrations.conftest import Migrator
 from tests.migrations.ladder import (
+    EACH_STEP,
     REVISIONS,
-    STEPS,
     contents,
     fill,
     revision_of,
@@ -49,7 +49,7 @@ def start(args: list[str], log: Path, database_url: str) -> Process:
     return Process(args, log, env=plain_environment() | complete(database_url, 8000))
 
 
-@pytest.mark.parametrize(("before", "after"), STEPS)
+@pytest.mark.parametrize(("before", "after"), EACH_STEP)
 @pytest.mark.parametrize("direction", ["up", "down"])
 def test_an_interrupted_step_leaves_the_former_revision(
     migrator: Migrator, direction: str, before: str, after: str

@@ -4,6 +4,7 @@ import pytest
 
 from tests.migrations.conftest import Migrator
 from tests.migrations.ladder import (
+    EACH_STEP,
     REVISIONS,
     SCRIPTS,
     STEPS,
@@ -27,7 +28,7 @@ def test_the_revisions_are_one_line_from_the_first_to_the_newest() -> None:
     assert set(ROWS) <= set(REVISIONS), "these revisions are gone, take them out of rows.py"
 
 
-@pytest.mark.parametrize(("before", "after"), STEPS)
+@pytest.mark.parametrize(("before", "after"), EACH_STEP)
 def test_upgrading_keeps_every_row(migrator: Migrator, before: str, after: str) -> None:
     migrator.up(before)
     fill(migrator.engine, before)
@@ -41,7 +42,7 @@ def test_upgrading_keeps_every_row(migrator: Migrator, before: str, after: str) 
         ] == rows
 
 
-@pytest.mark.parametrize(("before", "after"), STEPS)
+@pytest.mark.parametrize(("before", "after"), EACH_STEP)
 def test_downgrading_keeps_every_row_of_what_was_there(
     migrator: Migrator, before: str, after: str
 ) -> None:
@@ -60,7 +61,7 @@ def test_downgrading_keeps_every_row_of_what_was_there(
         ] == rows
 
 
-@pytest.mark.parametrize(("before", "after"), STEPS)
+@pytest.mark.parametrize(("before", "after"), EACH_STEP)
 def test_a_step_can_be_taken_again_after_going_back(
     migrator: Migrator, before: str, after: str
 ) -> None:
