@@ -71,6 +71,7 @@ class TestWithNothingConfigured:
         assert [line.split()[0] for line in listed.splitlines() if line] == COMMANDS
         assert all(line.endswith(".") for line in listed.splitlines() if line)
         assert "--env-file" in options
+        assert f"demo {demo.help} doctor" in " ".join(listed.split())
 
     def test_a_key_is_made_and_nothing_else_is_printed(self) -> None:
         first, second = flask("keys", "generate"), flask("keys", "generate")
@@ -114,7 +115,8 @@ class TestWithNothingConfigured:
 
 def listed(group: click.Group) -> Iterator[tuple[str, click.Command]]:
     """Yield every command that some help lists, with its name."""
-    for name, command in group.commands.items():
+    for name, each in group.commands.items():
+        command = each.load() if isinstance(each, cli.LazyCommand) else each
         if not command.hidden:
             yield name, command
             if isinstance(command, click.Group):
@@ -128,6 +130,14 @@ class TestHelp:
         assert lines.keys() >= {*COMMANDS, "upgrade", "seed", "issue", "check", "retry"}
         assert [line for line in lines.values() if len(line) > 45 or line.count(".") != 1] == []
         assert all(line[0].isupper() and line.endswith(".") for line in lines.values())
+
+    def test_the_list_says_of_each_command_what_its_own_help_says(self, app: Flask) -> None:
+        lazy = [each for each in app.cli.commands.values() if isinstance(each, cli.LazyCommand)]
+        assert {*COMMANDS} - {"demo"} == {each.name for each in lazy}
+        for each in lazy:
+            command = each.load()
+            assert command.name == each.name
+            assert command.get_short_help_str(200) == each.help
 
     @pytest.mark.long
     def test_what_flask_brings_is_not_listed_but_works(self, env: dict[str, str]) -> None:

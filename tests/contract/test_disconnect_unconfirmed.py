@@ -166,7 +166,7 @@ def test_who_removed_us_at_tiktok_is_forgotten_here(
 def test_a_silent_tiktok_is_not_waited_for_for_ever(
     make_app: MakeApp, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webapp.tiktok.provider.Transport", partial(Transport, seconds=1.0))
+    monkeypatch.setattr("webapp.tiktok.transport.Transport", partial(Transport, seconds=1.0))
     app = make_app()
     client = app.test_client()
     connect(client)

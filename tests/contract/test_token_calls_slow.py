@@ -22,7 +22,7 @@ ROOM = 8.0
 @pytest.fixture
 def hasty(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> Flask:
     """The app, with a shorter deadline for its calls to TikTok."""
-    monkeypatch.setattr("webapp.tiktok.provider.Transport", partial(Transport, seconds=SHORT))
+    monkeypatch.setattr("webapp.tiktok.transport.Transport", partial(Transport, seconds=SHORT))
     return make_app()
 
 

@@ -42,7 +42,7 @@ LATE: list[tuple[str, dict[str, Any]]] = [
 @pytest.fixture
 def hasty(world: World, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> World:
     """The same world, where a call to TikTok is given up soon."""
-    monkeypatch.setattr("webapp.tiktok.provider.Transport", partial(Transport, seconds=0.4))
+    monkeypatch.setattr("webapp.tiktok.transport.Transport", partial(Transport, seconds=0.4))
     app = make_app()
     return World(app, runtime_of(app), world.sandbox, world.clock)
 

@@ -6,10 +6,11 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Column, MetaData, Text, select
 
 from tests.migrations.conftest import Migrator
-from tests.migrations.ladder import REVISIONS, contents, fill, schema_of, watching
+from tests.migrations.ladder import REVISIONS, SCRIPTS, contents, fill, schema_of, watching
 from tests.migrations.rows import CONNECTED
 from webapp.database import Base, reading
 from webapp.models import BrowserSession, Health, SpentState, User
+from webapp.services.maintenance import database_checks
 
 
 def differences(migrator: Migrator, metadata: MetaData) -> list[object]:
@@ -69,3 +70,8 @@ def test_upgrading_again_writes_nothing(migrator: Migrator) -> None:
     assert statements
     assert [s for s in statements if not s.lstrip().upper().startswith(reads)] == []
     assert (schema_of(migrator.engine), contents(migrator.engine)) == before
+
+
+def test_the_files_are_numbered_as_alembic_orders_them() -> None:
+    assert database_checks.revisions() == REVISIONS
+    assert SCRIPTS.get_heads() == REVISIONS[-1:]

@@ -15,7 +15,9 @@ OTHERS = ("flask db", "flask demo")
 
 def leaves(command: click.Command, words: str) -> Iterator[str]:
     """Yield every command below this one, as one types it."""
-    if isinstance(command, click.Group):
+    if isinstance(command, cli.LazyCommand):
+        yield from leaves(command.load(), words)
+    elif isinstance(command, click.Group):
         for name, each in command.commands.items():
             yield from leaves(each, f"{words} {name}")
     else:

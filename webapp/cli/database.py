@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import click
 from flask.cli import with_appcontext
+from flask_migrate.cli import db as migrate
 
 from webapp.cli.console import current_runtime, fail
 from webapp.services.installation import binding
@@ -30,9 +31,9 @@ _LISTED = {
 }
 
 
-def group(migrate: click.Group) -> click.Group:
+def group() -> click.Group:
     """Return Flask-Migrate's group of commands with our help, errors and further commands."""
-    made = click.Group(migrate.name, params=migrate.params, callback=migrate.callback, help=HELP)
+    made = click.Group("db", params=migrate.params, callback=migrate.callback, help=HELP)
     for name, command in migrate.commands.items():
         ours = copy(command)
         ours.hidden = name not in _LISTED

@@ -16,8 +16,6 @@ from http.client import HTTPConnection, HTTPResponse
 from time import monotonic
 from typing import NamedTuple, cast
 
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
-
 #: A result of getaddrinfo: family, kind, protocol, canonical name, address.
 Address = tuple[
     socket.AddressFamily,
@@ -168,6 +166,9 @@ def tls_context() -> ssl.SSLContext:
 
     Certificates are verified against the CA bundle of requests.
     """
+    # Imported here because a process that makes no call needs nothing else of requests.
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
     context = ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH)
     context.set_alpn_protocols(["http/1.1"])
     return context

@@ -10,8 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-
-from requests import Response
+from typing import TYPE_CHECKING
 
 from webapp.http_client.retry_after import ahead, retry_after
 from webapp.tiktok.errors import (
@@ -26,6 +25,9 @@ from webapp.tiktok.errors import (
     clean_log_id,
 )
 from webapp.tokens import TokenSet
+
+if TYPE_CHECKING:
+    from requests import Response
 
 #: Assumed for an access token if a refresh answer doesn't say how long it lives (rule 26).
 UNKNOWN_LIFE = timedelta(minutes=5)
@@ -102,7 +104,7 @@ class Answer:
         )
 
 
-def read(response: Response, now: datetime) -> Answer:
+def read(response: "Response", now: datetime) -> Answer:
     """Read an answer. Raises nothing: an unreadable body is `document=None`."""
     document, has_duplicates = _parse(response.content)
     return Answer(

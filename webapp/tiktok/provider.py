@@ -8,22 +8,28 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cached_property
 from time import monotonic
+from typing import TYPE_CHECKING
 
-import requests
-from authlib.common.errors import AuthlibBaseError
 from flask import Flask
 
 from webapp.clock import Clock, utc_now
 from webapp.settings import Settings
-from webapp.tiktok import answers, authlib_client, profile
+from webapp.tiktok import answers, profile
 from webapp.tiktok.answers import Answer
 from webapp.tiktok.errors import AccessRefused, TikTokError, TryLater
 from webapp.tiktok.pkce import code_challenge, code_verifier
 from webapp.tiktok.profile import Profile
 from webapp.tiktok.scopes import asked_for
-from webapp.tiktok.transport import Transport
 from webapp.tokens import TokenSet
+
+# Imported at the first call: Authlib and requests take 0.15 s, and most commands call nothing.
+if TYPE_CHECKING:
+    from requests import Response
+
+    from webapp.tiktok.authlib_client import TikTokApp
+    from webapp.tiktok.transport import Transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +52,18 @@ class Provider:
     listed with each call.
     """
 
-    def __init__(self, app: authlib_client.TikTokApp, settings: Settings, clock: Clock) -> None:
-        """Store the registered Authlib app; `register` creates both."""
-        self._app = app
+    def __init__(
+        self, register_app: "Callable[[], TikTokApp]", settings: Settings, clock: Clock
+    ) -> None:
+        """Store what registers the Authlib app at the first call."""
+        self._register_app = register_app
         self._settings = settings
         self._clock = clock
+
+    @cached_property
+    def _app(self) -> "TikTokApp":
+        # If two threads make the first calls, each may register one; one of them stays.
+        return self._register_app()
 
     def authorization_url(
         self, *, state: str, scopes: Sequence[str], another_account: bool = False
@@ -134,27 +147,35 @@ class Provider:
             error = failure
         return CredentialsCheck(error, monotonic() - began, ahead)
 
-    def _ask(self, call: Callable[[], requests.Response]) -> Answer:
+    def _ask(self, call: "Callable[[], Response]") -> Answer:
         with _no_other_errors():
             return answers.read(call(), self._clock())
 
 
 def register(
-    app: Flask, settings: Settings, clock: Clock = utc_now, transport: Transport | None = None
+    app: Flask, settings: Settings, clock: Clock = utc_now, transport: "Transport | None" = None
 ) -> Provider:
-    """Register TikTok with this app, once, and return the provider, which is thread-safe.
+    """Return the provider, which is thread-safe and registers TikTok with this app when it's used.
 
     The transport, and so its connection pool, lives as long as the app.
     """
-    return Provider(
-        authlib_client.register(app, settings, transport or Transport()), settings, clock
-    )
+
+    def register_app() -> "TikTokApp":
+        from webapp.tiktok import authlib_client
+        from webapp.tiktok.transport import Transport
+
+        return authlib_client.register(app, settings, transport or Transport())
+
+    return Provider(register_app, settings, clock)
 
 
 @contextmanager
 def _no_other_errors() -> Iterator[None]:
     """Replace errors of Authlib and requests with TryLater: their texts may quote a secret."""
+    from authlib.common.errors import AuthlibBaseError
+    from requests import RequestException
+
     try:
         yield
-    except (AuthlibBaseError, requests.RequestException, ValueError):
+    except (AuthlibBaseError, RequestException, ValueError):
         raise TryLater("call_not_made", reached=False) from None

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, column, inspect, select, table, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -36,10 +34,10 @@ def database_fault(engine: Engine | None = None) -> Problem | None:
             heads = _heads(connection)
     except SQLAlchemyError as error:
         return database_errors.problem_of(error, is_file=path is not None)
-    scripts = _scripts()
-    if not heads <= {script.revision for script in scripts.walk_revisions()}:
+    known = revisions()
+    if not heads <= set(known):
         return Problem("DATABASE_URL", _("the database was updated by a newer release"), NEWER)
-    if heads != set(scripts.get_heads()):
+    if heads != {known[-1]}:
         cause = _("the database is not at the latest migration")
         return Problem("DATABASE_URL", cause, _UPGRADE, public=True)
     return None
@@ -87,10 +85,13 @@ def _heads(connection: Connection) -> set[str]:
     )
 
 
-def _scripts() -> ScriptDirectory:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    return ScriptDirectory.from_config(config)
+def revisions() -> list[str]:
+    """Return all migrations, the oldest first, by the numbers that their files begin with.
+
+    Alembic would import each of them, and itself takes 0.15 s to import.
+    """
+    files = (MIGRATIONS / "versions").glob("[0-9]*_*.py")
+    return sorted(file.name.partition("_")[0] for file in files)
 
 
 @dataclass(frozen=True, slots=True)
