@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from webapp.database import reading, writing
 from webapp.models import NameWord, Reason, Status, User
 from webapp.services import people
-from webapp.services.connect.connect import TICKET_LETTERS
+from webapp.services.connect.person_row import TICKET_LETTERS
 from webapp.services.runtime import Runtime
 from webapp.settings import Problem
 from webapp.tokens import TokenSet

@@ -39,7 +39,7 @@ def test_an_account_that_goes_before_the_sign_in_ends_ends_signed_out_with_a_pag
 ) -> None:
     """Another browser deletes it while this one waits for TikTok to say the name."""
 
-    def deleted_meanwhile(runtime: Runtime, person: PersonRef) -> None:
+    def deleted_meanwhile(_runtime: Runtime, person: PersonRef, _fresh: object) -> None:
         delete_person(runtime_of(app), person)
 
     monkeypatch.setattr(connect, "update_profile", deleted_meanwhile)

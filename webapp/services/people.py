@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Select, Text, Update, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session, undefer
 
-from webapp.database import reading
+from webapp.database import reading, table_of
 from webapp.models import NameWord, PersonRef, User, connection_state
 from webapp.services import authority
 from webapp.services.records import history
@@ -22,6 +22,12 @@ MAX_WORDS = 8
 MAX_LETTERS = 40
 #: Invisible, but some scripts and emoji need them.
 JOINERS = "\u200c\u200d"
+
+# Built once, as they run with every request or every sign-in.
+_FIND = select(User).where(User.id == bindparam("the_id"), User.ticket == bindparam("the_ticket"))
+_words = table_of(NameWord)
+_DELETE_WORDS = delete(_words).where(_words.c.user_id == bindparam("the_id"))
+_INSERT_WORDS = insert(_words)
 
 
 class PersonGone(Exception):
@@ -45,7 +51,7 @@ def find_by_open_id(runtime: Runtime, open_id: str) -> User | None:
 def find(person: PersonRef) -> User | None:
     """Return a person's row, detached; None if their account was deleted."""
     with reading() as session:
-        return session.scalar(select(User).where(User.is_(person)))
+        return session.scalar(_FIND, {"the_id": person.id, "the_ticket": person.ticket})
 
 
 def get(person: PersonRef) -> User:
@@ -101,9 +107,10 @@ def _is_printable(char: str) -> bool:
 
 def store_words(session: Session, user_id: int, name: str | None) -> None:
     """Store the words of a name in place of those of the previous name."""
-    session.execute(delete(NameWord).where(NameWord.user_id == user_id))
+    connection = session.connection()
+    connection.execute(_DELETE_WORDS, {"the_id": user_id})
     if found := [{"word": word, "user_id": user_id} for word in search_words(name)]:
-        session.execute(insert(NameWord), found)
+        connection.execute(_INSERT_WORDS, found)
 
 
 def store_grant(

@@ -1,28 +1,30 @@
 """Connects a person: stores the tokens of a sign-in in their row."""
 
-import secrets
 import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
+from sqlalchemy import Row
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from webapp.actor import acting_as, current_actor
 from webapp.database import reading, writing
-from webapp.models import PersonRef, Status, User, connection_state
+from webapp.models import PersonRef, Status
 from webapp.services import people
-from webapp.services.connect import sessions
+from webapp.services.connect import person_row, sessions, spent_states
+from webapp.services.connect.person_row import Stored
 from webapp.services.connect.sessions import Device
+from webapp.services.connect.user_info import FreshGrant
 from webapp.services.installation import binding
 from webapp.services.notifications import outbox
 from webapp.services.records import audit
-from webapp.services.refresh import breaker, rescue_file
-from webapp.services.refresh.schedule import next_refresh_at
+from webapp.services.refresh import rescue_file
+from webapp.services.refresh.on_demand import Access
 from webapp.services.runtime import Runtime
 from webapp.tiktok.errors import (
     AccessRefused,
@@ -35,9 +37,6 @@ from webapp.tiktok.scopes import BASIC
 from webapp.tokens import TokenSet
 
 log = structlog.get_logger(__name__)
-
-#: Without letters and digits that people mix up (I, L, O, U, 0, 1).
-TICKET_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 #: How long a sign-in waits for the same person's disconnect, and how often it checks, in seconds.
 PATIENCE = 15.0
@@ -94,6 +93,27 @@ class Connected:
     added: tuple[str, ...] = ()
     #: The secret of the new session, for the cookie; empty if no device was to be signed in.
     secret: str = field(default="", repr=False)
+    #: The grant that was just stored; None if a later one had been stored already.
+    fresh: FreshGrant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _SignIn:
+    """What came back from TikTok, and what is to be stored with it."""
+
+    runtime: Runtime
+    tokens: TokenSet
+    #: The requested scopes.
+    asked: Collection[str]
+    #: The time of connecting; None: when the transaction begins.
+    at: datetime | None
+    device: Device | None
+    #: Its OAuth state; empty: none.
+    state: str = field(repr=False)
+
+    @property
+    def open_id(self) -> str:
+        return str(self.tokens.open_id)
 
 
 def connect_person(
@@ -103,6 +123,7 @@ def connect_person(
     viewer: str | None,
     now: datetime | None = None,
     device: Device | None = None,
+    state: str = "",
 ) -> Connected:
     """Store the tokens of an exchange under their open_id and clear every failure mark (rule 54).
 
@@ -110,55 +131,44 @@ def connect_person(
     connecting; None: when the transaction begins, so a connect that waits for the lock comes after
     what was requested in the meantime. If a later exchange of this person has been stored already,
     its tokens stay. `device` is signed in within the same transaction, so the
-    row can't become another person's in between.
+    row can't become another person's in between. What the sign-in led to is recorded there under
+    `state`, for a browser that doesn't receive the response.
     Raises RequiredScopeMissing, DifferentAccount, ConnectAgain if a disconnect at the same time has
     ended this grant, too, and TryLater if that disconnect doesn't end. Then nobody is signed in, no
     row is created, and a grant that belongs to no connected person is revoked. Raises NotStored if
     the database can't be written, for instance because its disk is full.
     """
+    if tokens.scopes is None:
+        # An answer without a scope grants what was requested (RFC 6749 §5.1).
+        tokens = replace(tokens, scopes=frozenset(asked))
     try:
-        return _connect(runtime, tokens, asked, viewer, now, device)
+        return _connect(_SignIn(runtime, tokens, asked, now, device, state), viewer)
     except SQLAlchemyError as error:
         raise NotStored(rescued=_rescue(runtime, tokens, error)) from error
 
 
-def _connect(
-    runtime: Runtime,
-    tokens: TokenSet,
-    asked: Collection[str],
-    viewer: str | None,
-    now: datetime | None,
-    device: Device | None,
-) -> Connected:
-    if tokens.scopes is None:
-        # An answer without a scope grants what was requested (RFC 6749 §5.1).
-        tokens = replace(tokens, scopes=frozenset(asked))
-    if BASIC not in (tokens.scopes or ()):
-        _keep_or_revoke(runtime, tokens, asked, now or runtime.clock())
+def _connect(sign_in: _SignIn, viewer: str | None) -> Connected:
+    if BASIC not in (sign_in.tokens.scopes or ()):
+        _keep_or_revoke(sign_in)
         raise RequiredScopeMissing
-    if viewer is not None and viewer != tokens.open_id:
-        _keep_or_revoke(runtime, tokens, asked, now or runtime.clock())
-        raise DifferentAccount(str(tokens.open_id))
+    if viewer is not None and viewer != sign_in.open_id:
+        _keep_or_revoke(sign_in)
+        raise DifferentAccount(sign_in.open_id)
     try:
-        return _store_after_disconnect(runtime, tokens, asked, now, device)
+        return _store_after_disconnect(sign_in)
     except binding.MovedAway:
-        _revoke(runtime, tokens)
+        _revoke(sign_in.runtime, sign_in.tokens)
         raise OurConfiguration(MOVED) from None
 
 
-def _store_after_disconnect(
-    runtime: Runtime,
-    tokens: TokenSet,
-    asked: Collection[str],
-    now: datetime | None,
-    device: Device | None,
-) -> Connected:
+def _store_after_disconnect(sign_in: _SignIn) -> Connected:
     """Store the tokens once no disconnect of the same person can end them anymore."""
+    runtime, tokens = sign_in.runtime, sign_in.tokens
     doubtful_since = tokens.sent_at and tokens.sent_at - REVOKE_TAKES
     until = time.monotonic() + PATIENCE
     while True:
         try:
-            return _store_or_retry(runtime, tokens, asked, now, device, doubtful_since)
+            return _store_or_retry(sign_in, doubtful_since)
         except _Disconnected as disconnected:
             if not disconnected.under_way:
                 doubtful_since = runtime.clock()
@@ -170,19 +180,12 @@ def _store_after_disconnect(
                 raise TryLater("revoke_under_way") from None
 
 
-def _store_or_retry(
-    runtime: Runtime,
-    tokens: TokenSet,
-    asked: Collection[str],
-    now: datetime | None,
-    device: Device | None,
-    doubtful_since: datetime | None,
-) -> Connected:
+def _store_or_retry(sign_in: _SignIn, doubtful_since: datetime | None) -> Connected:
     try:
-        return _store(runtime, tokens, asked, now, device, doubtful_since)
+        return _store(sign_in, doubtful_since)
     except IntegrityError:
         # The same person connected for the first time in two tabs, and the other created the row.
-        return _store(runtime, tokens, asked, now, device, doubtful_since)
+        return _store(sign_in, doubtful_since)
 
 
 def require_open() -> None:
@@ -191,8 +194,7 @@ def require_open() -> None:
     A sign-in would end up in a database that nobody uses anymore.
     """
     try:
-        with reading() as session:
-            binding.require_here(session)
+        binding.require_here()
     except binding.MovedAway:
         raise OurConfiguration(MOVED) from None
 
@@ -236,133 +238,136 @@ def _rescue(runtime: Runtime, tokens: TokenSet, error: SQLAlchemyError) -> bool:
     return False
 
 
-def _store(
-    runtime: Runtime,
-    tokens: TokenSet,
-    asked: Collection[str],
-    at: datetime | None,
-    device: Device | None,
-    doubtful_since: datetime | None,
-) -> Connected:
+def _store(sign_in: _SignIn, doubtful_since: datetime | None) -> Connected:
     """Store the tokens. Raises _Disconnected if a disconnect may have ended this grant."""
-    open_id = str(tokens.open_id)
+    runtime, tokens, open_id = sign_in.runtime, sign_in.tokens, sign_in.open_id
+    # Sealed beforehand: nobody else can write until this transaction ends.
+    values = person_row.granted(runtime, tokens, sign_in.asked)
     with writing(durable=True) as session:
-        user = session.scalar(people.by_open_id(runtime, open_id).with_for_update())
-        now = at or runtime.clock()
-        if user is not None and doubtful_since is not None:
-            _require_no_disconnect(user, doubtful_since, now)
-        kind: Kind = "new" if user is None else _kind(user, now)
-        was_lost = user is not None and user.status == Status.RECONNECT
-        before = user.granted if user is not None and kind == "returned" else tokens.scopes or ()
-        user = user or _new_row(session, runtime, open_id, now)
-        newest = _is_newest(user, tokens)
-        if newest:
-            _update_row(runtime, user, tokens, asked, now)
-        session.flush()
+        row = person_row.find_locked(session, runtime, open_id)
+        now = sign_in.at or runtime.clock()
+        if row is not None and doubtful_since is not None:
+            _require_no_disconnect(row, doubtful_since, now)
+        kind: Kind = "new" if row is None else _kind(row)
+        newest = row is None or _is_newest(row, tokens)
+        stored = _stored(session, sign_in, row, values, now, newest=newest)
         # Now, as on PostgreSQL the write before has waited for a copy that is being made.
         binding.require_here(session)
-        added = tuple(sorted(user.granted.difference(before)))
-        secret = sessions.begin(session, runtime, user, device, now) if device else ""
-        connected = Connected(user.ref, open_id, kind, added, secret)
-        _record(session, runtime, user, kind, now, was_lost=was_lost and newest)
+        device, secret = sign_in.device, ""
+        if device is not None:
+            secret = sessions.begin(session, runtime, stored.person, device, now)
+        before = row.scope if row is not None and kind == "returned" else stored.scope
+        added = tuple(sorted(_words(stored.scope) - _words(before)))
+        if sign_in.state:
+            digest = sessions.digest_of(secret)
+            spent_states.record(session, sign_in.state, stored.person, digest, kind, added)
+        was_lost = newest and row is not None and row.status == Status.RECONNECT
+        _record(session, sign_in, stored, kind, now, was_lost=was_lost)
     log.info("connected", open_id=open_id, kind=kind, scopes=len(tokens.scopes or ()))
-    return connected
+    fresh = _fresh(sign_in, row, stored, now) if newest else None
+    return Connected(stored.person, open_id, kind, added, secret, fresh)
 
 
-def _require_no_disconnect(user: User, doubtful_since: datetime, now: datetime) -> None:
+def _stored(
+    session: Session,
+    sign_in: _SignIn,
+    row: Row[Any] | None,
+    values: dict[str, Any],
+    now: datetime,
+    *,
+    newest: bool,
+) -> Stored:
+    """Write the grant into the person's row, unless a later one is there; return the row."""
+    if row is not None and not newest:
+        return person_row.unchanged(row)
+    values = values | person_row.dated(sign_in.tokens, now)
+    if row is None:
+        return person_row.add(session, sign_in.runtime, sign_in.open_id, values, now)
+    return person_row.renew(session, row, values)
+
+
+def _fresh(sign_in: _SignIn, row: Row[Any] | None, stored: Stored, now: datetime) -> FreshGrant:
+    tokens = sign_in.tokens
+    access = Access(
+        sign_in.open_id,
+        tokens.access_token,
+        scopes=_words(stored.scope),
+        expires_at=tokens.access_expires_at,
+        refreshed_at=now,
+        version=stored.version,
+    )
+    if row is None:
+        return FreshGrant(access)
+    return FreshGrant(access, row.display_name, row.username, row.union_id)
+
+
+def _words(scope: str) -> frozenset[str]:
+    return frozenset(filter(None, scope.split(",")))
+
+
+def _require_no_disconnect(row: Row[Any], doubtful_since: datetime, now: datetime) -> None:
     """Raise _Disconnected if a revoke is under way, or began after `doubtful_since`."""
-    if user.status == Status.REVOKING and user.claim and user.next_at and user.next_at > now:
+    if row.status == Status.REVOKING and row.claim and row.next_at and row.next_at > now:
         raise _Disconnected(under_way=True)
-    ended = user.status in (Status.REVOKING, Status.REVOKED)
-    if ended and user.ended_at is not None and user.ended_at > doubtful_since:
+    if row.status in _ENDED and row.ended_at is not None and row.ended_at > doubtful_since:
         raise _Disconnected(under_way=False)
 
 
 def _record(
-    session: Session, runtime: Runtime, user: User, kind: Kind, now: datetime, *, was_lost: bool
+    session: Session,
+    sign_in: _SignIn,
+    stored: Stored,
+    kind: Kind,
+    now: datetime,
+    *,
+    was_lost: bool,
 ) -> None:
-    with acting_as(current_actor().known_as(user.ticket)):
+    ticket = stored.person.ticket
+    with acting_as(current_actor().known_as(ticket)):
         audit.record(
-            session, now, "connection.connected", on=user.ticket, kind=kind, scopes=user.scope
+            session, now, "connection.connected", on=ticket, kind=kind, scopes=stored.scope
         )
     if was_lost:
-        _notify_restored(session, runtime, user, now)
+        _notify_restored(session, sign_in, ticket, now)
 
 
-def _notify_restored(session: Session, runtime: Runtime, user: User, now: datetime) -> None:
-    fields = {"open_id": user.open_id, "ticket": user.ticket}
-    outbox.enqueue(session, runtime, now, "connection.restored", fields)
+def _notify_restored(session: Session, sign_in: _SignIn, ticket: str, now: datetime) -> None:
+    fields = {"open_id": sign_in.open_id, "ticket": ticket}
+    outbox.enqueue(session, sign_in.runtime, now, "connection.restored", fields)
 
 
-def _update_row(
-    runtime: Runtime, user: User, tokens: TokenSet, asked: Collection[str], now: datetime
-) -> None:
-    connection_state.write(user, connection_state.works_again())
-    # An answer without the grant's expiry must not inherit that of the previous grant.
-    user.refresh_expires_at = None
-    user.asked_scope = ",".join(sorted(asked))
-    user.connected_at = now
-    user.exchange_sent_at = tokens.sent_at or now
-    runtime.vault.store(user, tokens, now)
-    user.next_at = next_refresh_at(now, tokens.access_expires_at)
-
-
-def _is_newest(user: User, tokens: TokenSet) -> bool:
+def _is_newest(row: Row[Any], tokens: TokenSet) -> bool:
     """Return False if a later exchange has been stored already, which ended this grant at TikTok.
 
     Two tabs sign in at the same time, and TikTok answers the first exchange last.
     """
     sent_at = tokens.sent_at
-    return sent_at is None or user.exchange_sent_at is None or sent_at >= user.exchange_sent_at
+    return sent_at is None or row.exchange_sent_at is None or sent_at >= row.exchange_sent_at
 
 
-def _kind(user: User, now: datetime) -> Kind:
-    ended = user.status in (Status.RECONNECT, Status.REVOKING, Status.REVOKED)
-    return "again" if ended or user.access_token is None else "returned"
+def _kind(row: Row[Any]) -> Kind:
+    ended = row.status == Status.RECONNECT or row.status in _ENDED
+    return "again" if ended or not row.has_token else "returned"
 
 
-def _new_row(session: Session, runtime: Runtime, open_id: str, now: datetime) -> User:
-    ticket = "".join(secrets.choice(TICKET_LETTERS) for _ in range(8))
-    user = User(
-        client_key=runtime.client_key,
-        open_id=open_id,
-        ticket=f"ct_{ticket[:4]}-{ticket[4:]}",
-        created_at=now,
-        connected_at=now,
-        scope="",
-        version=breaker.last_deleted_version(session, runtime),
-        refreshes=0,
-        interrupted=False,
-    )
-    session.add(user)
-    return user
-
-
-def _keep_or_revoke(
-    runtime: Runtime, tokens: TokenSet, asked: Collection[str], now: datetime
-) -> None:
+def _keep_or_revoke(sign_in: _SignIn) -> None:
     """Store or revoke a grant with which nobody is signed in.
 
     If its person is connected, it has replaced the stored grant, whose refresh token is now dead,
     so it is stored in their row. Otherwise it is revoked at TikTok.
     """
+    runtime, tokens = sign_in.runtime, sign_in.tokens
+    now = sign_in.at or runtime.clock()
+    values = person_row.granted(runtime, tokens, sign_in.asked) | person_row.dated(tokens, now)
     with writing(durable=True) as session:
-        connected = User.status.not_in((Status.REVOKING, Status.REVOKED))
-        user = session.scalar(
-            people.by_open_id(runtime, str(tokens.open_id))
-            .where(User.access_token.is_not(None), connected)
-            .with_for_update()
-        )
-        if user is not None:
-            was_lost = user.status == Status.RECONNECT
-            if not _is_newest(user, tokens):
-                return
-            _update_row(runtime, user, tokens, asked, now)
-            if was_lost:
-                _notify_restored(session, runtime, user, now)
-    if user is not None:
-        return
-    _revoke(runtime, tokens)
+        row = person_row.find_locked(session, runtime, sign_in.open_id)
+        kept = row if row is not None and row.has_token and row.status not in _ENDED else None
+        if kept is not None and _is_newest(kept, tokens):
+            person_row.renew(session, kept, values)
+            if kept.status == Status.RECONNECT:
+                _notify_restored(session, sign_in, kept.ticket, now)
+    if kept is None:
+        _revoke(runtime, tokens)
 
 
 def _revoke(runtime: Runtime, tokens: TokenSet) -> None:

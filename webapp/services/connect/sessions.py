@@ -6,11 +6,23 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import ColumnElement, Delete, ScalarSelect, Select, delete, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Delete,
+    ScalarSelect,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from webapp.database import reading, writing
+from webapp.database import first_row, table_of, writing
 from webapp.models import AuditEvent, BrowserSession, PersonRef, User
 from webapp.services import people
 from webapp.services.records import audit
@@ -28,6 +40,40 @@ MAX_DEVICES = 50
 MAX_REMOVED = 100
 #: These also end every sign-in that was in progress on another device.
 _SIGN_OUTS = ("account.signed_out_everywhere", "account.signed_out_others")
+
+_table = table_of(BrowserSession)
+_sessions, _users, _events = _table.c, table_of(User).c, table_of(AuditEvent).c
+
+# Built once, as these run with every request or every sign-in.
+_FIND = (
+    select(_users.id, _users.ticket, _users.open_id, _users.display_name, _users.operator_since)
+    .add_columns(_sessions.seen_at, _sessions.replaces)
+    .join_from(_table, table_of(User), _users.id == _sessions.user_id)
+    .where(_sessions.digest == bindparam("digest"))
+    .where(_sessions.created_at >= bindparam("began_after"))
+    .where(_sessions.seen_at >= bindparam("seen_after"))
+)
+_INSERT = insert(_table)
+_theirs = _sessions.user_id == bindparam("user_id")
+_unused = _sessions.seen_at < bindparam("unused_since")
+#: What decides about a new session of a person whose row is locked.
+_BEFORE_ONE_MORE = select(
+    # The device that signed out all others has kept its session, so it may finish its own sign-in.
+    exists().where(_sessions.digest == bindparam("replaces"), _theirs).label("is_kept"),
+    exists()
+    .where(_events.ticket == bindparam("ticket"), _events.at > bindparam("began_at"))
+    .where(_events.event.in_(_SIGN_OUTS))
+    .label("signed_out"),
+    exists().where(_unused).label("any_expired"),
+    select(func.count()).select_from(_table).where(_theirs).scalar_subquery().label("devices"),
+)
+#: Some of the expired sessions; concurrent sign-ins get different ones. By the index on `seen_at`:
+#: a session that is too old can't be used, so it is soon unused for too long as well.
+_DELETE_EXPIRED = delete(_table).where(
+    _sessions.digest.in_(
+        select(_sessions.digest).where(_unused).limit(MAX_REMOVED).with_for_update(skip_locked=True)
+    )
+)
 
 
 class NoSuchSession(Exception):
@@ -80,7 +126,9 @@ class Browser:
     this_one: bool
 
 
-def begin(session: Session, runtime: Runtime, user: User, device: Device, now: datetime) -> str:
+def begin(
+    session: Session, runtime: Runtime, user: PersonRef | User, device: Device, now: datetime
+) -> str:
     """Sign a device in and return the secret for its cookie: 256 bits, stored as a hash.
 
     If the person has too many devices, those that were seen longest ago are signed out. Must run
@@ -88,22 +136,22 @@ def begin(session: Session, runtime: Runtime, user: User, device: Device, now: d
     another person's row in between. The secret is empty, and nobody is signed in, if the person has
     signed out their devices since this sign-in began.
     """
-    if _signed_out_since(session, user, device):
+    connection, settings = session.connection(), runtime.settings
+    replaces = digest_of(device.replaces) if device.replaces else None
+    life = min(timedelta(days=settings.session_days), timedelta(hours=settings.session_idle_hours))
+    facts = {"user_id": user.id, "ticket": user.ticket, "replaces": replaces or ""}
+    facts |= {"began_at": device.began_at or now, "unused_since": now - life}
+    found = connection.execute(_BEFORE_ONE_MORE, facts).one()
+    if device.began_at is not None and found.signed_out and not found.is_kept:
         return ""
+    if found.any_expired:
+        connection.execute(_DELETE_EXPIRED, {"unused_since": now - life})
+    if found.devices >= MAX_DEVICES:
+        session.execute(_delete_all_but(user.id, MAX_DEVICES - 1))
     secret = secrets.token_urlsafe(32)
-    session.execute(delete(BrowserSession).where(BrowserSession.digest.in_(_expired(runtime, now))))
-    session.execute(_delete_all_but(user.id, MAX_DEVICES - 1))
-    session.add(
-        BrowserSession(
-            digest=digest_of(secret),
-            user_id=user.id,
-            created_at=now,
-            seen_at=now,
-            browser=device.browser,
-            system=device.system,
-            replaces=digest_of(device.replaces) if device.replaces else None,
-        )
-    )
+    row = {"digest": digest_of(secret), "user_id": user.id, "created_at": now, "seen_at": now}
+    row |= {"browser": device.browser, "system": device.system, "replaces": replaces}
+    connection.execute(_INSERT, row)
     return secret
 
 
@@ -112,25 +160,26 @@ def find(runtime: Runtime, secret: str, now: datetime, *, arrived: bool = True) 
 
     `arrived`: it came from the browser, so the browser's former session ends.
     """
-    digest = digest_of(secret)
-    with reading() as session:
-        row = session.execute(
-            select(BrowserSession, User)
-            .join(User, User.id == BrowserSession.user_id)
-            .where(BrowserSession.digest == digest, ~_is_expired(runtime, now))
-        ).first()
-    if row is None:
+    digest, settings = digest_of(secret), runtime.settings
+    found = first_row(
+        _FIND,
+        {
+            "digest": digest,
+            "began_after": now - timedelta(days=settings.session_days),
+            "seen_after": now - timedelta(hours=settings.session_idle_hours),
+        },
+    )
+    if found is None:
         return None
-    browser, user = row
-    if arrived and browser.replaces is not None and not _end_former(digest, browser.replaces):
+    if arrived and found.replaces is not None and not _end_former(digest, found.replaces):
         return None
-    if now - browser.seen_at > SEEN_EVERY and not _record_seen(digest, now):
+    if now - found.seen_at > SEEN_EVERY and not _record_seen(digest, now):
         return None
     return Visitor(
-        ref=user.ref,
-        open_id=user.open_id,
-        name=user.display_name,
-        operator=user.operator_since is not None,
+        ref=PersonRef(found.id, found.ticket),
+        open_id=found.open_id,
+        name=found.display_name,
+        operator=found.operator_since is not None,
         session=digest,
     )
 
@@ -259,26 +308,6 @@ def digest_of(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _signed_out_since(session: Session, user: User, device: Device) -> bool:
-    """Return True if the person has signed out all other devices since this sign-in began.
-
-    The device that did so has kept its session, so it may finish its own sign-in.
-    """
-    if device.began_at is None:
-        return False
-    kept = select(BrowserSession.digest).where(
-        BrowserSession.digest == digest_of(device.replaces), BrowserSession.user_id == user.id
-    )
-    if session.scalar(kept) is not None:
-        return False
-    signed_out = select(AuditEvent.id).where(
-        AuditEvent.ticket == user.ticket,
-        AuditEvent.at > device.began_at,
-        AuditEvent.event.in_(_SIGN_OUTS),
-    )
-    return session.scalar(signed_out.limit(1)) is not None
-
-
 def _id_of(person: PersonRef) -> ScalarSelect[int]:
     """Return a subquery for the ID of this person's row; it finds none once they are deleted."""
     return select(User.id).where(User.is_(person)).scalar_subquery()
@@ -293,16 +322,6 @@ def _delete_all_but(user_id: int, number: int) -> Delete:
     theirs = select(BrowserSession.digest).where(BrowserSession.user_id == user_id)
     older = theirs.order_by(BrowserSession.seen_at.desc(), BrowserSession.digest).offset(number)
     return delete(BrowserSession).where(BrowserSession.digest.in_(older))
-
-
-def _expired(runtime: Runtime, now: datetime) -> Select[str]:
-    """Return some expired sessions; concurrent sign-ins get different ones."""
-    return (
-        select(BrowserSession.digest)
-        .where(_is_expired(runtime, now))
-        .limit(MAX_REMOVED)
-        .with_for_update(skip_locked=True)
-    )
 
 
 def _is_expired(runtime: Runtime, now: datetime) -> ColumnElement[bool]:

@@ -1,6 +1,5 @@
-"""Used OAuth states, and the record of failed sign-ins."""
+"""Sign-ins that are answered again or have failed."""
 
-import hashlib
 import threading
 import time
 from collections.abc import Callable
@@ -8,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import structlog
-from sqlalchemy import delete, select, update
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from webapp.database import reading, writing
-from webapp.models import AuditEvent, PersonRef, SpentState
+from webapp.models import AuditEvent, PersonRef
 from webapp.services import people
-from webapp.services.connect import sessions
+from webapp.services.connect import sessions, spent_states
 from webapp.services.connect.connect import Connected, Kind
 from webapp.services.connect.sessions import Device
 from webapp.services.records import audit
@@ -23,8 +22,6 @@ from webapp.services.runtime import Runtime
 
 log = structlog.get_logger(__name__)
 
-#: Longer than an attempt lives in a browser, so a used state isn't mistaken for an unknown one.
-STATES_REMEMBERED = timedelta(hours=1)
 #: How long a second delivery of a return waits for the first, and how often it checks, in seconds.
 PATIENCE = 15.0
 _POLL_SECONDS = 0.05
@@ -39,39 +36,6 @@ HOUR = timedelta(hours=1)
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
-def spend_state(state: str, now: datetime) -> bool:
-    """Mark a state as used. Return False if it already was: only one callback wins (rule 17)."""
-    try:
-        with writing() as session:
-            session.execute(delete(SpentState).where(SpentState.spent_at < now - STATES_REMEMBERED))
-            session.add(SpentState(digest=_digest(state), spent_at=now))
-    except IntegrityError:
-        return False
-    return True
-
-
-def is_state_spent(state: str) -> bool:
-    """Return True if this state has been used."""
-    with reading() as session:
-        return session.get(SpentState, _digest(state)) is not None
-
-
-def record_done(state: str, done: Connected) -> None:
-    """Record what a sign-in led to, for a browser that doesn't receive the response."""
-    with writing() as session:
-        session.execute(
-            update(SpentState)
-            .where(SpentState.digest == _digest(state))
-            .values(
-                user_id=done.person.id,
-                ticket=done.person.ticket,
-                session=sessions.digest_of(done.secret),
-                kind=done.kind,
-                added=",".join(done.added),
-            )
-        )
-
-
 def sign_in_again(runtime: Runtime, state: str, device: Device) -> Connected | None:
     """Return the result of a sign-in whose response the browser has lost, with a new session.
 
@@ -80,8 +44,7 @@ def sign_in_again(runtime: Runtime, state: str, device: Device) -> Connected | N
     """
     until = time.monotonic() + PATIENCE
     while True:
-        with reading() as session:
-            row = session.get(SpentState, _digest(state))
+        row = spent_states.find(state)
         if row is None or row.ticket is not None or time.monotonic() > until:
             break
         if runtime.clock() - row.spent_at > LONGEST_SIGN_IN:
@@ -127,10 +90,6 @@ def _nth_newest(session: Session, position: int) -> datetime:
         query.order_by(AuditEvent.at.desc(), AuditEvent.id.desc()).offset(position - 1).limit(1)
     )
     return found or _LONG_AGO
-
-
-def _digest(state: str) -> str:
-    return hashlib.sha256(state.encode()).hexdigest()
 
 
 _pause: Callable[[float], object] = threading.Event().wait

@@ -1,17 +1,18 @@
 """Calls TikTok's user info: to fetch a person's profile, and to test that an access token works."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
 
 import structlog
+from sqlalchemy import bindparam, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp.database import writing
-from webapp.models import PersonRef
+from webapp.database import table_of, writing
+from webapp.models import PersonRef, User
 from webapp.services import authority, people
 from webapp.services.authority import HalfDone, NoLongerAllowed
 from webapp.services.records import audit
@@ -34,6 +35,12 @@ log = structlog.get_logger(__name__)
 REFUSED = "access_token_invalid"
 _NO_TOKEN = (NotConnected, ReconnectRequired, Pending, CannotOpen)
 _T = TypeVar("_T")
+_users = table_of(User).c
+_UPDATE = (
+    update(table_of(User))
+    .where(_users.id == bindparam("the_id"), _users.ticket == bindparam("the_ticket"))
+    .where(_users.version == bindparam("the_version"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +59,37 @@ class AccessTest:
     refreshed: bool = False
 
 
-def update_profile(runtime: Runtime, person: PersonRef) -> None:
+@dataclass(frozen=True, slots=True)
+class FreshGrant:
+    """A person's access token, and what their row says of them."""
+
+    access: Access
+    display_name: str | None = None
+    username: str | None = None
+    union_id: str | None = None
+
+
+def update_profile(runtime: Runtime, person: PersonRef, fresh: FreshGrant | None = None) -> None:
     """Fetch a person's profile and store it. If that fails, the old one stays.
 
-    A failure is only logged, because the person is connected and must not lose the session over a
-    name. Nothing is stored if the account has been deleted since, even if somebody connects again.
+    `fresh` is what the sign-in of this request has just stored; None: read it. A failure is only
+    logged, because the person is connected and must not lose the session over a name. Nothing is
+    stored if the account has been deleted or the grant has changed since: a connect that came later
+    fetches the profile itself, and after a disconnect there is nothing to add.
     """
     try:
-        user = people.find(person)
-        if user is None or user.access_token is None:
+        fresh = fresh or _stored_grant(runtime, person)
+        if fresh is None:
             return
-        access = build_access(runtime, user, timedelta(), runtime.clock())
-        profile = _ask_again_if_refused(
-            runtime, person, access, lambda current: _user_info(runtime, current)
+        profile, version = _ask_again_if_refused(
+            runtime,
+            person,
+            fresh.access,
+            lambda current: (_user_info(runtime, current), current.version),
         )
-        _store_profile(person, profile)
+        changes = _changes(fresh, profile)
+        if changes:
+            _store_profile(person, version, changes)
     except (TikTokError, *_NO_TOKEN, SQLAlchemyError) as error:
         log.warning(
             "profile_not_fetched",
@@ -74,6 +97,14 @@ def update_profile(runtime: Runtime, person: PersonRef) -> None:
             code=getattr(error, "code", None) or type(error).__name__,
             log_id=getattr(error, "log_id", None),
         )
+
+
+def _stored_grant(runtime: Runtime, person: PersonRef) -> FreshGrant | None:
+    user = people.find(person)
+    if user is None or user.access_token is None:
+        return None
+    access = build_access(runtime, user, timedelta(), runtime.clock())
+    return FreshGrant(access, user.display_name, user.username, user.union_id)
 
 
 def test_access(runtime: Runtime, open_id: str) -> AccessTest:
@@ -143,16 +174,19 @@ def _timed(runtime: Runtime, access: Access, tests: list[AccessTest]) -> None:
     tests.append(AccessTest(True, _since(began), profile.display_name))
 
 
-def _store_profile(person: PersonRef, profile: Profile) -> None:
+def _changes(before: FreshGrant, profile: Profile) -> dict[str, str]:
+    """Return the columns that this profile changes; what TikTok left out stays as it is."""
+    names = ("display_name", "username", "union_id")
+    found = {name: getattr(profile, name) for name in names}
+    return {name: new for name, new in found.items() if new and new != getattr(before, name)}
+
+
+def _store_profile(person: PersonRef, version: int, changes: Mapping[str, str]) -> None:
+    known = {"the_id": person.id, "the_ticket": person.ticket, "the_version": version}
     with writing() as session:
-        user = people.locked(session, person)
-        if user is None:
-            return
-        if profile.display_name and profile.display_name != user.display_name:
-            user.display_name = profile.display_name
-            people.store_words(session, user.id, profile.display_name)
-        user.username = profile.username or user.username
-        user.union_id = profile.union_id or user.union_id
+        done = session.connection().execute(_UPDATE, {**changes, **known})
+        if done.rowcount == 1 and "display_name" in changes:
+            people.store_words(session, person.id, changes["display_name"])
 
 
 def _record_test(runtime: Runtime, ticket: str, tested: AccessTest) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from webapp.database import reading, writing
+from webapp.database import first_row, reading, table_of, writing
 from webapp.language import deferred_gettext as _
 from webapp.models import Installation, User, connection_state
 from webapp.problems import Problem
@@ -33,6 +33,10 @@ log = structlog.get_logger(__name__)
 #: Added to every version when a copy or a restored backup is adopted: more than any refreshes since
 #: then, so a version that a service got from the lost state is never given to another token.
 LIFT = 1_000_000
+
+_columns = table_of(Installation).c
+#: Built once, as every sign-in asks.
+_MOVED_AT = select(_columns.moved_at).where(_columns.id == 1)
 
 
 class MovedAway(Exception):
@@ -92,9 +96,13 @@ def bind_at(engine: Engine, settings: Settings, folder: Path, now: datetime) -> 
     return mismatch_at(engine, settings, folder)
 
 
-def require_here(session: Session) -> None:
-    """Raise MovedAway if the data was copied to another database."""
-    if session.scalar(select(Installation.moved_at).where(Installation.id == 1)) is not None:
+def require_here(session: Session | None = None) -> None:
+    """Raise MovedAway if the data was copied to another database.
+
+    Without the session of a transaction, in a transaction of its own.
+    """
+    found = session.connection().execute(_MOVED_AT).first() if session else first_row(_MOVED_AT)
+    if found is not None and found.moved_at is not None:
         raise MovedAway
 
 

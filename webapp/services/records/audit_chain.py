@@ -12,16 +12,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from webapp.database import batches, db, is_sqlite, reading
+from webapp.database import batches, db, is_sqlite, reading, table_of
 from webapp.models import AuditChain, AuditEvent
 
 #: What a digest covers, in this order, after the digest of the event before.
 _COVERED = ("at", "actor_kind", "actor", "address", "reference", "event", "ticket", "fields")
 _COLUMNS = (AuditEvent.id, *(getattr(AuditEvent, name) for name in _COVERED), AuditEvent.digest)
+# Built once, as almost every change of anything appends an event.
+_chain, _events = table_of(AuditChain), table_of(AuditEvent)
+_ENDS = select(_chain).with_for_update()
+_INSERT = insert(_events)
+_MOVE_END = update(_chain).values(newest_digest=bindparam("newest"))
 #: Rows that a check reads at a time.
 _BATCH = 1000
 
@@ -56,16 +61,16 @@ class Check:
     broken: Broken | None
 
 
-def lock(session: Session) -> AuditChain:
+def lock(session: Session) -> Row[Any]:
     """Return the ends of the chain, locked until the transaction ends; created if missing."""
-    query = select(AuditChain).with_for_update().execution_options(populate_existing=True)
-    found = session.scalar(query)
+    connection = session.connection()
+    found = connection.execute(_ENDS).first()
     if found is None:
         first = {"id": 1, "start_id": 0, "start_digest": "", "newest_digest": ""}
-        kind = sqlite if is_sqlite(db.engine.dialect) else postgresql
+        kind = sqlite if is_sqlite(connection.dialect) else postgresql
         # Another transaction may add the row at the same time.
-        session.execute(kind.insert(AuditChain).values(first).on_conflict_do_nothing())
-        found = session.scalars(query).one()
+        connection.execute(kind.insert(_chain).values(first).on_conflict_do_nothing())
+        found = connection.execute(_ENDS).one()
     return found
 
 
@@ -76,8 +81,9 @@ def append(session: Session, events: Sequence[Mapping[str, Any]]) -> None:
     for event in events:
         digest = _digest(digest, event)
         linked.append({**event, "digest": digest})
-    session.execute(insert(AuditEvent), linked)
-    session.execute(update(AuditChain).values(newest_digest=digest))
+    connection = session.connection()
+    connection.execute(_INSERT, linked)
+    connection.execute(_MOVE_END, {"newest": digest})
 
 
 def start_after(session: Session, event_id: int, digest: str | None) -> None:

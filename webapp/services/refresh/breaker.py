@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -135,10 +135,13 @@ def recent_outcomes(session: Session, runtime: Runtime) -> str:
     return session.scalar(select(Brakes.recent).filter_by(client_key=runtime.client_key)) or ""
 
 
-def last_deleted_version(session: Session, runtime: Runtime) -> int:
-    """Return the highest version of the app's deleted connections; 0 if there were none."""
-    found = select(Brakes.last_deleted_version).filter_by(client_key=runtime.client_key)
-    return session.scalar(found) or 0
+def last_deleted_version(client_key: BindParameter[str]) -> ColumnElement[int]:
+    """Return the highest version of an app's deleted connections, as part of a statement.
+
+    0 if there were none.
+    """
+    found = select(Brakes.last_deleted_version).where(Brakes.client_key == client_key)
+    return func.coalesce(found.scalar_subquery(), 0)
 
 
 def keep_version(session: Session, runtime: Runtime, version: int) -> None:

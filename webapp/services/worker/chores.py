@@ -11,6 +11,7 @@ from datetime import datetime
 import structlog
 
 from webapp.database import scrub
+from webapp.services.connect import spent_states
 from webapp.services.installation import binding
 from webapp.services.operators import bulk_work
 from webapp.services.records import audit, figures
@@ -40,6 +41,10 @@ def _old_jobs(runtime: Runtime, _now: datetime) -> bool:
     return False
 
 
+def _old_states(_runtime: Runtime, now: datetime) -> bool:
+    return spent_states.remove_old(now)
+
+
 def _scrub(_runtime: Runtime, _now: datetime) -> bool:
     """Remove deleted people from SQLite's log, if a reader prevented that when they left."""
     if not scrub(patient=False):
@@ -55,6 +60,7 @@ CHORES: tuple[Chore, ...] = (
     figures.fold_old_minutes,
     _old_events,
     _old_jobs,
+    _old_states,
     _scrub,
 )
 

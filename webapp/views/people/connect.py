@@ -187,9 +187,10 @@ def _connect(attempt: sign_in_attempts.Attempt, code: str) -> connect.Connected:
     connect.require_open()
     tokens = runtime().provider.exchange(code=code, state=attempt.state)
     here = device(attempt.started_at)
-    done = connect.connect_person(runtime(), tokens, attempt.scopes, expected, device=here)
-    sign_ins.record_done(attempt.state, done)
-    update_profile(runtime(), done.person)
+    done = connect.connect_person(
+        runtime(), tokens, attempt.scopes, expected, device=here, state=attempt.state
+    )
+    update_profile(runtime(), done.person, done.fresh)
     return done
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from flask import session
 
-from webapp.services.connect import sign_ins
+from webapp.services.connect import spent_states
 from webapp.views.http import browser_cookies
 
 log = structlog.get_logger(__name__)
@@ -82,7 +82,7 @@ def redeem(state: str | None, now: datetime) -> Attempt:
     attempt = _take(state) if state else None
     if attempt is None:
         raise StateRejected(_why_unknown(state))
-    if not sign_ins.spend_state(attempt.state, now):
+    if not spent_states.spend(attempt.state, now):
         late = now - attempt.started_at > LIFE
         raise StateRejected("already_done" if late else "delivered_again", attempt)
     if now - attempt.started_at > LIFE:
@@ -93,7 +93,7 @@ def redeem(state: str | None, now: datetime) -> Attempt:
 def _why_unknown(state: str | None) -> str:
     if not browser_cookies.has_cookies():
         return "cookie_missing"
-    return "reloaded" if state and sign_ins.is_state_spent(state) else "older_attempt"
+    return "reloaded" if state and spent_states.find(state) else "older_attempt"
 
 
 def _take(state: str) -> Attempt | None:
