@@ -48,7 +48,13 @@ class Language:
 
 def available() -> tuple[str, ...]:
     """Return the code of every language that has a catalog, English first."""
-    found = FOLDER.glob("*/LC_MESSAGES/messages.po")
+    return _available(FOLDER)
+
+
+@lru_cache(maxsize=4)
+def _available(folder: Path) -> tuple[str, ...]:
+    """Read the folder once per process: every request asks for its languages."""
+    found = folder.glob("*/LC_MESSAGES/messages.po")
     return (SOURCE, *sorted(path.parent.parent.name for path in found))
 
 

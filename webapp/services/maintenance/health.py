@@ -198,7 +198,7 @@ def fleet_figures(runtime: Runtime, now: datetime) -> Fleet:
     try:
         row = breaker.stored(runtime)
         status = outbox.delivery_status(runtime, now)
-        counted = counts.current_counts(runtime, now)
+        counted = counts.current_counts(runtime, now, by_time=False)
         return Fleet(
             up=True,
             totals=figures.totals(runtime),

@@ -14,11 +14,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Text, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Integer, Text, bindparam, case, func, or_, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from webapp.database import is_sqlite, reading, writing
+from webapp.database import UtcDateTime, is_sqlite, reading, writing
 from webapp.models import Headcount, Status, User
 from webapp.services.operators.list_query import SOON, STATUSES, Query, State
 from webapp.services.runtime import Runtime
@@ -33,6 +33,8 @@ COUNT_LIVE_BELOW = 20_000
 FRESH_FOR = timedelta(minutes=1)
 #: A count that has taken longer belongs to a process that died.
 CLAIM_FOR = timedelta(minutes=10)
+#: The statuses of connections whose access is refreshed.
+_ALIVE = (Status.ACTIVE.value, Status.FAILING.value)
 #: Locked while this process counts in the background.
 _counting = threading.Lock()
 #: The start of each hour or week, and its count.
@@ -91,31 +93,44 @@ class Counts:
         return sum(_of(kind, state) for kind in kinds for state in states)
 
 
-def count_all(session: Session, runtime: Runtime, now: datetime) -> Counts:
-    """Count everything. Reads two indexes completely."""
-    ours = User.client_key == runtime.client_key
-    ends = User.access_expires_at
-    by = (User.status, User.reason, User.scope)
-    soon = case((ends > now + SOON, 0), else_=1)
+_ours = User.client_key == bindparam("key")
+_by = (User.status, User.reason, User.scope)
+_soon = case((User.access_expires_at > bindparam("soon", type_=UtcDateTime()), 0), else_=1)
+# Built once, because building them takes longer than running them.
+_KINDS = select(*_by, func.count(), func.sum(_soon)).where(_ours).group_by(*_by)
+_SOME = select(User.id).where(_ours).limit(bindparam("limit", type_=Integer)).subquery()
+_COUNT_SOME = select(func.count()).select_from(_SOME)
+_STORED = select(Headcount.counted_at, Headcount.body).where(
+    Headcount.client_key == bindparam("key")
+)
+
+
+def count_all(session: Session, runtime: Runtime, now: datetime, *, by_time: bool = True) -> Counts:
+    """Count everything; reads indexes completely. Without `by_time`, expiries are left out."""
+    values = {"key": runtime.client_key, "soon": now + SOON}
     kinds = [
         Kind(status, reason, scope, number, int(late) if status == Status.ACTIVE else 0)
-        for status, reason, scope, number, late in session.execute(
-            select(*by, func.count(), func.sum(soon)).where(ours).group_by(*by)
-        )
+        for status, reason, scope, number, late in session.connection().execute(_KINDS, values)
     ]
+    if not by_time:
+        return Counts(kinds, None, [], [])
+    return Counts(kinds, None, *_count_by_time(session, runtime, now))
+
+
+def _count_by_time(session: Session, runtime: Runtime, now: datetime) -> tuple[Bars, Bars]:
+    """Return how many accesses expire in each of the next hours, and grants in each week."""
+    ours = (User.client_key == runtime.client_key, User.status.in_(_ALIVE))
     hour = now.replace(minute=0, second=0, microsecond=0)
     week = hour.replace(hour=0) - timedelta(days=now.weekday())
-    alive = User.status.in_([Status.ACTIVE.value, Status.FAILING.value])
     hours = Counter[datetime]()
-    for moment, number in _count_by(session, ends, 13, (ours, alive), (now, hour, HOURS)):
+    ends = User.access_expires_at
+    for moment, number in _count_by(session, ends, 13, ours, (now, hour, HOURS)):
         hours[moment] += number
     weeks = Counter[datetime]()
     ends = User.refresh_expires_at
-    for moment, number in _count_by(session, ends, 10, (ours, alive), (now, week, WEEKS * 7 * 24)):
+    for moment, number in _count_by(session, ends, 10, ours, (now, week, WEEKS * 7 * 24)):
         weeks[moment - timedelta(days=moment.weekday())] += number
-    return Counts(
-        kinds,
-        None,
+    return (
         [(each, hours[each]) for each in (hour + timedelta(hours=n) for n in range(HOURS))],
         [(each, weeks[each]) for each in (week + timedelta(weeks=n) for n in range(WEEKS))],
     )
@@ -177,13 +192,16 @@ def _of(kind: Kind, state: State) -> int:
     return kind.count - kind.soon
 
 
-def current_counts(runtime: Runtime, now: datetime) -> Counts | None:
-    """Return the counts, live or the last ones; None until the first count is done."""
+def current_counts(runtime: Runtime, now: datetime, *, by_time: bool = True) -> Counts | None:
+    """Return the counts, live or the last ones; None until the first count is done.
+
+    Without `by_time`, live ones leave out when access expires.
+    """
     stored = _stored(runtime)
     if stored is None or stored.total <= COUNT_LIVE_BELOW:
         with reading() as session:
             if _are_few(session, runtime):
-                return count_all(session, runtime, now)
+                return count_all(session, runtime, now, by_time=by_time)
     # A count of the future was made before the clock was set back.
     if stored is None or stored.counted_at is None or abs(now - stored.counted_at) > FRESH_FOR:
         _run_in_background(lambda: recount(runtime))
@@ -206,16 +224,15 @@ def recount(runtime: Runtime) -> bool:
 
 def _stored(runtime: Runtime) -> Counts | None:
     with reading() as session:
-        row = session.get(Headcount, runtime.client_key)
+        row = session.connection().execute(_STORED, {"key": runtime.client_key}).first()
     if row is None or row.counted_at is None:
         return None
     return from_json(row.body, row.counted_at)
 
 
 def _are_few(session: Session, runtime: Runtime) -> bool:
-    ours = User.client_key == runtime.client_key
-    some = select(User.id).where(ours).limit(COUNT_LIVE_BELOW + 1).subquery()
-    return (session.scalar(select(func.count()).select_from(some)) or 0) <= COUNT_LIVE_BELOW
+    values = {"key": runtime.client_key, "limit": COUNT_LIVE_BELOW + 1}
+    return (session.connection().scalar(_COUNT_SOME, values) or 0) <= COUNT_LIVE_BELOW
 
 
 def _claim(runtime: Runtime, now: datetime) -> bool:

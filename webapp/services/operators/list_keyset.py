@@ -3,28 +3,29 @@
 A segment is one (status, reason, scope). There are few, no matter how many rows there are, and each
 sort order has an index that starts with the segment's columns. So a page is merged from the first
 rows of all segments, and nothing else is sorted or read.
+
+Building such a statement takes ten times as long as running it, so each is built only once.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     CTE,
     ColumnElement,
     CompoundSelect,
+    Integer,
     ScalarSelect,
     Select,
     Text,
     bindparam,
-    column,
     literal,
     select,
     tuple_,
     union_all,
-    values,
 )
 from sqlalchemy.orm import Session, aliased
 
@@ -36,30 +37,34 @@ from webapp.services.runtime import Runtime
 Conditions = Sequence[ColumnElement[bool]]
 
 
-def existing_segments(session: Session, runtime: Runtime, query: Query) -> list[Conditions]:
+class Segment(NamedTuple):
+    """The values that all rows of a segment have in the first columns of an index."""
+
+    status: str
+    reason: str | None
+    scope: str
+
+
+def existing_segments(session: Session, runtime: Runtime, query: Query) -> list[Segment]:
     """Return the segments that may contain rows of this query, by an index skip scan.
 
-    Each is the conditions that select its rows, in index column order.
+    Those with a reason come first.
     """
     statuses = tuple(status.value for status in list_query.statuses(query))
     if not statuses:
         return []
     statement = _segments(statuses, query.reason and query.reason.value)
+    rows = session.connection().execute(statement, {"key": runtime.client_key})
     return [
-        (
-            User.client_key == runtime.client_key,
-            User.status == status,
-            User.reason == reason if reason else User.reason.is_(None),
-            User.scope == scope,
-        )
-        for status, reason, scope in session.execute(statement, {"key": runtime.client_key})
+        Segment(status, reason or None, scope)
+        for status, reason, scope in rows
         if query.scope is None or query.scope in scope.split(",")
     ]
 
 
-@cache
+@lru_cache(maxsize=64)
 def _segments(statuses: tuple[str, ...], reason: str | None) -> CompoundSelect[Any]:
-    """Return the statement that finds segments, cached because building it is slow."""
+    """Return the statement that finds segments."""
     reasons = [reason] if reason else [each.value for each in Reason]
     chains = [_chain("ended", [(status, each) for status in statuses for each in reasons])]
     if reason is None:
@@ -72,8 +77,13 @@ def _chain(name: str, pairs: list[tuple[str, str]]) -> CTE:
 
     Either every pair has a reason, or none has, and then all reasons are empty.
     """
-    columns = (column("status", Text), column("reason", Text))
-    at = values(*columns, literal_binds=True).data(pairs).cte(f"{name}_pairs")
+    # VALUES would be shorter, but SQLAlchemy compiles it again for every execution.
+    at = union_all(
+        *(
+            select(literal(status, Text).label("status"), literal(reason, Text).label("reason"))
+            for status, reason in pairs
+        )
+    ).cte(f"{name}_pairs")
     without = not pairs[0][1]
     first = _next_scope(at.c.status, None if without else at.c.reason)
     chain = select(at.c.status, at.c.reason, first.label("scope")).cte(name, recursive=True)
@@ -97,14 +107,29 @@ def _next_scope(
 
 
 @dataclass(frozen=True, slots=True)
+class _Half:
+    """What a statement depends on besides its parameters: one half of a query's rows."""
+
+    #: The query without its places and without what the segments are chosen by.
+    query: Query
+    #: The rows with a value in the sort column, or those without.
+    valued: bool
+    descending: bool
+    #: It begins after a row.
+    has_start: bool
+
+
+@dataclass(frozen=True, slots=True)
 class KeysetWalk:
     """The rows of a query: first those with a value in the sort column, then those without."""
 
     session: Session
-    #: The conditions of each segment.
-    segments: Sequence[Conditions]
+    client_key: str
+    segments: Sequence[Segment]
     query: Query
     now: datetime
+    #: The conditions of the rows that a search found, in place of segments.
+    found: Conditions | None = None
 
     def take(self, start: Place | None, limit: int, *, backwards: bool = False) -> list[Place]:
         """Return up to `limit` rows after `start`, or before it if `backwards`.
@@ -126,45 +151,85 @@ class KeysetWalk:
 
     def _half(self, valued: bool, descending: bool, start: Place | None, limit: int) -> list[Place]:
         """Merge the first rows of all segments: either the rows with a value or those without."""
-        if not self.segments or limit < 1:
+        if limit < 1 or not (self.segments or self.found):
             return []
-        heads = [self._head(each, valued, descending, start, limit) for each in self.segments]
-        parts = [head.subquery() for head in heads]
-        merged = union_all(*(select(part.c.id, part.c.value) for part in parts)).subquery()
-        first = select(merged.c.value, merged.c.id)
-        rows = self.session.execute(
-            first.order_by(*_ordered((merged.c.value, merged.c.id), descending)).limit(limit)
-        )
+        query = replace(self.query, scope=None, reason=None, after=None, before=None)
+        half = _Half(query, valued, descending, start is not None)
+        if self.found:
+            statement = _merged([self.found], half)
+        else:
+            reasons = sum(segment.reason is not None for segment in self.segments)
+            statement = _first_rows(reasons, len(self.segments) - reasons, half)
+        rows = self.session.connection().execute(statement, self._values(start, limit))
         return [Place(value, user_id) for value, user_id in rows]
 
-    def _head(
-        self, segment: Conditions, valued: bool, descending: bool, start: Place | None, limit: int
-    ) -> Select[Any]:
-        value = COLUMNS[self.query.order]
-        conditions = [*segment, value.is_not(None) if valued else value.is_(None)]
-        if valued and self.query.forced is Sort.EXPIRES:
-            # The condition on the state also allows rows without a value, which no index range has.
-            conditions.append(value <= self.now + list_query.SOON)
-        conditions += list_query.times(self.query, self.now)
+    def _values(self, start: Place | None, limit: int) -> Mapping[str, Any]:
+        """Return the parameters of a statement."""
+        values: dict[str, Any] = {"key": self.client_key, "limit": limit}
+        values |= list_query.moments(self.query, self.now)
+        for number, segment in enumerate(self.segments):
+            values |= {f"s{number}_{name}": value for name, value in segment._asdict().items()}
         if start is not None:
-            conditions.append(_after(value, start, descending))
-        # For PostgreSQL, IS NULL is not an equality, so nullable columns are part of the order.
-        same = () if self.query.search else (User.reason,)
-        by = _ordered((*same, value, User.id), descending)
-        return (
-            select(User.id.label("id"), value.label("value"))
-            .where(*conditions)
-            .order_by(*by)
-            .limit(limit)
-        )
+            values |= {"start_value": start.value, "start_id": start.id}
+        return values
 
 
-def _after(value: Any, start: Place, descending: bool) -> ColumnElement[bool]:
-    if start.value is None:
-        return User.id < start.id if descending else User.id > start.id
+@lru_cache(maxsize=32)
+def _first_rows(with_reason: int, without: int, half: _Half) -> Select[Any]:
+    """Return the statement for this many segments, first those with a reason."""
+    numbers = range(with_reason + without)
+    return _merged([_segment(number, number < with_reason) for number in numbers], half)
+
+
+def _segment(number: int, has_reason: bool) -> Conditions:
+    """Return the conditions that select the rows of a segment, in index column order."""
+    reason = User.reason == bindparam(f"s{number}_reason") if has_reason else User.reason.is_(None)
+    return (
+        User.client_key == bindparam("key"),
+        User.status == bindparam(f"s{number}_status"),
+        reason,
+        User.scope == bindparam(f"s{number}_scope"),
+    )
+
+
+def _merged(sources: Sequence[Conditions], half: _Half) -> Select[Any]:
+    """Return the statement that merges the first rows of all sources."""
+    parts = [_head(source, half).subquery() for source in sources]
+    merged = union_all(*(select(part.c.id, part.c.value) for part in parts)).subquery()
+    by = _ordered((merged.c.value, merged.c.id), half.descending)
+    return select(merged.c.value, merged.c.id).order_by(*by).limit(_LIMIT)
+
+
+def _head(source: Conditions, half: _Half) -> Select[Any]:
+    value, query = COLUMNS[half.query.order], half.query
+    conditions = [*source, value.is_not(None) if half.valued else value.is_(None)]
+    if half.valued and query.forced is Sort.EXPIRES:
+        # The condition on the state also allows rows without a value, which no index range has.
+        conditions.append(value <= list_query.MOMENTS["soon"])
+    conditions += list_query.times(query, list_query.MOMENTS)
+    if half.has_start:
+        conditions.append(_after_start(value, half))
+    # For PostgreSQL, IS NULL is not an equality, so nullable columns are part of the order.
+    same = () if query.search else (User.reason,)
+    by = _ordered((*same, value, User.id), half.descending)
+    return (
+        select(User.id.label("id"), value.label("value"))
+        .where(*conditions)
+        .order_by(*by)
+        .limit(_LIMIT)
+    )
+
+
+_LIMIT = bindparam("limit", type_=Integer)
+
+
+def _after_start(value: Any, half: _Half) -> ColumnElement[bool]:
+    user_id = bindparam("start_id", type_=Integer)
+    if not half.valued:
+        return User.id < user_id if half.descending else User.id > user_id
     here = tuple_(value, User.id)
-    there = tuple_(literal(start.value, value.type), literal(start.id))
-    return here < there if descending else here > there
+    there = tuple_(bindparam("start_value", type_=value.type), user_id)
+    return here < there if half.descending else here > there
 
 
 def _ordered(columns: Sequence[Any], descending: bool) -> list[Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, case, func, select
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, select
 from sqlalchemy.orm import Session, load_only
 
 from webapp.database import batches, reading
@@ -26,6 +26,9 @@ _READ = (
     *(User.access_expires_at, User.refresh_expires_at, User.scope, User.asked_scope),
     *(User.refreshes, User.refreshed_at, User.last_used_at, User.connected_at, User.next_at),
     *(User.failures, User.failing_since, User.last_error, User.reason),
+)
+_BY_IDS = (
+    select(User).where(User.id.in_(bindparam("ids", expanding=True))).options(load_only(*_READ))
 )
 
 
@@ -144,17 +147,17 @@ def _walk_of(
     """Return the walk over the segments of a query, or over the people that its search found."""
     if not query.search:
         segments = list_keyset.existing_segments(session, runtime, query)
-        return KeysetWalk(session, segments, query, now), list_search.NO_MATCH
+        walk = KeysetWalk(session, runtime.client_key, segments, query, now)
+        return walk, list_search.NO_MATCH
     found = list_search.search(session, runtime, query.search)
-    people_found = [User.id.in_(found.ids), *list_query.conditions(runtime, query, now)]
-    return KeysetWalk(session, [people_found] if found.ids else [], query, now), found
+    rows = [User.id.in_(found.ids), *list_query.conditions(runtime, query, now)]
+    walk = KeysetWalk(session, runtime.client_key, [], query, now, rows if found.ids else None)
+    return walk, found
 
 
 def _rows(session: Session, places: Sequence[Place], now: datetime) -> list[Row]:
     """Return the rows at these places in their order, without those deleted in the meantime."""
-    users = session.scalars(
-        select(User).where(User.id.in_([place.id for place in places])).options(load_only(*_READ))
-    )
+    users = session.scalars(_BY_IDS, {"ids": [place.id for place in places]})
     by_id = {user.id: user for user in users}
     return [_row(by_id[place.id], now) for place in places if place.id in by_id]
 

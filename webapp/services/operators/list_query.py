@@ -11,14 +11,17 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from sqlalchemy import ColumnElement, and_, func, or_
+from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, func, or_
 from sqlalchemy.orm import InstrumentedAttribute
 
+from webapp.database import UtcDateTime
 from webapp.models import Reason, Status, User
 from webapp.services.runtime import Runtime
 
 #: A worker that keeps up refreshes earlier, after three quarters of a token's life.
 SOON = timedelta(minutes=30)
+#: A time, or a parameter for one.
+Moment = datetime | BindParameter[datetime]
 
 
 class State(StrEnum):
@@ -49,10 +52,11 @@ def state_of(user: User, now: datetime) -> State:
     return next(state for state, among in STATUSES.items() if user.status in among)
 
 
-def in_state(state: State, now: datetime, *, seeks: bool = True) -> ColumnElement[bool]:
+def in_state(state: State, soon: Moment, *, seeks: bool = True) -> ColumnElement[bool]:
     """Return the condition for rows in this state; the same states as in `state_of`.
 
-    `seeks`: the database may find the time in an index. Otherwise it follows another order.
+    `soon`: the current time plus SOON. `seeks`: the database may find the time in an index.
+    Otherwise it follows another order.
     """
     among = User.status.in_([status.value for status in STATUSES[state]])
     ends: ColumnElement[Any] = User.access_expires_at.expression
@@ -60,9 +64,9 @@ def in_state(state: State, now: datetime, *, seeks: bool = True) -> ColumnElemen
         # An expression without an index. Otherwise SQLite reads this range and sorts it.
         ends = func.coalesce(ends, ends)
     if state is State.HEALTHY:
-        return and_(among, ends > now + SOON)
+        return and_(among, ends > soon)
     if state is State.SOON:
-        return and_(among, or_(ends <= now + SOON, ends.is_(None)))
+        return and_(among, or_(ends <= soon, ends.is_(None)))
     return among
 
 
@@ -151,15 +155,33 @@ def statuses(query: Query) -> tuple[Status, ...]:
     return among
 
 
-def times(query: Query, now: datetime) -> list[ColumnElement[bool]]:
+def moments(query: Query, now: datetime) -> dict[str, datetime]:
+    """Return the times that `times` compares with, by name."""
+    return {
+        "now": now,
+        "soon": now + SOON,
+        "failing_before": now - (query.failing or timedelta()),
+        "ends_before": now + (query.within or timedelta()),
+    }
+
+
+#: The same as parameters of a statement that is built once.
+MOMENTS = {
+    name: bindparam(name, type_=UtcDateTime())
+    for name in ("now", "soon", "failing_before", "ends_before")
+}
+
+
+def times(query: Query, moments: Mapping[str, Moment]) -> list[ColumnElement[bool]]:
     """Return the conditions on times, which the segments of an index don't cover."""
     found: list[ColumnElement[bool]] = []
     if query.state in (State.HEALTHY, State.SOON):
-        found.append(in_state(query.state, now, seeks=query.order is Sort.EXPIRES))
+        found.append(in_state(query.state, moments["soon"], seeks=query.order is Sort.EXPIRES))
     if query.failing is not None:
-        found.append(User.failing_since <= now - query.failing)
+        found.append(User.failing_since <= moments["failing_before"])
     if query.within is not None:
-        found += [User.refresh_expires_at > now, User.refresh_expires_at <= now + query.within]
+        ends = User.refresh_expires_at
+        found += [ends > moments["now"], ends <= moments["ends_before"]]
     return found
 
 
@@ -179,7 +201,7 @@ def conditions(runtime: Runtime, query: Query, now: datetime) -> list[ColumnElem
     found = [
         User.client_key + "" == runtime.client_key,
         User.status.in_([status.value for status in statuses(query)]),
-        *times(query, now),
+        *times(query, moments(query, now)),
     ]
     if query.reason is not None:
         found.append(User.reason == query.reason.value)

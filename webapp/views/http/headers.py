@@ -40,8 +40,7 @@ def register_assets(app: Flask) -> None:
     @app.url_defaults
     def _add_fingerprint(endpoint: str, values: dict[str, Any]) -> None:
         if endpoint == "static" and "filename" in values:
-            path = Path(str(app.static_folder), values["filename"])
-            values["v"] = _fingerprint(path) if path.is_file() else None
+            values["v"] = _fingerprint(str(app.static_folder), values["filename"])
 
     _compress(app)
 
@@ -66,14 +65,16 @@ def _compress(app: Flask) -> None:
 def cache_control() -> str:
     """Return the Cache-Control of a static file: immutable if requested by its fingerprint."""
     filename = (request.view_args or {}).get("filename", "")
-    if request.args.get("v") == _fingerprint(Path(str(current_app.static_folder), filename)):
+    if request.args.get("v") == _fingerprint(str(current_app.static_folder), filename):
         return "public, max-age=31536000, immutable"
     return "public, max-age=3600"
 
 
 @lru_cache(maxsize=64)
-def _fingerprint(path: Path) -> str:
-    return sha256(path.read_bytes()).hexdigest()[:8]
+def _fingerprint(folder: str, filename: str) -> str | None:
+    """Return the fingerprint of a static file, read once per process; None if there is no file."""
+    path = Path(folder, filename)
+    return sha256(path.read_bytes()).hexdigest()[:8] if path.is_file() else None
 
 
 def register(app: Flask, settings: Settings) -> None:

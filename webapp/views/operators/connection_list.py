@@ -43,7 +43,7 @@ def tokens() -> str:
     asked = list_address.parse(request.args)
     now = runtime().clock()
     page = list_pages.list_page(runtime(), asked.query, now)
-    counted = counts.current_counts(runtime(), now)
+    counted = counts.current_counts(runtime(), now, by_time=False)
     total = _total(asked, page, counted, now)
     scopes = counted.scopes if counted else sorted(runtime().settings.tiktok_scopes)
     context = list_page.context(asked, page, counted, total, now)
