@@ -170,7 +170,7 @@ def run_last(session: Session, step: Callable[[Session], None]) -> None:
 def upsert(
     dialect: Dialect,
     model: type[Base],
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, Any]] | None,
     *,
     key: Sequence[str],
     changes: Callable[[Any], Mapping[str, Any]],
@@ -178,10 +178,13 @@ def upsert(
 ) -> postgresql.Insert | sqlite.Insert:
     """Return a statement that inserts rows, or changes those whose key columns exist already.
 
+    `rows`: None if they are passed with the statement, one execution each, so it is compiled once.
     `changes` gets the columns of the row that could not be inserted, and returns the new values of
     the existing one. `where`: change only the existing rows that match.
     """
-    statement = (sqlite.insert if is_sqlite(dialect) else postgresql.insert)(model).values(rows)
+    statement = (sqlite.insert if is_sqlite(dialect) else postgresql.insert)(model)
+    if rows is not None:
+        statement = statement.values(rows)
     set_ = changes(statement.excluded)
     return statement.on_conflict_do_update(index_elements=key, set_=set_, where=where)
 

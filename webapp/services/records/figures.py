@@ -133,11 +133,12 @@ def _add(session: Session, counts: Mapping[tuple[str, datetime, str], int]) -> N
     statement = upsert(
         session.get_bind().dialect,
         Figure,
-        rows,
+        None,
         key=["client_key", "minute", "what"],
         changes=lambda new: {"count": Figure.count + new.count},
     )
-    session.execute(statement)
+    # Not through the ORM, which would compile it for each group of refreshes.
+    session.connection().execute(statement, rows)
 
 
 def by_hour(runtime: Runtime, now: datetime) -> list[Bar]:

@@ -88,6 +88,8 @@ def parse(text: str | None) -> list[TimelineEvent]:
 
 
 def _plain(part: str) -> str:
+    if part.isprintable() and "|" not in part:
+        return part[:80]
     return "".join(c for c in part if c.isprintable() and c != "|")[:80]
 
 
