@@ -1,0 +1,242 @@
+"""Measures complete sign-ins over TLS to a provider, compared with two plain Flask apps.
+
+A sign-in is GET /connect, POST /connect, the provider's redirect back, the callback (which
+exchanges the code and reads the profile, two calls over TLS) and the page that it leads to. All
+servers run at the same time, each with 2 workers of 64 threads.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from itertools import count
+from pathlib import Path
+from statistics import median, quantiles
+from urllib.parse import urlsplit
+
+from benchmarks.machine import cpu_seconds, family
+from benchmarks.part import Options, Part, Size, Table, interleaved, noise, number, ratios
+from benchmarks.provider.grants import CLIENT_KEY, CLIENT_SECRET
+from benchmarks.provider.running import Provider, provider
+from benchmarks.signing_in.client import Job, Results
+from benchmarks.signing_in.plain_apps import DATABASE
+from benchmarks.stage import stage
+from tests.databases import Postgres
+from tests.environment import complete
+from tests.processes import ROOT, plain_environment, reserved_port
+from tests.servers import gunicorn
+
+_NAIVE, _POOLED = "naive Flask + Authlib", "pooled Flask + Authlib"
+_WORKERS = 2
+#: gunicorn's own worker and log for the plain apps: they need not pay for ours.
+_PLAIN_GUNICORN = "--worker-class gthread --threads 64 --keep-alive 5 --access-logfile -"
+_HEAD = (
+    "Latency, at once, people, server",
+    "Sign-ins/s",
+    "× naive",
+    "× pooled",
+    "Of possible",
+    "CPU ms per sign-in",
+    "Callback p50 ms",
+    "Callback p95 ms",
+    "New connections per sign-in",
+)
+
+
+@dataclass(frozen=True)
+class Load:
+    """What the clients do."""
+
+    #: Duration of each call to the provider in milliseconds; a sign-in makes two.
+    latency: int
+    clients: int
+    #: new, returning or mixed: every other sign-in is by somebody who has connected before.
+    who: str = "mixed"
+
+    def __str__(self) -> str:
+        """Return how the table calls it."""
+        return f"{self.latency} ms, {self.clients}, {self.who}"
+
+
+@dataclass(frozen=True)
+class Server:
+    """One server under test."""
+
+    name: str
+    port: int
+    pid: int
+
+    def __str__(self) -> str:
+        """Return how the table calls it."""
+        return self.name
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run of one load against one server."""
+
+    rate: float
+    cpu_ms: float
+    p50: float
+    p95: float
+    connections: float
+
+
+_LOADS = {
+    Size.TINY: [Load(0, 2)],
+    Size.QUICK: [Load(0, 16), Load(200, 64)],
+    Size.FULL: [
+        *(Load(latency, clients) for latency in (0, 200) for clients in (1, 16, 64)),
+        *(Load(0, 16, who) for who in ("new", "returning")),
+    ],
+}
+_SECONDS = {Size.TINY: 0.2, Size.QUICK: 2.0, Size.FULL: 4.0}
+_IDLE_SECONDS = 0.5
+_ROUNDS = {Size.TINY: 1, Size.QUICK: 2, Size.FULL: 5}
+
+
+class _Runs:
+    """Runs loads against servers; no two runs sign the same people in, unless they should."""
+
+    def __init__(self, peer: Provider, seconds: float) -> None:
+        self._peer = peer
+        self._seconds = seconds
+        self._first = count(step=10_000_000)
+        #: CPU seconds per second while nobody asks.
+        self._idle: dict[str, float] = {}
+        #: The people whom the last run signed in at each server, and how many each client did.
+        self._known: dict[str, tuple[int, int]] = {}
+
+    def warm_up(self, server: Server, clients: int) -> None:
+        """Let the processes import and connect, then measure what they use while idle."""
+        self._idle[server.name] = 0.0
+        self.measure((Load(0, clients), server))
+        before = cpu_seconds(family(server.pid))
+        time.sleep(_IDLE_SECONDS)
+        passed = cpu_seconds(family(server.pid)) - before
+        self._idle[server.name] = passed / _IDLE_SECONDS
+
+    def measure(self, cell: tuple[Load, Server]) -> Measured:
+        """Run one load against one server."""
+        load, server = cell
+        first, known = next(self._first), 0
+        if load.who == "returning":
+            first, known = self._known[server.name]
+        self._peer.set_latency(load.latency / 1000)
+        job = Job(
+            port=server.port,
+            provider_port=urlsplit(self._peer.browsers).port or 0,
+            clients=load.clients,
+            seconds=self._seconds,
+            first=first,
+            who=load.who,
+            known=known,
+        )
+        opened, start = self._peer.statistics()["connections"], time.perf_counter()
+        pids = family(server.pid)
+        before = cpu_seconds(pids)
+        found = _run(job)
+        idle = self._idle[server.name] * (time.perf_counter() - start)
+        busy = cpu_seconds(pids) - before - idle
+        self._known[server.name] = (first, found.least)
+        opened = self._peer.statistics()["connections"] - opened
+        return Measured(
+            rate=found.rate,
+            cpu_ms=busy * 1000 / found.sign_ins,
+            p50=median(found.callbacks),
+            p95=quantiles(found.callbacks, n=20, method="inclusive")[-1],
+            connections=opened / found.sign_ins,
+        )
+
+
+def _measure(asked: Options) -> Iterator[Table]:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="coatcheck-")))
+        peer = stack.enter_context(provider(folder))
+        servers = [
+            stack.enter_context(_ours(name, postgres, peer)) for name, postgres in asked.databases
+        ]
+        for name, program in ((_NAIVE, "naive"), (_POOLED, "pooled")):
+            servers.append(stack.enter_context(_plain(name, program, folder, peer)))
+        runs = _Runs(peer, _SECONDS[asked.size])
+        for server in servers:
+            runs.warm_up(server, 4 if asked.size is Size.TINY else 16)
+        loads = [load for load in _LOADS[asked.size] if asked.only in str(load)]
+        cells = [(load, server) for load in loads for server in servers]
+        found = interleaved(cells, _ROUNDS[asked.size], runs.measure)
+    rows = [_row(load, server, found) for load, server in cells]
+    base = [each.rate for each in found[loads[0], servers[-1]]]
+    yield Table("Sign-ins per second", _HEAD, rows, [noise(f"{loads[0]}, {_POOLED}", base)])
+
+
+@contextmanager
+def _ours(name: str, postgres: Postgres | None, peer: Provider) -> Iterator[Server]:
+    with stage(postgres, tiktok_url=peer.url) as here:
+        env = here.env | peer.trust | _authorize(peer)
+        program = "benchmarks.trusting:make()"
+        with gunicorn(env, here.folder, workers=_WORKERS, program=program) as running:
+            yield Server(f"Coatcheck, {name}", here.port, running.process.pid)
+
+
+@contextmanager
+def _plain(name: str, program: str, folder: Path, peer: Provider) -> Iterator[Server]:
+    own = folder / program
+    own.mkdir()
+    with reserved_port() as port:
+        env = complete("", port, tiktok_url=peer.url, client_key=CLIENT_KEY)
+        env |= {"TIKTOK_CLIENT_SECRET": CLIENT_SECRET, DATABASE: str(own / "people.db")}
+        env |= peer.trust | _authorize(peer) | {"GUNICORN_CMD_ARGS": _PLAIN_GUNICORN}
+        program = f"benchmarks.signing_in.plain_apps:{program}()"
+        # In this folder, gunicorn doesn't find our gunicorn.conf.py.
+        with gunicorn(
+            env, own, workers=_WORKERS, cwd=own, ready="/connect", program=program
+        ) as running:
+            yield Server(name, port, running.process.pid)
+
+
+def _authorize(peer: Provider) -> dict[str, str]:
+    return {"TIKTOK_AUTHORIZE_URL": f"{peer.browsers}/v2/auth/authorize/"}
+
+
+def _run(job: Job) -> Results:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.signing_in.client"],
+        input=json.dumps(asdict(job)) + "\n",
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=plain_environment(),
+        timeout=job.seconds + 120,
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"a sign-in failed: {done.stderr}")
+    return Results(**json.loads(done.stdout))
+
+
+def _row(load: Load, server: Server, found: dict[tuple[Load, Server], list[Measured]]) -> list[str]:
+    runs = found[load, server]
+    rates = [each.rate for each in runs]
+    by_name = {other.name: runs for (of, other), runs in found.items() if of == load}
+    possible = load.clients * 1000 / (2 * load.latency) if load.latency else None
+    return [
+        f"{load}, {server}",
+        number(median(rates)),
+        *(
+            number(ratios(rates, [each.rate for each in by_name[name]]))
+            for name in (_NAIVE, _POOLED)
+        ),
+        f"{median(rates) / possible:.0%}" if possible else "–",
+        *(_median(getattr(each, name) for each in runs) for name in ("cpu_ms", "p50", "p95")),
+        f"{median(each.connections for each in runs):.2f}",
+    ]
+
+
+def _median(values: Iterable[float]) -> str:
+    return number(median(values))
+
+
+PART = Part("sign-ins", "complete sign-ins per second, beside two plain Flask apps", _measure)
