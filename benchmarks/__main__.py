@@ -9,18 +9,21 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import asdict
 
-from benchmarks import claiming, refreshing
-from benchmarks.output import markdown, progress
-from benchmarks.part import Options, Part, Size, Table
+from benchmarks import start
+from benchmarks.operators import measure as operators
+from benchmarks.output import machine, markdown, progress
+from benchmarks.pages import handing_out
+from benchmarks.pages import measure as pages
+from benchmarks.part import NothingChosen, Options, Part, Size, Table
+from benchmarks.refreshing import claiming
+from benchmarks.refreshing import measure as refreshing
 from benchmarks.signing_in import measure as signing_in
 from benchmarks.stage import server
 
-PARTS: dict[str, Part] = {
-    part.name: part for part in (signing_in.PART, refreshing.PART, claiming.PART)
-}
+_TOPICS = (signing_in, pages, handing_out, refreshing, claiming, operators, start)
+PARTS: dict[str, Part] = {topic.PART.name: topic.PART for topic in _TOPICS}
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -30,16 +33,12 @@ def main(words: Sequence[str] | None = None) -> None:
         sys.stdout.write("".join(f"{part.name:10} {part.about}\n" for part in PARTS.values()))
         return
     names = asked.names or list(PARTS)
-    with (
-        server(asked.database, own=asked.postgres)
-        if asked.database or asked.postgres
-        else (nullcontext()) as postgres
-    ):
-        options = Options(Size(asked.size), postgres, asked.only)
-        tables = _measured(names, options)
+    with server(asked.database, own=asked.postgres) as postgres:
+        tables = _measured(names, Options(Size(asked.size), postgres, asked.only))
         if asked.json:
             sys.stdout.write(json.dumps([asdict(each) for each in tables], indent=1) + "\n")
             return
+        sys.stdout.write(machine(postgres))
         for each in tables:
             sys.stdout.write(markdown(each))
             sys.stdout.flush()
@@ -78,10 +77,13 @@ def _measured(names: Sequence[str], options: Options) -> Iterator[Table]:
     for name in names:
         before = os.getloadavg()[0]
         progress(f"{name} …")
-        for each in PARTS[name].run(options):
-            load = f"Load average {before:.1f} before, {os.getloadavg()[0]:.1f} after"
-            each.notes.append(f"{load}, on {os.cpu_count()} cores.")
-            yield each
+        try:
+            for each in PARTS[name].run(options):
+                load = f"Load average {before:.1f} before, {os.getloadavg()[0]:.1f} after"
+                each.notes.append(f"{load}, on {os.cpu_count()} cores.")
+                yield each
+        except NothingChosen:
+            progress(f"{name} has no row called {options.only!r}")
 
 
 if __name__ == "__main__":

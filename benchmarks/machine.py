@@ -1,6 +1,7 @@
 """What this machine spends and how busy it is, read from /proc."""
 
 import os
+import resource
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,6 +18,12 @@ def cpu_seconds(pids: Iterable[int]) -> float:
 def family(pid: int) -> list[int]:
     """Return a process and its children: a gunicorn with its workers."""
     return [pid, *children(pid)]
+
+
+def children_cpu() -> float:
+    """Return the CPU seconds of all processes that this one has started and that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _cpu_ticks(pid: int) -> int:

@@ -1,8 +1,14 @@
 """Output of the benchmarks: progress on stderr, and tables as Markdown."""
 
+import os
+import platform
+import sqlite3
 import sys
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
+
+from sqlalchemy import create_engine
+
+from tests.databases import Postgres
 
 if TYPE_CHECKING:
     from benchmarks.part import Table
@@ -12,6 +18,16 @@ def progress(message: str) -> None:
     """Write a progress message to stderr."""
     sys.stderr.write(f"{message}\n")
     sys.stderr.flush()
+
+
+def machine(postgres: Postgres | None) -> str:
+    """Return a sentence that says what the figures were measured with."""
+    words = [f"Python {platform.python_version()}", f"SQLite {sqlite3.sqlite_version}"]
+    if postgres is not None:
+        with create_engine(postgres.admin).connect() as connection:
+            version = connection.exec_driver_sql("SHOW server_version").scalar_one()
+        words.append(f"PostgreSQL {str(version).split()[0]}")
+    return f"Measured with {', '.join(words)}, on a machine with {os.cpu_count()} cores.\n\n"
 
 
 def markdown(table: "Table") -> str:
@@ -24,9 +40,3 @@ def markdown(table: "Table") -> str:
     body = "".join(f"| {' | '.join(line)} |\n" for line in lines)
     notes = "".join(f"{note}\n" for note in table.notes)
     return f"### {table.title}\n\n{body}\n{notes}\n"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a Markdown table to stdout. All columns except the first are numbers."""
-    lines = [list(head), ["---", *["---:"] * (len(head) - 1)], *[list(map(str, r)) for r in rows]]
-    sys.stdout.write("".join(f"| {' | '.join(line)} |\n" for line in lines))

@@ -1,6 +1,6 @@
 """The common shape of the parts of `python -m benchmarks`."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from statistics import median
@@ -11,6 +11,10 @@ from tests.databases import Postgres
 
 Cell = TypeVar("Cell")
 Result = TypeVar("Result")
+
+
+class NothingChosen(Exception):
+    """No row of a part has a name that contains what was asked for."""
 
 
 class Size(StrEnum):
@@ -67,8 +71,11 @@ def interleaved(
 ) -> dict[Cell, list[Result]]:
     """Measure every cell once a round, so that a busy machine slows all of them alike.
 
-    Every other round goes backwards, so that none is always measured first.
+    Every other round goes backwards, so that none is always measured first. Raises NothingChosen
+    if there are no cells.
     """
+    if not cells:
+        raise NothingChosen
     found: dict[Cell, list[Result]] = {cell: [] for cell in cells}
     for number in range(rounds):
         for cell in cells if number % 2 == 0 else reversed(cells):
@@ -99,8 +106,3 @@ def number(value: float) -> str:
 def ratios(values: Iterable[float], base: Iterable[float]) -> float:
     """Return the median of the ratios of each round."""
     return median(ours / theirs for ours, theirs in zip(values, base, strict=True))
-
-
-def chosen(names: Iterator[str], only: str) -> list[str]:
-    """Return the names that contain the text."""
-    return [name for name in names if only in name]

@@ -9,7 +9,7 @@ import re
 import selectors
 import sys
 from collections.abc import Generator, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import count
 from time import perf_counter
 from urllib.parse import urlencode, urlsplit
@@ -182,7 +182,8 @@ def run(job: Job) -> Results:
 
 def main() -> None:
     """Run the job from stdin and print the results."""
-    sys.stdout.write(json.dumps(asdict(run(Job(**json.loads(sys.stdin.readline()))))))
+    job = Job(**json.loads(sys.stdin.readline()))
+    sys.stdout.write(json.dumps(vars(run(job))))
 
 
 if __name__ == "__main__":

@@ -5,9 +5,6 @@ exchanges the code and reads the profile, two calls over TLS) and the page that 
 servers run at the same time, each with 2 workers of 64 threads.
 """
 
-import json
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -18,6 +15,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from urllib.parse import urlsplit
 
+from benchmarks.clients import run
 from benchmarks.machine import cpu_seconds, family
 from benchmarks.part import Options, Part, Size, Table, interleaved, noise, number, ratios
 from benchmarks.provider.grants import CLIENT_KEY, CLIENT_SECRET
@@ -27,10 +25,10 @@ from benchmarks.signing_in.plain_apps import DATABASE
 from benchmarks.stage import stage
 from tests.databases import Postgres
 from tests.environment import complete
-from tests.processes import ROOT, plain_environment, reserved_port
+from tests.processes import reserved_port
 from tests.servers import gunicorn
 
-_NAIVE, _POOLED = "naive Flask + Authlib", "pooled Flask + Authlib"
+NAIVE, POOLED = "naive Flask + Authlib", "pooled Flask + Authlib"
 _WORKERS = 2
 #: gunicorn's own worker and log for the plain apps: they need not pay for ours.
 _PLAIN_GUNICORN = "--worker-class gthread --threads 64 --keep-alive 5 --access-logfile -"
@@ -94,7 +92,7 @@ _LOADS = {
         *(Load(0, 16, who) for who in ("new", "returning")),
     ],
 }
-_SECONDS = {Size.TINY: 0.2, Size.QUICK: 2.0, Size.FULL: 4.0}
+_SECONDS = {Size.TINY: 0.2, Size.QUICK: 1.0, Size.FULL: 4.0}
 _IDLE_SECONDS = 0.5
 _ROUNDS = {Size.TINY: 1, Size.QUICK: 2, Size.FULL: 5}
 
@@ -139,7 +137,7 @@ class _Runs:
         opened, start = self._peer.statistics()["connections"], time.perf_counter()
         pids = family(server.pid)
         before = cpu_seconds(pids)
-        found = _run(job)
+        found = Results(**run("benchmarks.signing_in.client", asdict(job)))
         idle = self._idle[server.name] * (time.perf_counter() - start)
         busy = cpu_seconds(pids) - before - idle
         self._known[server.name] = (first, found.least)
@@ -160,17 +158,22 @@ def _measure(asked: Options) -> Iterator[Table]:
         servers = [
             stack.enter_context(_ours(name, postgres, peer)) for name, postgres in asked.databases
         ]
-        for name, program in ((_NAIVE, "naive"), (_POOLED, "pooled")):
+        for name, program in ((NAIVE, "naive"), (POOLED, "pooled")):
             servers.append(stack.enter_context(_plain(name, program, folder, peer)))
         runs = _Runs(peer, _SECONDS[asked.size])
         for server in servers:
             runs.warm_up(server, 4 if asked.size is Size.TINY else 16)
-        loads = [load for load in _LOADS[asked.size] if asked.only in str(load)]
-        cells = [(load, server) for load in loads for server in servers]
+        cells = [
+            (load, server)
+            for load in _LOADS[asked.size]
+            if any(asked.only in f"{load}, {server}" for server in servers)
+            for server in servers
+        ]
         found = interleaved(cells, _ROUNDS[asked.size], runs.measure)
     rows = [_row(load, server, found) for load, server in cells]
-    base = [each.rate for each in found[loads[0], servers[-1]]]
-    yield Table("Sign-ins per second", _HEAD, rows, [noise(f"{loads[0]}, {_POOLED}", base)])
+    base = cells[0][0], servers[-1]
+    spread = noise(f"{base[0]}, {base[1]}", [each.rate for each in found[base]])
+    yield Table("Sign-ins per second", _HEAD, rows, [spread])
 
 
 @contextmanager
@@ -202,21 +205,6 @@ def _authorize(peer: Provider) -> dict[str, str]:
     return {"TIKTOK_AUTHORIZE_URL": f"{peer.browsers}/v2/auth/authorize/"}
 
 
-def _run(job: Job) -> Results:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.signing_in.client"],
-        input=json.dumps(asdict(job)) + "\n",
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=plain_environment(),
-        timeout=job.seconds + 120,
-    )
-    if done.returncode != 0:
-        raise RuntimeError(f"a sign-in failed: {done.stderr}")
-    return Results(**json.loads(done.stdout))
-
-
 def _row(load: Load, server: Server, found: dict[tuple[Load, Server], list[Measured]]) -> list[str]:
     runs = found[load, server]
     rates = [each.rate for each in runs]
@@ -225,10 +213,7 @@ def _row(load: Load, server: Server, found: dict[tuple[Load, Server], list[Measu
     return [
         f"{load}, {server}",
         number(median(rates)),
-        *(
-            number(ratios(rates, [each.rate for each in by_name[name]]))
-            for name in (_NAIVE, _POOLED)
-        ),
+        *(number(ratios(rates, [each.rate for each in by_name[name]])) for name in (NAIVE, POOLED)),
         f"{median(rates) / possible:.0%}" if possible else "–",
         *(_median(getattr(each, name) for each in runs) for name in ("cpu_ms", "p50", "p95")),
         f"{median(each.connections for each in runs):.2f}",

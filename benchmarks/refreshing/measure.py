@@ -4,7 +4,6 @@ The worker is an ordinary `flask tokens run --once`. Rates and spent tokens are 
 provider. CPU is that of the process, minus that of a run that finds nothing due.
 """
 
-import resource
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,15 +12,16 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from benchmarks import people
-from benchmarks.naive import THREADS
+from benchmarks.machine import children_cpu
 from benchmarks.part import Options, Part, Size, Table, interleaved, noise, number
 from benchmarks.provider.running import provider
+from benchmarks.refreshing.naive import THREADS
 from benchmarks.stage import stage
 from tests.databases import Postgres
 from tests.processes import Process
 
 _WORKER = ["tokens", "run", "--once"]
-_NAIVE = [sys.executable, "-m", "benchmarks.naive"]
+_NAIVE = [sys.executable, "-m", "benchmarks.refreshing.naive"]
 _LATENCY = 0.3
 _BASE = "sequential, new session each"
 _LONGEST = 600
@@ -65,7 +65,7 @@ class _Sizes:
 
 _SIZES = {
     Size.TINY: _Sizes(1, (2, 8, 20)),
-    Size.QUICK: _Sizes(1, (6, 128, 1500)),
+    Size.QUICK: _Sizes(1, (6, 128, 1000)),
     Size.FULL: _Sizes(3, (20, 640, 6000), ("http", "https")),
 }
 
@@ -84,17 +84,12 @@ def _run(asked: Options) -> Iterator[Table]:
 
 def _loops(sizes: _Sizes, databases: dict[str, Postgres | None], only: str) -> Iterator[Loop]:
     for protocol in sizes.protocols:
-        flask = ("flask",) if protocol == "http" else ("benchmarks.trusting",)
+        flask = "flask" if protocol == "http" else "benchmarks.trusting"
+        worker = [sys.executable, "-m", flask, "--app", "wsgi", *_WORKER]
+        threads = [*_NAIVE, "--threads", str(THREADS)]
+        loops = ((_BASE, _NAIVE), (f"{THREADS} threads, session held", threads), ("worker", worker))
         for database in databases:
-            for name, args, rows in (
-                (_BASE, _NAIVE, sizes.rows[0]),
-                (f"{THREADS} threads", [*_NAIVE, "--threads", str(THREADS)], sizes.rows[1]),
-                (
-                    "worker",
-                    [sys.executable, "-m", *flask, "--app", "wsgi", *_WORKER],
-                    sizes.rows[2],
-                ),
-            ):
+            for (name, args), rows in zip(loops, sizes.rows, strict=True):
                 loop = Loop(protocol, database, name, tuple(args), rows)
                 if only in str(loop):
                     yield loop
@@ -123,11 +118,10 @@ def _measure(loop: Loop, postgres: Postgres | None) -> Measured:
 
 def _cpu_seconds(process: Process) -> float:
     """Wait for a process and return its CPU seconds. Raises ServerFailed if it fails."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before = children_cpu()
     if process.wait(_LONGEST) != 0:
         raise process.fail("it failed")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return children_cpu() - before
 
 
 def _rows(found: dict[Loop, list[Measured]]) -> Iterator[list[str]]:

@@ -19,7 +19,7 @@ _HEAD = ("Database, due rows", "Median ms", "p95 ms", "µs per claimed row")
 _MOST = 64
 _SIZES = {
     Size.TINY: (200, 400),
-    Size.QUICK: (1_000, 50_000),
+    Size.QUICK: (1_000, 20_000),
     Size.FULL: (10_000, 100_000, 1_000_000),
 }
 #: Timed claims at each number of rows.
