@@ -11,7 +11,7 @@ import sys
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from itertools import count
-from time import perf_counter
+from time import perf_counter, process_time
 from urllib.parse import urlencode, urlsplit
 
 from benchmarks.channel import TIMEOUT, Channel
@@ -48,6 +48,8 @@ class Results:
     rate: float = 0.0
     #: The fewest sign-ins of any client.
     least: int = 0
+    #: CPU seconds of the clients.
+    cpu: float = 0.0
     #: Duration of each callback in milliseconds.
     callbacks: list[float] = field(default_factory=list)
 
@@ -152,7 +154,7 @@ def _path(channel: Channel) -> str:
 def run(job: Job) -> Results:
     """Sign in for `job.seconds`, then finish what has begun."""
     results = Results()
-    start = perf_counter()
+    began, start = process_time(), perf_counter()
     with selectors.DefaultSelector() as selector:
 
         def wait(client: Client) -> None:
@@ -176,6 +178,7 @@ def run(job: Job) -> Results:
                     # Each client's own rate, since the load is full until the first one ends.
                     results.rate += client.finished / passed
                     results.sign_ins += client.finished
+    results.cpu = process_time() - began
     results.least = min(client.finished for client in clients)
     return results
 

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
 from statistics import median, quantiles
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from benchmarks.clients import run
@@ -20,8 +21,10 @@ from benchmarks.machine import cpu_seconds, family
 from benchmarks.part import Options, Part, Size, Table, interleaved, noise, number, ratios
 from benchmarks.provider.grants import CLIENT_KEY, CLIENT_SECRET
 from benchmarks.provider.running import Provider, provider
+from benchmarks.signing_in import write_lock
 from benchmarks.signing_in.client import Job, Results
 from benchmarks.signing_in.plain_apps import DATABASE
+from benchmarks.signing_in.write_lock import Writes
 from benchmarks.stage import stage
 from tests.databases import Postgres
 from tests.environment import complete
@@ -43,6 +46,7 @@ _HEAD = (
     "Callback p95 ms",
     "New connections per sign-in",
 )
+_LOCK_HEAD = ("Latency, at once, people, server", "Writes per sign-in", "Wait ms", "Held ms")
 
 
 @dataclass(frozen=True)
@@ -67,10 +71,23 @@ class Server:
     name: str
     port: int
     pid: int
+    #: It is the app, so it has metrics.
+    ours: bool
 
     def __str__(self) -> str:
         """Return how the table calls it."""
         return self.name
+
+
+class Cell(NamedTuple):
+    """One load on one server: a row of the table."""
+
+    load: Load
+    server: Server
+
+    def __str__(self) -> str:
+        """Return how the table calls it."""
+        return f"{self.load}, {self.server}"
 
 
 @dataclass(frozen=True)
@@ -82,6 +99,13 @@ class Measured:
     p50: float
     p95: float
     connections: float
+    #: CPU milliseconds of the provider and the client, which share the cores, per sign-in.
+    others_ms: float
+    #: Write transactions per sign-in; none for a server that doesn't count them.
+    writes: float
+    #: Milliseconds that a write waited for the lock, and held it.
+    wait_ms: float
+    hold_ms: float
 
 
 _LOADS = {
@@ -112,13 +136,13 @@ class _Runs:
     def warm_up(self, server: Server, clients: int) -> None:
         """Let the processes import and connect, then measure what they use while idle."""
         self._idle[server.name] = 0.0
-        self.measure((Load(0, clients), server))
+        self.measure(Cell(Load(0, clients), server))
         before = cpu_seconds(family(server.pid))
         time.sleep(_IDLE_SECONDS)
         passed = cpu_seconds(family(server.pid)) - before
         self._idle[server.name] = passed / _IDLE_SECONDS
 
-    def measure(self, cell: tuple[Load, Server]) -> Measured:
+    def measure(self, cell: Cell) -> Measured:
         """Run one load against one server."""
         load, server = cell
         first, known = next(self._first), 0
@@ -134,24 +158,35 @@ class _Runs:
             who=load.who,
             known=known,
         )
-        opened, start = self._peer.statistics()["connections"], time.perf_counter()
-        pids = family(server.pid)
+        seen, writes = self._peer.statistics(), _writes(server)
+        pids, start = family(server.pid), time.perf_counter()
         before = cpu_seconds(pids)
         found = Results(**run("benchmarks.signing_in.client", asdict(job)))
         idle = self._idle[server.name] * (time.perf_counter() - start)
         busy = cpu_seconds(pids) - before - idle
         self._known[server.name] = (first, found.least)
-        opened = self._peer.statistics()["connections"] - opened
-        return Measured(
-            rate=found.rate,
-            cpu_ms=busy * 1000 / found.sign_ins,
-            p50=median(found.callbacks),
-            p95=quantiles(found.callbacks, n=20, method="inclusive")[-1],
-            connections=opened / found.sign_ins,
-        )
+        return _measured(found, busy, seen, self._peer.statistics(), _writes(server).since(writes))
 
 
-def _measure(asked: Options) -> Iterator[Table]:
+def _writes(server: Server) -> Writes:
+    return write_lock.read(server.port) if server.ours else Writes()
+
+
+def _measured(found: Results, busy: float, before: Any, after: Any, writes: Writes) -> Measured:
+    return Measured(
+        rate=found.rate,
+        cpu_ms=busy * 1000 / found.sign_ins,
+        p50=median(found.callbacks),
+        p95=quantiles(found.callbacks, n=20, method="inclusive")[-1],
+        connections=(after["connections"] - before["connections"]) / found.sign_ins,
+        others_ms=(found.cpu + after["cpu"] - before["cpu"]) * 1000 / found.sign_ins,
+        writes=writes.number / found.sign_ins,
+        wait_ms=writes.waited * 1000 / max(writes.number, 1),
+        hold_ms=writes.held * 1000 / max(writes.number, 1),
+    )
+
+
+def _run(asked: Options) -> Iterator[Table]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="coatcheck-")))
         peer = stack.enter_context(provider(folder))
@@ -164,25 +199,29 @@ def _measure(asked: Options) -> Iterator[Table]:
         for server in servers:
             runs.warm_up(server, 4 if asked.size is Size.TINY else 16)
         cells = [
-            (load, server)
+            Cell(load, server)
             for load in _LOADS[asked.size]
-            if any(asked.only in f"{load}, {server}" for server in servers)
+            if any(asked.only in str(Cell(load, server)) for server in servers)
             for server in servers
         ]
         found = interleaved(cells, _ROUNDS[asked.size], runs.measure)
-    rows = [_row(load, server, found) for load, server in cells]
-    base = cells[0][0], servers[-1]
-    spread = noise(f"{base[0]}, {base[1]}", [each.rate for each in found[base]])
-    yield Table("Sign-ins per second", _HEAD, rows, [spread])
+    rows = [_row(cell, found) for cell in cells]
+    base = Cell(cells[0].load, servers[-1])
+    spread = noise(str(base), [each.rate for each in found[base]])
+    others = median(each.others_ms for runs in found.values() for each in runs)
+    shared = f"Provider and client, on the same cores, took {number(others)} ms of CPU per sign-in."
+    yield Table("Sign-ins per second", _HEAD, rows, [spread, shared])
+    if locks := [_lock_row(cell, runs) for cell, runs in found.items() if runs[0].writes]:
+        yield Table("Write lock during sign-ins", _LOCK_HEAD, locks)
 
 
 @contextmanager
 def _ours(name: str, postgres: Postgres | None, peer: Provider) -> Iterator[Server]:
     with stage(postgres, tiktok_url=peer.url) as here:
-        env = here.env | peer.trust | _authorize(peer)
+        env = here.env | peer.trust | _authorize(peer) | {"METRICS_TOKEN": write_lock.TOKEN}
         program = "benchmarks.trusting:make()"
         with gunicorn(env, here.folder, workers=_WORKERS, program=program) as running:
-            yield Server(f"Coatcheck, {name}", here.port, running.process.pid)
+            yield Server(f"Coatcheck, {name}", here.port, running.process.pid, ours=True)
 
 
 @contextmanager
@@ -198,20 +237,20 @@ def _plain(name: str, program: str, folder: Path, peer: Provider) -> Iterator[Se
         with gunicorn(
             env, own, workers=_WORKERS, cwd=own, ready="/connect", program=program
         ) as running:
-            yield Server(name, port, running.process.pid)
+            yield Server(name, port, running.process.pid, ours=False)
 
 
 def _authorize(peer: Provider) -> dict[str, str]:
     return {"TIKTOK_AUTHORIZE_URL": f"{peer.browsers}/v2/auth/authorize/"}
 
 
-def _row(load: Load, server: Server, found: dict[tuple[Load, Server], list[Measured]]) -> list[str]:
-    runs = found[load, server]
+def _row(cell: Cell, found: dict[Cell, list[Measured]]) -> list[str]:
+    load, runs = cell.load, found[cell]
     rates = [each.rate for each in runs]
-    by_name = {other.name: runs for (of, other), runs in found.items() if of == load}
+    by_name = {other.server.name: found[other] for other in found if other.load == load}
     possible = load.clients * 1000 / (2 * load.latency) if load.latency else None
     return [
-        f"{load}, {server}",
+        str(cell),
         number(median(rates)),
         *(number(ratios(rates, [each.rate for each in by_name[name]])) for name in (NAIVE, POOLED)),
         f"{median(rates) / possible:.0%}" if possible else "–",
@@ -220,8 +259,13 @@ def _row(load: Load, server: Server, found: dict[tuple[Load, Server], list[Measu
     ]
 
 
+def _lock_row(cell: Cell, runs: list[Measured]) -> list[str]:
+    figures = ("writes", "wait_ms", "hold_ms")
+    return [str(cell), *(_median(getattr(each, figure) for each in runs) for figure in figures)]
+
+
 def _median(values: Iterable[float]) -> str:
     return number(median(values))
 
 
-PART = Part("sign-ins", "complete sign-ins per second, beside two plain Flask apps", _measure)
+PART = Part("sign-ins", "complete sign-ins per second, beside two plain Flask apps", _run)
