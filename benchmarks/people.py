@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from sqlalchemy import Table, func, insert, select
 
-from benchmarks.provider import access_token, open_id, refresh_token
+from benchmarks.provider.grants import SCOPES, access_token, open_id, refresh_token
 from webapp.database import reading, writing
 from webapp.models import ServiceUse, Status, User
 from webapp.services.runtime import Runtime
@@ -15,7 +15,6 @@ from webapp.tokens import TokenSet
 
 #: Rows per statement. More is no faster and uses more memory.
 _BATCH = 5_000
-SCOPES = ("user.info.basic", "video.list")
 
 
 def add(runtime: Runtime, numbers: range, *, due: bool) -> list[str]:

@@ -10,6 +10,7 @@ import flask_migrate
 from flask import Flask
 from sqlalchemy import make_url
 
+from benchmarks.provider.grants import CLIENT_KEY, CLIENT_SECRET
 from tests import databases
 from tests.environment import NOBODY, complete
 from tests.processes import plain_environment, reserved_port
@@ -71,7 +72,13 @@ def stage(
         _database(postgres, Path(name)) as url,
     ):
         # REFRESH_RATE is high enough that only the machine sets the pace.
-        env = complete(url, port, tiktok_url=tiktok_url)
+        env = complete(
+            url,
+            port,
+            tiktok_url=tiktok_url,
+            client_key=CLIENT_KEY,
+            client_secret=CLIENT_SECRET,
+        )
         env |= {"REFRESH_RATE": "10000", "LOG_LEVEL": "WARNING"}
         app = create_app(load(env))
         with app.app_context():

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.operators_site import Site, sign_in
+from benchmarks.operators.site import Site, sign_in_operator
 
 _CHUNK = 1_048_576
 
@@ -25,7 +25,7 @@ def measure(site: Site, kind: str) -> Export:
     """Download a whole export and sample the server's memory after every chunk."""
     connection = site.connect()
     # Exports need a recent sign-in, and the pages may have been measured for longer.
-    cookie = sign_in(site.stage)
+    cookie = sign_in_operator(site.stage)
     before = _resident(site.pid)
     start = time.perf_counter()
     connection.request("GET", f"/operators/tokens.{kind}", headers={"Cookie": f"session={cookie}"})

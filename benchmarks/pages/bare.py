@@ -5,8 +5,7 @@ Served with the same gunicorn.conf.py as the app: `gunicorn benchmarks.bare:app`
 
 from flask import Flask, Response, jsonify
 
-from benchmarks.people import SCOPES
-from benchmarks.provider import access_token
+from benchmarks.provider.grants import SCOPES, access_token
 
 app = Flask(__name__)
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from flask.sessions import SecureCookieSessionInterface
-from sqlalchemy import Table, func, insert, select, text, update
+from sqlalchemy import Table, func, insert, select, text
 
 from benchmarks.output import progress
 from benchmarks.stage import Stage, stage
@@ -87,21 +87,27 @@ def path(*pairs: tuple[str, str]) -> str:
 def site(people: int, postgres: Postgres | None) -> Iterator[Site]:
     """Yield a site with this many people and as many audit events."""
     with stage(postgres) as here:
-        progress(f"adding {people:,} people")
         start = time.perf_counter()
-        for there in crowd.seed(here.runtime, people):
-            if there % 100_000 == 0:
-                progress(f"  {there:,} after {time.perf_counter() - start:.0f} s")
+        fill(here, people)
         filled = time.perf_counter() - start
-        _add_events(here, people)
-        _settle()
         start = time.perf_counter()
         counts.recount(here.runtime)
         counted = time.perf_counter() - start
-        cookie = sign_in(here)
+        cookie = sign_in_operator(here)
         with gunicorn(here.env, here.folder, workers=1) as server:
             (pid,) = children(server.process.pid)
             yield Site(people, here, filled, counted, cookie, pid)
+
+
+def fill(here: Stage, people: int) -> None:
+    """Add fake people and as many audit events."""
+    progress(f"adding {people:,} people")
+    start = time.perf_counter()
+    for there in crowd.seed(here.runtime, people):
+        if there % 100_000 == 0:
+            progress(f"  {there:,} after {time.perf_counter() - start:.0f} s")
+    _add_events(here, people)
+    _settle()
 
 
 def _add_events(here: Stage, number: int) -> None:
@@ -131,19 +137,20 @@ def _settle() -> None:
             session.execute(text("ANALYZE"))
 
 
-def sign_in(here: Stage) -> str:
-    """Make the first person an operator and return the cookie of a new session."""
+def sign_in(here: Stage, open_id: str, *, operator: bool) -> str:
+    """Begin a session of a person and return its cookie. `operator`: make them one first."""
+    now = here.runtime.clock()
     with here.app.app_context(), writing() as session:
-        user = session.scalars(
-            update(User)
-            .where(User.open_id == crowd.open_id(0))
-            .values(operator_since=here.runtime.clock())
-            .returning(User)
-        ).one()
-        secret = sessions.begin(
-            session, here.runtime, user, sessions.Device(), here.runtime.clock()
-        )
+        user = session.scalars(select(User).where(User.open_id == open_id)).one()
+        if operator:
+            user.operator_since = now
+        secret = sessions.begin(session, here.runtime, user, sessions.Device(), now)
     signer = SecureCookieSessionInterface().get_signing_serializer(here.app)
     if signer is None:
         raise RuntimeError("the app has no SECRET_KEY")
     return str(signer.dumps({"_user_id": secret, "_fresh": True}))
+
+
+def sign_in_operator(here: Stage) -> str:
+    """Make the first fake person an operator and return the cookie of a new session."""
+    return sign_in(here, crowd.open_id(0), operator=True)

@@ -60,7 +60,9 @@ def _tokens(document: dict[str, str]) -> TokenSet:
 
 def main() -> None:
     """Refresh every row that is due, then exit."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.naive", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.refreshing.naive", description=__doc__
+    )
     parser.add_argument(
         "--threads", type=int, default=1, help="1 means sequential, in the main thread"
     )

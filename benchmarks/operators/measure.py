@@ -5,20 +5,21 @@ a busy machine slows both alike. A page with fewer rows renders faster, so the t
 counts too.
 """
 
-import argparse
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from statistics import median
 
-from benchmarks import operators_export
-from benchmarks.operators_site import Site, path, site
-from benchmarks.output import progress, table
-from benchmarks.stage import server
-from tests.databases import Postgres
+from benchmarks.operators import export
+from benchmarks.operators.site import Site, path, site
+from benchmarks.output import progress
+from benchmarks.part import NothingChosen, Options, Part, Size, Table, noise
 from webapp.services.operators.list_query import Sort
 
 _HEAD = ("Page", "Rows", "Median ms, small", "Rows", "Median ms, large", "Ratio")
 _EXPORT_HEAD = ("Export", "Rows/s", "MB before", "MB peak", "MB after")
+#: People in the small and in the large database.
+_PEOPLE = {Size.TINY: (200, 600), Size.QUICK: (1_000, 10_000), Size.FULL: (1_000, 1_000_000)}
+_ROUNDS = {Size.TINY: 1, Size.QUICK: 1, Size.FULL: 11}
 #: Page 10,000 begins after this row.
 _DEEP = 499_950
 _SORTS = tuple(sort.value for sort in Sort if sort is not Sort.FAILING_SINCE)
@@ -33,35 +34,17 @@ _FILTERS = (
 Page = tuple[str, tuple[str, str]]
 
 
-def main() -> None:
-    """Measure and print the tables."""
-    asked = _asked()
-    with server(asked.database, own=asked.postgres) as postgres:
-        _compare("PostgreSQL" if postgres else "SQLite", postgres, asked)
-
-
-def _asked() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.operators_pages")
-    parser.add_argument(
-        "--people", type=int, default=1_000_000, help="people in the large database"
-    )
-    parser.add_argument("--small", type=int, default=1_000, help="people in the small database")
-    parser.add_argument(
-        "--rounds", type=int, default=15, help="the table shows medians of the rounds"
-    )
-    parser.add_argument("--database", help="PostgreSQL URL of a user who may create databases")
-    parser.add_argument(
-        "--postgres", action="store_true", help="start a temporary PostgreSQL server"
-    )
-    return parser.parse_args()
-
-
-def _compare(name: str, postgres: Postgres | None, asked: argparse.Namespace) -> None:
-    with site(asked.small, postgres) as small, site(asked.people, postgres) as large:
-        progress(f"{name}: filling took {large.filled:.0f} s, counting {large.counted:.1f} s")
-        sites = (small, large)
-        table(_HEAD, _measured(sites, _pages(sites), asked.rounds))
-        table(_EXPORT_HEAD, _exports(sites))
+def _run(asked: Options) -> Iterator[Table]:
+    small, large = _PEOPLE[asked.size]
+    for name, postgres in asked.databases:
+        with site(small, postgres) as one, site(large, postgres) as other:
+            filling = f"Filling took {other.filled:.0f} s, one count of everything"
+            filling += f" {other.counted:.1f} s."
+            sites = (one, other)
+            rows, spread = _measured(sites, _pages(sites), _ROUNDS[asked.size], asked.only)
+            title = f"Operators' pages, {name}, {small:,} and {large:,} people"
+            yield Table(title, _HEAD, rows, [filling, spread])
+            yield Table(f"Exports, {name}", _EXPORT_HEAD, _exports(sites))
 
 
 def _pages(sites: tuple[Site, Site]) -> list[Page]:
@@ -91,13 +74,15 @@ def _event() -> str:
 
 
 def _measured(
-    sites: tuple[Site, Site], pages: list[Page], rounds: int
-) -> list[tuple[str | int, ...]]:
-    pages = [page for page in pages if _responds(sites, page)]
+    sites: tuple[Site, Site], pages: list[Page], rounds: int, only: str
+) -> tuple[list[list[str]], str]:
+    pages = [page for page in pages if only in page[0] and _responds(sites, page)]
+    if not pages:
+        raise NothingChosen
     requests = [(name, at, paths[at]) for name, paths in pages for at in (0, 1)]
     times: dict[tuple[str, int], list[float]] = {}
     rows: dict[tuple[str, int], int] = {}
-    for number in range(rounds + 1):
+    for turn in range(rounds + 1):
         random.shuffle(requests)
         for name, at, address in requests:
             status, body, passed = sites[at].get(address)
@@ -105,9 +90,11 @@ def _measured(
                 raise RuntimeError(f"{address} responded with {status}")
             rows[name, at] = max(0, body.count(b"<tr") - 1)
             # The first round is a warm-up.
-            times.setdefault((name, at), []).extend([passed] if number else [])
-        progress(f"round {number} of {rounds}")
-    return [_row(name, rows, times) for name, _paths in pages]
+            times.setdefault((name, at), []).extend([passed] if turn else [])
+        progress(f"round {turn} of {rounds}")
+    first = pages[0][0]
+    spread = noise(f"{first}, small", times[first, 0])
+    return [_row(name, rows, times) for name, _paths in pages], spread
 
 
 def _responds(sites: tuple[Site, Site], page: Page) -> bool:
@@ -119,22 +106,21 @@ def _responds(sites: tuple[Site, Site], page: Page) -> bool:
 
 def _row(
     name: str, rows: dict[tuple[str, int], int], times: dict[tuple[str, int], list[float]]
-) -> tuple[str | int, ...]:
+) -> list[str]:
     small, large = median(times[name, 0]), median(times[name, 1])
-    ratio = f"{large / small:.2f}"
-    return (name, rows[name, 0], f"{small:.1f}", rows[name, 1], f"{large:.1f}", ratio)
+    counts = (str(rows[name, 0]), str(rows[name, 1]))
+    return [name, counts[0], f"{small:.1f}", counts[1], f"{large:.1f}", f"{large / small:.2f}"]
 
 
-def _exports(sites: Sequence[Site]) -> list[tuple[str, ...]]:
+def _exports(sites: Sequence[Site]) -> list[list[str]]:
     found = []
     for each in sites:
         for kind in ("csv", "json"):
-            export = operators_export.measure(each, kind)
-            memory = (f"{mb:.0f}" for mb in (export.before, export.peak, export.after))
-            rate = f"{export.rows / export.seconds:.0f}"
-            found.append((f"{kind}, {each.people:,}", rate, *memory))
+            one = export.measure(each, kind)
+            memory = (f"{mb:.0f}" for mb in (one.before, one.peak, one.after))
+            rate = f"{one.rows / one.seconds:.0f}"
+            found.append([f"{kind}, {each.people:,}", rate, *memory])
     return found
 
 
-if __name__ == "__main__":
-    main()
+PART = Part("operators", "operators' pages and exports with a million people", _run)

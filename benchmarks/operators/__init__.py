@@ -1,0 +1,1 @@
+"""Operators' pages and exports with a million people, beside a thousand."""

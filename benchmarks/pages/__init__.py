@@ -1,0 +1,1 @@
+"""Pages and token requests through gunicorn, beside a bare Flask route."""

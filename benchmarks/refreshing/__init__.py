@@ -1,0 +1,1 @@
+"""Refreshes by the worker, beside naive loops, and claims of due connections."""

@@ -1,0 +1,1 @@
+"""Complete sign-ins through the app, and through two plain apps to compare it with."""
