@@ -31,6 +31,14 @@ def test_the_same_token_never_looks_the_same_twice(keyring: Keyring) -> None:
     assert not any("made-up" in text for text in sealed)
 
 
+def test_what_an_earlier_version_sealed_still_opens() -> None:
+    key = base64.b64encode(bytes(range(32))).decode()
+    sealed = "v1.00f31b6b.6cVruzMvXy6y2kUXb8-rzwAKMrXeszyAAGVwpHGBD3qqPAgxJXlE"
+    ring = Keyring([key])
+    assert ring.current == "00f31b6b"
+    assert ring.open(sealed, **PLACE) == "act.made-up"
+
+
 @pytest.mark.parametrize("moved", [{"open_id": "somebody-else"}, {"column": "refresh_token"}])
 def test_a_text_moved_to_another_row_or_column_does_not_open(
     keyring: Keyring, moved: dict[str, str]
