@@ -17,11 +17,11 @@ import structlog
 from dotenv import load_dotenv
 from gunicorn import glogging, util
 
-from webapp import logs
+from webapp import files, logs
 from webapp.cli.console import problem_text
 from webapp.clock import utc_now
 from webapp.gunicorn_worker import Worker
-from webapp.services.maintenance import doctor
+from webapp.services.maintenance import doctor, machine_checks
 from webapp.views.http import headers
 from webapp.views.http.guards import KEY_ID
 
@@ -71,15 +71,21 @@ class Log(glogging.Logger):
 
 
 def _make_metrics_folder() -> None:
-    """Make a private folder in which all workers count requests together.
+    """Make a private folder, in memory if possible, in which all workers count requests together.
 
+    On a full disk, its mapped files would kill every worker that writes to them.
     gunicorn reads this file again after SIGHUP and then keeps the folder. After SIGUSR2, the new
     master has another process id and gets its own folder.
     """
     prefix = f"coatcheck-metrics-{os.getpid()}-"
     if Path(os.environ.get(_METRICS_FOLDER, "")).name.startswith(prefix):
         return
-    master, folder = os.getpid(), tempfile.mkdtemp(prefix=prefix)
+    os.environ.pop(_METRICS_FOLDER, None)
+    try:
+        master, folder = os.getpid(), tempfile.mkdtemp(prefix=prefix, dir=_memory)
+    except OSError:
+        # Reported with all other problems in on_starting.
+        return
     os.environ[_METRICS_FOLDER] = folder
 
     @atexit.register
@@ -93,6 +99,8 @@ def on_starting(server: Any) -> None:
     """Refuse the start with all problems, in the master and before there are workers."""
     global _origin
     settings, problems = doctor.start_problems(os.environ)
+    if _METRICS_FOLDER not in os.environ:
+        problems.append(machine_checks.no_temporary_folder())
     if problems:
         click.echo(problem_text(problems), err=True)
         sys.exit(_REFUSED)
@@ -172,6 +180,8 @@ limit_request_line = 8190
 logger_class = Log
 accesslog = "-"
 loglevel = os.environ.get("LOG_LEVEL", "").strip() or "info"
+# Workers touch a file there to show that they are alive.
+worker_tmp_dir = _memory = files.memory_folder()
 _make_metrics_folder()
 # gunicorn's own error page repeats the request, lacks our headers and cannot be configured.
 util.write_error = _answer

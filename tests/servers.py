@@ -6,7 +6,7 @@ Never in this process, never on another host than loopback.
 import re
 import secrets
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -162,15 +162,18 @@ def gunicorn(
     cwd: Path = ROOT,
     ready: str = "/healthz",
     program: str = "wsgi:app",
+    within: Sequence[str] = (),
 ) -> Iterator[Gunicorn]:
     """Serve the app with the settings `env` until the block ends, on the redirect URI's port.
 
     SIGTERM ends it, and it must then exit with 0. The log goes to `folder`. Raises ServerFailed
     if `ready` does not answer 200 in time. `program`: another app, under the same configuration.
+    `within`: words before the command that run it elsewhere, as those of a small disk do.
     """
     parts = urlsplit(env["TIKTOK_REDIRECT_URI"])
     url = f"http://127.0.0.1:{parts.port}"
-    args = [sys.executable, "-m", "gunicorn", program, "--bind", f"127.0.0.1:{parts.port}"]
+    args = [*within, sys.executable, "-m", "gunicorn", program]
+    args += ["--bind", f"127.0.0.1:{parts.port}"]
     args += ["--workers", str(workers)]
     log = folder / f"gunicorn-{parts.port}.log"
     with running(Process(args, log, env=plain_environment() | dict(env), cwd=cwd)) as process:

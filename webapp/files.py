@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +13,11 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 
+#: In memory on Linux, so a full disk doesn't reach it. Containers may have none, or a tiny one.
+MEMORY = Path("/dev/shm")  # noqa: S108  # a folder; mkdtemp and mkstemp make what is in it
+_MEMORY_NEEDED = 16 * 2**20
+#: With less than this free, SQLite can't even create its shared memory file.
+_NO_ROOM = 64 * 2**10
 _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9._-]")
 
 
@@ -85,3 +91,24 @@ def ensure_file(path: Path) -> None:
 def full_disk(path: Path) -> OSError:
     """Return the error of a file for which there is no room on the disk."""
     return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
+def has_no_room(folder: Path) -> bool:
+    """Return True if the disk of an existing folder is full."""
+    try:
+        return shutil.disk_usage(folder).free < _NO_ROOM
+    except OSError:
+        return False
+
+
+def memory_folder() -> str | None:
+    """Return a folder in memory for small files that end with their process; None: there is none.
+
+    A program that maps a file of a full disk into memory is killed by SIGBUS when it writes to it.
+    """
+    try:
+        free = shutil.disk_usage(MEMORY).free
+    except OSError:
+        return None
+    usable = os.access(MEMORY, os.W_OK | os.X_OK) and free >= _MEMORY_NEEDED
+    return str(MEMORY) if usable else None

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask.testing import FlaskClient
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import TooManyRequests
 from werkzeug.test import TestResponse
 
@@ -192,6 +193,7 @@ OTHERS: Mapping[str, Way] = {
     # The limit itself is in tests/security/test_limits.py; sixty tries take seconds.
     "too_many": in_place_of_the_terms(TooManyRequests()),
     "our_fault": in_place_of_the_terms(RuntimeError("made-up")),
+    "database_down": in_place_of_the_terms(OperationalError("made-up", None, OSError("away"))),
     "not_found": get("/nothing-here"),
     "wrong_method": get("/sign-out"),
     "too_large": lambda there: there.client.post("/connect", data={"scopes": "a" * 20_000}),

@@ -4,11 +4,13 @@ import json
 from datetime import timedelta
 
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from tests.keep.world import World
 from webapp.database import reading, writing
 from webapp.models import Brakes, Headcount, Notification
+from webapp.services.maintenance import troubles
 from webapp.services.operators import counts
 from webapp.services.records import figures
 from webapp.services.refresh import breaker, clock_errors
@@ -46,6 +48,30 @@ def test_a_clock_that_is_a_year_ahead_ends_no_grant_and_notifies_operators_once(
     assert world.refreshes() == 12
     assert statuses(world, people) == {("active", None)}
     world.assert_in_step(living=12)
+
+
+def test_a_clock_in_doubt_is_told_by_every_check_until_it_is_right(
+    world: World, client: FlaskClient
+) -> None:
+    def told() -> list[str]:
+        answer = client.get("/readyz")
+        assert answer.status_code == 200
+        doubts = [each["name"] for each in answer.get_json()["doubts"]]
+        assert doubts == [each.name for each in troubles.troubles(world.runtime)]
+        return doubts
+
+    world.people(12)
+    work(world)
+    assert told() == []
+    world.clock.advance(A_YEAR)
+    work(world)
+    assert told() == ["clock"]
+    checked = world.app.test_cli_runner().invoke(args=["tokens", "check"])
+    assert checked.exit_code == 1
+    assert "clock – many connections seem to have expired unnoticed" in checked.output
+    world.clock.advance(-A_YEAR)
+    work(world)
+    assert told() == []
 
 
 @pytest.mark.rule(39)

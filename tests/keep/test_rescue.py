@@ -1,9 +1,11 @@
 """The rescue file: the last resort for an answer; sealed, and replayed as often as one likes."""
 
 import json
+import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,33 @@ def test_lines_that_are_none_of_ours_are_counted_and_left_out(world: World) -> N
     path.write_bytes(b"\xff\xfe{\n" + more + path.read_bytes())
     assert rescue_file.replay(world.runtime) == Replayed(stored=6, outdated=0, unreadable=10)
     world.assert_in_step(living=6)
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_an_answer_that_does_not_fit_on_the_disk_leaves_no_part_and_no_empty_file(
+    world: World, monkeypatch: pytest.MonkeyPatch, before: int
+) -> None:
+    path = world.runtime.rescue_file
+    first, second = answers(world, 2)
+    append = partial(rescue_file.append, world.runtime)
+
+    def store(result: Result) -> None:
+        assert isinstance(result.answer, TokenSet)
+        user = result.claim.user
+        append(user.ref, user.open_id, user.version, result.answer, result.received_at)
+
+    for result in [first][:before]:
+        store(result)
+    kept = path.read_bytes() if before else b""
+    write = os.write
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", lambda file, line: write(file, line[:20]))
+        with pytest.raises(OSError, match="No space left"):
+            store(second)
+    assert (path.read_bytes() if path.exists() else b"") == kept
+    assert rescue_file.has_answers(world.runtime) is bool(before)
+    store(second)
+    assert rescue_file.replay(world.runtime).stored == before + 1
 
 
 def test_a_newer_grant_is_not_overwritten_by_a_rescued_one(

@@ -24,7 +24,7 @@ PREFIX = "/scene/"
 def error_page(app: Flask, code: str) -> str:
     """Return the page of a cause as HTML, with all that it can tell."""
     with acting(app, headers={"Accept": "text/html"}):
-        if code in ("our_fault", "other_host"):
+        if code in ("our_fault", "database_down", "other_host"):
             made = errors.plain_response(errors.CAUSES[code])
         else:
             made = errors.page(code, log_id="20261122140530ABC")

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.fixtures.served import Serve
 from tests.servers import Gunicorn, plain_session
 from tests.workers import children
+from webapp.files import memory_folder
 
 MANY, BROWSERS = 240, 8
 REQUESTS = "coatcheck_http_requests_total"
@@ -59,8 +60,8 @@ def counted(server: Gunicorn) -> tuple[float, float]:
 
 
 def folder_of(server: Gunicorn) -> Path:
-    """Return where the server's processes count."""
-    temporary = Path(tempfile.gettempdir())
+    """Return where the server's processes count: in memory, if there is room."""
+    temporary = Path(memory_folder() or tempfile.gettempdir())
     (found,) = temporary.glob(f"coatcheck-metrics-{server.process.pid}-*")
     return found
 

@@ -42,6 +42,7 @@ STATUSES = {
     "too_many": 429,
     "our_fault": 500,
     "tiktok_unclear": 502,
+    "database_down": 503,
     "not_stored": 503,
     "tiktok_down": 503,
     "site_not_ready": 503,

@@ -33,7 +33,7 @@ def database_fault(engine: Engine | None = None) -> Problem | None:
         with engine.connect() as connection:
             heads = _heads(connection)
     except SQLAlchemyError as error:
-        return database_errors.problem_of(error, is_file=path is not None)
+        return database_errors.problem_of(error, path)
     known = revisions()
     if not heads <= set(known):
         return Problem("DATABASE_URL", _("the database was updated by a newer release"), NEWER)

@@ -5,11 +5,13 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
 from webapp.database import db
-from webapp.files import sqlite_path
+from webapp.files import has_no_room, sqlite_path
 from webapp.language import Text
 from webapp.language import deferred_gettext as _
 from webapp.problems import Problem
@@ -63,6 +65,10 @@ _POSTGRESQL: tuple[tuple[str, Text, Text], ...] = (
         _("free some space there"),
     ),
 )
+#: Codes of SQLite that are not about what was asked of it, but about the file or its disk.
+_UNAVAILABLE = tuple(
+    f"SQLITE_{code}" for code in ("FULL", "BUSY", "LOCKED", "IOERR", "CANTOPEN", "READONLY")
+)
 _DAMAGED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
 
 
@@ -80,16 +86,28 @@ def explained() -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, OSError) as error:
-        is_file = sqlite_path(db.engine) is not None
-        raise DatabaseUnusable(problem_of(error, is_file=is_file)) from None
+        raise DatabaseUnusable(problem_of(error, sqlite_path(db.engine))) from None
 
 
-def problem_of(error: SQLAlchemyError | OSError, *, is_file: bool) -> Problem:
-    """Return what is wrong with the database; `is_file`: it is SQLite."""
+def is_unavailable(error: Exception) -> bool:
+    """Return True if the database is full, locked, read-only or away, so waiting may help."""
+    if isinstance(error, NoFreeConnection):
+        return True
+    if not isinstance(error, OperationalError):
+        return False
+    original = error.orig
+    if isinstance(original, sqlite3.Error):
+        # SQLite reports a missing table as an operational error, too.
+        return getattr(original, "sqlite_errorname", "").startswith(_UNAVAILABLE)
+    return True
+
+
+def problem_of(error: SQLAlchemyError | OSError, path: Path | None) -> Problem:
+    """Return what is wrong with the database; `path` is its file, None for PostgreSQL."""
     if isinstance(error, OSError):
         cause, fix = _of_folder(error)
-    elif is_file:
-        cause, fix = _of_sqlite(error)
+    elif path is not None:
+        cause, fix = _of_sqlite(error, path)
     else:
         cause, fix = _of_postgresql(error)
     return Problem("DATABASE_URL", cause, fix)
@@ -106,14 +124,16 @@ def _of_folder(error: OSError) -> tuple[Text, Text]:
     return cause, _("give this user write access to that folder, or correct DATABASE_URL")
 
 
-def _of_sqlite(error: SQLAlchemyError) -> tuple[Text, Text]:
+def _of_sqlite(error: SQLAlchemyError, path: Path) -> tuple[Text, Text]:
     kind = type(error).__name__
     original = error.orig if isinstance(error, DBAPIError) else None
     code = getattr(original, "sqlite_errorname", "") if isinstance(original, sqlite3.Error) else ""
     if code.startswith(_DAMAGED):
         cause = _("the database cannot be read: the file is damaged, or not an SQLite database")
         return cause, _("restore the whole file from a backup, or correct DATABASE_URL")
-    if code.startswith("SQLITE_FULL"):
+    # If there is no room for its shared memory, SQLite speaks of an I/O error, or can't open it.
+    no_file = code.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")) and has_no_room(path.parent)
+    if no_file or code.startswith("SQLITE_FULL"):
         return _("the disk is full"), _("free some space, then try again")
     if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         cause = _("the database is locked by another process (%(error)s)", error=kind)

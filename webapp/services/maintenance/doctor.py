@@ -11,8 +11,7 @@ from datetime import datetime
 from sqlalchemy import Engine, NullPool, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp.database import is_sqlite
-from webapp.files import absolute_url, own_folder
+from webapp.files import absolute_url, own_folder, sqlite_path
 from webapp.language import deferred_gettext as _
 from webapp.language import deferred_ngettext as ngettext
 from webapp.services.installation import binding
@@ -93,7 +92,7 @@ def bind_installation(settings: Settings, now: datetime) -> Problem | None:
         try:
             return binding.bind_at(engine, settings, own_folder(engine, ROOT), now)
         except SQLAlchemyError as error:
-            return database_errors.problem_of(error, is_file=is_sqlite(engine.dialect))
+            return database_errors.problem_of(error, sqlite_path(engine))
 
 
 def checks(

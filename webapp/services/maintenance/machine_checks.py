@@ -115,6 +115,15 @@ def _low_disk(runtime: Runtime, free: int) -> Problem | None:
     return Problem("disk", cause, fix)
 
 
+def no_temporary_folder() -> Problem:
+    """Return the problem of a start that finds no place for temporary files."""
+    return Problem(
+        "TMPDIR",
+        _("no temporary file can be created: the disk is full, or its folders are read-only"),
+        _("free some space, or set TMPDIR to a folder that has some"),
+    )
+
+
 def _nearest(folder: Path) -> Path:
     """Return the folder, or the nearest one above it that exists. Raises OSError."""
     return next(each for each in (folder, *folder.parents) if each.exists())

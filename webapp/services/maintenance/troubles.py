@@ -19,7 +19,7 @@ from webapp.problems import Problem
 from webapp.services.installation import binding
 from webapp.services.maintenance import database_checks, machine_checks
 from webapp.services.notifications import outbox
-from webapp.services.refresh import breaker, rescue_file
+from webapp.services.refresh import breaker, clock_errors, rescue_file
 from webapp.services.refresh.due import lag
 from webapp.services.runtime import Runtime
 
@@ -45,6 +45,7 @@ def doubts(runtime: Runtime) -> list[Problem]:
         _breaker_doubt(runtime),
         _lag_doubt(runtime),
         _rescue_doubt(runtime),
+        _clock_doubt(runtime),
         machine_checks.low_disk(runtime),
         _notifications_doubt(runtime),
     ]
@@ -104,6 +105,17 @@ def _rescue_doubt(runtime: Runtime) -> Problem | None:
         file=runtime.rescue_file,
     )
     return Problem("rescue", cause, "flask tokens rescue", public=True)
+
+
+def _clock_doubt(runtime: Runtime) -> Problem | None:
+    if not clock_errors.is_in_doubt(runtime):
+        return None
+    cause = _("many connections seem to have expired unnoticed, so none of them is ended for a day")
+    fix = _(
+        "check this server's clock (flask doctor compares it with TikTok's);"
+        " if no worker has run for days, nothing needs to be done"
+    )
+    return Problem("clock", cause, fix, public=True)
 
 
 def _notifications_doubt(runtime: Runtime) -> Problem | None:

@@ -33,6 +33,8 @@ AHEAD = timedelta(hours=1)
 FARTHEST = timedelta(days=300)
 #: Rows that are repaired in one transaction.
 AT_ONCE = 500
+#: So many failing connections are looked at to find one that is held back.
+LOOKED_AT = 10_000
 _KEPT = (Status.ACTIVE, Status.FAILING)
 
 
@@ -69,6 +71,21 @@ def hold_if_doubtful(session: Session, runtime: Runtime, claim: Claim, now: date
     )
     outbox.enqueue_alarm(session, runtime, now, "mass_expiry", "clock", None)
     return True
+
+
+def is_in_doubt(runtime: Runtime) -> bool:
+    """Return True if connections are held back because the clock may be wrong."""
+    failing = (
+        select(User.last_error)
+        .where(User.client_key == runtime.client_key, User.status == Status.FAILING)
+        # As the index of these says; without it, all connections would be read.
+        .where(User.failing_since.is_not(None))
+        .limit(LOOKED_AT)
+        .subquery()
+    )
+    with reading() as session:
+        held = select(failing.c.last_error).where(failing.c.last_error == CLOCK_IN_DOUBT)
+        return session.scalar(held.limit(1)) is not None
 
 
 def repair(runtime: Runtime, now: datetime) -> bool:

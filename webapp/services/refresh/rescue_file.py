@@ -82,12 +82,19 @@ def append(
     path = runtime.rescue_file
     with _locked(path):
         opened = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+        before = os.fstat(opened).st_size
         try:
-            # Start a new line, in case a crash or a full disk has cut off the last one.
+            # Start a new line, in case a crash has cut off the last one.
             written = b"\n" + json.dumps(line).encode() + b"\n"
             if os.write(opened, written) < len(written):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(opened)
+        except OSError:
+            # Leave no part of a line, and no file that looks as if it held an answer.
+            os.ftruncate(opened, before)
+            if not before:
+                path.unlink()
+            raise
         finally:
             os.close(opened)
         # A new file survives a crash only once its folder is on the disk, too.

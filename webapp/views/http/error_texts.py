@@ -264,6 +264,16 @@ HTTP_CAUSES: dict[str, Cause] = {
             (N_("Try again later."),),
             *HOME,
         ),
+        Cause(  # full, locked or away
+            "database_down",
+            503,
+            N_("Our database isn't responding"),
+            N_("This isn't your fault. We couldn't read or save what this page needs."),
+            N_("Most likely, nothing was stored."),
+            (N_("Try again in a few minutes."),),
+            *HOME,
+            retry_after=A_MINUTE,
+        ),
         Cause(
             "not_found",
             404,

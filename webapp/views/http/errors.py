@@ -26,6 +26,7 @@ from webapp.clock import utc_now
 from webapp.language import N_
 from webapp.language import gettext as _
 from webapp.services.authority import HalfDone, NoLongerAllowed
+from webapp.services.maintenance import database_errors
 from webapp.services.people import PersonGone
 from webapp.views.http import api_contract, browser_cookies, language_and_theme, template_filters
 from webapp.views.http.error_texts import (
@@ -156,9 +157,13 @@ def plain_response(cause: Cause) -> Response:
     with suppress(Exception):  # in English if the catalog cannot be read
         cause = in_words(cause)
     if _prefers_json():
-        return _no_store(_problem(cause))
-    filled = fill_plain_page(cause, _reference(), utc_now())
-    return _no_store(Response(filled, cause.status, mimetype="text/html"))
+        response = _problem(cause, retry_after=cause.retry_after)
+    else:
+        filled = fill_plain_page(cause, _reference(), utc_now())
+        response = Response(filled, cause.status, mimetype="text/html")
+    if cause.retry_after:
+        response.headers["Retry-After"] = str(cause.retry_after)
+    return _no_store(response)
 
 
 def fill_plain_page(cause: Cause, reference: str, now: datetime) -> str:
@@ -244,11 +249,16 @@ def _no_longer_allowed(lost: Exception) -> WerkzeugResponse:
 
 def _internal_error(error: Exception) -> Response:
     """Log an unexpected exception and return the plain page."""
+    away = database_errors.is_unavailable(error)
     with suppress(Exception):  # a full disk under the log must not cost the page as well
-        structlog.get_logger().exception("unhandled_exception", path=request.path, exc_info=error)
+        logged = structlog.get_logger()
+        if away:
+            logged.error("database_unavailable", path=request.path, error=type(error).__name__)
+        else:
+            logged.error("unhandled_exception", path=request.path, exc_info=error)
     if api_contract.is_api():
         return api_contract.problem("our_fault")
-    return plain_response(CAUSES["our_fault"])
+    return plain_response(CAUSES["database_down" if away else "our_fault"])
 
 
 def _code_of(error: HTTPException) -> str:
