@@ -81,3 +81,15 @@ def test_operators_pages_compares_every_page_with_the_same_page_of_a_small_datab
     assert len(pages) > 25
     assert all(float(row[-1]) > 0 for row in pages)
     assert [row[0] for row in exports] == ["csv, 200", "json, 200", "csv, 600", "json, 600"]
+
+
+@pytest.mark.long
+def test_memory_shows_the_web_server_over_time_and_a_worker_with_calls_in_flight() -> None:
+    tiny = ("--requests", "200", "--steps", "2", "--clients", "4", "--people", "100")
+    head, *rows = table("memory", *tiny, "--rows", "40", "--latency", "1")
+    assert head[1:] == ["PSS MB", "RSS MB", "Threads"]
+    names = ["web, at the start", "web, after 100 requests", "web, after 200 requests"]
+    assert [row[0] for row in rows] == [*names, "worker, refreshing over TLS"]
+    assert all(0 < int(row[1]) <= int(row[2]) for row in rows)
+    # Every thread that calls was there.
+    assert int(rows[-1][3]) > 40
