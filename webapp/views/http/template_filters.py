@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from flask import Flask
 from flask.templating import Environment
+from markupsafe import Markup, escape
 
 from webapp import language
 from webapp.clock import Clock, utc_now
@@ -58,12 +59,24 @@ def exact(moment: datetime) -> str:
 
 def clock_time(moment: datetime) -> str:
     """Return the time of day of an aware UTC `moment`: "14:06 UTC"."""
-    return f"{moment:%H:%M} UTC"
+    return f"{moment.hour:02}:{moment.minute:02} UTC"
 
 
 def iso(moment: datetime) -> str:
     """Return an aware UTC `moment` as RFC 3339, in whole seconds."""
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+    return f"{moment.replace(microsecond=0, tzinfo=None).isoformat()}Z"
+
+
+def when(moment: datetime | None, now: datetime, *, by_day: bool = False) -> Markup:
+    """Return a time in words, or `by_day` its date, with the exact time on hover."""
+    if moment is None:
+        text = escape(_("unknown"))
+        # The text is escaped; so is all that follows.
+        return Markup(f'<span class="muted">{text}</span>')  # noqa: S704  # as above
+    text = escape(language.day(moment) if by_day else relative(moment, now))
+    kind = "" if by_day else " data-relative"
+    attributes = f'datetime="{iso(moment)}" title="{escape(exact(moment))}"{kind}'
+    return Markup(f"<time {attributes}>{text}</time>")  # noqa: S704  # as above
 
 
 def file_size(count: int) -> str:
@@ -201,4 +214,5 @@ def register(app: Flask, clock: Clock = utc_now) -> None:
         size=file_size,
         decimal=language.decimal,
         relative=lambda moment: relative(moment, clock()),
+        when=lambda moment, by_day: when(moment, clock(), by_day=by_day),
     )
