@@ -90,8 +90,9 @@ def search_words(name: str | None) -> list[str]:
 
 def clean_name(raw: str | None) -> str | None:
     """Return a name as one line without control or bidi characters; None if nothing is left."""
-    shown = "".join(" " if char.isspace() else char for char in raw or "" if _is_printable(char))
-    return " ".join(shown.split()) or None
+    if not raw or not raw.isprintable():
+        raw = "".join(" " if char.isspace() else char for char in raw or "" if _is_printable(char))
+    return " ".join(raw.split()) or None
 
 
 def _is_printable(char: str) -> bool:

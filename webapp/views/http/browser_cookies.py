@@ -55,8 +55,10 @@ class BrowserSessions(SecureCookieSessionInterface):
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """Return the browser's session, or an empty one for services."""
         opened = BrowserSession()
+        if request.path.startswith(API) or not request.cookies:
+            return opened
         serializer = self.get_signing_serializer(app)
-        if request.path.startswith(API) or serializer is None:
+        if serializer is None:
             return opened
         max_age = int(app.permanent_session_lifetime.total_seconds())
         prefix = _prefix(app)
