@@ -5,7 +5,7 @@ from collections.abc import MutableMapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from flask import Flask
+from flask import Flask, request
 from flask.templating import Environment
 from markupsafe import Markup, escape
 
@@ -191,6 +191,22 @@ def browser_name(browser: str | None, system: str | None) -> str:
     return browser or _("Unknown browser")
 
 
+def _remember_addresses(app: Flask) -> None:
+    """Let the templates' `url_for` build an address without values, or of a static file, once."""
+    built: dict[tuple[str, ...], str] = {}
+
+    def url_for(endpoint: str, **values: Any) -> str:
+        # A proxy may say in a request that the site is below a path of its host.
+        if (values and endpoint != "static") or request.script_root:
+            return app.url_for(endpoint, **values)
+        key = (endpoint, *values.values())
+        if key not in built:
+            built[key] = app.url_for(endpoint, **values)
+        return built[key]
+
+    app.jinja_env.globals["url_for"] = url_for
+
+
 def register(app: Flask, clock: Clock = utc_now) -> None:
     """Give the templates these functions as filters; `relative` uses `clock`."""
     app.jinja_env.filters.update(
@@ -216,3 +232,4 @@ def register(app: Flask, clock: Clock = utc_now) -> None:
         relative=lambda moment: relative(moment, clock()),
         when=lambda moment, by_day: when(moment, clock(), by_day=by_day),
     )
+    _remember_addresses(app)
