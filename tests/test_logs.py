@@ -152,6 +152,32 @@ def test_what_looks_like_a_secret_is_masked_wherever_it_stands(
 
 
 @pytest.mark.rule(55)
+@pytest.mark.parametrize("text", range(len(made_up())))
+def test_known_fields_are_searched_too_and_so_are_names_in_any_case(
+    written: Written, text: int
+) -> None:
+    configure(settings())
+    said, secret = list(made_up().items())[text]
+    fields = dict.fromkeys(("method", "path", "client", "key", "request_id", "status"), said)
+    structlog.get_logger("gunicorn.access").info("request", **fields)
+    structlog.get_logger().info("x", **{said: 1})
+    output = "\n".join(written())
+    assert output.count(logs.MASK) >= 7
+    assert secret not in output
+    # Swapped letters make another secret, but of the same shape.
+    for changed in (str.upper, str.lower):
+        logging.getLogger("x").warning("%s", changed(said))
+        assert changed(secret) not in "\n".join(written())
+
+
+def test_what_a_caller_gives_for_the_time_or_the_level_is_not_logged(written: Written) -> None:
+    configure(settings())
+    secret = secrets.token_urlsafe(24)
+    structlog.get_logger().info("x", timestamp=f"code={secret}", level=f"code={secret}")
+    assert secret not in "\n".join(written())
+
+
+@pytest.mark.rule(55)
 def test_the_secrets_of_the_settings_are_masked_by_value(written: Written) -> None:
     password = secrets.token_hex(8)
     given = settings(

@@ -112,7 +112,9 @@ def gettext(message: str, /, **values: object) -> str:
     Whole numbers are grouped. A percent sign is written twice. Raises KeyError if a placeholder
     has no value.
     """
-    return translated(message) % filled(values)
+    text = translated(message)
+    # Most texts have neither placeholders nor a percent sign.
+    return text % filled(values) if values or "%" in text else text
 
 
 def ngettext(one: str, many: str, num: int, /, **values: object) -> str:

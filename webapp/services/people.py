@@ -28,6 +28,11 @@ _FIND = select(User).where(User.id == bindparam("the_id"), User.ticket == bindpa
 _words = table_of(NameWord)
 _DELETE_WORDS = delete(_words).where(_words.c.user_id == bindparam("the_id"))
 _INSERT_WORDS = insert(_words)
+_WITH_HISTORY = (
+    select(User)
+    .where(User.id == bindparam("the_id"), User.ticket == bindparam("the_ticket"))
+    .options(undefer(User.history))
+)
 
 
 class PersonGone(Exception):
@@ -81,8 +86,7 @@ def locked_for_caller(session: Session, person: PersonRef) -> User:
 
 def with_history(session: Session, person: PersonRef) -> User:
     """Return a person's row with its history. Raises PersonGone."""
-    query = select(User).where(User.is_(person)).options(undefer(User.history))
-    user = session.scalar(query)
+    user = session.scalar(_WITH_HISTORY, {"the_id": person.id, "the_ticket": person.ticket})
     if user is None:
         raise PersonGone
     return user
@@ -96,8 +100,9 @@ def search_words(name: str | None) -> list[str]:
 
 def clean_name(raw: str | None) -> str | None:
     """Return a name as one line without control or bidi characters; None if nothing is left."""
-    shown = "".join(" " if char.isspace() else char for char in raw or "" if _is_printable(char))
-    return " ".join(shown.split()) or None
+    if not raw or not raw.isprintable():
+        raw = "".join(" " if char.isspace() else char for char in raw or "" if _is_printable(char))
+    return " ".join(raw.split()) or None
 
 
 def _is_printable(char: str) -> bool:

@@ -3,8 +3,9 @@
 import json
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import literal, select, tuple_
+from sqlalchemy import Integer, bindparam, select, tuple_
 from sqlalchemy.orm import Session
 
 from webapp.database import reading
@@ -26,7 +27,20 @@ RECENT = 5
 #: An export contains at most this many events, the newest, to limit its memory.
 MAX_EXPORTED = 10_000
 _ORDER = (AuditEvent.at, AuditEvent.id)
-_TYPES = (AuditEvent.at.type, AuditEvent.id.type)
+# Built once, because building them takes as long as running them.
+_NEWEST = (
+    select(AuditEvent)
+    .where(AuditEvent.ticket == bindparam("the_ticket"), AuditEvent.at >= bindparam("since"))
+    .order_by(*(column.desc() for column in _ORDER))
+    .limit(bindparam("count", type_=Integer))
+)
+_OLDER = _NEWEST.where(
+    tuple_(*_ORDER)
+    < tuple_(
+        bindparam("start_at", type_=AuditEvent.at.type),
+        bindparam("start_id", type_=AuditEvent.id.type),
+    )
+)
 #: From the row's history come only these words of these actors. The rest is in the audit as well.
 _BACKGROUND = ("refreshed", "failed")
 _AUTOMATIC_ACTORS = ("worker", "system")
@@ -64,7 +78,7 @@ def overview_of(runtime: Runtime, person: PersonRef, secret: str) -> Overview:
         recent = _activity_page(session, runtime, user, None, RECENT)
         return Overview(
             user=user,
-            last_use=next(iter(uses.uses_of(session, user.id, limit=1)), None),
+            last_use=uses.last_use_of(session, user.id),
             recent=recent.events[:RECENT],
             browsers=sessions.of(session, runtime, person, secret, runtime.clock()),
         )
@@ -116,11 +130,11 @@ def _activity_page(
     `user.history` must be loaded. `before` is ignored if it is not the ID of an event of theirs.
     """
     since = runtime.clock() - shown_period(runtime)
-    query = select(AuditEvent).where(AuditEvent.ticket == user.ticket, AuditEvent.at >= since)
+    values: dict[str, Any] = {"the_ticket": user.ticket, "since": since, "count": count + 1}
     start = _start(session, user, before)
     if start is not None:
-        query = query.where(tuple_(*_ORDER) < tuple_(*map(literal, (start.at, start.id), _TYPES)))
-    rows = session.scalars(query.order_by(*(c.desc() for c in _ORDER)).limit(count + 1)).all()
+        values |= {"start_at": start.at, "start_id": start.id}
+    rows = session.scalars(_NEWEST if start is None else _OLDER, values).all()
     older = rows[count - 1] if len(rows) > count else None
     entries = [
         TimelineEvent(entry.at, entry.word, entry.who)

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from webapp.actor import acting_as, current_actor
@@ -16,6 +16,14 @@ from webapp.services.refresh.on_demand import RECORD_USE_EVERY
 
 #: At most one audit event per service and connection in this time; `ServiceUse` has the hour.
 AUDIT_EVERY = timedelta(hours=24)
+# Built once, because building them takes longer than running them.
+_OF_PERSON = (
+    select(ServiceKey.name, ServiceUse.first_at, ServiceUse.last_at, ServiceKey.revoked_at)
+    .join(ServiceKey, ServiceKey.id == ServiceUse.key_id)
+    .where(ServiceUse.user_id == bindparam("the_id"))
+    .order_by(ServiceUse.last_at.desc(), ServiceKey.name)
+)
+_LAST_OF_PERSON = _OF_PERSON.limit(1)
 
 
 class HandedOut(Protocol):
@@ -72,16 +80,20 @@ def record_use(row: HandedOut, now: datetime) -> bool:
     return True
 
 
-def uses_of(session: Session, user_id: int, limit: int | None = None) -> list[Use]:
+def uses_of(session: Session, user_id: int) -> list[Use]:
     """Return the services that received this connection's token, the latest first."""
-    rows = session.execute(
-        select(ServiceKey.name, ServiceUse.first_at, ServiceUse.last_at, ServiceKey.revoked_at)
-        .join(ServiceKey, ServiceKey.id == ServiceUse.key_id)
-        .where(ServiceUse.user_id == user_id)
-        .order_by(ServiceUse.last_at.desc(), ServiceKey.name)
-        .limit(limit)
-    )
-    return [Use(name, first, last, revoked is not None) for name, first, last, revoked in rows]
+    rows = session.connection().execute(_OF_PERSON, {"the_id": user_id})
+    return [_use(row) for row in rows]
+
+
+def last_use_of(session: Session, user_id: int) -> Use | None:
+    """Return the service that received this connection's token last; None if there was none."""
+    row = session.connection().execute(_LAST_OF_PERSON, {"the_id": user_id}).first()
+    return _use(row) if row else None
+
+
+def _use(row: Any) -> Use:
+    return Use(row.name, row.first_at, row.last_at, row.revoked_at is not None)
 
 
 def _lock_person(session: Session, row: HandedOut) -> bool:

@@ -52,11 +52,22 @@ class BrowserSessions(SecureCookieSessionInterface):
 
     session_class = BrowserSession
 
+    def __init__(self) -> None:
+        self._signer: URLSafeTimedSerializer | None = None
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """Return what signs the cookies of `app`, made once: its keys never change."""
+        if self._signer is None:
+            self._signer = super().get_signing_serializer(app)
+        return self._signer
+
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """Return the browser's session, or an empty one for services."""
         opened = BrowserSession()
+        if request.path.startswith(API) or not request.cookies:
+            return opened
         serializer = self.get_signing_serializer(app)
-        if request.path.startswith(API) or serializer is None:
+        if serializer is None:
             return opened
         max_age = int(app.permanent_session_lifetime.total_seconds())
         prefix = _prefix(app)

@@ -71,8 +71,11 @@ def _languages() -> list[language.Language]:
 
 
 def _gettext(message: str, /, **values: Any) -> Markup:
+    text = language.translated(message)
     # The values are escaped; the message comes from our templates or catalog.
-    return Markup(language.translated(message)) % language.filled(values)  # noqa: S704
+    if values or "%" in text:
+        return Markup(text) % language.filled(values)  # noqa: S704
+    return Markup(text)  # noqa: S704
 
 
 def _ngettext(one: str, many: str, num: int, /, **values: Any) -> Markup:

@@ -5,8 +5,9 @@ from collections.abc import MutableMapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from flask import Flask
+from flask import Flask, request
 from flask.templating import Environment
+from markupsafe import Markup, escape
 
 from webapp import language
 from webapp.clock import Clock, utc_now
@@ -58,12 +59,24 @@ def exact(moment: datetime) -> str:
 
 def clock_time(moment: datetime) -> str:
     """Return the time of day of an aware UTC `moment`: "14:06 UTC"."""
-    return f"{moment:%H:%M} UTC"
+    return f"{moment.hour:02}:{moment.minute:02} UTC"
 
 
 def iso(moment: datetime) -> str:
     """Return an aware UTC `moment` as RFC 3339, in whole seconds."""
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+    return f"{moment.replace(microsecond=0, tzinfo=None).isoformat()}Z"
+
+
+def when(moment: datetime | None, now: datetime, *, by_day: bool = False) -> Markup:
+    """Return a time in words, or `by_day` its date, with the exact time on hover."""
+    if moment is None:
+        text = escape(_("unknown"))
+        # The text is escaped; so is all that follows.
+        return Markup(f'<span class="muted">{text}</span>')  # noqa: S704  # as above
+    text = escape(language.day(moment) if by_day else relative(moment, now))
+    kind = "" if by_day else " data-relative"
+    attributes = f'datetime="{iso(moment)}" title="{escape(exact(moment))}"{kind}'
+    return Markup(f"<time {attributes}>{text}</time>")  # noqa: S704  # as above
 
 
 def file_size(count: int) -> str:
@@ -178,6 +191,22 @@ def browser_name(browser: str | None, system: str | None) -> str:
     return browser or _("Unknown browser")
 
 
+def _remember_addresses(app: Flask) -> None:
+    """Let the templates' `url_for` build an address without values, or of a static file, once."""
+    built: dict[tuple[str, ...], str] = {}
+
+    def url_for(endpoint: str, **values: Any) -> str:
+        # A proxy may say in a request that the site is below a path of its host.
+        if (values and endpoint != "static") or request.script_root:
+            return app.url_for(endpoint, **values)
+        key = (endpoint, *values.values())
+        if key not in built:
+            built[key] = app.url_for(endpoint, **values)
+        return built[key]
+
+    app.jinja_env.globals["url_for"] = url_for
+
+
 def register(app: Flask, clock: Clock = utc_now) -> None:
     """Give the templates these functions as filters; `relative` uses `clock`."""
     app.jinja_env.filters.update(
@@ -201,4 +230,6 @@ def register(app: Flask, clock: Clock = utc_now) -> None:
         size=file_size,
         decimal=language.decimal,
         relative=lambda moment: relative(moment, clock()),
+        when=lambda moment, by_day: when(moment, clock(), by_day=by_day),
     )
+    _remember_addresses(app)

@@ -22,6 +22,7 @@ from webapp.services.operators.list_query import (
     query_string,
 )
 from webapp.views.http.template_filters import Tag, state_tag
+from webapp.views.operators import list_rows
 from webapp.views.operators.list_address import MORE, ListRequest, address
 
 #: Sort → column title, caption for ascending and for descending order.
@@ -110,7 +111,7 @@ def context(
     everything = asked.everything and bool(page.rows) and not page.cut
     return {
         "query": query,
-        "rows": page.rows,
+        "rows": list_rows.lines(page.rows, now),
         "everything": everything,
         "total": total,
         "select_all": _all_that_match(base, query, page),
