@@ -26,6 +26,8 @@ def ahead(header: str | None, now: datetime) -> timedelta | None:
 
 
 def _date(text: str) -> datetime | None:
+    if not text:
+        return None
     try:
         moment = parsedate_to_datetime(text)
         # Converted to UTC here, because this raises on dates that no calendar has.

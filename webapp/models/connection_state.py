@@ -37,7 +37,7 @@ def works_again() -> Columns:
     }
 
 
-def claimed(name: str, until: datetime) -> Columns:
+def claimed(name: str | ColumnElement[str], until: datetime | ColumnElement[datetime]) -> Columns:
     """Somebody begins to act on the connection, under a lease."""
     # A claim that was never released belonged to a process that died during its call.
     died: ColumnElement[bool] = case((User.claim.is_not(None), True), else_=User.interrupted)

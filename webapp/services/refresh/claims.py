@@ -4,10 +4,25 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, and_, func, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
 
-from webapp.database import writing
+from webapp.database import UtcDateTime, writing
 from webapp.models import PersonRef, Status, User, connection_state
 from webapp.services import authority
 from webapp.services.runtime import Runtime
@@ -39,15 +54,24 @@ class Claim:
 
 def claim_due(runtime: Runtime, limit: int, now: datetime) -> list[Claim]:
     """Claim up to `limit` connections that are due, most overdue first."""
+    return _claimed(runtime, _claim_due(runtime.uptime is not None), now, {"the_limit": limit})
+
+
+@cache
+def _claim_due(has_uptime: bool) -> ReturningUpdate[User]:
+    """Return the statement of `claim_due`, which is built once: a worker runs it all the time."""
     due = (
         select(User.id)
-        .where(User.next_at <= now, User.client_key == runtime.client_key)
-        .where(_is_lease_over(runtime))
+        .where(
+            User.next_at <= bindparam("the_now", type_=UtcDateTime),
+            User.client_key == bindparam("the_app"),
+        )
+        .where(_is_lease_over(has_uptime))
         .order_by(User.next_at)
-        .limit(limit)
+        .limit(bindparam("the_limit", type_=Integer))
         .with_for_update(skip_locked=True)
     )
-    return _claim(runtime, due, true(), now)
+    return _claim(due, true(), has_uptime)
 
 
 def claim_one(
@@ -70,28 +94,40 @@ def claim_one(
     if version is not None:
         free = and_(free, User.version == version)
     one = select(User.id).where(User.is_(person))
-    found = _claim(runtime, one, and_(free, User.status.in_(_KEPT)), now, requested=True)
+    statement = _claim(one, and_(free, User.status.in_(_KEPT)), runtime.uptime is not None)
+    found = _claimed(runtime, statement, now, {}, requested=True)
     # A request counts as use.
     return replace(found[0], idle=False) if found else None
 
 
-def _claim(
+def _claim(ids: Select[int], free: ColumnElement[bool], has_uptime: bool) -> ReturningUpdate[User]:
+    """Return the statement that claims rows; `_claimed` passes its parameters."""
+    until = bindparam("the_end", type_=UtcDateTime)
+    return (
+        update(User)
+        .where(User.id.in_(ids), free, _is_lease_over(has_uptime))
+        .where(or_(User.refresh_token.is_not(None), User.status == Status.REVOKING))
+        .values(connection_state.claimed(bindparam("the_claim", type_=Text), until))
+        .returning(User)
+    )
+
+
+def _claimed(
     runtime: Runtime,
-    ids: Select[int],
-    free: ColumnElement[bool],
+    statement: ReturningUpdate[User],
     now: datetime,
+    values: dict[str, Any],
     *,
     requested: bool = False,
 ) -> list[Claim]:
     name = _new_name(runtime)
+    values |= {"the_now": now, "the_app": runtime.client_key}
+    values |= {"the_claim": name, "the_end": now + LEASE}
+    if runtime.uptime is not None:
+        values["the_mark"] = f"%.{runtime.uptime.boot}.%"
+        values["the_uptime"] = f"{runtime.uptime.seconds():014.3f}"
     with writing() as session:
-        rows = session.scalars(
-            update(User)
-            .where(User.id.in_(ids), free, _is_lease_over(runtime))
-            .where(or_(User.refresh_token.is_not(None), User.status == Status.REVOKING))
-            .values(connection_state.claimed(name, now + LEASE))
-            .returning(User)
-        ).all()
+        rows = session.scalars(statement, values).all()
         if requested:
             authority.require(session)
     return _opened(runtime, rows, name, now)
@@ -110,16 +146,15 @@ def _new_name(runtime: Runtime) -> str:
     return f"{name}.{runtime.uptime.boot}.{ends:014.3f}"
 
 
-def _is_lease_over(runtime: Runtime) -> ColumnElement[bool]:
+def _is_lease_over(has_uptime: bool) -> ColumnElement[bool]:
     """Return the condition of rows that no process of this machine holds by its uptime."""
-    if runtime.uptime is None:
+    if not has_uptime:
         return true()
-    mark = f"%.{runtime.uptime.boot}.%"
     ends = func.substr(User.claim, _UPTIME_FROM, type_=Text())
     return or_(
         User.claim.is_(None),
-        User.claim.not_like(mark),
-        ends <= f"{runtime.uptime.seconds():014.3f}",
+        User.claim.not_like(bindparam("the_mark", type_=Text)),
+        ends <= bindparam("the_uptime", type_=Text),
     )
 
 
