@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from flask import Flask
+from flask import Flask, current_app
 from sqlalchemy import delete, func, select, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from webapp import database, disk_sync
 from webapp.database import db, reading, scrub, writing
 from webapp.files import sqlite_path
 from webapp.models import SpentState
@@ -169,3 +171,66 @@ def test_a_backup_while_people_write_is_whole(app: Flask, file: Path, tmp_path: 
 def everything_beside(file: Path) -> bytes:
     """Return the bytes of the database, its log and its index."""
     return b"".join(path.read_bytes() for path in sorted(file.parent.glob(f"{file.name}*")))
+
+
+def test_a_writer_whose_turn_never_comes_has_waited(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times: list[tuple[float, float | None]] = []
+    monkeypatch.setattr(database, "_observe", lambda *both: times.append(both))
+    db.engine.dispose()
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 100)
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(OperationalError), writing():
+            raise AssertionError("the lock is somebody else's")
+    ((waited, held),) = times
+    assert waited >= 0.09
+    assert held is None
+
+
+def test_who_commits_together_waits_for_the_disk_without_the_lock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another one writes meanwhile, and the first one is answered only after its sync."""
+    syncing, goes_on = threading.Event(), threading.Event()
+
+    def slow(_path: str) -> None:
+        syncing.set()
+        assert goes_on.wait(10)
+
+    monkeypatch.setattr(disk_sync, "_sync_file", slow)
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # a proxy has it
+
+    def together() -> None:
+        with app.app_context(), writing(durable=True, together=True) as session:
+            session.add(SpentState(digest="a", spent_at=NOW))
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(together)
+        assert syncing.wait(10)
+        add("b")
+        assert not first.done()
+        goes_on.set()
+        first.result(10)
+    assert count() == 2
+
+
+def test_a_log_that_does_not_reach_the_disk_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_path: str) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(disk_sync, "_sync_file", broken)
+    with pytest.raises(OperationalError), writing(durable=True, together=True) as session:
+        session.add(SpentState(digest="a", spent_at=NOW))
+
+
+def test_without_a_log_each_commit_waits_itself(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.engine.dispose()
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode=DELETE")
+    monkeypatch.setattr(disk_sync, "_sync_file", lambda _path: pytest.fail("there is no log"))
+    with writing(durable=True, together=True) as session:
+        assert session.scalar(text("PRAGMA synchronous")) == FULL

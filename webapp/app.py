@@ -16,6 +16,7 @@ from webapp import cli, database, files, logs
 from webapp.clock import Clock, utc_now
 from webapp.database import db
 from webapp.language import N_, gettext
+from webapp.metrics import count_write
 from webapp.services.maintenance.database_checks import MIGRATIONS
 from webapp.services.runtime import Runtime
 from webapp.services.vault import Vault
@@ -159,6 +160,7 @@ def _open_database(app: Flask) -> Path:
     """Open the database, and return where this installation keeps its own files."""
     db.init_app(app)
     app.extensions["migrate"] = _Migrations()
+    database.observe_writes(count_write)
     with app.app_context():
         database.prepare(db.engine)
         return files.own_folder(db.engine, ROOT)

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
+from time import perf_counter
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
@@ -41,6 +42,9 @@ from sqlalchemy.dialects.postgresql import REGCLASS
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, QueryableAttribute, Session
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from webapp.disk_sync import SharedSync
 
 BUSY_TIMEOUT_MS = 10_000
 #: How long a caller waits for a free connection of the pool, in seconds.
@@ -58,7 +62,17 @@ _SEQUENCE = table("sqlite_sequence", column("name"), column("seq"))
 #: SQLite has one writer. Threads that queue here wake immediately; with SQLite's own busy sleep
 #: the slowest waited ten times longer than the median.
 _one_writer = threading.Lock()
+_syncs = SharedSync()
 _LAST_STEPS = "coatcheck_last_steps"
+#: Where a connection to SQLite keeps the path of the database's write-ahead log.
+_LOG = "coatcheck_log"
+
+
+def _ignore(_waited: float, _held: float | None) -> None:
+    """Do nothing with the times of a write."""
+
+
+_observe: Callable[[float, float | None], None] = _ignore
 
 
 class Base(DeclarativeBase):
@@ -125,26 +139,58 @@ def table_of(model: type[Base]) -> Table:
 
 
 @contextmanager
-def writing(*, durable: bool = False) -> Iterator[Session]:
+def writing(*, durable: bool = False, together: bool = False) -> Iterator[Session]:
     """Open a session whose changes are all committed at the end, or none of them.
 
     `durable` waits for the disk (SQLite's `synchronous=FULL`): for refreshes, where a commit lost
     in a power failure is a lost grant. SQLite takes its write lock at BEGIN, because a transaction
     that reads first and writes later may fail with BUSY_SNAPSHOT, whatever the timeout.
+    `durable` and `together` wait for the disk after the lock is released, so that those who commit
+    meanwhile wait for one sync (decisions/0031). If that fails, the error is an OperationalError,
+    but the changes are committed.
     UPDATE and DELETE statements don't change objects the session has already loaded.
-    What `run_last` was given runs right before the commit.
+    What `run_last` was given runs right before the commit. All other writers of an SQLite database
+    wait until the block ends, so it runs nothing but statements.
     """
     engine = db.engine
     turn = _turn() if is_sqlite(engine.dialect) else nullcontext()
     options = {"synchronize_session": False}
-    with turn, Session(engine, expire_on_commit=False, execution_options=options) as session:
-        session.connection(execution_options={"coatcheck_write": "FULL" if durable else "NORMAL"})
-        yield session
-        # Takes the locks of whatever is still unwritten, before those of the last steps.
-        session.flush()
-        for step in session.info.get(_LAST_STEPS, ()):
-            step(session)
-        session.commit()
+    level = ("TOGETHER" if together else "FULL") if durable else "NORMAL"
+    asked, began, log = perf_counter(), None, None
+    try:
+        with turn, Session(engine, expire_on_commit=False, execution_options=options) as session:
+            connection = session.connection(execution_options={"coatcheck_write": level})
+            began = perf_counter()
+            log = connection.info.get(_LOG) if level == "TOGETHER" else None
+            yield session
+            # Takes the locks of whatever is still unwritten, before those of the last steps.
+            session.flush()
+            for step in session.info.get(_LAST_STEPS, ()):
+                step(session)
+            session.commit()
+    finally:
+        ended = perf_counter()
+        _observe((began or ended) - asked, None if began is None else ended - began)
+    if log is not None:
+        _wait_for_disk(log)
+
+
+def _wait_for_disk(log: str) -> None:
+    """Return when all that was committed to this write-ahead log is on the disk."""
+    try:
+        _syncs.wait(log)
+    except OSError as error:
+        raise OperationalError("COMMIT", None, error) from error
+
+
+def observe_writes(observe: Callable[[float, float | None], None]) -> None:
+    """Pass the times of every `writing()` from now on to `observe`, in seconds.
+
+    The first is how long it waited for its turn, the second how long it kept the others waiting;
+    None if it never began.
+    """
+    global _observe
+    _observe = observe
 
 
 @contextmanager
@@ -273,13 +319,17 @@ def _keep_first_line(context: ExceptionContext) -> None:
             error.args = (str(error.args[0]).partition("\n")[0],)
 
 
-def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
+def _set_pragmas(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
     # The driver's own BEGIN is turned off: it comes too late and is never IMMEDIATE.
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute("PRAGMA secure_delete=ON")
+    # Without a log of this kind, each commit waits for the disk itself.
+    if cursor.execute("PRAGMA journal_mode").fetchone() == ("wal",):
+        *_name, path = cursor.execute("PRAGMA database_list").fetchone()
+        record.info[_LOG] = f"{path}-wal"
     cursor.close()
 
 
@@ -288,6 +338,8 @@ def _begin(connection: Connection) -> None:
     if durability is None:
         connection.exec_driver_sql("BEGIN")
         return
+    if durability == "TOGETHER":
+        durability = "NORMAL" if _LOG in connection.info else "FULL"
     connection.exec_driver_sql(f"PRAGMA synchronous={durability}")
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 

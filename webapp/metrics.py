@@ -1,4 +1,4 @@
-"""Counts HTTP requests for Prometheus, summed over all processes of a server.
+"""Counts HTTP requests and database writes for Prometheus, over all processes of a server.
 
 If PROMETHEUS_MULTIPROC_DIR is set before this is imported (gunicorn.conf.py does so), each process
 counts in a file of its own there. Labels are endpoints, methods and status classes, no people.
@@ -15,6 +15,9 @@ from prometheus_client.registry import Collector
 
 #: In seconds. A hand-out takes some milliseconds; a refresh on demand may take ten seconds.
 BUCKETS = (0.005, 0.025, 0.1, 0.5, 2.5, 10.0)
+#: In seconds. A write takes a few milliseconds, more if the disk is slow, and waits at most ten
+#: seconds.
+WRITE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0)
 #: All other methods count as "other", so callers can't create new series.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 #: Reading fails while a process that is just starting has an empty file.
@@ -34,6 +37,18 @@ _seconds = Histogram(
     buckets=BUCKETS,
     registry=_ours,
 )
+_write_wait = Histogram(
+    "coatcheck_write_wait_seconds",
+    "How long database transactions that write waited to begin.",
+    buckets=WRITE_BUCKETS,
+    registry=_ours,
+)
+_write_hold = Histogram(
+    "coatcheck_write_hold_seconds",
+    "How long database transactions that write lasted, with the commit.",
+    buckets=WRITE_BUCKETS,
+    registry=_ours,
+)
 
 
 def count(endpoint: str | None, method: str, status: int, seconds: float) -> None:
@@ -42,6 +57,13 @@ def count(endpoint: str | None, method: str, status: int, seconds: float) -> Non
     known = method if method in METHODS else "other"
     _requests.labels(name, known, f"{status // 100}xx").inc()
     _seconds.labels(name).observe(seconds)
+
+
+def count_write(waited: float, held: float | None) -> None:
+    """Count one transaction that writes; `held` is None if it never began."""
+    _write_wait.observe(waited)
+    if held is not None:
+        _write_hold.observe(held)
 
 
 def exposition(more: Iterable[Metric]) -> bytes:

@@ -1,6 +1,7 @@
 """/metrics: for its token alone, parsed by Prometheus' own parser, and there without a database."""
 
 import secrets
+import time
 from datetime import timedelta
 
 import pytest
@@ -120,3 +121,22 @@ def test_with_the_database_away_it_answers_with_what_it_has(make_app: MakeApp) -
     assert found["coatcheck_database_up", ()] == 0
     assert found["coatcheck_build_info", (release(),)] == 1
     assert ("coatcheck_worker_lag_seconds", ()) not in found
+
+
+def test_writes_are_counted_with_their_wait_and_their_length(make_app: MakeApp) -> None:
+    app = make_app(METRICS_TOKEN=TOKEN)
+    before = samples(app)
+    with app.app_context():
+        with writing():
+            time.sleep(0.03)
+        with pytest.raises(ZeroDivisionError), writing():
+            _ = 1 / 0
+    after = samples(app)
+
+    def more(name: str, *labels: str) -> float:
+        return after[name, labels] - before.get((name, labels), 0)
+
+    assert more("coatcheck_write_hold_seconds_count") == 2
+    assert more("coatcheck_write_hold_seconds_bucket", "0.025") == 1
+    assert more("coatcheck_write_hold_seconds_sum") >= 0.03
+    assert more("coatcheck_write_wait_seconds_count") == 2

@@ -28,11 +28,7 @@ _FIND = select(User).where(User.id == bindparam("the_id"), User.ticket == bindpa
 _words = table_of(NameWord)
 _DELETE_WORDS = delete(_words).where(_words.c.user_id == bindparam("the_id"))
 _INSERT_WORDS = insert(_words)
-_WITH_HISTORY = (
-    select(User)
-    .where(User.id == bindparam("the_id"), User.ticket == bindparam("the_ticket"))
-    .options(undefer(User.history))
-)
+_WITH_HISTORY = _FIND.options(undefer(User.history))
 
 
 class PersonGone(Exception):

@@ -243,7 +243,7 @@ def _store(sign_in: _SignIn, doubtful_since: datetime | None) -> Connected:
     runtime, tokens, open_id = sign_in.runtime, sign_in.tokens, sign_in.open_id
     # Sealed beforehand: nobody else can write until this transaction ends.
     values = person_row.granted(runtime, tokens, sign_in.asked)
-    with writing(durable=True) as session:
+    with writing(durable=True, together=True) as session:
         row = person_row.find_locked(session, runtime, open_id)
         now = sign_in.at or runtime.clock()
         if row is not None and doubtful_since is not None:
