@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from benchmarks import start
+from benchmarks import memory, start
 from benchmarks.operators import measure as operators
 from benchmarks.output import machine, markdown, progress
 from benchmarks.pages import handing_out
@@ -22,7 +22,7 @@ from benchmarks.refreshing import measure as refreshing
 from benchmarks.signing_in import measure as signing_in
 from benchmarks.stage import server
 
-_TOPICS = (signing_in, pages, handing_out, refreshing, claiming, operators, start)
+_TOPICS = (signing_in, pages, handing_out, refreshing, claiming, operators, memory, start)
 PARTS: dict[str, Part] = {topic.PART.name: topic.PART for topic in _TOPICS}
 
 

@@ -4,7 +4,6 @@ PSS counts a page of memory that several processes share in parts, so the PSS of
 what the machine needs.
 """
 
-import argparse
 import http.client
 import random
 import re
@@ -12,16 +11,17 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import certificates, people
-from benchmarks.operators_site import sign_in
-from benchmarks.output import progress, table
+from benchmarks import people
+from benchmarks.operators.site import fill, sign_in_operator
+from benchmarks.output import progress
+from benchmarks.part import Options, Part, Size, Table
+from benchmarks.provider.running import provider
 from benchmarks.stage import Stage, stage
-from demo import crowd
-from tests.processes import Process, plain_environment
+from tests.processes import Process
 from tests.servers import gunicorn
 from tests.workers import children
 from webapp.services.operators import counts
@@ -36,10 +36,29 @@ _PAGES = (
 )
 #: On one connection, then it is closed and another one opened.
 _ON_ONE = 20
-_WORKER = ("-m", "benchmarks.flask_with_ca", "--app", "wsgi", "tokens", "run", "--once")
-_READY = re.compile(r"^provider ready on (\d+)", re.MULTILINE)
+_CLIENTS = 64
+_WORKER = ("-m", "benchmarks.trusting", "--app", "wsgi", "tokens", "run", "--once")
+#: Seconds; long enough that hundreds of calls are in flight.
+_LATENCY = 2.0
 _LONGEST = 600
 _KB, _MB = 1024, 1024 * 1024
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    people: int
+    #: Requests between two measurements of the web server, and how many measurements.
+    requests: int
+    steps: int
+    #: Due rows for the worker.
+    rows: int
+
+
+_SIZES = {
+    Size.TINY: _Sizes(100, 100, 2, 30),
+    Size.QUICK: _Sizes(1_000, 1_000, 1, 1_000),
+    Size.FULL: _Sizes(2_000, 25_000, 4, 3_000),
+}
 
 
 @dataclass(frozen=True)
@@ -59,51 +78,36 @@ class Memory:
         return cls(sizes["Pss"] * _KB / _MB, sizes["Rss"] * _KB / _MB, threads)
 
 
-def main() -> None:
-    """Measure and print the table."""
-    asked = _asked()
-    found = [*_web(asked), _worker(asked)]
-    table(_HEAD, [(name, f"{m.pss:.0f}", f"{m.rss:.0f}", m.threads) for name, m in found])
+def _run(asked: Options) -> Iterator[Table]:
+    sizes = _SIZES[asked.size]
+    found = [*_web(sizes), ("worker, refreshing over TLS", _worker(sizes))]
+    rows = [[name, f"{m.pss:.0f}", f"{m.rss:.0f}", str(m.threads)] for name, m in found]
+    yield Table("Memory", _HEAD, rows)
 
 
-def _asked() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
-    parser.add_argument("--requests", type=int, default=20_000, help="to all web processes")
-    parser.add_argument("--steps", type=int, default=4, help="how often memory is measured")
-    parser.add_argument("--clients", type=int, default=64, help="requests at the same time")
-    parser.add_argument("--processes", type=int, default=2, help="web server processes")
-    parser.add_argument("--people", type=int, default=2000, help="people in the web's database")
-    parser.add_argument("--rows", type=int, default=3000, help="due rows for the worker")
-    parser.add_argument("--latency", type=float, default=2, help="seconds that a refresh takes")
-    return parser.parse_args()
-
-
-def _web(asked: argparse.Namespace) -> Iterator[tuple[str, Memory]]:
+def _web(sizes: _Sizes) -> Iterator[tuple[str, Memory]]:
     """Yield the largest of the web processes, at the start and after each step."""
     with stage() as here:
-        for _there in crowd.seed(here.runtime, asked.people):
-            pass
+        fill(here, sizes.people)
         counts.recount(here.runtime)
-        cookie = sign_in(here)
-        env = here.env | {"RATELIMIT_ENABLED": "0", "LOG_LEVEL": "ERROR"}
-        with gunicorn(env, here.folder, workers=asked.processes) as server:
+        cookie = sign_in_operator(here)
+        with gunicorn(here.env | {"LOG_LEVEL": "ERROR"}, here.folder, workers=2) as server:
             pids = children(server.process.pid)
             yield "web, at the start", _largest(pids)
-            step = asked.requests // asked.steps
-            for number in range(1, asked.steps + 1):
-                _ask_for_pages(here, cookie, step, asked.clients)
-                progress(f"{number * step:,} requests answered")
-                yield f"web, after {number * step:,} requests", _largest(pids)
+            for step in range(1, sizes.steps + 1):
+                _ask_for_pages(here, cookie, sizes.requests)
+                progress(f"{step * sizes.requests:,} requests answered")
+                yield f"web, after {step * sizes.requests:,} requests", _largest(pids)
 
 
 def _largest(pids: list[int]) -> Memory:
     return max(map(Memory.of, pids), key=lambda each: each.pss)
 
 
-def _ask_for_pages(here: Stage, cookie: str, number: int, clients: int) -> None:
-    with ThreadPoolExecutor(clients) as pool:
-        each = max(1, number // clients)
-        asked = [pool.submit(_ask, here.port, cookie, each) for _ in range(clients)]
+def _ask_for_pages(here: Stage, cookie: str, number: int) -> None:
+    with ThreadPoolExecutor(_CLIENTS) as pool:
+        each = max(1, number // _CLIENTS)
+        asked = [pool.submit(_ask, here.port, cookie, each) for _ in range(_CLIENTS)]
         for one in asked:
             one.result()
 
@@ -113,7 +117,7 @@ def _ask(port: int, cookie: str, number: int) -> None:
     for start in range(0, number, _ON_ONE):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_LONGEST)
         with closing(connection):
-            for path in random.choices(_PAGES, k=min(_ON_ONE, number - start)):  # noqa: S311
+            for path in random.choices(_PAGES, k=min(_ON_ONE, number - start)):  # noqa: S311  no secret
                 connection.request("GET", path, headers={"Cookie": f"session={cookie}"})
                 answer = connection.getresponse()
                 answer.read()
@@ -121,12 +125,15 @@ def _ask(port: int, cookie: str, number: int) -> None:
                     raise RuntimeError(f"{path} responded with {answer.status}")
 
 
-def _worker(asked: argparse.Namespace) -> tuple[str, Memory]:
+def _worker(sizes: _Sizes) -> Memory:
     """Return the most that a worker used while it refreshed over TLS."""
     most = Memory(0, 0, 0)
-    with stage() as here, _provider(here.folder, asked.latency) as (url, trust):
-        env = here.env | trust | {"TIKTOK_API_URL": f"{url}/v2/"}
-        people.add(here.runtime, range(asked.rows), due=True)
+    with (
+        stage() as here,
+        provider(here.folder, latency=_LATENCY) as peer,
+    ):
+        env = here.env | peer.trust | {"TIKTOK_API_URL": f"{peer.url}/v2/"}
+        people.add(here.runtime, range(sizes.rows), due=True)
         process = Process([sys.executable, *_WORKER], here.folder / "worker.log", env=env)
         try:
             while process.popen.poll() is None:
@@ -137,7 +144,7 @@ def _worker(asked: argparse.Namespace) -> tuple[str, Memory]:
             process.kill()
         if process.popen.returncode != 0:
             raise process.fail("the worker failed")
-    return "worker, refreshing over TLS", most
+    return most
 
 
 def _now(pid: int) -> Memory | None:
@@ -148,23 +155,4 @@ def _now(pid: int) -> Memory | None:
         return None
 
 
-@contextmanager
-def _provider(folder: Path, latency: float) -> Iterator[tuple[str, dict[str, str]]]:
-    """Run a provider. Yield its URL and the environment that makes its certificate trusted."""
-    made = certificates.made(folder)
-    args = [sys.executable, "-m", "benchmarks.provider", "--latency", str(latency)]
-    args += ["--certificate", str(made.certificate), "--key", str(made.key)]
-    names = ("BENCHMARK_CERTIFICATE", "REQUESTS_CA_BUNDLE")
-    process = Process(args, folder / "provider.log", env=plain_environment())
-    try:
-        ready = process.wait_for(lambda: _READY.search(process.output()))
-        yield (
-            f"https://{certificates.HOST}:{ready[1]}",
-            dict.fromkeys(names, str(made.certificate)),
-        )
-    finally:
-        process.kill()
-
-
-if __name__ == "__main__":
-    main()
+PART = Part("memory", "memory of the web server as it answers, and of a worker", _run)

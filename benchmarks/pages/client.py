@@ -62,6 +62,9 @@ def run(job: Job) -> Counts:
                     found.answers += 1
                     found.statuses[channel.status] += 1
                     channel.send(next(requests))
+                elif channel.sock is not key.fileobj:
+                    selector.unregister(key.fileobj)
+                    selector.register(channel.sock, selectors.EVENT_READ, channel)
         found.seconds = perf_counter() - start
         for key in list(selector.get_map().values()):
             key.data.sock.close()

@@ -93,24 +93,27 @@ def measure(target: Target, seconds: float) -> Measured:
 
 
 def rows(found: dict[Target, list[Measured]]) -> list[list[str]]:
-    """Return the rows of the table; the bare route with as many connections is the base."""
-    bare = {target.connections: runs for target, runs in found.items() if target.name == BARE}
+    """Return the rows of the table.
+
+    The base of a row is the bare route before it with as many connections. Only the first of these
+    gets a row.
+    """
+    base: dict[int, list[Measured]] = {}
     lines = []
     for target, runs in found.items():
-        base = bare[target.connections]
-        rates, cpu = [each.rate for each in runs], [each.cpu_ms for each in runs]
-        share = ratios(rates, [each.rate for each in base])
-        times = ratios(cpu, [each.cpu_ms for each in base])
-        lines.append(
-            [
-                str(target),
-                number(median(rates)),
-                f"{share:.0%}",
-                number(median(cpu)),
-                number(times),
-            ]
-        )
+        is_first = target.connections not in base
+        if target.name == BARE:
+            base[target.connections] = runs
+        if target.name != BARE or is_first:
+            lines.append(_row(target, runs, base[target.connections]))
     return lines
+
+
+def _row(target: Target, runs: list[Measured], base: list[Measured]) -> list[str]:
+    rates, cpu = [each.rate for each in runs], [each.cpu_ms for each in runs]
+    share = ratios(rates, [each.rate for each in base])
+    times = ratios(cpu, [each.cpu_ms for each in base])
+    return [str(target), number(median(rates)), f"{share:.0%}", number(median(cpu)), number(times)]
 
 
 def spread(found: dict[Target, list[Measured]]) -> str:

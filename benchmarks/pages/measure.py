@@ -18,6 +18,8 @@ _PEOPLE = {Size.TINY: 100, Size.QUICK: 1_000, Size.FULL: 1_000}
 _ROUNDS = {Size.TINY: 1, Size.QUICK: 1, Size.FULL: 5}
 _SECONDS = {Size.TINY: 0.2, Size.QUICK: 0.7, Size.FULL: 2.0}
 _CONNECTIONS = 8
+#: The bare route is measured again after so many pages, so that each has one close by.
+_PAGES_A_BASE = 4
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,10 @@ class _Page:
     path: str
     #: Left out of a quick run.
     minor: bool = False
+
+    def __str__(self) -> str:
+        """Return how the table calls it."""
+        return f"{self.path} ({self.who})"
 
 
 _PAGES = (
@@ -57,19 +63,22 @@ def _run(asked: Options) -> Iterator[Table]:
         for name, postgres in asked.databases:
             here = stack.enter_context(stage(postgres))
             headers = _fill(here, _PEOPLE[asked.size])
-            if not targets:
-                bare = stack.enter_context(serving(here, "benchmarks.pages.bare:app"))
-                targets.append(Target(_CONNECTIONS, BARE, bare, [BARE_PATH]))
+            bare = stack.enter_context(serving(here, "benchmarks.pages.bare:app"))
             server = stack.enter_context(serving(here))
-            for page in _PAGES:
-                called = f"{page.path} ({page.who}), {name}"
-                if asked.only in called and not (page.minor and asked.size is Size.QUICK):
-                    header = [headers[page.who]]
-                    targets.append(Target(_CONNECTIONS, called, server, [page.path], header))
+            for number, page in enumerate(_pages(asked, name)):
+                if number % _PAGES_A_BASE == 0:
+                    targets.append(Target(_CONNECTIONS, BARE, bare, [BARE_PATH]))
+                called, header = f"{page}, {name}", [headers[page.who]]
+                targets.append(Target(_CONNECTIONS, called, server, [page.path], header))
         for target in targets:
             measure(target, min(seconds, 0.3))
         found = interleaved(targets, _ROUNDS[asked.size], lambda target: measure(target, seconds))
     yield Table("Pages", HEAD, rows(found), [spread(found)])
+
+
+def _pages(asked: Options, database: str) -> list[_Page]:
+    wanted = [page for page in _PAGES if not (page.minor and asked.size is Size.QUICK)]
+    return [page for page in wanted if asked.only in f"{page}, {database}"]
 
 
 def _fill(here: Stage, number: int) -> dict[str, str]:

@@ -111,6 +111,21 @@ def test_operators_compares_every_page_with_the_same_page_of_a_small_database() 
     assert column(exports, "Export") == ["csv, 200", "json, 200", "csv, 600", "json, 600"]
 
 
+@pytest.mark.long
+def test_memory_shows_the_web_server_over_time_and_a_worker_with_calls_in_flight() -> None:
+    (table,) = tables("memory")
+    assert column(table, "Process") == [
+        "web, at the start",
+        "web, after 100 requests",
+        "web, after 200 requests",
+        "worker, refreshing over TLS",
+    ]
+    sizes = zip(column(table, "PSS MB"), column(table, "RSS MB"), strict=True)
+    assert all(0 < int(pss) <= int(rss) for pss, rss in sizes)
+    # A thread for each call.
+    assert int(column(table, "Threads")[-1]) > 20
+
+
 @pytest.mark.alone
 @pytest.mark.long
 def test_start_compares_the_app_with_flask_alone() -> None:
