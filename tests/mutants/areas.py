@@ -33,7 +33,13 @@ AREAS = {
         Area(
             "refresh",
             ("webapp/services/refresh/*.py",),
-            ("keep", "services/test_refresh_orphan.py", "services/test_durable.py", "account"),
+            (
+                "keep",
+                "services/test_refresh_orphan.py",
+                "services/test_durable.py",
+                "notices/test_clock.py",
+                "notices/test_events.py",
+            ),
         ),
         Area(
             "handout",

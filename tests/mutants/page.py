@@ -30,7 +30,7 @@ Five changes made by hand in refreshing and handing out survived once; each now 
 | An answer without the end of the grant loses the known one for the schedule | [keep/test_idle.py](../tests/keep/test_idle.py) |
 """  # noqa: E501  rows of a table
 _SURVIVORS = """
-### Accepted survivors
+### Survivors
 
 | Where | Change | Why no test is needed |
 | --- | --- | --- |
@@ -47,7 +47,7 @@ def score_section(
     rows = [_row(name, area) for name, area in results.items()]
     found = survivors(results)
     known = [_survivor(each, accepted[each.key]) for each in found if each.key in accepted]
-    unknown = [_survivor(each, "No reason yet") for each in found if each.key not in accepted]
+    unknown = [_survivor(each, "Not judged yet") for each in found if each.key not in accepted]
     return "".join([_ABOUT, *rows, _BY_HAND, _SURVIVORS, *known, *unknown])
 
 

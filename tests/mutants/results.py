@@ -5,6 +5,7 @@ import os.path
 import re
 import tomllib
 from dataclasses import dataclass
+from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +68,12 @@ def reasons() -> dict[tuple[str, str, str, str], str]:
     return {(r["file"], r["function"], r["before"], r["after"]): r["reason"] for r in rows}
 
 
-def change(path: str, diff: str, mutant: str) -> dict[str, str]:
-    """Return a mutant as the lines that it replaces."""
-    lines = diff.splitlines()[3:]
+def change(path: str, mutant: str, before: list[str], after: list[str]) -> dict[str, str]:
+    """Return a mutant as the lines that it replaces; `before` and `after` are whole functions."""
+    lines = list(unified_diff(before, after, n=0, lineterm=""))[3:]
     taken = {
         sign: " ".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+"
     }
-    function = re.sub(r"__mutmut_\d+$", "", mutant.rpartition(".")[2])
+    function = re.sub(r"__mutmut_\d+$", "", mutant)
     name = function.removeprefix("x_") if "ǁ" not in function else function[2:].replace("ǁ", ".")
     return {"file": path, "function": name, "before": taken["-"], "after": taken["+"]}

@@ -22,7 +22,6 @@ from types import CodeType
 from typing import Any
 
 import pytest
-from mutmut.mutation.diff_apply import get_diff_for_mutant
 from mutmut.mutation.file_mutation import MutatedFile, mutate_file_contents
 from mutmut.mutation.trampoline import set_mutant_under_test
 from mutmut.state import state
@@ -84,8 +83,15 @@ class Finder(MetaPathFinder):
     def change(self, mutant: str) -> dict[str, str]:
         """Return what a mutant changes: the file, the function, and the lines before and after."""
         module = mutant.rpartition(".")[0]
-        path = f"{module.replace('.', '/')}.py"
-        return change(path, get_diff_for_mutant(mutant, self.files[module].code, path), mutant)
+        file, name = self.files[module], mutant.rpartition(".")[2]
+        lines = file.code.splitlines()
+        original = f"{mangled_name_from_mutant_name(name)}__mutmut_orig"
+        before, after = (
+            [line.replace(each, "") for line in lines[span.start - 1 : span.end]]
+            for each in (original, name)
+            if (span := file.line_span_by_function_name[each])
+        )
+        return change(f"{module.replace('.', '/')}.py", name, before, after)
 
 
 class Runner:
@@ -191,8 +197,8 @@ def chosen(finder: Finder, seed: int, most: int, only: list[str]) -> list[str]:
     """Return the sample of an area; the same seed draws the same mutants of unchanged functions."""
     mutants = finder.mutants
     if only:
-        return [each for each in mutants if any(part in each for part in only)]
-    return sorted(sorted(mutants, key=lambda each: random.Random(f"{seed}:{each}").random())[:most])
+        mutants = [each for each in mutants if any(part in each for part in only)]
+    return sorted(mutants, key=lambda each: random.Random(f"{seed}:{each}").random())[:most]
 
 
 def run_area(area: Area, given: argparse.Namespace) -> dict[str, Any]:
