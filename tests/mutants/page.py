@@ -48,7 +48,8 @@ def score_section(
     found = survivors(results)
     known = [_survivor(each, accepted[each.key]) for each in found if each.key in accepted]
     unknown = [_survivor(each, "Not judged yet") for each in found if each.key not in accepted]
-    return "".join([_ABOUT, *rows, _BY_HAND, _SURVIVORS, *known, *unknown])
+    listed = [_SURVIVORS, *known, *unknown] if found else []
+    return "".join([_ABOUT, *rows, _BY_HAND, *listed])
 
 
 def _row(name: str, area: dict[str, Any]) -> str:

@@ -2,8 +2,10 @@
 
 import pytest
 
+from tests.mutants.areas import AREAS
 from tests.mutants.page import score_section
 from tests.mutants.results import Survivor, change, read_results, reasons, survivors
+from tests.processes import ROOT
 
 BEFORE = ["def due(now, at):", "    return at is not None and at <= now"]
 AFTER = ["def due(now, at):", "    return at is not None and at < now"]
@@ -20,6 +22,20 @@ MADE_UP = {
         ],
     }
 }
+
+
+def test_every_area_has_modules_and_tests() -> None:
+    for area in AREAS.values():
+        assert area.modules
+        assert all((ROOT / "tests" / each).exists() for each in area.tests)
+    assert "webapp.services.refresh.claims" in AREAS["refresh"].modules
+
+
+def test_a_page_without_survivors_lists_none() -> None:
+    area = MADE_UP["crypto"] | {"killed": 7, "survived": 0, "unreached": 0, "survivors": []}
+    page = score_section({"crypto": area}, {})
+    assert "| 8 | 8 | 0 | 100% |" in page
+    assert "Survivors" not in page
 
 
 def test_a_reason_for_what_no_longer_survives_is_removed() -> None:
