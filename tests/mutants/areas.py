@@ -72,16 +72,7 @@ AREAS = {
         Area(
             "provider",
             ("webapp/tiktok/*.py",),
-            (
-                "tiktok",
-                "webhooks",
-                "contract/test_authorize.py",
-                "contract/test_callback_answer.py",
-                "contract/test_profile.py",
-                "contract/test_token_calls_answers.py",
-                "contract/test_token_calls_lives.py",
-                "contract/test_token_calls_sent.py",
-            ),
+            ("tiktok", "webhooks/test_content.py", "webhooks/test_signature.py"),
         ),
     )
 }
