@@ -5,7 +5,7 @@ TOOLS := .tools/bin
 # Each file with hashes, in this order: the later ones take the versions of the earlier ones.
 LOCKS := requirements requirements-postgres requirements-dev requirements-tools
 
-.PHONY: help setup try test lint doctor migrate css lock sbom
+.PHONY: help setup try test lint doctor migrate css lock sbom mutants
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,6 +18,12 @@ $(BIN)/pytest: requirements-dev.txt
 $(TOOLS)/uv: requirements-tools.txt
 	python3 -m venv .tools
 	$(TOOLS)/pip install -r requirements-tools.txt
+	@touch $@
+
+# What runs the mutants needs the app and its tests as well.
+$(TOOLS)/flask: requirements-dev.txt requirements-tools.txt
+	python3 -m venv .tools
+	$(TOOLS)/pip install -r requirements-dev.txt -r requirements-tools.txt
 	@touch $@
 
 setup: $(BIN)/pytest ## Create .venv with everything that tests need
@@ -47,3 +53,7 @@ lock: $(TOOLS)/uv ## Pin requirements*.in with hashes (UPGRADE=--upgrade: newest
 
 sbom: $(TOOLS)/uv ## Write sbom.json (CycloneDX): every package that can run in production
 	$(TOOLS)/cyclonedx-py requirements --output-reproducible --output-format JSON --output-file sbom.json requirements-postgres.txt
+
+mutants: $(TOOLS)/flask ## Change the code in 400 places, one at a time, and list what no test notices
+	$(TOOLS)/python -m tests.mutants.run
+	$(TOOLS)/python -m tests.promises.page

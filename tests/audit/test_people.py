@@ -10,6 +10,7 @@ from tests.account.people import disconnect, mark, press
 from tests.audit.telling import HERE, Told, by_person, told
 from tests.fixtures.app import MakeApp
 from tests.forms import forms, the_form
+from tests.movable import MovableClock
 from tests.servers import Sandbox
 from tests.walk import begin, come_back, connect, consent
 from tests.webhooks.notices import TikTok
@@ -69,6 +70,21 @@ def test_the_worker_is_told_to_have_found_a_grant_that_is_over(app: Flask, mara:
         Worker(app.extensions["coatcheck"], app.app_context).run(once=True)
     assert told(app, "connection.reconnect_required") == [
         Told("worker", "", mara.ticket, "", {"reason": "grant_over", "code": ""})
+    ]
+
+
+@pytest.mark.audit("connection.reconnect_required")
+def test_the_worker_is_told_to_have_been_refused_and_with_which_code(
+    app: Flask, sandbox: Sandbox, clock: MovableClock, mara: User
+) -> None:
+    sandbox.control("deauthorize", open_id=mara.open_id)
+    for _look in range(2):
+        mark(app, next_at=clock())
+        with app.app_context():
+            Worker(app.extensions["coatcheck"], app.app_context).run(once=True)
+        clock.advance(minutes=1, seconds=1)
+    assert told(app, "connection.reconnect_required") == [
+        Told("worker", "", mara.ticket, "", {"reason": "refused", "code": "invalid_grant"})
     ]
 
 

@@ -52,3 +52,17 @@ def test_the_older_of_two_exchanges_is_not_kept_either_when_it_ends_in_another_a
         with pytest.raises(DifferentAccount):
             connect_person(runtime, older, [], "somebody-else", clock())
     assert_holds_what_tiktok_holds(app, sandbox)
+
+
+def test_the_later_exchange_is_kept_although_it_was_sent_before_the_other_was_stored(
+    app: Flask, sandbox: Sandbox, clock: MovableClock
+) -> None:
+    runtime = runtime_of(app)
+    with app.app_context():
+        first = replace(given(sandbox, clock()), sent_at=clock())
+        clock.advance(seconds=1)
+        second = replace(given(sandbox, clock()), sent_at=clock())
+        clock.advance(seconds=1)
+        join(runtime, first)
+        join(runtime, second)
+    assert_holds_what_tiktok_holds(app, sandbox)

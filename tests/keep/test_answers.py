@@ -1,12 +1,17 @@
 """The body first, the status second: what each kind of answer does to the row it is for."""
 
 from datetime import timedelta
+from time import monotonic
 from typing import Any
 
 import pytest
 
 from tests.keep.world import World, seconds
 from tests.services.holding import opened, rows
+from webapp.services.refresh.answer_store import store_answers
+from webapp.services.refresh.attempt import attempt
+from webapp.services.refresh.claims import SEND_WITHIN, claim_due
+from webapp.services.refresh.verdicts import NotSent
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
@@ -98,3 +103,40 @@ def test_another_accounts_answer_is_refused_and_told_and_the_row_untouched(
     assert user.last_error == "other_open_id"
     assert timedelta(0) < (user.next_at or world.clock()) - world.clock() <= timedelta(minutes=15)
     assert [r.levelname for r in caplog.records if "another_account" in r.getMessage()] == ["ERROR"]
+
+
+def test_an_answer_says_how_long_tiktok_took(world: World) -> None:
+    world.person()
+    world.make_due()
+    (claim,) = claim_due(world.runtime, 1, world.clock())
+    world.sandbox.latency(0.2, "token")
+    began = monotonic()
+    result = attempt(world.runtime, claim)
+    took = (monotonic() - began) * 1000
+    world.sandbox.latency(0)
+    assert result.ms is not None
+    assert 190 <= result.ms <= took + 1
+    assert store_answers(world.runtime, [result]) == [True]
+
+
+def test_a_claim_that_is_too_old_is_not_sent_and_measures_nothing(world: World) -> None:
+    open_id = world.person()
+    world.make_due()
+    (claim,) = claim_due(world.runtime, 1, world.clock())
+    world.clock.advance(SEND_WITHIN + timedelta(milliseconds=1))
+    result = attempt(world.runtime, claim)
+    assert (type(result.answer), result.ms) == (NotSent, None)
+    assert store_answers(world.runtime, [result]) == [False]
+    row = world.row(open_id)
+    assert (row.status, row.claim, row.failures, row.interrupted) == ("active", None, 0, False)
+    assert world.calls() == 0
+    world.assert_in_step(living=1)
+
+
+def test_a_claim_as_old_as_it_may_be_is_sent(world: World) -> None:
+    world.person()
+    world.make_due()
+    (claim,) = claim_due(world.runtime, 1, world.clock())
+    world.clock.advance(SEND_WITHIN)
+    assert store_answers(world.runtime, [attempt(world.runtime, claim)]) == [True]
+    world.assert_in_step(living=1)

@@ -1,7 +1,7 @@
-"""Generates the table of docs/security.md: each promise with links to its tests.
+"""Generates docs/security.md from its marker on: each promise with its tests, the mutation score.
 
-`python -m tests.promises.page` writes it, below the marker in the page; the text above is written
-by hand. The promises and their tests are in promises.toml beside this file.
+`python -m tests.promises.page` writes it; the text above the marker is written by hand. The
+promises and their tests are in promises.toml beside this file; tests/mutants has the rest.
 """
 
 import ast
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from tests.mutants.page import score_section
 from tests.processes import ROOT
 
 PAGE = ROOT / "docs" / "security.md"
@@ -80,8 +81,13 @@ def matching(entry: str) -> list[str]:
     ]
 
 
+def generated() -> str:
+    """Return everything below the marker."""
+    return render(promises()) + score_section()
+
+
 def render(rows: list[Promise]) -> str:
-    """Return what is generated: the promises by topic, and which have no test."""
+    """Return the table: the promises by topic, and which have no test."""
     without = [row.id for row in rows if not row.tests]
     named = ", ".join(f"`{each}`" for each in without) or "no promise"
     parts = [f"\n**Without a test:** {named}.\n"]
@@ -115,7 +121,7 @@ def write() -> None:
     """Replace what is below the marker of the page."""
     written, marker, _generated = PAGE.read_text(encoding="utf-8").partition(MARKER)
     assert marker, f"{PAGE.name} has lost the line {MARKER}"
-    PAGE.write_text(written + marker + render(promises()), encoding="utf-8")
+    PAGE.write_text(written + marker + generated(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,65 @@
+"""Writes the section about mutation testing in docs/security.md, from the stored results."""
+
+from typing import Any
+
+from tests.mutants.areas import AREAS
+from tests.mutants.results import Survivor, read_results, reasons, survivors
+
+_ABOUT = """
+## Mutation testing
+
+Mutation testing changes one expression of the code and checks that a test fails. `make mutants`
+does this for the code that keeps tokens. mutmut makes every change it knows; in each area, a fixed
+seed draws a sample. For each change, the quick tests run that reach it in their own process, those
+first that reach little else, until one fails or they have used the CPU time of the sixth column.
+What is logged and the texts of errors aren't changed; decorated functions and constants aren't
+either, because mutmut can't.
+
+| Area | Code | Date | Seed | Possible changes | CPU time | Tried | Noticed | Survived | Score |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+"""
+_BY_HAND = """
+Five changes made by hand in refreshing and handing out survived once; each now makes a quick test fail:
+
+| Change | Test |
+| --- | --- |
+| A mass rejection also holds back rows whose refresh was interrupted | [keep/test_mass_rejection.py](../tests/keep/test_mass_rejection.py) |
+| Taking over a dead process's claim doesn't mark the refresh as interrupted | [keep/test_leases.py](../tests/keep/test_leases.py) |
+| The commit of a refresh doesn't wait for the disk | [keep/test_committer.py](../tests/keep/test_committer.py) |
+| A rejected version that was never handed out counts | [api/test_rejected.py](../tests/api/test_rejected.py) |
+| An answer without the end of the grant loses the known one for the schedule | [keep/test_idle.py](../tests/keep/test_idle.py) |
+"""  # noqa: E501  rows of a table
+_SURVIVORS = """
+### Survivors
+
+| Where | Change | Why no test is needed |
+| --- | --- | --- |
+"""
+
+
+def score_section(
+    results: dict[str, Any] | None = None,
+    accepted: dict[tuple[str, str, str, str], str] | None = None,
+) -> str:
+    """Return the section; by default of the stored results."""
+    results = read_results() if results is None else results
+    accepted = reasons() if accepted is None else accepted
+    rows = [_row(name, area) for name, area in results.items()]
+    found = survivors(results)
+    known = [_survivor(each, accepted[each.key]) for each in found if each.key in accepted]
+    unknown = [_survivor(each, "Not judged yet") for each in found if each.key not in accepted]
+    listed = [_SURVIVORS, *known, *unknown] if found else []
+    return "".join([_ABOUT, *rows, _BY_HAND, *listed])
+
+
+def _row(name: str, area: dict[str, Any]) -> str:
+    noticed = area["killed"] + area["timeout"]
+    code = ", ".join(f"`{each}`" for each in AREAS[name].sources)
+    cells = [name, code, area["date"], area["seed"], area["mutants"], f"{area['seconds']:.0f} s"]
+    cells += [area["tried"], noticed, area["tried"] - noticed, f"{noticed / area['tried']:.0%}"]
+    return f"| {' | '.join(map(str, cells))} |\n"
+
+
+def _survivor(each: Survivor, reason: str) -> str:
+    file = each.file.removeprefix("webapp/")
+    return f"| `{file}` `{each.function}` | {each.brief} | {reason} |\n"
