@@ -1,4 +1,4 @@
-"""Generates the table of docs/security.md: each promise with links to its tests.
+"""Generates the tables of docs/security.md: each promise and each fault with links to its tests.
 
 `python -m tests.promises.page` writes it, below the marker in the page; the text above is written
 by hand. The promises and their tests are in promises.toml beside this file.
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from tests.processes import ROOT
 
@@ -38,19 +39,36 @@ class Promise:
     gap: str = ""
 
 
+@dataclass(frozen=True)
+class Fault:
+    """Something that goes wrong around Coatcheck, and the tests that do it."""
+
+    fault: str
+    #: What they see of it.
+    people: str
+    operators: str
+    #: What is kept, and how.
+    kept: str
+    tests: tuple[str, ...]
+
+
 def promises(text: str | None = None) -> list[Promise]:
     """Return every promise of promises.toml, or of a text like it."""
+    return [Promise(**row) for row in _rows("promises", text)]
+
+
+def faults(text: str | None = None) -> list[Fault]:
+    """Return every fault of promises.toml, or of a text like it."""
+    return [Fault(**row) for row in _rows("faults", text)]
+
+
+def _rows(table: str, text: str | None) -> Iterator[dict[str, Any]]:
     if text is None:
         text = (_FOLDER / "promises.toml").read_text(encoding="utf-8")
-    return [
-        Promise(
-            **{
-                key: tuple(value) if isinstance(value, list) else value
-                for key, value in row.items()
-            }
-        )
-        for row in tomllib.loads(text)["promises"]
-    ]
+    for row in tomllib.loads(text)[table]:
+        yield {
+            key: tuple(value) if isinstance(value, list) else value for key, value in row.items()
+        }
 
 
 @cache
@@ -80,8 +98,8 @@ def matching(entry: str) -> list[str]:
     ]
 
 
-def render(rows: list[Promise]) -> str:
-    """Return what is generated: the promises by topic, and which have no test."""
+def render(rows: list[Promise], wrong: list[Fault] | None = None) -> str:
+    """Return what is generated: the promises by topic, which have no test, and the faults."""
     without = [row.id for row in rows if not row.tests]
     named = ", ".join(f"`{each}`" for each in without) or "no promise"
     parts = [f"\n**Without a test:** {named}.\n"]
@@ -89,6 +107,13 @@ def render(rows: list[Promise]) -> str:
     for topic in topics:
         parts.append(f"\n### {topic}\n\n| ID | Promise | Tests |\n| --- | --- | --- |\n")
         parts += [_line(row) for row in rows if row.topic == topic]
+    if wrong:
+        parts.append("\n## Faults\n\nWhat happens if something around Coatcheck goes wrong.\n\n")
+        parts.append("| Fault | People see | Operators see | What is kept | Tests |\n")
+        parts.append("| --- | --- | --- | --- | --- |\n")
+        for each in wrong:
+            cells = (each.fault, each.people, each.operators, each.kept, _links(each))
+            parts.append(f"| {' | '.join(cells)} |\n")
     return "".join(parts)
 
 
@@ -97,9 +122,9 @@ def _line(row: Promise) -> str:
     return f"| `{row.id}`{standards} | {row.text} | {_links(row)} |\n"
 
 
-def _links(row: Promise) -> str:
+def _links(row: Promise | Fault) -> str:
     """Return links to the files of the tests, those with the most tests first."""
-    if not row.tests:
+    if isinstance(row, Promise) and not row.tests:
         return row.gap.capitalize()
     tests = {test for entry in row.tests for test in matching(entry)}
     counts = Counter(test.partition("::")[0] for test in tests)
@@ -115,7 +140,7 @@ def write() -> None:
     """Replace what is below the marker of the page."""
     written, marker, _generated = PAGE.read_text(encoding="utf-8").partition(MARKER)
     assert marker, f"{PAGE.name} has lost the line {MARKER}"
-    PAGE.write_text(written + marker + render(promises()), encoding="utf-8")
+    PAGE.write_text(written + marker + render(promises(), faults()), encoding="utf-8")
 
 
 if __name__ == "__main__":
