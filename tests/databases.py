@@ -42,7 +42,7 @@ class Postgres:
     def create(self, template: URL | None = None) -> URL:
         """Make a database with a name of its own (a copy of `template`) and return its URL.
 
-        Raises psycopg.errors.ObjectInUse if somebody is connected to the template.
+        Raises psycopg.errors.ObjectInUse if someone is connected to the template.
         """
         name = f"coatcheck_{secrets.token_hex(6)}"
         self._copy(name, (template and template.database) or "template0")

@@ -14,7 +14,7 @@ from werkzeug.test import Cookie, TestResponse
 from tests.forms import Form, forms, the_form, the_form_of
 from tests.servers import ANSWER_WITHIN, plain_session
 
-#: Who walks unless a test names somebody else: one of the sandbox's people.
+#: Who walks unless a test names someone else: one of the sandbox's people.
 PERSON = "mara"
 
 

@@ -1,4 +1,4 @@
-"""Fixtures: somebody who has connected, in their browser."""
+"""Fixtures: someone who has connected, in their browser."""
 
 import pytest
 from flask.testing import FlaskClient
@@ -9,6 +9,6 @@ from tests.walk import connect
 
 @pytest.fixture
 def mara(client: FlaskClient, sandbox: Sandbox) -> FlaskClient:
-    """The browser of somebody who has connected."""
+    """The browser of someone who has connected."""
     assert connect(client).status_code == 303
     return client

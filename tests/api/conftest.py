@@ -25,7 +25,7 @@ def service(app: Flask, clock: MovableClock) -> Service:
 
 @pytest.fixture
 def connect(app: Flask, sandbox: Sandbox, clock: MovableClock) -> Connect:
-    """A function: `connect("mara", scopes=[…])` → the open_id of somebody who has connected."""
+    """A function: `connect("mara", scopes=[…])` → the open_id of someone who has connected."""
 
     def connect_one(person: str = "mara", scopes: Sequence[str] = ("user.info.basic",)) -> str:
         said = sandbox.control("grants", person=person, scopes=list(scopes))
@@ -47,5 +47,5 @@ def connect(app: Flask, sandbox: Sandbox, clock: MovableClock) -> Connect:
 
 @pytest.fixture
 def mara(connect: Connect) -> str:
-    """The open_id of somebody who has connected, and allowed the least."""
+    """The open_id of someone who has connected, and allowed the least."""
     return connect("mara")

@@ -1,4 +1,4 @@
-"""Fixtures: somebody who has connected in their browser, and an operator in theirs."""
+"""Fixtures: someone who has connected in their browser, and an operator in theirs."""
 
 import pytest
 from flask import Flask
@@ -15,7 +15,7 @@ from webapp.services.operators import roles
 
 @pytest.fixture
 def mara(app: Flask, client: FlaskClient, sandbox: Sandbox) -> User:
-    """The row of somebody who has connected; `client` is their browser."""
+    """The row of someone who has connected; `client` is their browser."""
     assert connect(client).status_code == 303
     return row_of(app, sandbox.open_id("mara"))
 

@@ -38,7 +38,7 @@ def told(app: Flask, event: str) -> list[Told]:
 
 
 def by_person(ticket: str, **fields: Any) -> Told:
-    """Return what is told of somebody who acts on their own connection in a browser."""
+    """Return what is told of someone who acts on their own connection in a browser."""
     return Told("person", ticket, ticket, HERE, fields)
 
 

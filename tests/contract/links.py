@@ -2,7 +2,7 @@
 
 from html.parser import HTMLParser
 
-#: Elements that hide what they hold until somebody opens them.
+#: Elements that hide what they hold until someone opens them.
 _CLOSED = frozenset({"details", "dialog", "template", "noscript", "select"})
 #: Elements that end by themselves.
 _VOID = frozenset({"meta", "link", "input", "br", "hr", "img", "source", "use"})

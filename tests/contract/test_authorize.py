@@ -1,4 +1,4 @@
-"""The way out: what the browser is told to ask TikTok when somebody presses the button."""
+"""The way out: what the browser is told to ask TikTok when someone presses the button."""
 
 import re
 from collections.abc import Callable

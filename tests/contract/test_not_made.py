@@ -1,4 +1,4 @@
-"""Every cause that keeps somebody from connecting: its page, its line in the log, its audit row."""
+"""Every cause that keeps someone from connecting: its page, its line in the log, its audit row."""
 
 import json
 import logging

@@ -21,7 +21,7 @@ from webapp.models import Status, User
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
-#: Everything that says that a connection does not work, or that somebody is at it.
+#: Everything that says that a connection does not work, or that someone is at it.
 MARKS = ("status", "failures", "last_error", "last_log_id", "claim")
 CLEARED = (Status.ACTIVE.value, 0, None, None, None)
 

@@ -70,7 +70,7 @@ def test_the_page_fits_the_window_open_and_for_operators(
     complaints.expect("status of 404")
     page = open_page(viewport={"width": width, "height": 800})
     answer = page.goto(f"{simple.url}{PATH}")
-    # Another test of this site may have made somebody an operator before.
+    # Another test of this site may have made someone an operator before.
     assert answer is not None
     if answer.status == 200:
         assert page.evaluate("document.documentElement.scrollWidth") == width

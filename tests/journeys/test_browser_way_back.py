@@ -1,4 +1,4 @@
-"""A service sends somebody and gets them back, by their own press; with and without JavaScript."""
+"""A service sends someone and gets them back, by their own press; with and without JavaScript."""
 
 from collections.abc import Callable
 from urllib.parse import urlencode

@@ -52,7 +52,7 @@ class Scene:
     gone: list[dict[str, Any]] = field(default_factory=list)
 
     def browser(self, person: str) -> HttpBrowser:
-        """Return the browser of somebody who has just connected."""
+        """Return the browser of someone who has just connected."""
         made = HttpBrowser(self.url)
         assert connect(made, person).status_code == 303
         return made

@@ -92,7 +92,7 @@ def loops(soak: Soak, person: str) -> None:
 
 
 def newcomers(soak: Soak) -> None:
-    """Connect somebody who was never here, every half second; each stays."""
+    """Connect someone who was never here, every half second; each stays."""
     for number in range(10_000):
         if soak.over.is_set():
             return

@@ -113,7 +113,7 @@ class Room:
 
 
 def operator(app: Flask, world: World, open_id: str) -> str:
-    """Make somebody an operator; return the cookie of a browser in which they are signed in."""
+    """Make someone an operator; return the cookie of a browser in which they are signed in."""
     world.change(open_id, operator_since=world.clock())
     client = app.test_client()
     sign_in(app, client, world.row(open_id))

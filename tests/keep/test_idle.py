@@ -1,4 +1,4 @@
-"""REFRESH_IDLE_DAYS: what nobody uses is only kept alive, until somebody does."""
+"""REFRESH_IDLE_DAYS: what nobody uses is only kept alive, until someone does."""
 
 from datetime import timedelta
 

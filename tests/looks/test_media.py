@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 @pytest.fixture
 def account(looked_at: Site, visits: Visits) -> Iterator[Page]:
-    """The account page of somebody who is connected."""
+    """The account page of someone who is connected."""
     page = visits.pages["person"]
     page.set_viewport_size({"width": 1280, "height": 800})
     page.goto(f"{looked_at.url}/account")

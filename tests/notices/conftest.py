@@ -1,4 +1,4 @@
-"""Fixtures of the tests of notices out: a runtime with somebody to tell, and people to tell of."""
+"""Fixtures of the tests of notices out: a runtime with someone to tell, and people to tell of."""
 
 import base64
 import secrets
@@ -19,7 +19,7 @@ from webapp.views.http.runtime import KEY
 
 @pytest.fixture
 def env(env: dict[str, str]) -> dict[str, str]:
-    """As ever, with somebody to tell; nobody listens there."""
+    """As ever, with someone to tell; nobody listens there."""
     secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
     url = f"http://127.0.0.1:9/hooks?key={secrets.token_hex(8)}"
     return env | {"REFRESH_RATE": "500", "NOTIFY_URL": url, "NOTIFY_SECRET": secret}

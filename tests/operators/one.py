@@ -26,7 +26,7 @@ OWN_ID = f"open-{OWN:03}"
 
 @dataclass
 class Desk:
-    """An operator's browser, and the connection of somebody else (jo) that they look at."""
+    """An operator's browser, and the connection of someone else (jo) that they look at."""
 
     app: Flask
     sandbox: Sandbox

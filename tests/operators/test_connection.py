@@ -24,7 +24,7 @@ ODD = (
 
 @pytest.fixture
 def jo(app: Flask, sandbox: Sandbox) -> Desk:
-    """An operator before the connection of somebody else."""
+    """An operator before the connection of someone else."""
     return desk(app, sandbox)
 
 

@@ -17,7 +17,7 @@ ASK = "user_info"
 
 @pytest.fixture
 def jo(app: Flask, sandbox: Sandbox) -> Desk:
-    """An operator before the connection of somebody else."""
+    """An operator before the connection of someone else."""
     return desk(app, sandbox)
 
 

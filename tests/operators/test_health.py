@@ -101,7 +101,7 @@ def test_the_banner_is_looked_up_every_ten_seconds_alone(
 
 @pytest.fixture
 def mara(app: Flask, sandbox: Sandbox) -> FlaskClient:
-    """A browser of somebody who has really connected, and is an operator."""
+    """A browser of someone who has really connected, and is an operator."""
     client = app.test_client()
     assert connect(client).status_code == 303
     with app.app_context():

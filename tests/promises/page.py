@@ -1,4 +1,4 @@
-"""Generates docs/security.md from its marker on: each promise with its tests, the mutation score.
+"""Generates the tables of docs/security.md: each promise and fault with its tests, and a score.
 
 `python -m tests.promises.page` writes it; the text above the marker is written by hand. The
 promises and their tests are in promises.toml beside this file; tests/mutants has the rest.
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from tests.mutants.page import score_section
 from tests.processes import ROOT
@@ -39,19 +40,36 @@ class Promise:
     gap: str = ""
 
 
+@dataclass(frozen=True)
+class Fault:
+    """Something that goes wrong around Coatcheck, and the tests that do it."""
+
+    fault: str
+    #: What they see of it.
+    people: str
+    operators: str
+    #: What is kept, and how.
+    kept: str
+    tests: tuple[str, ...]
+
+
 def promises(text: str | None = None) -> list[Promise]:
     """Return every promise of promises.toml, or of a text like it."""
+    return [Promise(**row) for row in _rows("promises", text)]
+
+
+def faults(text: str | None = None) -> list[Fault]:
+    """Return every fault of promises.toml, or of a text like it."""
+    return [Fault(**row) for row in _rows("faults", text)]
+
+
+def _rows(table: str, text: str | None) -> Iterator[dict[str, Any]]:
     if text is None:
         text = (_FOLDER / "promises.toml").read_text(encoding="utf-8")
-    return [
-        Promise(
-            **{
-                key: tuple(value) if isinstance(value, list) else value
-                for key, value in row.items()
-            }
-        )
-        for row in tomllib.loads(text)["promises"]
-    ]
+    for row in tomllib.loads(text)[table]:
+        yield {
+            key: tuple(value) if isinstance(value, list) else value for key, value in row.items()
+        }
 
 
 @cache
@@ -83,11 +101,11 @@ def matching(entry: str) -> list[str]:
 
 def generated() -> str:
     """Return everything below the marker."""
-    return render(promises()) + score_section()
+    return render(promises(), faults()) + score_section()
 
 
-def render(rows: list[Promise]) -> str:
-    """Return the table: the promises by topic, and which have no test."""
+def render(rows: list[Promise], wrong: list[Fault] | None = None) -> str:
+    """Return what is generated: the promises by topic, which have no test, and the faults."""
     without = [row.id for row in rows if not row.tests]
     named = ", ".join(f"`{each}`" for each in without) or "no promise"
     parts = [f"\n**Without a test:** {named}.\n"]
@@ -95,6 +113,13 @@ def render(rows: list[Promise]) -> str:
     for topic in topics:
         parts.append(f"\n### {topic}\n\n| ID | Promise | Tests |\n| --- | --- | --- |\n")
         parts += [_line(row) for row in rows if row.topic == topic]
+    if wrong:
+        parts.append("\n## Faults\n\nWhat happens if something around Coatcheck goes wrong.\n\n")
+        parts.append("| Fault | People see | Operators see | What is kept | Tests |\n")
+        parts.append("| --- | --- | --- | --- | --- |\n")
+        for each in wrong:
+            cells = (each.fault, each.people, each.operators, each.kept, _links(each))
+            parts.append(f"| {' | '.join(cells)} |\n")
     return "".join(parts)
 
 
@@ -103,9 +128,9 @@ def _line(row: Promise) -> str:
     return f"| `{row.id}`{standards} | {row.text} | {_links(row)} |\n"
 
 
-def _links(row: Promise) -> str:
+def _links(row: Promise | Fault) -> str:
     """Return links to the files of the tests, those with the most tests first."""
-    if not row.tests:
+    if isinstance(row, Promise) and not row.tests:
         return row.gap.capitalize()
     tests = {test for entry in row.tests for test in matching(entry)}
     counts = Counter(test.partition("::")[0] for test in tests)

@@ -6,7 +6,9 @@ from tests.promises.page import (
     COMMAND,
     MARKER,
     PAGE,
+    Fault,
     Promise,
+    faults,
     generated,
     matching,
     promises,
@@ -28,6 +30,17 @@ def test_every_test_that_is_named_exists() -> None:
         f"{each.id}: {entry}" for each in promises() for entry in each.tests if not matching(entry)
     ]
     assert not unknown, "promises.toml names tests that aren't there: " + ", ".join(unknown)
+
+
+def test_every_fault_names_tests_that_exist_and_says_what_is_seen_and_kept() -> None:
+    rows = faults()
+    assert len(rows) > 10
+    assert not [entry for each in rows for entry in each.tests if not matching(entry)]
+    assert not [
+        each.fault
+        for each in rows
+        if not (each.people and each.operators and each.kept and each.tests)
+    ]
 
 
 def test_an_entry_names_a_file_a_class_or_a_test_and_nothing_else() -> None:
@@ -60,3 +73,10 @@ def test_the_page_names_the_promises_without_a_test() -> None:
     assert "**Without a test:** `two`." in page
     assert "| `two` | We will. | No test yet |" in page
     assert re.search(r"`one`<br>RFC 1 \| We do\. \| \[test_start\.py\]\(\S+\) \(\d+\) \|", page)
+
+
+def test_the_page_says_of_a_fault_who_sees_what() -> None:
+    fault = Fault("It rains", "Rain.", "More rain.", "All.", ("test_start.py::TestServing",))
+    page = render([], [fault])
+    assert "## Faults" in page
+    assert re.search(r"\| It rains \| Rain\. \| More rain\. \| All\. \| \[test_start\.py\]", page)

@@ -53,7 +53,7 @@ class Stage:
             return session.scalars(query).one()
 
     def sign_in(self, name: str, browser: FlaskClient) -> None:
-        """Let somebody connect and be signed in; past the pages, which have tests of their own."""
+        """Let someone connect and be signed in; past the pages, which have tests of their own."""
         with self.app.app_context():
             done = grants.join(self.runtime, grants.given(self.sandbox, self.runtime.clock(), name))
             secret = grants.sign_in(self.runtime, done.person)
@@ -83,7 +83,7 @@ class Stage:
         return self.sandbox.counters()["calls"]
 
     def lose_session(self, name: str) -> None:
-        """Sign somebody out everywhere, as their other browser would."""
+        """Sign someone out everywhere, as their other browser would."""
         with self.app.app_context():
             sessions.end_everywhere(self.row(name).ref, self.runtime.clock())
 
@@ -203,7 +203,7 @@ IDS = [act.name for act in ACTS]
 
 
 def sessions_of(stage: Stage, name: str) -> int:
-    """Return in how many browsers somebody is signed in."""
+    """Return in how many browsers someone is signed in."""
     with stage.app.app_context(), reading() as session:
         query = select(BrowserSession).where(BrowserSession.user_id == stage.row(name).id)
         return len(session.scalars(query).all())

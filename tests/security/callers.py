@@ -23,7 +23,7 @@ UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 
 
 def caller(app: Flask, sandbox: Sandbox, kind: Caller) -> FlaskClient:
-    """Return the browser of somebody of this kind; people come in the way people do."""
+    """Return the browser of someone of this kind; people come in the way people do."""
     client = app.test_client()
     if kind == "nobody":
         return client

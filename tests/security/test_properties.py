@@ -70,7 +70,7 @@ def nothing_changes(app: Flask) -> Iterator[None]:
 
 
 def harmless(answer: TestResponse) -> None:
-    """Fail if this answer is an error of ours, or says that somebody was signed in."""
+    """Fail if this answer is an error of ours, or says that someone was signed in."""
     assert answer.status_code < 500, answer.text
     for cookie in answer.headers.getlist("Set-Cookie"):
         assert "_user_id" not in cookie

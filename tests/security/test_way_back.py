@@ -86,7 +86,7 @@ TRICKS = (
 
 @pytest.fixture
 def sent(make_app: MakeApp) -> FlaskClient:
-    """The browser of somebody whom a service sends; nothing is optional."""
+    """The browser of someone whom a service sends; nothing is optional."""
     return make_app(RETURN_TO=SETTING, TIKTOK_OPTIONAL_SCOPES=None).test_client()
 
 

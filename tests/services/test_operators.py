@@ -1,4 +1,4 @@
-"""Nobody is an operator until somebody on the server says so, and then exactly that person."""
+"""Nobody is an operator until someone on the server says so, and then exactly that person."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A cookie that somebody saved is dead once its session ended on the server."""
+"""A cookie that someone saved is dead once its session ended on the server."""
 
 from collections.abc import Callable
 

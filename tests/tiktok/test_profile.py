@@ -1,4 +1,4 @@
-"""Asking who somebody is: no field too many, no answer about somebody else."""
+"""Asking who someone is: no field too many, no answer about someone else."""
 
 import pytest
 

@@ -1,27 +1,22 @@
 """The wire: one deadline for everything, one cap, no redirect, and knowing whether it was sent."""
 
-import os
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import requests
 
-from benchmarks import certificates
-from webapp.http_client.connection import tls_context
 from webapp.settings import Settings
 from webapp.tiktok.errors import TryLater
 from webapp.tiktok.provider import Provider
 from webapp.tiktok.transport import CALL_SECONDS, Transport
 
 from .conftest import OPEN_ID, MakeSettings
-from .peer import Peer, Request, answering, hang_up
+from .peer import Peer, Request, answering
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\n"
 
@@ -274,189 +269,3 @@ def test_the_environment_sets_no_proxy_and_no_credentials(
     peer.will_answer(success)
     assert provider.refresh("rft.made-up").open_id == OPEN_ID
     assert peer.requests[0].header("authorization") == []
-
-
-# The pool
-
-
-def test_exchange_and_reads_share_a_connection(
-    provider: Provider, peer: Peer, success: dict[str, object]
-) -> None:
-    peer.will_answer(success)
-    provider.exchange(code="made-up", state="s")
-    peer.will_answer({"data": {"user": {"open_id": OPEN_ID}}, "error": {"code": "ok"}})
-    provider.user_info("act.made-up", open_id=OPEN_ID, scopes=())
-    assert [request.connection for request in peer.requests] == [1, 1]
-
-
-def test_refresh_and_revoke_take_a_fresh_connection_and_close_it(
-    provider: Provider, peer: Peer, success: dict[str, object]
-) -> None:
-    peer.will_answer(success)
-    provider.exchange(code="made-up", state="s")
-    provider.refresh("rft.made-up")
-    peer.will_answer(b"")
-    provider.revoke("act.made-up")
-    peer.will_answer(success)
-    provider.exchange(code="made-up", state="s")
-    assert [request.connection for request in peer.requests] == [1, 2, 3, 1]
-    closes = [request.header("connection") for request in peer.requests]
-    assert closes == [["keep-alive"], ["close"], ["close"], ["keep-alive"]]
-
-
-def test_a_fresh_connection_is_closed_even_if_the_server_keeps_it(
-    provider: Provider, peer: Peer, success: dict[str, object]
-) -> None:
-    closed = threading.Event()
-    whole = answering(success)
-
-    def keep_open(request: Request, conn: socket.socket) -> bool:
-        whole(request, conn)
-        if not conn.recv(1):
-            closed.set()
-        return False
-
-    peer.will(keep_open)
-    provider.refresh("rft.made-up")
-    assert closed.wait(5)
-
-
-def test_an_idle_connection_that_died_is_replaced(peer: Peer) -> None:
-    gone = threading.Event()
-
-    def answer_and_leave(request: Request, conn: socket.socket) -> bool:
-        answering(b"{}")(request, conn)
-        hang_up(conn)
-        gone.set()
-        return False
-
-    transport = Transport(seconds=1.0)
-    peer.will(answer_and_leave)
-    get(transport, peer.url)
-    assert gone.wait(5)
-    peer.will_answer(b"{}")
-    assert get(transport, peer.url).content == b"{}"
-    assert [request.connection for request in peer.requests] == [1, 2]
-
-
-def test_an_answer_with_bytes_left_over_is_not_mixed_into_the_next(peer: Peer) -> None:
-    def say_too_much(request: Request, conn: socket.socket) -> bool:
-        forged = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"
-        conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst" + forged)
-        return True
-
-    transport = Transport(seconds=1.0)
-    peer.will(say_too_much)
-    assert get(transport, peer.url).content == b"first"
-    peer.will_answer(b"second")
-    assert get(transport, peer.url).content == b"second"
-
-
-def test_32_threads_share_the_pool(peer: Peer) -> None:
-    peer.will_answer(b"{}")
-    transport = Transport()
-    with ThreadPoolExecutor(32) as threads:
-        answers = list(threads.map(lambda _: get(transport, peer.url).content, range(640)))
-    assert answers == [b"{}"] * 640
-    assert peer.connections <= 32
-
-
-def test_nothing_is_left_behind(provider: Provider, peer: Peer, success: dict[str, object]) -> None:
-    """Failing calls of every kind leave no file descriptor and no thread."""
-
-    def part(request: Request, conn: socket.socket) -> bool:
-        conn.sendall(HEAD)
-        return False
-
-    def fail() -> None:
-        for behaviour in (part, answering(b"x" * 30_000), answering("<html>", 500)):
-            peer.will(behaviour)
-            with pytest.raises(TryLater):
-                provider.refresh("rft.made-up")
-            with pytest.raises(TryLater):
-                provider.exchange(code="made-up", state="s")
-
-    def ours() -> int:
-        # The peer has one descriptor a connection too, so both ends are counted when it is idle.
-        return len(os.listdir("/proc/self/fd"))
-
-    def settled() -> int:
-        deadline = time.monotonic() + 5
-        while len(peer.open_connections) > 1 and time.monotonic() < deadline:
-            threading.Event().wait(0.01)
-        return ours()
-
-    fail()
-    before = settled()
-    for _ in range(20):
-        fail()
-    assert settled() <= before
-    assert not [each for each in threading.enumerate() if each.name == "lookup"]
-
-
-# TLS
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a certificate for 127.0.0.1 with its key, its own authority, in one file."""
-    folder = tmp_path_factory.mktemp("tls")
-    files = certificates.made(folder)
-    path = folder / "both.pem"
-    path.write_bytes(files.key.read_bytes() + files.certificate.read_bytes())
-    return path
-
-
-@pytest.fixture
-def tls_peer(authority: Path) -> Iterator[Peer]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(authority)
-    with Peer(context) as listening:
-        yield listening
-
-
-def test_tls_is_spoken_and_connections_are_kept(tls_peer: Peer, authority: Path) -> None:
-    tls_peer.will_answer(b"{}")
-    transport = Transport(tls=ssl.create_default_context(cafile=authority))
-    for _ in range(3):
-        assert get(transport, tls_peer.url).content == b"{}"
-    assert tls_peer.connections == 1
-    (host,) = tls_peer.requests[0].header("host")
-    assert host == f"127.0.0.1:{tls_peer.port}"
-
-
-def test_a_certificate_of_nobody_we_trust_is_refused_before_anything_is_sent(
-    tls_peer: Peer, authority: Path
-) -> None:
-    with pytest.raises(TryLater, match="no_connection") as caught:
-        get(Transport(seconds=1.0), tls_peer.url)
-    assert not caught.value.outcome_unknown
-    other_name = tls_peer.url.replace("127.0.0.1", "localhost")
-    with pytest.raises(TryLater, match="no_connection"):
-        get(Transport(seconds=1.0, tls=ssl.create_default_context(cafile=authority)), other_name)
-    assert not tls_peer.requests
-
-
-def test_a_handshake_that_hangs_ends_at_the_deadline() -> None:
-    with (
-        socket.create_server(("127.0.0.1", 0)) as silent,
-        ends_at_the_deadline(sent=False),
-    ):
-        get(Transport(seconds=1.0), f"https://127.0.0.1:{silent.getsockname()[1]}/")
-
-
-def test_a_byte_at_a_time_over_tls_ends_at_the_deadline(tls_peer: Peer, authority: Path) -> None:
-    def dribble(request: Request, conn: socket.socket) -> bool:
-        tls_peer.drip(conn, HEAD + b" " * 300)
-        return False
-
-    tls_peer.will(dribble)
-    transport = Transport(seconds=1.0, tls=ssl.create_default_context(cafile=authority))
-    with ends_at_the_deadline(sent=True):
-        get(transport, tls_peer.url)
-
-
-def test_the_process_has_one_tls_context_that_verifies() -> None:
-    assert tls_context() is tls_context()
-    assert tls_context().verify_mode is ssl.CERT_REQUIRED
-    assert tls_context().check_hostname

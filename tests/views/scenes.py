@@ -185,7 +185,7 @@ COUNTS = Counts(KINDS, None, [], [])
 
 @dataclass(frozen=True)
 class Scene:
-    """One page as somebody sees it."""
+    """One page as someone sees it."""
 
     template: str
     #: Or what makes it, within a request.

@@ -1,4 +1,4 @@
-"""Fixtures: TikTok as the sender of notices, and somebody who has connected."""
+"""Fixtures: TikTok as the sender of notices, and someone who has connected."""
 
 import pytest
 from flask import Flask
@@ -18,6 +18,6 @@ def tiktok(app: Flask, clock: MovableClock) -> TikTok:
 
 @pytest.fixture
 def mara(client: FlaskClient, sandbox: Sandbox) -> str:
-    """The open_id of somebody who has connected; `client` is their browser."""
+    """The open_id of someone who has connected; `client` is their browser."""
     assert connect(client).status_code == 303
     return sandbox.open_id("mara")

@@ -12,7 +12,7 @@ from tests.webhooks.served import Browser, deliveries
 
 @pytest.fixture
 def mara(server: Gunicorn, sandbox: Sandbox) -> Iterator[Browser]:
-    """The browser of somebody who has connected, and whom TikTok can tell about."""
+    """The browser of someone who has connected, and whom TikTok can tell about."""
     sandbox.control("webhook", url=server.url + ADDRESS)
     with Browser(server.url) as browser:
         browser.connect()

@@ -69,6 +69,8 @@ _POSTGRESQL: tuple[tuple[str, Text, Text], ...] = (
 _UNAVAILABLE = tuple(
     f"SQLITE_{code}" for code in ("FULL", "BUSY", "LOCKED", "IOERR", "CANTOPEN", "READONLY")
 )
+#: PostgreSQL's code for a write to a server that only reads, such as a standby.
+_READ_ONLY = "25006"
 _DAMAGED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
 
 
@@ -93,9 +95,11 @@ def is_unavailable(error: Exception) -> bool:
     """Return True if the database is full, locked, read-only or away, so waiting may help."""
     if isinstance(error, NoFreeConnection):
         return True
+    original = error.orig if isinstance(error, DBAPIError) else None
+    if getattr(original, "sqlstate", None) == _READ_ONLY:
+        return True
     if not isinstance(error, OperationalError):
         return False
-    original = error.orig
     if isinstance(original, sqlite3.Error):
         # SQLite reports a missing table as an operational error, too.
         return getattr(original, "sqlite_errorname", "").startswith(_UNAVAILABLE)

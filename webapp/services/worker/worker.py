@@ -100,7 +100,6 @@ class Worker:
         if self.refused is not None:
             return
         act_as(Actor("worker"))
-        binding.record_generation(self._runtime)
         self._committer.start()
         try:
             with ThreadPoolExecutor(WIDTH, "call", act_as, (Actor("worker"),)) as callers:
