@@ -20,7 +20,7 @@ from tests.keep.standins import with_provider
 from tests.movable import MovableClock
 from tests.security.acts import ACTS, Stage, an_open_breaker, sessions_of, stage_of
 from tests.security.meanwhile import Interrupted, between
-from tests.security.test_other_accounts import Slow, again, during, events_of, true_provider
+from tests.security.newcomers import Slow, again, during, events_of, true_provider
 from tests.servers import Sandbox
 from tests.services import grants
 from tests.services.test_disconnect_waits import somebody_waits_for_a_lock, until

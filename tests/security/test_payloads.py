@@ -7,6 +7,7 @@ changes that the same request with a plain word wouldn't change.
 import re
 import time
 from collections.abc import Iterator
+from html.parser import HTMLParser
 from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
@@ -90,11 +91,6 @@ PAYLOADS: dict[str, tuple[str, ...]] = {
 }
 #: What must be in no answer at all: a payload that was carried out, or a file that was read.
 DONE = re.compile(r"root:x:0|54439|SECRET_KEY=|\bTraceback\b|sqlite3\.|psycopg|OperationalError")
-#: A payload that a browser would take for markup, a script or a link.
-LIVE = re.compile(
-    rf"<(script|img|svg|b|a)[^>]*{MARK}|</?(script|title|b)>{MARK}|<!--{MARK}"
-    rf"|<[^>]*\s(on\w+|id)=[\"']?{MARK}|(href|src|action)=[\"']?\s*javascript:"
-)
 #: Parameters that forms and pages read; those of the operators' lists are in FILTERS.
 NAMES = (
     *("add", "added", "kind", "another", "another_account", "scopes", "return_to", "state"),
@@ -109,6 +105,36 @@ PRESSED = (
 )
 #: Seconds. A statement, pattern or shell that a payload has slowed down takes longer.
 LATE = 15.0
+
+
+class Live(HTMLParser):
+    """Gathers what a browser would take for markup or a script of the payload's; ours has none."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self._tag = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Look for handlers, made-up elements and links to scripts."""
+        self._tag = tag
+        for name, value in attrs:
+            target = (value or "").strip().lower()
+            leads = name in ("href", "src", "action", "formaction")
+            runs = leads and target.startswith(("javascript:", "data:text/html"))
+            if name.startswith("on") or runs or (name == "id" and value == MARK):
+                self.found.append(f"<{tag} {name}={value}>")
+
+    def handle_data(self, data: str) -> None:
+        """Look for text in an element that no page of ours fills with what was sent."""
+        if self._tag in ("script", "style", "b") and MARK in data:
+            self.found.append(f"<{self._tag}>{data}")
+
+    def handle_comment(self, data: str) -> None:
+        """Look for a comment of the payload's."""
+        if MARK in data:
+            self.found.append(f"<!--{data}")
 
 
 def requests_with(app: Flask, payload: str) -> Iterator[tuple[str, str, dict[str, str]]]:
@@ -132,7 +158,7 @@ def judge(answer: TestResponse, asked: str, payload: str) -> None:
     assert answer.status_code < 500, f"{asked} ← {payload!r}: {said[:500]}"
     assert not DONE.search(said), f"{asked} ← {payload!r}"
     if answer.mimetype == "text/html":
-        assert not LIVE.search(said), f"{asked} ← {payload!r}"
+        assert not Live(said).found, f"{asked} ← {payload!r}"
     for name, value in answer.headers:
         assert MARK not in name
         assert "\r" not in value
