@@ -124,3 +124,21 @@ def test_who_asks_for_a_token_while_the_account_is_deleted_is_told_so(world: Wor
     with pytest.raises(NotConnected):
         fresh_access(with_provider(world.runtime, provider), open_id, pressed=True)
     world.assert_in_step(living=0)
+
+
+def test_no_version_comes_again_although_somebody_with_a_lower_one_is_deleted_later(
+    world: World,
+) -> None:
+    """A service that reports an old version as rejected must not mean the new grant."""
+    jo = world.row(world.person("jo")).ref
+    world.change(next_at=None)
+    open_id = world.person("mara")
+    for _refresh in range(4):
+        world.change(open_id, next_at=world.clock())
+        world.work()
+    before = world.row(open_id)
+    assert before.version == 5
+    disconnect.delete_person(world.runtime, before.ref)
+    disconnect.delete_person(world.runtime, jo)
+    world.person("mara")
+    assert world.row(open_id).version > before.version

@@ -72,7 +72,7 @@ AREAS = {
         Area(
             "provider",
             ("webapp/tiktok/*.py",),
-            ("tiktok", "webhooks/test_content.py", "webhooks/test_signature.py"),
+            ("tiktok", "webhooks/test_signature.py"),
         ),
     )
 }

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -333,3 +334,18 @@ def test_where_nobody_is_to_be_told_nothing_is_kept(world: World, make_app: Make
     with app.app_context():
         disconnect.disconnect_person(silent, world.row(mara).ref)
     assert events() == []
+
+
+@both
+def test_an_exchange_that_is_not_kept_does_not_tell_that_the_connection_is_back(
+    world: World, app: Flask
+) -> None:
+    older = replace(given(world.sandbox, world.clock()), sent_at=world.clock())
+    world.clock.advance(seconds=1)
+    newer = replace(given(world.sandbox, world.clock()), sent_at=world.clock())
+    mara = join(world.runtime, newer).open_id
+    world.clock.advance(seconds=2)
+    TikTok(app, world.clock).removes(mara)
+    join(world.runtime, older)
+    assert world.row(mara).status == "reconnect"
+    assert events() == [NEEDED]
