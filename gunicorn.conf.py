@@ -1,6 +1,7 @@
 """The configuration of gunicorn, which finds it in this folder."""
 
 import atexit
+import gc
 import json
 import logging
 import os
@@ -11,6 +12,9 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+# As in wsgi.py: what imports create stays, so looking for garbage among it only costs time.
+gc.disable()
 
 import click
 import structlog
@@ -175,3 +179,5 @@ loglevel = os.environ.get("LOG_LEVEL", "").strip() or "info"
 _make_metrics_folder()
 # gunicorn's own error page repeats the request, lacks our headers and cannot be configured.
 util.write_error = _answer
+gc.freeze()
+gc.enable()

@@ -41,9 +41,11 @@ def test_a_start_leaves_for_later_what_it_does_not_use(imported: set[str], modul
     assert module not in imported
 
 
-def test_garbage_is_collected_again_after_the_imports(tmp_path: Path) -> None:
+@pytest.mark.parametrize("start", ["import wsgi", "runpy.run_path('gunicorn.conf.py')"])
+def test_garbage_is_collected_again_after_the_imports(tmp_path: Path, start: str) -> None:
+    seen = "print(gc.isenabled(), gc.get_freeze_count() > 0)"
     run = subprocess.run(
-        [sys.executable, "-c", "import gc, wsgi; print(gc.isenabled(), gc.get_freeze_count() > 0)"],
+        [sys.executable, "-c", f"import gc, runpy; {start}; {seen}"],
         cwd=ROOT,
         env=plain_environment() | complete(f"sqlite:///{tmp_path}/app.db", 8000),
         capture_output=True,
