@@ -52,6 +52,20 @@ class BrowserSessions(SecureCookieSessionInterface):
 
     session_class = BrowserSession
 
+    def __init__(self) -> None:
+        """Begin without a serializer; it is made with the first request."""
+        super().__init__()
+        self._serializer: tuple[object, URLSafeTimedSerializer | None] = (None, None)
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """Return the serializer for the app's keys, made once for them."""
+        keys = (app.secret_key, app.config["SECRET_KEY_FALLBACKS"])
+        made_for, made = self._serializer
+        if made is None or made_for != keys:
+            made = super().get_signing_serializer(app)
+            self._serializer = (keys, made)
+        return made
+
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """Return the browser's session, or an empty one for services."""
         opened = BrowserSession()
