@@ -99,6 +99,22 @@ def test_32_threads_share_the_pool(peer: Peer) -> None:
     assert peer.connections <= 32
 
 
+def test_as_many_connections_are_kept_as_a_web_process_has_threads(peer: Peer) -> None:
+    all_there = threading.Barrier(64)
+    answer = answering(b"{}")
+
+    def together(request: Request, conn: socket.socket) -> bool:
+        all_there.wait(30)
+        return answer(request, conn)
+
+    peer.will(together)
+    transport = Transport()
+    with ThreadPoolExecutor(64) as threads:
+        for _again in range(2):
+            list(threads.map(lambda _: get(transport, peer.url), range(64)))
+    assert peer.connections == 64
+
+
 def test_nothing_is_left_behind(provider: Provider, peer: Peer, success: dict[str, object]) -> None:
     """Failing calls of every kind leave no file descriptor and no thread."""
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Select, Text, Update, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session, undefer
 
-from webapp.database import reading, table_of
+from webapp.database import reading, run, table_of
 from webapp.models import NameWord, PersonRef, User, connection_state
 from webapp.services import authority
 from webapp.services.records import history
@@ -108,10 +108,9 @@ def _is_printable(char: str) -> bool:
 
 def store_words(session: Session, user_id: int, name: str | None) -> None:
     """Store the words of a name in place of those of the previous name."""
-    connection = session.connection()
-    connection.execute(_DELETE_WORDS, {"the_id": user_id})
+    run(session, _DELETE_WORDS, {"the_id": user_id})
     if found := [{"word": word, "user_id": user_id} for word in search_words(name)]:
-        connection.execute(_INSERT_WORDS, found)
+        run(session, _INSERT_WORDS, found)
 
 
 def store_grant(
@@ -126,7 +125,7 @@ def store_grant(
     keys: dict[str, Any] = {"the_id": person.id, "the_ticket": person.ticket}
     keys |= {"the_version": version, "the_line": line}
     # Not through the ORM, which would build and compile the statement for each of 64 rows.
-    done = session.connection().execute(_statement(frozenset(values)), values | keys)
+    done = run(session, _statement(frozenset(values)), values | keys)
     return done.rowcount == 1
 
 

@@ -24,7 +24,8 @@ CALL_SECONDS = 10.0
 ANSWER_BYTES = 256 * 1024
 #: Idle connections are closed sooner than servers usually close them.
 _IDLE_SECONDS = 15.0
-_IDLE_CONNECTIONS = 32
+#: One for each thread of a web process: with fewer, sign-ins at the same time open new ones.
+_IDLE_CONNECTIONS = 64
 
 
 class Transport(BaseAdapter):

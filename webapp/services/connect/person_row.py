@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
-from webapp.database import table_of
+from webapp.database import run, table_of
 from webapp.models import PersonRef, User, connection_state
 from webapp.services.refresh import breaker
 from webapp.services.refresh.schedule import next_refresh_at
@@ -56,7 +56,7 @@ def find_locked(session: Session, runtime: Runtime, open_id: str) -> Row[Any] | 
     # PostgreSQL rejects NUL in text, and TikTok's open_ids contain none.
     known = open_id if "\0" not in open_id else ""
     values = {"the_app": runtime.client_key, "the_open_id": known}
-    return session.connection().execute(_FIND, values).first()
+    return run(session, _FIND, values).first()
 
 
 def granted(runtime: Runtime, tokens: TokenSet, asked: Collection[str]) -> dict[str, Any]:
@@ -85,14 +85,14 @@ def add(
     ticket = f"ct_{ticket[:4]}-{ticket[4:]}"
     own = {"client_key": runtime.client_key, "open_id": open_id, "ticket": ticket}
     row = {**values, **own, "created_at": now, "the_app": runtime.client_key}
-    added = session.connection().execute(_INSERT, row).one()
+    added = run(session, _INSERT, row).one()
     return Stored(PersonRef(added.id, ticket), added.version, values["scope"])
 
 
 def renew(session: Session, row: Row[Any], values: Mapping[str, Any]) -> Stored:
     """Write a new grant into a row that `find_locked` has locked."""
     known = {"the_id": row.id, "the_ticket": row.ticket}
-    session.connection().execute(_UPDATE, {**values, **known})
+    run(session, _UPDATE, {**values, **known})
     scope = values.get("scope", row.scope)
     return Stored(PersonRef(row.id, row.ticket), row.version + 1, scope)
 

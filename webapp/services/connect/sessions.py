@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from webapp.database import first_row, table_of, writing
+from webapp.database import first_row, run, table_of, writing
 from webapp.models import AuditEvent, BrowserSession, PersonRef, User
 from webapp.services import people
 from webapp.services.records import audit
@@ -136,22 +136,22 @@ def begin(
     another person's row in between. The secret is empty, and nobody is signed in, if the person has
     signed out their devices since this sign-in began.
     """
-    connection, settings = session.connection(), runtime.settings
+    settings = runtime.settings
     replaces = digest_of(device.replaces) if device.replaces else None
     life = min(timedelta(days=settings.session_days), timedelta(hours=settings.session_idle_hours))
     facts = {"user_id": user.id, "ticket": user.ticket, "replaces": replaces or ""}
     facts |= {"began_at": device.began_at or now, "unused_since": now - life}
-    found = connection.execute(_BEFORE_ONE_MORE, facts).one()
+    found = run(session, _BEFORE_ONE_MORE, facts).one()
     if device.began_at is not None and found.signed_out and not found.is_kept:
         return ""
     if found.any_expired:
-        connection.execute(_DELETE_EXPIRED, {"unused_since": now - life})
+        run(session, _DELETE_EXPIRED, {"unused_since": now - life})
     if found.devices >= MAX_DEVICES:
         session.execute(_delete_all_but(user.id, MAX_DEVICES - 1))
     secret = secrets.token_urlsafe(32)
     row = {"digest": digest_of(secret), "user_id": user.id, "created_at": now, "seen_at": now}
     row |= {"browser": device.browser, "system": device.system, "replaces": replaces}
-    connection.execute(_INSERT, row)
+    run(session, _INSERT, row)
     return secret
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Row, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from webapp.database import first_row, is_sqlite, table_of, writing
+from webapp.database import db, first_row, is_sqlite, run, table_of, writing
 from webapp.models import PersonRef, SpentState
 
 #: Longer than an attempt lives in a browser, so a used state isn't mistaken for an unknown one.
@@ -48,11 +48,10 @@ def spend(state: str, now: datetime) -> bool:
     """Mark a state as used. Return False if it already was: only one callback wins (rule 17)."""
     digest = _digest(state)
     with writing() as session:
-        connection = session.connection()
-        claim = _CLAIMS[sqlite if is_sqlite(connection.dialect) else postgresql]
-        won = connection.execute(claim, {"digest": digest, "spent_at": now}).first() is not None
+        claim = _CLAIMS[sqlite if is_sqlite(db.engine.dialect) else postgresql]
+        won = run(session, claim, {"digest": digest, "spent_at": now}).first() is not None
         if digest.startswith(_SWEEPS):
-            connection.execute(_DELETE_OLD, {"before": now - REMEMBERED})
+            run(session, _DELETE_OLD, {"before": now - REMEMBERED})
     return won
 
 
@@ -70,13 +69,13 @@ def record(
     """
     values = {"user_id": person.id, "ticket": person.ticket, "session": began}
     values |= {"kind": kind, "added": ",".join(added), "the_digest": _digest(state)}
-    session.connection().execute(_RECORD, values)
+    run(session, _RECORD, values)
 
 
 def remove_old(now: datetime) -> bool:
     """Remove states that no browser can return with anymore. Return True if some may be left."""
     with writing() as session:
-        removed = session.connection().execute(_DELETE_OLD, {"before": now - REMEMBERED}).rowcount
+        removed = run(session, _DELETE_OLD, {"before": now - REMEMBERED}).rowcount
     return removed == MAX_REMOVED
 
 

@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import bindparam, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp.database import table_of, writing
+from webapp.database import run, table_of, writing
 from webapp.models import PersonRef, User
 from webapp.services import authority, people
 from webapp.services.authority import HalfDone, NoLongerAllowed
@@ -184,7 +184,7 @@ def _changes(before: FreshGrant, profile: Profile) -> dict[str, str]:
 def _store_profile(person: PersonRef, version: int, changes: Mapping[str, str]) -> None:
     known = {"the_id": person.id, "the_ticket": person.ticket, "the_version": version}
     with writing() as session:
-        done = session.connection().execute(_UPDATE, {**changes, **known})
+        done = run(session, _UPDATE, {**changes, **known})
         if done.rowcount == 1 and "display_name" in changes:
             people.store_words(session, person.id, changes["display_name"])
 

@@ -18,7 +18,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from webapp.database import first_row, reading, table_of, writing
+from webapp.database import first_row, reading, run, table_of, writing
 from webapp.language import deferred_gettext as _
 from webapp.models import Installation, User, connection_state
 from webapp.problems import Problem
@@ -101,7 +101,7 @@ def require_here(session: Session | None = None) -> None:
 
     Without the session of a transaction, in a transaction of its own.
     """
-    found = session.connection().execute(_MOVED_AT).first() if session else first_row(_MOVED_AT)
+    found = run(session, _MOVED_AT).first() if session else first_row(_MOVED_AT)
     if found is not None and found.moved_at is not None:
         raise MovedAway
 

@@ -16,7 +16,7 @@ from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from webapp.database import batches, db, is_sqlite, reading, table_of
+from webapp.database import batches, db, is_sqlite, reading, run, table_of
 from webapp.models import AuditChain, AuditEvent
 
 #: What a digest covers, in this order, after the digest of the event before.
@@ -63,14 +63,13 @@ class Check:
 
 def lock(session: Session) -> Row[Any]:
     """Return the ends of the chain, locked until the transaction ends; created if missing."""
-    connection = session.connection()
-    found = connection.execute(_ENDS).first()
+    found = run(session, _ENDS).first()
     if found is None:
         first = {"id": 1, "start_id": 0, "start_digest": "", "newest_digest": ""}
-        kind = sqlite if is_sqlite(connection.dialect) else postgresql
+        kind = sqlite if is_sqlite(db.engine.dialect) else postgresql
         # Another transaction may add the row at the same time.
-        connection.execute(kind.insert(_chain).values(first).on_conflict_do_nothing())
-        found = connection.execute(_ENDS).one()
+        run(session, kind.insert(_chain).values(first).on_conflict_do_nothing())
+        found = run(session, _ENDS).one()
     return found
 
 
@@ -81,9 +80,8 @@ def append(session: Session, events: Sequence[Mapping[str, Any]]) -> None:
     for event in events:
         digest = _digest(digest, event)
         linked.append({**event, "digest": digest})
-    connection = session.connection()
-    connection.execute(_INSERT, linked)
-    connection.execute(_MOVE_END, {"newest": digest})
+    run(session, _INSERT, linked)
+    run(session, _MOVE_END, {"newest": digest})
 
 
 def start_after(session: Session, event_id: int, digest: str | None) -> None:
