@@ -126,8 +126,10 @@ def register(app: Flask) -> None:
 
     @app.before_request
     def _choose_csrf_secret() -> None:
+        if request.method in ("GET", "HEAD", "OPTIONS"):
+            return
         secrets = getattr(session, "csrf_secrets", [])
-        if request.method in ("GET", "HEAD", "OPTIONS") or len(secrets) < 2:
+        if len(secrets) < 2:
             return
         signer = URLSafeTimedSerializer(str(app.secret_key), salt="wtf-csrf-token")
         try:

@@ -1,11 +1,14 @@
 """The visitor's language and theme: chosen per request, remembered in cookies."""
 
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, abort, current_app, redirect, request, url_for
 from markupsafe import Markup
+from werkzeug.datastructures import LanguageAccept
 from werkzeug.exceptions import HTTPException
+from werkzeug.http import parse_accept_header
 from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response
 
@@ -63,7 +66,16 @@ def _wanted() -> str:
     chosen = request.cookies.get(LANGUAGE)
     if chosen in available:
         return chosen
-    return request.accept_languages.best_match(available, default=language.SOURCE)
+    wanted = request.headers.get("Accept-Language", "")
+    # Long ones aren't kept: nobody's browser sends them.
+    return (_best_match if len(wanted) < 200 else _best_match.__wrapped__)(wanted, available)
+
+
+@lru_cache(maxsize=256)
+def _best_match(wanted: str, available: tuple[str, ...]) -> str:
+    """Return the best language for an Accept-Language header; few different ones ever come."""
+    accepted = parse_accept_header(wanted, LanguageAccept)
+    return accepted.best_match(available, default=language.SOURCE)
 
 
 def _languages() -> list[language.Language]:
@@ -73,9 +85,9 @@ def _languages() -> list[language.Language]:
 def _gettext(message: str, /, **values: Any) -> Markup:
     text = language.translated(message)
     # The values are escaped; the message comes from our templates or catalog.
-    if values or "%" in text:
-        return Markup(text) % language.filled(values)  # noqa: S704
-    return Markup(text)  # noqa: S704
+    made = Markup(text)  # noqa: S704  # as above
+    # Most texts have neither placeholders nor a percent sign.
+    return made % language.filled(values) if values or "%" in text else made
 
 
 def _ngettext(one: str, many: str, num: int, /, **values: Any) -> Markup:
