@@ -1,6 +1,7 @@
 """Token calls share one Authlib session, and each verifies TikTok's certificate itself."""
 
 import json
+import socket
 import ssl
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,13 +19,13 @@ from .peer import Peer, Request, answering
 
 
 def test_calls_at_the_same_time_do_not_mix_their_tokens(provider: Provider, peer: Peer) -> None:
-    def name_what_came(request: Request, conn: object) -> bool:
+    def name_what_came(request: Request, conn: socket.socket) -> bool:
         form = dict(request.form)
         token = form.get("refresh_token") or form["code"]
         answer = {"access_token": f"act.{token}", "refresh_token": f"rft.{token}"}
         answer |= {"open_id": OPEN_ID, "scope": "user.info.basic"}
         body = json.dumps(answer | {"expires_in": 86400, "refresh_expires_in": 31536000})
-        return answering(body)(request, conn)  # type: ignore[arg-type]
+        return answering(body)(request, conn)
 
     def call(number: int) -> str:
         if number % 2:
