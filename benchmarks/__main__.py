@@ -12,17 +12,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from benchmarks import memory, start
-from benchmarks.operators import measure as operators
+from benchmarks.operators import operator_pages
 from benchmarks.output import machine, markdown, progress
-from benchmarks.pages import handing_out
-from benchmarks.pages import measure as pages
+from benchmarks.pages import all_pages, handing_out
 from benchmarks.part import NothingChosen, Options, Part, Size, Table
-from benchmarks.refreshing import claiming
-from benchmarks.refreshing import measure as refreshing
-from benchmarks.signing_in import measure as signing_in
+from benchmarks.refreshing import claiming, refreshes
+from benchmarks.signing_in import sign_ins
 from benchmarks.stage import server
 
-_TOPICS = (signing_in, pages, handing_out, refreshing, claiming, operators, memory, start)
+_TOPICS = (sign_ins, all_pages, handing_out, refreshes, claiming, operator_pages, memory, start)
 PARTS: dict[str, Part] = {topic.PART.name: topic.PART for topic in _TOPICS}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from benchmarks.__main__ import PARTS
-from benchmarks.signing_in.measure import NAIVE, POOLED
+from benchmarks.signing_in.sign_ins import NAIVE, POOLED
 from tests.processes import ROOT, plain_environment
 
 
