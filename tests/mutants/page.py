@@ -19,7 +19,7 @@ either, because mutmut can't.
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 """
 _BY_HAND = """
-Five changes made by hand in refreshing and handing out survived once; each now makes a quick test fail:
+These changes, some of them made by hand, survived once; each now makes a quick test fail:
 
 | Change | Test |
 | --- | --- |
@@ -28,6 +28,12 @@ Five changes made by hand in refreshing and handing out survived once; each now 
 | The commit of a refresh doesn't wait for the disk | [keep/test_committer.py](../tests/keep/test_committer.py) |
 | A rejected version that was never handed out counts | [api/test_rejected.py](../tests/api/test_rejected.py) |
 | An answer without the end of the grant loses the known one for the schedule | [keep/test_idle.py](../tests/keep/test_idle.py) |
+| The ID of an encryption key is derived in another way, so stored tokens don't open after an upgrade | [test_crypto.py](../tests/test_crypto.py) |
+| A sign-in stores when it was stored in place of when its exchange was sent | [contract/test_simultaneous_exchanges.py](../tests/contract/test_simultaneous_exchanges.py) |
+| A sign-in that isn't kept notifies that the connection is back | [notices/test_events.py](../tests/notices/test_events.py) |
+| A deletion replaces the highest version by a lower one | [keep/test_crossing.py](../tests/keep/test_crossing.py) |
+| The repair after a wrong clock lacks one of its conditions | [keep/test_clock_repair.py](../tests/keep/test_clock_repair.py) |
+| A wrong clock, or its repair, notifies nobody | [notices/test_clock.py](../tests/notices/test_clock.py) |
 """  # noqa: E501  rows of a table
 _SURVIVORS = """
 ### Survivors
