@@ -1,9 +1,12 @@
 """What a caller gets: from the row while there is life, else a refresh, else when to come back."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from tests.keep.standins import PATIENCE, Held, with_provider
 from tests.keep.world import World
@@ -81,3 +84,28 @@ def test_who_waits_for_a_refresh_that_takes_too_long_is_told_when_to_come_back(
         assert first.result(PATIENCE).version == 2
     assert timedelta(0) < pending.value.retry_after <= timedelta(seconds=60)
     world.assert_in_step(living=1)
+
+
+def test_a_database_that_cannot_be_written_keeps_no_valid_token_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_id = world.person()
+    with out_of_reach_for_writing(world, monkeypatch):
+        assert fresh_access(world.runtime, open_id).version == 1
+    assert world.row(open_id).last_used_at is None
+    fresh_access(world.runtime, open_id)
+    assert world.row(open_id).last_used_at == world.clock()
+
+
+@contextmanager
+def out_of_reach_for_writing(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let every write of the use of a connection fail until the block ends."""
+
+    @contextmanager
+    def refused() -> Iterator[None]:
+        raise OperationalError("UPDATE", None, Exception("made up"))
+        yield
+
+    with monkeypatch.context() as patched:
+        patched.setattr(on_demand, "writing", refused)
+        yield

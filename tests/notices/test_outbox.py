@@ -1,13 +1,14 @@
 """From the outbox to a receiver: at least once, never two at once, patiently, and not for ever."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 
 import pytest
 from flask import Flask
 from sqlalchemy import update
 
+from tests.keep.standins import PATIENCE
 from tests.keep.world import World
 from tests.notices.told import (
     BROKEN,
@@ -245,3 +246,27 @@ class TestTheThread:
         assert asked.wait(10)
         thread.end(drain=True)
         assert "delivery_crashed" in caplog.text
+
+
+@both
+def test_two_transactions_at_the_same_time_add_one_alarm(world: World) -> None:
+    added, go_on = threading.Event(), threading.Event()
+
+    def add(held: bool) -> None:
+        with world.app.app_context(), writing() as session:
+            outbox.enqueue_alarm(session, world.runtime, world.clock(), "breaker", "busy", None)
+            session.flush()
+            added.set()
+            if held:
+                assert go_on.wait(PATIENCE)
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(add, True)
+        assert added.wait(PATIENCE)
+        second = pool.submit(add, False)
+        # Without a lock, the second ends here, before the first is committed.
+        wait([second], timeout=0.3)
+        go_on.set()
+        first.result(PATIENCE)
+        second.result(PATIENCE)
+    assert len(rows()) == 1

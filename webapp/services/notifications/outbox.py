@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy import CursorResult, and_, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from webapp.database import reading, writing
+from webapp.database import is_sqlite, reading, writing
 from webapp.models import Notification
 from webapp.models.notification import NEVER
 from webapp.notify import ReceiverAnswer, stored_word
@@ -32,6 +32,8 @@ EVENTS = frozenset(
 )
 #: The same alarm is sent once in this time, even if it comes and goes.
 ALARM_AGAIN = timedelta(minutes=10)
+#: PostgreSQL's number for the lock on alarms; any that nothing else uses in this database.
+_ALARM_LOCK = 7_402_117
 
 Value = str | bool | None
 #: All three use the index of `next_at`, because delivered rows accumulate for a week.
@@ -110,6 +112,9 @@ def enqueue_alarm(
     session: Session, runtime: Runtime, now: datetime, kind: str, reason: str, code: str | None
 ) -> None:
     """Add a notification of trouble with all connections; the same once in ten minutes."""
+    if not is_sqlite(session.connection().dialect):
+        # Simultaneous transactions don't see each other's alarm before they are committed.
+        session.execute(select(func.pg_advisory_xact_lock(_ALARM_LOCK)))
     # As `body_of` writes it.
     mark = f'"alarm":"{kind}","reason":"{reason}"'
     recent = session.scalar(

@@ -278,13 +278,19 @@ def build_access(
 
 
 def record_use(row: User, now: datetime) -> None:
-    """Record that this connection is used, at most once an hour."""
+    """Record that this connection is used, at most once an hour.
+
+    A database that can't be written keeps nobody from using a token that it has handed out.
+    """
     if row.last_used_at is not None and now - row.last_used_at < RECORD_USE_EVERY:
         return
-    with writing() as session:
-        if not authority.holds(session):
-            return
-        session.execute(update(User).where(User.is_(row.ref)).values(last_used_at=now))
+    try:
+        with writing() as session:
+            if not authority.holds(session):
+                return
+            session.execute(update(User).where(User.is_(row.ref)).values(last_used_at=now))
+    except SQLAlchemyError as error:
+        log.warning("use_not_recorded", error=type(error).__name__)
 
 
 def _margin(row: ConnectionRow, expires_at: datetime, min_ttl: timedelta) -> timedelta:
