@@ -35,6 +35,8 @@ load_dotenv(Path(__file__).with_name(".env"))
 _FOR_API = re.compile(rb"\s*[A-Z]+ /api/v1/")
 #: EX_CONFIG of sysexits.h.
 _REFUSED = 78
+#: EX_TEMPFAIL: there may be room later, so systemd should try again.
+_LATER = 75
 #: The folder of prometheus_client, which reads the variable when it is imported with the app.
 _METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 #: The security headers of every answer, for the ones that gunicorn gives itself.
@@ -82,7 +84,8 @@ def _make_metrics_folder() -> None:
     master has another process id and gets its own folder.
     """
     prefix = f"coatcheck-metrics-{os.getpid()}-"
-    if Path(os.environ.get(_METRICS_FOLDER, "")).name.startswith(prefix):
+    known = Path(os.environ.get(_METRICS_FOLDER, ""))
+    if known.name.startswith(prefix) and known.is_dir():
         return
     os.environ.pop(_METRICS_FOLDER, None)
     try:
@@ -107,7 +110,7 @@ def on_starting(server: Any) -> None:
         problems.append(machine_checks.no_temporary_folder())
     if problems:
         click.echo(problem_text(problems), err=True)
-        sys.exit(_REFUSED)
+        sys.exit(_LATER if [each.name for each in problems] == ["TMPDIR"] else _REFUSED)
     logs.configure(settings.log_level, settings.log_format, settings.confidential)
     _headers.update(headers.always(settings))
     _origin = settings.public_origin

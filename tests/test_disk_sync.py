@@ -100,6 +100,20 @@ def test_a_failure_is_everyones_who_relied_on_it_and_nobody_elses(disk: Disk) ->
     assert not waiters.shared._failures
 
 
+def test_a_disk_that_hangs_keeps_only_the_thread_that_asked_it(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk_sync, "LONGEST", 0.05)
+    waiters = Waiters()
+    waiters.add(1)
+    until(lambda: disk.syncs == 1)
+    waiters.add(WAITING)
+    until(lambda: len(waiters.done) == WAITING)
+    assert waiters.done == [f"error {errno.ETIMEDOUT}"] * WAITING
+    disk.end()
+    assert waiters.join() == sorted([f"error {errno.ETIMEDOUT}"] * WAITING + ["ok"])
+
+
 def test_a_file_that_is_gone_needs_no_sync(tmp_path: Path) -> None:
     SharedSync().wait(str(tmp_path / "gone-wal"))
 

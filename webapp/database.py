@@ -78,6 +78,10 @@ def _ignore(_waited: float, _held: float | None) -> None:
 _observe: Callable[[float, float | None], None] = _ignore
 
 
+class NotOnDisk(OperationalError):
+    """The changes are committed, but a power failure may still lose them."""
+
+
 class Base(DeclarativeBase):
     """The base class of every table. Constraints get names, so migrations can drop them."""
 
@@ -162,8 +166,8 @@ def writing(*, durable: bool = False, together: bool = False) -> Iterator[Sessio
     in a power failure is a lost grant. SQLite takes its write lock at BEGIN, because a transaction
     that reads first and writes later may fail with BUSY_SNAPSHOT, whatever the timeout.
     `durable` and `together` wait for the disk after the lock is released, so that those who commit
-    meanwhile wait for one sync (decisions/0031). If that fails, the error is an OperationalError,
-    but the changes are committed.
+    meanwhile wait for one sync (decisions/0031). If that fails, NotOnDisk is raised, but the
+    changes are committed.
     UPDATE and DELETE statements don't change objects the session has already loaded.
     What `run_last` was given runs right before the commit. All other writers of an SQLite database
     wait until the block ends, so it runs nothing but statements.
@@ -197,7 +201,7 @@ def _wait_for_disk(log: str) -> None:
     try:
         _syncs.wait(log)
     except OSError as error:
-        raise OperationalError("COMMIT", None, error) from error
+        raise NotOnDisk("COMMIT", None, error) from error
 
 
 def observe_writes(observe: Callable[[float, float | None], None]) -> None:
@@ -218,6 +222,7 @@ def _turn() -> Iterator[None]:
     """
     if not _one_writer.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
         locked = sqlite3.OperationalError("database is locked")
+        locked.sqlite_errorname = "SQLITE_BUSY"
         raise OperationalError("BEGIN IMMEDIATE", None, locked)
     try:
         yield

@@ -3,9 +3,12 @@
 import errno
 import os
 import threading
+from time import monotonic
 
 #: Without the times of the file, where the system can, as SQLite does it.
 _sync_data = getattr(os, "fdatasync", os.fsync)
+#: A disk that takes longer keeps only the thread that asked it; the others give up, in seconds.
+LONGEST = 10.0
 
 
 class SharedSync:
@@ -25,8 +28,9 @@ class SharedSync:
 
         A sync that began earlier may have missed some of it, so it is the next one that counts.
         Raises OSError for everyone who waited for a sync that failed: after that, another sync says
-        nothing about their data. A file that is gone needs none.
+        nothing about their data; and for those who waited LONGEST. A file that is gone needs none.
         """
+        until = monotonic() + LONGEST
         with self._change:
             mine = self._begun + 1
             self._waiting += 1
@@ -34,8 +38,8 @@ class SharedSync:
                 while self._ended < mine:
                     if self._begun == self._ended:
                         self._sync(path)
-                    else:
-                        self._change.wait()
+                    elif not self._change.wait(until - monotonic()):
+                        raise OSError(errno.ETIMEDOUT, "not on the disk yet")
                 failure = self._failures.get(mine)
             finally:
                 self._waiting -= 1

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
 from tests.movable import MovableClock
@@ -14,7 +15,8 @@ from tests.services.grants import given, join
 from tests.services.holding import assert_holds_what_tiktok_holds, runtime_of, the_row
 from tests.services.test_disconnect_waits import until
 from tests.walk import begin, come_back, consent
-from webapp.services.connect.connect import DifferentAccount, connect_person
+from webapp.services.connect.connect import DifferentAccount, NotStored, connect_person
+from webapp.services.refresh import rescue_file
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
@@ -66,3 +68,23 @@ def test_the_later_exchange_is_kept_although_it_was_sent_before_the_other_was_st
         join(runtime, first)
         join(runtime, second)
     assert_holds_what_tiktok_holds(app, sandbox)
+
+
+def test_an_older_exchange_that_cannot_be_stored_is_neither_rescued_nor_given_back(
+    app: Flask, sandbox: Sandbox, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = runtime_of(app)
+
+    def refused(*_words: object) -> None:
+        raise OperationalError("COMMIT", None, Exception("made up"))
+
+    with app.app_context():
+        older = replace(given(sandbox, clock()), sent_at=clock())
+        clock.advance(seconds=1)
+        join(runtime, replace(given(sandbox, clock()), sent_at=clock()))
+        monkeypatch.setattr("webapp.services.connect.connect._store", refused)
+        with pytest.raises(NotStored):
+            join(runtime, older)
+        assert rescue_file.replay(runtime).stored == 0
+    assert_holds_what_tiktok_holds(app, sandbox)
+    assert sandbox.books()[the_row(app).open_id]["ended"] is None

@@ -1,5 +1,6 @@
 """A database that can't be written between TikTok's answer and the commit costs nobody a grant."""
 
+import errno
 from collections.abc import Iterator
 
 import pytest
@@ -14,7 +15,8 @@ from tests.servers import Sandbox
 from tests.services.holding import assert_holds_what_tiktok_holds, rows, runtime_of
 from tests.services.test_saved_cookies import cookie
 from tests.walk import begin, come_back, connect, connect_form, consent
-from webapp.database import db
+from webapp import database
+from webapp.database import NotOnDisk, db
 from webapp.services.refresh import rescue_file
 from webapp.tiktok.provider import Provider
 from webapp.tokens import TokenSet
@@ -119,6 +121,34 @@ def test_where_the_rescue_file_is_full_too_the_grant_is_given_back(
     assert sandbox.books()[sandbox.open_id("mara")]["ended"] == "revoked"
 
 
+def test_a_grant_that_is_committed_but_not_on_the_disk_is_never_given_back(
+    app: Flask, client: FlaskClient, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_words: object) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(rescue_file, "append", broken)
+    monkeypatch.setattr(database, "_wait_for_disk", not_on_disk)
+    answer = connect(client)
+    if engine_of(app) == "postgresql":
+        # It waits for the disk in its own commit.
+        assert answer.status_code == 303
+        return
+    assert answer.status_code == 503
+    assert "We kept your access" in answer.text
+    assert sandbox.books()[sandbox.open_id("mara")]["ended"] is None
+    assert_holds_what_tiktok_holds(app, sandbox)
+
+
+def not_on_disk(_log: str) -> None:
+    raise NotOnDisk("COMMIT", None, OSError(errno.EIO, "broken"))
+
+
+def engine_of(app: Flask) -> str:
+    with app.app_context():
+        return db.engine.dialect.name
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_a_sign_in_with_another_account_loses_no_grant_on_a_full_disk(
     app: Flask, client: FlaskClient, sandbox: Sandbox, disk: Full, known: bool
@@ -156,3 +186,14 @@ def test_signing_out_on_a_full_disk_still_clears_the_cookie(
     thief = app.test_client()
     thief.set_cookie("session", saved)
     assert thief.get("/account").status_code == 200, "as the message says, it could not be ended"
+
+
+def test_a_database_that_is_full_before_the_exchange_costs_only_a_moment(
+    client: FlaskClient, sandbox: Sandbox, disk: Full
+) -> None:
+    came = consent(begin(client))
+    disk.is_full = True
+    assert come_back(client, came).status_code == 503
+    assert sandbox.calls("token.authorization_code") == 0
+    disk.is_full = False
+    assert come_back(client, came).status_code == 303, "the page said to try again"

@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
 from benchmarks import certificates
 from tests.tiktok.test_transport import HEAD, ends_at_the_deadline, get
 from webapp.http_client.connection import tls_context
+from webapp.settings import Settings
 from webapp.tiktok.errors import TryLater
+from webapp.tiktok.provider import register
 from webapp.tiktok.transport import Transport
 
 from .peer import Peer, Request
@@ -79,3 +82,17 @@ def test_the_process_has_one_tls_context_that_verifies() -> None:
     assert tls_context() is tls_context()
     assert tls_context().verify_mode is ssl.CERT_REQUIRED
     assert tls_context().check_hostname
+
+
+def test_certificates_that_cannot_be_read_are_a_call_that_was_not_made(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable() -> ssl.SSLContext:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr("webapp.tiktok.transport.tls_context", unreadable)
+    provider = register(Flask(__name__), settings)
+    with pytest.raises(TryLater, match="call_not_made") as caught:
+        provider.exchange(code="made-up", state="s")
+    assert not caught.value.reached
+    assert provider.check_credentials().error is not None

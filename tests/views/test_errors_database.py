@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 import structlog
 from flask import Flask
+from psycopg.errors import DeadlockDetected, DiskFull
 from sqlalchemy import create_engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
 from tests.views.reading import Reading
 from tests.views.scenes import stage
+from webapp import database
 from webapp.services.maintenance import database_errors
 
 Act = Callable[[Path], object]
@@ -77,6 +79,23 @@ def test_a_wrong_statement_is_a_fault_of_ours(tmp_path: Path, act: Act) -> None:
     assert not database_errors.is_unavailable(broken_by(act, tmp_path))
 
 
+def test_a_deadlock_of_postgresql_is_a_fault_of_ours() -> None:
+    deadlock, full = DeadlockDetected("made up"), DiskFull("made up")
+    assert not database_errors.is_unavailable(OperationalError("UPDATE", None, deadlock))
+    assert database_errors.is_unavailable(OperationalError("UPDATE", None, full))
+
+
+def test_threads_that_wait_in_vain_for_another_process_are_no_fault_of_ours(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 10)
+    # As the thread that waits for the other process holds it.
+    taken = database._one_writer
+    with app.app_context(), taken, pytest.raises(OperationalError) as raised, database.writing():
+        pass
+    assert database_errors.is_unavailable(raised.value)
+
+
 def test_a_pool_without_a_free_connection_is_no_fault_of_ours() -> None:
     assert database_errors.is_unavailable(NoFreeConnection())
     assert not database_errors.is_unavailable(TimeoutError())
@@ -109,7 +128,7 @@ def test_the_page_says_what_to_do_and_the_log_needs_no_traceback(
         "event": "database_unavailable",
         "log_level": "error",
         "path": "/full",
-        "error": "OperationalError",
+        "code": "SQLITE_FULL",
     }
 
 

@@ -12,6 +12,7 @@ from functools import cached_property
 from time import monotonic
 from typing import TYPE_CHECKING
 
+import structlog
 from flask import Flask
 
 from webapp.clock import Clock, utc_now
@@ -23,6 +24,8 @@ from webapp.tiktok.pkce import code_challenge, code_verifier
 from webapp.tiktok.profile import Profile
 from webapp.tiktok.scopes import asked_for
 from webapp.tokens import TokenSet
+
+log = structlog.get_logger(__name__)
 
 # Imported at the first call: Authlib and requests take 0.15 s, and most commands call nothing.
 if TYPE_CHECKING:
@@ -171,11 +174,15 @@ def register(
 
 @contextmanager
 def _no_other_errors() -> Iterator[None]:
-    """Replace errors of Authlib and requests with TryLater: their texts may quote a secret."""
+    """Replace errors of Authlib, requests and the set-up of TLS with TryLater.
+
+    Their texts may quote a secret.
+    """
     from authlib.common.errors import AuthlibBaseError
     from requests import RequestException
 
     try:
         yield
-    except (AuthlibBaseError, RequestException, ValueError):
+    except (AuthlibBaseError, RequestException, ValueError, OSError) as error:
+        log.warning("call_not_made", error=type(error).__name__)
         raise TryLater("call_not_made", reached=False) from None

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from webapp.actor import acting_as, current_actor
-from webapp.database import reading, writing
+from webapp.database import NotOnDisk, reading, writing
 from webapp.models import PersonRef, Status
 from webapp.services import people
 from webapp.services.connect import person_row, sessions, spent_states
@@ -220,12 +220,16 @@ def _rescue(runtime: Runtime, tokens: TokenSet, error: SQLAlchemyError) -> bool:
     """Keep tokens that the database didn't accept, or revoke them if there is no row for them.
 
     The exchange has ended the grant that is stored for someone who is connected. Return True if
-    they are in the rescue file.
+    they are in the rescue file, or the row has them or those of a later exchange.
     """
     open_id = str(tokens.open_id)
     try:
         with reading() as session:
             user = session.scalar(people.by_open_id(runtime, open_id))
+        sent_at = user and user.exchange_sent_at
+        if sent_at and tokens.sent_at and tokens.sent_at < sent_at:
+            # A later exchange has been stored, which ended this grant.
+            return True
         if user is not None and user.access_token is not None and user.status not in _ENDED:
             now = runtime.clock()
             rescue_file.append(runtime, user.ref, open_id, user.version, tokens, now)
@@ -233,6 +237,9 @@ def _rescue(runtime: Runtime, tokens: TokenSet, error: SQLAlchemyError) -> bool:
             return True
     except (SQLAlchemyError, OSError) as failure:
         log.error("rescue_failed", open_id=open_id, error=type(failure).__name__)
+    if isinstance(error, NotOnDisk):
+        # The row has the grant, and may keep it; a revoke would end it for certain.
+        return True
     log.error("sign_in_not_stored", open_id=open_id, error=type(error).__name__)
     _revoke(runtime, tokens)
     return False

@@ -65,9 +65,12 @@ _POSTGRESQL: tuple[tuple[str, Text, Text], ...] = (
         _("free some space there"),
     ),
 )
-#: Codes of SQLite that are not about what was asked of it, but about the file or its disk.
-_UNAVAILABLE = tuple(
-    f"SQLITE_{code}" for code in ("FULL", "BUSY", "LOCKED", "IOERR", "CANTOPEN", "READONLY")
+#: Codes that are not about what was asked of the database. SQLite: about the file or its disk.
+#: PostgreSQL: connections (08), resources (53), shutdowns (57P), wrong passwords (28), no such
+#: database (3D).
+_UNAVAILABLE = (
+    *("SQLITE_FULL", "SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR", "SQLITE_CANTOPEN"),
+    *("SQLITE_READONLY", "08", "53", "57P", "28", "3D"),
 )
 #: PostgreSQL's code for a write to a server that only reads, such as a standby.
 _READ_ONLY = "25006"
@@ -95,15 +98,18 @@ def is_unavailable(error: Exception) -> bool:
     """Return True if the database is full, locked, read-only or away, so waiting may help."""
     if isinstance(error, NoFreeConnection):
         return True
-    original = error.orig if isinstance(error, DBAPIError) else None
-    if getattr(original, "sqlstate", None) == _READ_ONLY:
+    code = code_of(error)
+    if code == _READ_ONLY:
         return True
-    if not isinstance(error, OperationalError):
-        return False
-    if isinstance(original, sqlite3.Error):
-        # SQLite reports a missing table as an operational error, too.
-        return getattr(original, "sqlite_errorname", "").startswith(_UNAVAILABLE)
-    return True
+    # A missing table is an operational error of SQLite, too, and a deadlock one of PostgreSQL.
+    return isinstance(error, OperationalError) and (not code or code.startswith(_UNAVAILABLE))
+
+
+def code_of(error: Exception) -> str:
+    """Return the database's own code of an error, such as SQLITE_FULL or 53100; empty if none."""
+    original = error.orig if isinstance(error, DBAPIError) else None
+    code = getattr(original, "sqlite_errorname", None) or getattr(original, "sqlstate", None)
+    return str(code or "")
 
 
 def problem_of(error: SQLAlchemyError | OSError, path: Path | None) -> Problem:

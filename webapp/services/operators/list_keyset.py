@@ -55,11 +55,12 @@ def existing_segments(session: Session, runtime: Runtime, query: Query) -> list[
         return []
     statement = _segments(statuses, query.reason and query.reason.value)
     rows = session.connection().execute(statement, {"key": runtime.client_key})
-    return [
+    found = [
         Segment(status, reason or None, scope)
         for status, reason, scope in rows
         if query.scope is None or query.scope in scope.split(",")
     ]
+    return sorted(found, key=lambda each: each.reason is None)
 
 
 @lru_cache(maxsize=64)

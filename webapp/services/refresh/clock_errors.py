@@ -33,8 +33,8 @@ AHEAD = timedelta(hours=1)
 FARTHEST = timedelta(days=300)
 #: Rows that are repaired in one transaction.
 AT_ONCE = 500
-#: So many failing connections are looked at to find one that is held back.
-LOOKED_AT = 10_000
+#: So many connections that have begun to fail last are searched for one that is held back.
+LOOKED_AT = 500
 _KEPT = (Status.ACTIVE, Status.FAILING)
 
 
@@ -78,8 +78,9 @@ def is_in_doubt(runtime: Runtime) -> bool:
     failing = (
         select(User.last_error)
         .where(User.client_key == runtime.client_key, User.status == Status.FAILING)
-        # As the index of these says; without it, all connections would be read.
+        # By the index of these; without it, all connections would be read.
         .where(User.failing_since.is_not(None))
+        .order_by(User.failing_since.desc())
         .limit(LOOKED_AT)
         .subquery()
     )

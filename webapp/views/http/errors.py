@@ -253,7 +253,9 @@ def _internal_error(error: Exception) -> Response:
     with suppress(Exception):  # a full disk under the log must not cost the page as well
         logged = structlog.get_logger()
         if away:
-            logged.error("database_unavailable", path=request.path, error=type(error).__name__)
+            logged.error(
+                "database_unavailable", path=request.path, code=database_errors.code_of(error)
+            )
         else:
             logged.error("unhandled_exception", path=request.path, exc_info=error)
     if api_contract.is_api():

@@ -79,10 +79,13 @@ def redeem(state: str | None, now: datetime) -> Attempt:
 
     Raises StateRejected if the state is missing, unknown, another browser's, used or too old.
     """
-    attempt = _take(state) if state else None
+    attempt = _find(state) if state else None
     if attempt is None:
         raise StateRejected(_why_unknown(state))
-    if not spent_states.spend(attempt.state, now):
+    # First, so the browser keeps its attempt if the database can't be written.
+    won = spent_states.spend(attempt.state, now)
+    _use_up(attempt)
+    if not won:
         late = now - attempt.started_at > LIFE
         raise StateRejected("already_done" if late else "delivered_again", attempt)
     if now - attempt.started_at > LIFE:
@@ -96,14 +99,14 @@ def _why_unknown(state: str | None) -> str:
     return "reloaded" if state and spent_states.find(state) else "older_attempt"
 
 
-def _take(state: str) -> Attempt | None:
-    """Remove and return an attempt of this browser; None if it has none with this state."""
-    kept = _all()
-    found = next((each for each in kept if _same(each.state, state)), None)
-    if found is not None:
-        _keep([each for each in kept if each is not found])
-        session[_CAME_BACK] = _seconds(found.started_at)
-    return found
+def _find(state: str) -> Attempt | None:
+    """Return this browser's attempt with this state; None if it has none."""
+    return next((each for each in _all() if _same(each.state, state)), None)
+
+
+def _use_up(attempt: Attempt) -> None:
+    _keep([each for each in _all() if each.state != attempt.state])
+    session[_CAME_BACK] = _seconds(attempt.started_at)
 
 
 def unfinished(now: datetime) -> bool:
