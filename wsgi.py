@@ -1,5 +1,6 @@
 """Entry point of `gunicorn wsgi:app`, of every `flask …` command, and of `python wsgi.py`."""
 
+import atexit
 import gc
 import os
 import sys
@@ -74,6 +75,8 @@ if __name__ == "__main__":
     gc.enable()
     sys.exit(start.main(create_app))
 app = make()
-# What is there now stays while the process runs, so no later collection looks at it.
+# What is there now stays while the process runs, so no later collection looks at it; except for the
+# one at the end, which closes the database, so SQLite writes its log into the file and removes it.
 gc.freeze()
+atexit.register(gc.unfreeze)
 gc.enable()
