@@ -2,7 +2,8 @@
 
 import unicodedata
 from collections.abc import MutableMapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from flask import Flask, request
@@ -64,7 +65,7 @@ def clock_time(moment: datetime) -> str:
 
 def iso(moment: datetime) -> str:
     """Return an aware UTC `moment` as RFC 3339, in whole seconds."""
-    return f"{moment.replace(microsecond=0, tzinfo=None).isoformat()}Z"
+    return f"{moment.isoformat()[:19]}Z"
 
 
 def when(moment: datetime | None, now: datetime, *, by_day: bool = False) -> Markup:
@@ -75,8 +76,21 @@ def when(moment: datetime | None, now: datetime, *, by_day: bool = False) -> Mar
         return Markup(f'<span class="muted">{text}</span>')  # noqa: S704  # as above
     text = escape(language.day(moment) if by_day else relative(moment, now))
     kind = "" if by_day else " data-relative"
-    attributes = f'datetime="{iso(moment)}" title="{escape(exact(moment))}"{kind}'
+    before, after = _around_time(moment.toordinal(), language.current().code)
+    title = f"{before}{clock_time(moment)}{after}"
+    attributes = f'datetime="{iso(moment)}" title="{title}"{kind}'
     return Markup(f"<time {attributes}>{text}</time>")  # noqa: S704  # as above
+
+
+@lru_cache(maxsize=1024)
+def _around_time(ordinal: int, code: str) -> tuple[Markup, Markup]:
+    """Return what `exact` puts before and after the time on a day, in the current language `code`.
+
+    Both are escaped.
+    """
+    day = language.day(date.fromordinal(ordinal))
+    before, _time, after = _("%(day)s, %(time)s", day=day, time="\0").partition("\0")
+    return escape(before), escape(after)
 
 
 def file_size(count: int) -> str:
