@@ -100,7 +100,7 @@ class BrowserSessions(SecureCookieSessionInterface):
         """Write the cookies that have changed; for services, set no cookie and no Vary."""
         if request.path.startswith(API) or not isinstance(session, BrowserSession):
             return
-        if session.accessed:
+        if session.accessed or session.modified:
             response.vary.add("Cookie")
         if not session.modified:
             return
@@ -121,7 +121,6 @@ class BrowserSessions(SecureCookieSessionInterface):
             if values != session.cookies.get(name) and serializer is not None:
                 text = str(serializer.dumps(values))
                 response.set_cookie(prefix + name, text, expires=_expires(app, name), **options)
-        response.vary.add("Cookie")
 
 
 def protect_forms(app: Flask) -> CSRFProtect:
