@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from flask import Flask, g
-from flask_wtf import CSRFProtect
 from jinja2 import StrictUndefined
 
 from webapp import cli, database, files, logs
@@ -97,8 +96,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     guards.register_actors(app)
     request_checks.register(app)
     guards.register(app)
-    browser_cookies.register(app)
-    csrf = CSRFProtect(app)
+    csrf = browser_cookies.protect_forms(app)
     headers.register(app, settings)
     session.register(app)
     health.register_banner(app)
@@ -172,7 +170,7 @@ def _number_requests(app: Flask) -> None:
     @app.before_request
     def _number() -> None:
         g.request_id = secrets.token_hex(6)
-        structlog.contextvars.clear_contextvars()
+        # It takes the place of the one of the thread's last request; nothing else is ever bound.
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
 

@@ -11,7 +11,7 @@ is stored, logged or shared between requests is in a visitor's language.
 import gettext as catalogues
 import math
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from io import BytesIO
@@ -21,7 +21,7 @@ from typing import Literal, cast
 from babel import Locale, dates, lists, numbers, units
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from markupsafe import escape
+from markupsafe import Markup, escape
 
 #: Tests replace it with a folder of their own.
 FOLDER = Path(__file__).parent / "translations"
@@ -44,6 +44,8 @@ class Language:
     direction: str
     locale: Locale
     catalogue: catalogues.NullTranslations
+    #: Message → text, of those that templates show without values, so they are looked up once.
+    constants: dict[str, Markup] = field(default_factory=dict, compare=False, repr=False)
 
 
 def available() -> tuple[str, ...]:

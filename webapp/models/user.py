@@ -73,6 +73,11 @@ class PersonRef:
     ticket: str
 
 
+def scopes_in(text: str) -> frozenset[str]:
+    """Return the scopes in the text of a column."""
+    return frozenset(filter(None, text.split(",")))
+
+
 class User(Base):
     """One person's TikTok account within one TikTok app (rule 52).
 
@@ -177,12 +182,12 @@ class User(Base):
     @property
     def granted(self) -> frozenset[str]:
         """Return the granted scopes."""
-        return frozenset(filter(None, self.scope.split(",")))
+        return scopes_in(self.scope)
 
     @property
     def asked(self) -> frozenset[str]:
         """Return the scopes requested when the person last connected."""
-        return frozenset(filter(None, self.asked_scope.split(",")))
+        return scopes_in(self.asked_scope)
 
     def health(self, now: datetime) -> Health:
         """Return the state of the connection at `now`."""

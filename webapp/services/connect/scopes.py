@@ -3,10 +3,19 @@
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+from sqlalchemy import bindparam, select
+
+from webapp.database import first_row, table_of
 from webapp.language import gettext as _
-from webapp.models import User
+from webapp.models import PersonRef, User
+from webapp.models.user import scopes_in
 from webapp.settings import Settings
 from webapp.tiktok.scopes import CATALOGUE, Scope, asked_for
+
+_users = table_of(User).c
+_OF_PERSON = select(_users.scope).where(
+    _users.id == bindparam("the_id"), _users.ticket == bindparam("the_ticket")
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,12 @@ def missing(user: User) -> list[Scope]:
 def granted(user: User) -> list[Scope]:
     """Return the granted scopes."""
     return described(sorted(user.granted))
+
+
+def granted_by(person: PersonRef) -> frozenset[str]:
+    """Return the names of the scopes that a person has granted; none if they were deleted."""
+    found = first_row(_OF_PERSON, {"the_id": person.id, "the_ticket": person.ticket})
+    return scopes_in(found.scope) if found else frozenset()
 
 
 def granted_names(user: User) -> list[str]:

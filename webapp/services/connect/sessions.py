@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy import (
     ColumnElement,
     Delete,
+    Integer,
     ScalarSelect,
     bindparam,
     delete,
@@ -52,6 +53,17 @@ _FIND = (
     .where(_sessions.digest == bindparam("digest"))
     .where(_sessions.created_at >= bindparam("began_after"))
     .where(_sessions.seen_at >= bindparam("seen_after"))
+)
+#: By the person's row with both id and ticket, so a deleted person has none.
+_OF_PERSON = (
+    select(_sessions.digest, _sessions.browser, _sessions.system)
+    .add_columns(_sessions.created_at, _sessions.seen_at)
+    .join_from(_table, table_of(User), _users.id == _sessions.user_id)
+    .where(_users.id == bindparam("the_id"), _users.ticket == bindparam("the_ticket"))
+    .where(_sessions.created_at >= bindparam("began_after"))
+    .where(_sessions.seen_at >= bindparam("seen_after"))
+    .order_by((_sessions.digest == bindparam("here")).desc(), _sessions.seen_at.desc())
+    .limit(bindparam("most", type_=Integer))
 )
 _INSERT = insert(_table)
 _theirs = _sessions.user_id == bindparam("user_id")
@@ -160,15 +172,8 @@ def find(runtime: Runtime, secret: str, now: datetime, *, arrived: bool = True) 
 
     `arrived`: it came from the browser, so the browser's former session ends.
     """
-    digest, settings = digest_of(secret), runtime.settings
-    found = first_row(
-        _FIND,
-        {
-            "digest": digest,
-            "began_after": now - timedelta(days=settings.session_days),
-            "seen_after": now - timedelta(hours=settings.session_idle_hours),
-        },
-    )
+    digest = digest_of(secret)
+    found = first_row(_FIND, {"digest": digest, **_bounds(runtime, now)})
     if found is None:
         return None
     if arrived and found.replaces is not None and not _end_former(digest, found.replaces):
@@ -192,12 +197,8 @@ def of(
     At most MAX_LISTED.
     """
     here = digest_of(secret)
-    rows = session.scalars(
-        select(BrowserSession)
-        .where(BrowserSession.user_id == _id_of(person), ~_is_expired(runtime, now))
-        .order_by((BrowserSession.digest == here).desc(), BrowserSession.seen_at.desc())
-        .limit(MAX_LISTED)
-    )
+    values = {"the_id": person.id, "the_ticket": person.ticket, "here": here, "most": MAX_LISTED}
+    rows = run(session, _OF_PERSON, values | _bounds(runtime, now))
     return [
         Browser(
             key=_key(row.digest),
@@ -324,11 +325,20 @@ def _delete_all_but(user_id: int, number: int) -> Delete:
     return delete(BrowserSession).where(BrowserSession.digest.in_(older))
 
 
-def _is_expired(runtime: Runtime, now: datetime) -> ColumnElement[bool]:
+def _bounds(runtime: Runtime, now: datetime) -> dict[str, datetime]:
+    """Return the times before which a session must not have begun or been seen last."""
     settings = runtime.settings
+    return {
+        "began_after": now - timedelta(days=settings.session_days),
+        "seen_after": now - timedelta(hours=settings.session_idle_hours),
+    }
+
+
+def _is_expired(runtime: Runtime, now: datetime) -> ColumnElement[bool]:
+    bounds = _bounds(runtime, now)
     return or_(
-        BrowserSession.created_at < now - timedelta(days=settings.session_days),
-        BrowserSession.seen_at < now - timedelta(hours=settings.session_idle_hours),
+        BrowserSession.created_at < bounds["began_after"],
+        BrowserSession.seen_at < bounds["seen_after"],
     )
 
 

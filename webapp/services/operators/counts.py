@@ -197,11 +197,11 @@ def current_counts(runtime: Runtime, now: datetime, *, by_time: bool = True) -> 
 
     Without `by_time`, live ones leave out when access expires.
     """
-    stored = _stored(runtime)
-    if stored is None or stored.total <= COUNT_LIVE_BELOW:
-        with reading() as session:
-            if _are_few(session, runtime):
-                return count_all(session, runtime, now, by_time=by_time)
+    with reading() as session:
+        stored = _stored(session, runtime)
+        may_be_few = stored is None or stored.total <= COUNT_LIVE_BELOW
+        if may_be_few and _are_few(session, runtime):
+            return count_all(session, runtime, now, by_time=by_time)
     # A count of the future was made before the clock was set back.
     if stored is None or stored.counted_at is None or abs(now - stored.counted_at) > FRESH_FOR:
         _run_in_background(lambda: recount(runtime))
@@ -222,9 +222,8 @@ def recount(runtime: Runtime) -> bool:
     return True
 
 
-def _stored(runtime: Runtime) -> Counts | None:
-    with reading() as session:
-        row = session.connection().execute(_STORED, {"key": runtime.client_key}).first()
+def _stored(session: Session, runtime: Runtime) -> Counts | None:
+    row = session.connection().execute(_STORED, {"key": runtime.client_key}).first()
     if row is None or row.counted_at is None:
         return None
     return from_json(row.body, row.counted_at)

@@ -20,15 +20,19 @@ from webapp.services.runtime import Runtime
 PAGE_SIZE = 50
 #: Rows read with one query if all are wanted.
 CHUNK_SIZE = 500
-#: The columns of a row, without the encrypted tokens.
-_READ = (
-    *(User.id, User.display_name, User.username, User.open_id, User.ticket, User.status),
-    *(User.access_expires_at, User.refresh_expires_at, User.scope, User.asked_scope),
-    *(User.refreshes, User.refreshed_at, User.last_used_at, User.connected_at, User.next_at),
-    *(User.failures, User.failing_since, User.last_error, User.reason),
+#: The columns that the page shows.
+_SHOWN = (
+    *(User.id, User.display_name, User.open_id, User.status, User.scope, User.asked_scope),
+    *(User.access_expires_at, User.refresh_expires_at, User.refreshes, User.last_used_at),
+    *(User.next_at, User.failures, User.last_error, User.reason),
+)
+#: The columns of an exported row, without the encrypted tokens.
+_EXPORTED = (
+    *(*_SHOWN, User.username, User.ticket),
+    *(User.refreshed_at, User.connected_at, User.failing_since),
 )
 _BY_IDS = (
-    select(User).where(User.id.in_(bindparam("ids", expanding=True))).options(load_only(*_READ))
+    select(User).where(User.id.in_(bindparam("ids", expanding=True))).options(load_only(*_SHOWN))
 )
 
 
@@ -36,7 +40,7 @@ _BY_IDS = (
 class Row:
     """One connection as the operators' list shows it."""
 
-    #: Detached, and read without the tokens.
+    #: Detached, and read without the tokens; on a page, only with what it shows.
     user: User
     state: State
     grant_ending: bool
@@ -111,7 +115,7 @@ def each_row(runtime: Runtime, query: Query, now: datetime) -> Iterator[Row]:
     conditions = [User.id > 0, *_in_order_of_id(list_query.conditions(runtime, query, now))]
     if query.search:
         conditions.append(list_search.condition(runtime, query.search))
-    found = select(User).where(*conditions).options(load_only(*_READ))
+    found = select(User).where(*conditions).options(load_only(*_EXPORTED))
     for users in batches(found, [User.id], CHUNK_SIZE):
         yield from (_row(user, now) for user in users)
 

@@ -18,10 +18,13 @@ from typing import Any
 
 from flask import Flask, Request, Response, current_app, request, session
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
+from flask_wtf import CSRFProtect
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from webapp.views.http.api_contract import API
 
+#: Methods that change nothing.
+SAFE = ("GET", "HEAD", "OPTIONS")
 #: Where Flask-WTF keeps the secret of our forms in the session.
 CSRF = "csrf_token"
 #: The sign-ins that this browser has begun: lists, each with its state first.
@@ -97,7 +100,7 @@ class BrowserSessions(SecureCookieSessionInterface):
         """Write the cookies that have changed; for services, set no cookie and no Vary."""
         if request.path.startswith(API) or not isinstance(session, BrowserSession):
             return
-        if session.accessed:
+        if session.accessed or session.modified:
             response.vary.add("Cookie")
         if not session.modified:
             return
@@ -118,26 +121,35 @@ class BrowserSessions(SecureCookieSessionInterface):
             if values != session.cookies.get(name) and serializer is not None:
                 text = str(serializer.dumps(values))
                 response.set_cookie(prefix + name, text, expires=_expires(app, name), **options)
-        response.vary.add("Cookie")
 
 
-def register(app: Flask) -> None:
-    """Let a form that any of this browser's secrets has signed pass; call before CSRFProtect."""
+def protect_forms(app: Flask) -> CSRFProtect:
+    """Require a CSRF token with every form; any of this browser's secrets may have signed it."""
+    # Flask-WTF would look for exemptions with every request, before it looks at the method.
+    app.config["WTF_CSRF_CHECK_DEFAULT"] = False
+    csrf = CSRFProtect(app)
 
     @app.before_request
-    def _choose_csrf_secret() -> None:
-        if request.method in ("GET", "HEAD", "OPTIONS"):
-            return
-        secrets = getattr(session, "csrf_secrets", [])
-        if len(secrets) < 2:
-            return
-        signer = URLSafeTimedSerializer(str(app.secret_key), salt="wtf-csrf-token")
-        try:
-            secret = signer.loads(request.form.get(CSRF, ""))
-        except BadSignature:
-            return
-        if secret in secrets:
-            session[CSRF] = secret
+    def _protect() -> None:
+        if request.method not in SAFE and app.config["WTF_CSRF_ENABLED"]:
+            _choose_csrf_secret(app)
+            csrf.protect(apply_exemptions=True)
+
+    return csrf
+
+
+def _choose_csrf_secret(app: Flask) -> None:
+    """Make the secret that signed the form the one that Flask-WTF compares it with."""
+    secrets = getattr(session, "csrf_secrets", [])
+    if len(secrets) < 2:
+        return
+    signer = URLSafeTimedSerializer(str(app.secret_key), salt="wtf-csrf-token")
+    try:
+        secret = signer.loads(request.form.get(CSRF, ""))
+    except BadSignature:
+        return
+    if secret in secrets:
+        session[CSRF] = secret
 
 
 def has_cookies() -> bool:

@@ -26,6 +26,7 @@ from webapp.services.operators import roles
 from webapp.services.refresh.on_demand import Pending
 from webapp.views.http import limits
 from webapp.views.http.api_contract import problem
+from webapp.views.http.browser_cookies import SAFE
 from webapp.views.http.runtime import runtime
 from webapp.views.http.session import visitor
 
@@ -43,7 +44,6 @@ CHECK_EVERY = timedelta(seconds=10)
 _FIRST_OPERATOR = "coatcheck.first_operator"
 _SIGNED_OUT = N_("You're no longer signed in, so nothing was done. Sign in and try again.")
 _OPERATORS = "/operators/"
-_SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 class UnguardedRoute(RuntimeError):
@@ -163,7 +163,7 @@ def set_actor(kind: Kind, name: str, credential: str) -> None:
 
 def signed_out() -> Response:
     """Redirect to the home page; after a form, say that its action wasn't done."""
-    if request.method not in _SAFE:
+    if request.method not in SAFE:
         flash(_(_SIGNED_OUT), "warn")
     return redirect(url_for("home.index"), 303)
 
@@ -230,7 +230,7 @@ def _refuse_foreign(who: Access | None) -> Response | None:
 
     Callers without cookies are exempt: their requests carry a key or a signature of their own.
     """
-    if request.method in _SAFE or who in ("service", "tiktok", "scraper"):
+    if request.method in SAFE or who in ("service", "tiktok", "scraper"):
         return None
     return abort(403, "cross_site") if _is_from_another_site() else None
 

@@ -3,18 +3,23 @@
 Security headers are on every response, including errors and static files.
 """
 
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, current_app, request
 from flask_compress import Compress
-from werkzeug.datastructures import Headers
 
 from webapp.settings import Settings
 from webapp.views.http.api_contract import API
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+Pairs = list[tuple[str, str]]
 
 _COMPRESSED = {"text/html", "text/css", "text/javascript", "image/svg+xml"}
 _ALWAYS = {
@@ -88,24 +93,35 @@ def register(app: Flask, settings: Settings) -> None:
     by_name = {name.lower(): (name, value) for name, value in ours.items()}
 
     @app.after_request
-    def _add(response: Response) -> Response:
+    def _let_differ(response: Response) -> Response:
         endpoint = request.endpoint
         if endpoint == "connect.callback":
             # Its address contains the code, which must not leak (RFC 9700 §4.2).
             response.headers["Referrer-Policy"] = "no-referrer"
         if endpoint == "static" and response.status_code < 400:
             response.headers["Cache-Control"] = cache_control()
-        _complete(response.headers, by_name)
         return response
 
+    inner = app.wsgi_app
 
-def _complete(headers: Headers, ours: dict[str, tuple[str, str]]) -> None:
-    """Add our headers in one pass: setting them one by one takes four times as long."""
-    there = {name.lower() for name, _value in headers} & ours.keys()
-    kept = there & _MAY_DIFFER
-    for name in there - kept:
-        del headers[name]
-    headers.extend([pair for name, pair in ours.items() if name not in kept])
+    def complete(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        # In the finished list: a response checks each header that it is given, every time.
+        def start(status: str, headers: Pairs, *error: Any) -> Callable[[bytes], object]:
+            return start_response(status, _completed(headers, by_name), *error)
+
+        return inner(environ, start)
+
+    app.wsgi_app = complete  # type: ignore[method-assign]  # as Flask's documentation does
+
+
+def _completed(headers: Pairs, ours: dict[str, tuple[str, str]]) -> Pairs:
+    """Return the headers of a response with ours."""
+    names = [name.lower() for name, _value in headers]
+    kept = _MAY_DIFFER.intersection(names)
+    found = [
+        pair for name, pair in zip(names, headers, strict=True) if name not in ours or name in kept
+    ]
+    return found + [pair for name, pair in ours.items() if name not in kept]
 
 
 def always(settings: Settings) -> dict[str, str]:

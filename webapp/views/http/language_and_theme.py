@@ -83,11 +83,14 @@ def _languages() -> list[language.Language]:
 
 
 def _gettext(message: str, /, **values: Any) -> Markup:
-    text = language.translated(message)
     # The values are escaped; the message comes from our templates or catalog.
-    made = Markup(text)  # noqa: S704  # as above
-    # Most texts have neither placeholders nor a percent sign.
-    return made % language.filled(values) if values or "%" in text else made
+    if values:
+        return Markup(language.translated(message)) % language.filled(values)  # noqa: S704  # as above
+    constants = language.current().constants
+    text = constants.get(message)
+    if text is None:
+        text = constants[message] = Markup(language.translated(message)) % {}  # noqa: S704  # as above
+    return text
 
 
 def _ngettext(one: str, many: str, num: int, /, **values: Any) -> Markup:

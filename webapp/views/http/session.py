@@ -59,7 +59,8 @@ class SignedIn(UserMixin):  # type: ignore[misc]  # Flask-Login has no types
 
 def visitor() -> sessions.Visitor | None:
     """Return who is signed in; None if nobody is."""
-    return getattr(current_user, "person", None)
+    # Without a session, Flask-Login would first compute what it could compare with one.
+    return getattr(current_user, "person", None) if secret() else None
 
 
 def me() -> sessions.Visitor:

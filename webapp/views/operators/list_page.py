@@ -112,6 +112,7 @@ def context(
     return {
         "query": query,
         "rows": list_rows.lines(page.rows, now),
+        "fill": list_rows.fill,
         "everything": everything,
         "total": total,
         "select_all": _all_that_match(base, query, page),

@@ -1,77 +1,101 @@
-"""The rows of the page of connections: texts made here, because templates take much longer."""
+"""The rows of the page of connections: made here, because templates take much longer.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+The page has the HTML of a row, with gaps for its texts, which are escaped here, each once.
+"""
+
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from urllib.parse import quote
 
 from flask import url_for
+from markupsafe import Markup, escape
 
+from webapp.language import N_, ngettext, number
 from webapp.language import gettext as _
-from webapp.language import number
 from webapp.services.operators.list_pages import Row
 from webapp.services.operators.list_query import State
 from webapp.views.http.ending_texts import ending
-from webapp.views.http.template_filters import Tag, display_name, state_tag, when
+from webapp.views.http.template_filters import display_name, state_tag, when
 
 NOTHING = "–"
+#: The labels of the cells on small screens. Each is also the name of its gap.
+LABELS = (
+    *(N_("Select"), N_("Status"), N_("Expires"), N_("Reconnect by"), N_("Permissions")),
+    *(N_("Refreshes"), N_("Last used"), N_("Next refresh")),
+)
+#: Gap → HTML.
+Line = Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One connection as the page shows it."""
-
-    #: The label of its checkbox.
-    label: str
-    open_id: str
-    address: str
-    name: str
-    tag: Tag
-    #: Of a connection that is retried: how often it has failed, and the next time or "".
-    attempts: int | None
-    #: Why it ended, or "".
-    because: str
-    error: str
-    expires: str
-    reconnect_by: str
-    #: `reconnect_by` is soon.
-    is_ending: bool
-    permissions: str
-    refreshes: str
-    #: None: never.
-    last_used: str | None
-    #: Empty if there is none.
-    next: str
+def fill(lines: Sequence[Line], row: Markup) -> Markup:
+    """Return the HTML of all rows; `row` is that of one, with gaps such as %(name)s."""
+    # The texts of the lines are escaped. As markup, `row` would escape them again.
+    plain = str(row)
+    return Markup("".join([plain % line for line in lines]))  # noqa: S704  # as above
 
 
 def lines(rows: Sequence[Row], now: datetime) -> list[Line]:
-    """Return the rows as texts in the current language. Needs a request context."""
-    tags = {state: state_tag(state) for state in State}
+    """Return the rows as HTML in the current language. Needs a request context."""
+    labels = {label: escape(_(label)) for label in LABELS}
+    tags = {state: _tag_html(state) for state in State}
     reasons = {row.user.reason for row in rows}
     because = {reason: ending(reason).because if reason else "" for reason in reasons}
-    return [_line(row, tags[row.state], because[row.user.reason], now) for row in rows]
+    # Flask takes long to build an address, and they differ only at their ends.
+    base = url_for("connection.show", open_id="-").removesuffix("-")
+    never = f'<span class="muted">{escape(_("never"))}</span>'
+
+    def line(index: int, row: Row) -> Line:
+        user, over = row.user, row.state in (State.RECONNECT, State.REVOKED)
+        next_at = when(user.next_at, now) if user.next_at and not over else ""
+        name, open_id = escape(display_name(user.display_name)), escape(user.open_id)
+        return {
+            **labels,
+            "index": str(index),
+            "label": _("Select %(name)s, %(open_id)s", name=name, open_id=open_id),
+            "open_id": open_id,
+            "address": escape(base + quote(user.open_id, safe="!$&'()*+,/:;=@")),
+            "name": name,
+            "status": tags[row.state] + _after_tag(row, because[user.reason], next_at),
+            "expires": NOTHING if over else when(user.access_expires_at, now),
+            "reconnect_by": NOTHING if over else _reconnect_by(row, now),
+            "permissions": NOTHING if over else _permissions(row),
+            "refreshes": escape(number(user.refreshes)),
+            "last_used": when(user.last_used_at, now) if user.last_used_at else never,
+            "next": next_at or NOTHING,
+        }
+
+    return [line(index, row) for index, row in enumerate(rows, 1)]
 
 
-def _line(row: Row, tag: Tag, because: str, now: datetime) -> Line:
-    user, name = row.user, display_name(row.user.display_name)
-    failing = row.state is State.FAILING
-    over = row.state in (State.RECONNECT, State.REVOKED)
-    asked = user.asked
-    return Line(
-        label=_("Select %(name)s, %(open_id)s", name=name, open_id=user.open_id),
-        open_id=user.open_id,
-        address=url_for("connection.show", open_id=user.open_id),
-        name=name,
-        tag=tag,
-        attempts=user.failures if failing else None,
-        because="" if failing else because,
-        error=user.last_error or "",
-        expires=NOTHING if over else when(user.access_expires_at, now),
-        reconnect_by=NOTHING if over else when(user.refresh_expires_at, now, by_day=True),
-        is_ending=row.grant_ending and not over,
-        permissions=NOTHING
-        if over
-        else _("%(granted)s of %(asked)s", granted=len(user.granted & asked), asked=len(asked)),
-        refreshes=number(user.refreshes),
-        last_used=when(user.last_used_at, now) if user.last_used_at else None,
-        next=when(user.next_at, now) if user.next_at and not over else "",
-    )
+def _tag_html(state: State) -> str:
+    tag = state_tag(state)
+    return f'<span class="tag {tag.kind}">{escape(tag.word)}</span>'
+
+
+def _after_tag(row: Row, because: str, next_at: str) -> str:
+    """Return how often a connection has failed or why it ended, and the last error."""
+    user, hint = row.user, ""
+    if row.state is not State.FAILING:
+        hint = str(escape(because))
+    elif next_at:
+        hint = ngettext(
+            "%(num)s attempt, next %(when)s",
+            "%(num)s attempts, next %(when)s",
+            user.failures,
+            when=next_at,
+        )
+    else:
+        hint = ngettext("%(num)s attempt", "%(num)s attempts", user.failures)
+    found = f' <span class="hint">{hint}</span>' if hint else ""
+    return f"{found} <code>{escape(user.last_error)}</code>" if user.last_error else found
+
+
+def _reconnect_by(row: Row, now: datetime) -> str:
+    text = when(row.user.refresh_expires_at, now, by_day=True)
+    return f'<span class="tag warn">{text}</span>' if row.grant_ending else text
+
+
+def _permissions(row: Row) -> str:
+    user, asked = row.user, row.user.asked
+    text = _("%(granted)s of %(asked)s", granted=len(user.granted & asked), asked=len(asked))
+    return escape(text)

@@ -44,13 +44,12 @@ def choose() -> str:
     """Step 1: choose permissions; `?add=` ticks those that a service asks for."""
     offer = scopes.offer(runtime().settings)
     present = visitor()
-    user = people.find(present.ref) if present else None
     return render_template(
         "connect/choose.html",
         required=offer.required,
         optional=offer.optional,
         ticked=set(request.args.getlist("add")),
-        already=user.granted if user else frozenset(),
+        already=scopes.granted_by(present.ref) if present else frozenset(),
         another=request.args.get("another") == "1",
         unfinished=sign_in_attempts.unfinished(runtime().clock()),
         back=return_link.requested(),
