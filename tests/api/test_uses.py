@@ -14,7 +14,7 @@ from webapp.database import reading
 from webapp.models import AuditEvent, ServiceUse, User
 from webapp.services.connect import disconnect
 from webapp.services.handout import service_keys
-from webapp.services.handout import uses as recorded
+from webapp.services.handout.uses import Use, last_use_of, uses_of
 from webapp.services.records import history
 from webapp.services.records.history import TimelineEvent
 
@@ -138,10 +138,10 @@ def test_the_services_of_a_person_are_listed_with_their_times_the_latest_first(
         service_keys.revoke("reports", clock())
     with app.app_context(), reading() as session:
         user_id = session.scalars(select(User.id)).one()
-        found = recorded.uses_of(session, user_id)
+        found = uses_of(session, user_id)
         assert found == [
-            recorded.Use("studio", later, later, revoked=False),
-            recorded.Use("reports", begun, again, revoked=True),
+            Use("studio", later, later, revoked=False),
+            Use("reports", begun, again, revoked=True),
         ]
-        assert recorded.last_use_of(session, user_id) == found[0]
-        assert recorded.last_use_of(session, user_id + 1) is None
+        assert last_use_of(session, user_id) == found[0]
+        assert last_use_of(session, user_id + 1) is None

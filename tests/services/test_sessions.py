@@ -251,7 +251,6 @@ def test_one_device_too_many_signs_out_the_one_that_was_seen_longest_ago(
 def test_among_devices_seen_at_the_same_time_the_digest_decides_which_is_signed_out(
     runtime: Runtime, person: PersonRef, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So two processes never wait for each other's rows in a different order."""
     for _ in range(8):
         sign_in(runtime, person, clock())
     first = sorted(row.digest for row in kept())[:3]
