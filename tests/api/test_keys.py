@@ -169,3 +169,16 @@ def test_with_nothing_configured_it_says_what_is_missing() -> None:
     assert run.returncode == 1
     assert run.stdout == ""
     assert "TIKTOK_CLIENT_KEY" in run.stderr
+
+
+def test_a_key_is_found_by_its_public_id_and_by_nothing_else(
+    app: Flask, clock: MovableClock
+) -> None:
+    with app.app_context():
+        key = service_keys.issue("reports", clock())
+        public = service_keys.public_id(key)
+        assert public is not None
+        found = service_keys.find(public)
+        assert found == service_keys.KeyRow(public, "reports", clock(), None, None)
+        for other in ("", "0" * 12, key, "reports"):
+            assert service_keys.find(other) is None

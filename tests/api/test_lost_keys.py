@@ -173,3 +173,21 @@ def test_the_last_use_of_a_revoked_key_is_not_written(
         assert not handout._record_key_use(key.id, clock())
         (key,) = service_keys.list_all()
     assert key.last_used_at is None
+
+
+def test_right_after_the_use_was_written_down(
+    app: Flask,
+    service: Service,
+    mara: str,
+    revoke: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    true = uses.record_use
+
+    def a_moment_earlier(*args: object) -> bool:
+        written = true(*args)  # type: ignore[arg-type]  # handed through
+        revoke()
+        return written
+
+    monkeypatch.setattr(uses, "record_use", a_moment_earlier)
+    problem(service.get(mara), 401, "bad_key")

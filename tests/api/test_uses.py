@@ -14,6 +14,7 @@ from webapp.database import reading
 from webapp.models import AuditEvent, ServiceUse, User
 from webapp.services.connect import disconnect
 from webapp.services.handout import service_keys
+from webapp.services.handout.uses import Use, last_use_of, uses_of
 from webapp.services.records import history
 from webapp.services.records.history import TimelineEvent
 
@@ -121,3 +122,26 @@ def test_a_deleted_person_leaves_no_use(
         disconnect.delete_person(runtime, gone)
     assert [use.user_id for use in uses(app)] == [kept.id]
     assert len(told(app)) == 2
+
+
+def test_the_services_of_a_person_are_listed_with_their_times_the_latest_first(
+    app: Flask, service: Service, mara: str, clock: MovableClock
+) -> None:
+    begun = clock()
+    assert service.get(mara).status_code == 200
+    again = clock.advance(hours=1)
+    assert service.get(mara).status_code == 200
+    later = clock.advance(minutes=1)
+    with app.app_context():
+        other = Service(service.client, service_keys.issue("studio", clock()))
+        assert other.get(mara).status_code == 200
+        service_keys.revoke("reports", clock())
+    with app.app_context(), reading() as session:
+        user_id = session.scalars(select(User.id)).one()
+        found = uses_of(session, user_id)
+        assert found == [
+            Use("studio", later, later, revoked=False),
+            Use("reports", begun, again, revoked=True),
+        ]
+        assert last_use_of(session, user_id) == found[0]
+        assert last_use_of(session, user_id + 1) is None

@@ -1,6 +1,7 @@
 """The one thread that commits: in groups that wait for the disk; and its one line a minute."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 import structlog
@@ -9,7 +10,8 @@ from sqlalchemy import event
 from tests.keep.test_landing import answers
 from tests.keep.world import World
 from webapp.database import db
-from webapp.services.refresh.answer_store import GROUP
+from webapp.services.refresh import answer_store
+from webapp.services.refresh.answer_store import GROUP, store_answers
 from webapp.services.refresh.on_demand import fresh_access
 from webapp.services.worker.committer import Committer, Counters
 
@@ -81,3 +83,20 @@ def test_a_worker_writes_one_line_a_minute_and_none_of_nothing(
         ("worker_progress", 60, 7),
         ("worker_progress", 29, 7),
     ]
+
+
+@pytest.mark.usefixtures("each_database")
+def test_the_generation_is_incremented_once_a_second_while_answers_come(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two groups in one second write it once, and the next second's group writes it again."""
+    first, second, third = answers(world, 3)
+    passed = [0.0]
+    monkeypatch.setattr(answer_store, "_counted_at", {})
+    monkeypatch.setattr(answer_store, "time", SimpleNamespace(monotonic=lambda: passed[0]))
+    counted = []
+    for result, seconds in ((first, 0.0), (second, 0.9), (third, 0.1)):
+        passed[0] += seconds
+        said = statements(world, lambda result=result: store_answers(world.runtime, [result]))
+        counted.append(sum("UPDATE installation" in each for each in said))
+    assert counted == [1, 0, 1]

@@ -39,6 +39,7 @@ AREAS = {
                 "services/test_durable.py",
                 "notices/test_clock.py",
                 "notices/test_events.py",
+                "audit/test_people.py",
             ),
         ),
         Area(
@@ -54,14 +55,19 @@ AREAS = {
                 "services/test_activity.py",
                 "services/test_connect.py",
                 "services/test_disconnect.py",
+                "services/test_disconnect_outcomes.py",
                 "services/test_disconnect_waits.py",
                 "services/test_meeting.py",
                 "services/test_saved_cookies.py",
+                "services/test_scope_texts.py",
                 "services/test_sessions.py",
                 "services/test_states.py",
                 "webhooks",
                 "account/test_reconnect.py",
                 "account/test_signed_in.py",
+                "audit/test_people.py",
+                "notices/test_events.py",
+                "operators/test_connection_pressed.py",
             ),
         ),
         Area(
@@ -72,7 +78,7 @@ AREAS = {
         Area(
             "provider",
             ("webapp/tiktok/*.py",),
-            ("tiktok", "webhooks/test_signature.py"),
+            ("tiktok", "webhooks"),
         ),
     )
 }

@@ -13,7 +13,8 @@ does this for the code that keeps tokens. mutmut makes every change it knows; in
 seed draws a sample. For each change, the quick tests run that reach it in their own process, those
 first that reach little else, until one fails or they have used the CPU time of the sixth column.
 What is logged and the texts of errors aren't changed; decorated functions and constants aren't
-either, because mutmut can't.
+either, because mutmut can't. A change that survived the run counts as noticed if a test notices it
+now, which was checked by making the change by hand.
 
 | Area | Code | Date | Seed | Possible changes | CPU time | Tried | Noticed | Survived | Score |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
@@ -34,6 +35,13 @@ These changes, some of them made by hand, survived once; each now makes a quick 
 | A deletion replaces the highest version by a lower one | [keep/test_crossing.py](../tests/keep/test_crossing.py) |
 | The repair after a wrong clock lacks one of its conditions | [keep/test_clock_repair.py](../tests/keep/test_clock_repair.py) |
 | A wrong clock, or its repair, notifies nobody | [notices/test_clock.py](../tests/notices/test_clock.py) |
+| A disconnect doesn't say when the worker takes over if its process dies | [services/test_disconnect_outcomes.py](../tests/services/test_disconnect_outcomes.py) |
+| A disconnect that a new connection overtook is reported as done | [services/test_disconnect_outcomes.py](../tests/services/test_disconnect_outcomes.py) |
+| A key that is revoked right after its use was recorded still gets the token | [api/test_lost_keys.py](../tests/api/test_lost_keys.py) |
+| On PostgreSQL, a hand-out leaves its connection without transactions for the next user | [api/test_prepared_read.py](../tests/api/test_prepared_read.py) |
+| A sign-in on one device too many fails, or signs out the wrong device | [services/test_sessions.py](../tests/services/test_sessions.py) |
+| The generation of the database is incremented with every group of answers | [keep/test_committer.py](../tests/keep/test_committer.py) |
+| An idle connection to TikTok stays open while a newer one is in use | [tiktok/test_pool.py](../tests/tiktok/test_pool.py) |
 """  # noqa: E501  rows of a table
 _SURVIVORS = """
 ### Survivors

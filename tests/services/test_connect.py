@@ -118,3 +118,21 @@ def test_a_refused_connect_is_told_even_when_tiktok_is_down(
         )
     assert rows(app) == []
     assert sandbox.calls("revoke") == 1
+
+
+def test_a_connect_returns_the_grant_that_it_stored_so_nobody_has_to_read_it_again(
+    runtime: Runtime, clock: MovableClock
+) -> None:
+    tokens = made_up(clock())
+    fresh = join(runtime, tokens).fresh
+    assert fresh is not None
+    assert fresh.access.access_token == tokens.access_token
+    assert (fresh.access.version, fresh.access.scopes) == (1, {BASIC})
+
+
+def test_a_connect_that_was_overtaken_returns_no_grant(
+    runtime: Runtime, clock: MovableClock
+) -> None:
+    later, earlier = (made_up(clock(), sent_at=clock.advance(seconds=s)) for s in (5, -5))
+    join(runtime, later)
+    assert join(runtime, earlier).fresh is None

@@ -234,3 +234,26 @@ def test_a_database_that_cannot_be_written_signs_nobody_out(
 def locked(**_options: bool) -> NoReturn:
     """Stand in for a transaction that can't begin."""
     raise OperationalError("BEGIN IMMEDIATE", None, Exception("database is locked"))
+
+
+def test_one_device_too_many_signs_out_the_one_that_was_seen_longest_ago(
+    runtime: Runtime, person: PersonRef, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "MAX_DEVICES", 2)
+    stranger = join(runtime, made_up(clock(), "somebody-else")).person
+    theirs = sign_in(runtime, stranger, clock())
+    first, second, third = (sign_in(runtime, person, clock.advance(minutes=1)) for _ in range(3))
+    assert sessions.find(runtime, first, clock()) is None
+    for secret in (second, third, theirs):
+        assert sessions.find(runtime, secret, clock())
+
+
+def test_among_devices_seen_at_the_same_time_the_digest_decides_which_is_signed_out(
+    runtime: Runtime, person: PersonRef, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(8):
+        sign_in(runtime, person, clock())
+    first = sorted(row.digest for row in kept())[:3]
+    monkeypatch.setattr(sessions, "MAX_DEVICES", 4)
+    sign_in(runtime, person, clock.advance(minutes=1))
+    assert {row.digest for row in kept() if row.seen_at < clock()} == set(first)

@@ -11,7 +11,7 @@ import pytest
 from tests.tiktok.test_transport import HEAD, get
 from webapp.tiktok.errors import TryLater
 from webapp.tiktok.provider import Provider
-from webapp.tiktok.transport import Transport
+from webapp.tiktok.transport import _IDLE_SECONDS, Transport
 
 from .conftest import OPEN_ID
 from .peer import Peer, Request, answering, hang_up
@@ -113,6 +113,30 @@ def test_as_many_connections_are_kept_as_a_web_process_has_threads(peer: Peer) -
         for _again in range(2):
             list(threads.map(lambda _: get(transport, peer.url), range(64)))
     assert peer.connections == 64
+
+
+def test_a_connection_that_stays_idle_is_closed_while_a_newer_one_is_in_use(
+    peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both_there = threading.Barrier(2)
+    answer = answering(b"{}")
+
+    def together(request: Request, conn: socket.socket) -> bool:
+        both_there.wait(30)
+        return answer(request, conn)
+
+    passed = [0.0]
+    monkeypatch.setattr("webapp.tiktok.transport.monotonic", lambda: passed[0])
+    transport = Transport()
+    peer.will(together)
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda _: get(transport, peer.url), range(2)))
+    peer.will_answer(b"{}")
+    for kept in (2, 1):
+        passed[0] += _IDLE_SECONDS - 1
+        get(transport, peer.url)
+        assert len(transport._pool._idle) == kept
+    assert peer.connections == 2
 
 
 def test_nothing_is_left_behind(provider: Provider, peer: Peer, success: dict[str, object]) -> None:

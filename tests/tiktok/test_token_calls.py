@@ -80,3 +80,14 @@ def test_each_refresh_verifies_the_certificate_whatever_was_verified_before(
             provider.refresh("rft.made-up")
         assert not caught.value.outcome_unknown
         assert len(peer.requests) == 3
+
+
+def test_every_call_of_the_login_names_this_app_and_no_library(
+    provider: Provider, peer: Peer, success: dict[str, object]
+) -> None:
+    peer.will_answer(success)
+    provider.exchange(code="made-up", state="s")
+    provider.refresh("rft.made-up")
+    peer.will_answer(b"")
+    provider.revoke("act.made-up")
+    assert [request.header("user-agent") for request in peer.requests] == [["Coatcheck"]] * 3
