@@ -191,3 +191,37 @@ def test_right_after_the_use_was_written_down(
 
     monkeypatch.setattr(uses, "record_use", a_moment_earlier)
     problem(service.get(mara), 401, "bad_key")
+
+
+def test_right_after_another_request_wrote_the_same_use_down(
+    app: Flask,
+    service: Service,
+    mara: str,
+    revoke: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    true = uses.record_use
+
+    def twice(*args: object) -> bool:
+        true(*args)  # type: ignore[arg-type]  # handed through
+        written = true(*args)  # type: ignore[arg-type]  # handed through
+        revoke()
+        return written
+
+    monkeypatch.setattr(uses, "record_use", twice)
+    problem(service.get(mara), 401, "bad_key")
+
+
+def test_a_person_deleted_before_the_use_is_written_down_gives_no_token(
+    app: Flask, service: Service, mara: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true = uses.record_use
+
+    def a_moment_later(*args: object) -> bool:
+        found = people.find_by_open_id(runtime_of(app), mara)
+        assert found is not None
+        disconnect.delete_person(runtime_of(app), found.ref)
+        return true(*args)  # type: ignore[arg-type]  # handed through
+
+    monkeypatch.setattr(uses, "record_use", a_moment_later)
+    assert service.get(mara).status_code == 404

@@ -37,7 +37,7 @@ These changes, some of them made by hand, survived once; each now makes a quick 
 | A wrong clock, or its repair, notifies nobody | [notices/test_clock.py](../tests/notices/test_clock.py) |
 | A disconnect doesn't say when the worker takes over if its process dies | [services/test_disconnect_outcomes.py](../tests/services/test_disconnect_outcomes.py) |
 | A disconnect that a new connection overtook is reported as done | [services/test_disconnect_outcomes.py](../tests/services/test_disconnect_outcomes.py) |
-| A key that is revoked right after its use was recorded still gets the token | [api/test_lost_keys.py](../tests/api/test_lost_keys.py) |
+| A key that is revoked, or a person who is deleted, while the use is recorded changes nothing | [api/test_lost_keys.py](../tests/api/test_lost_keys.py) |
 | On PostgreSQL, a hand-out leaves its connection without transactions for the next user | [api/test_prepared_read.py](../tests/api/test_prepared_read.py) |
 | A sign-in on one device too many fails, or signs out the wrong device | [services/test_sessions.py](../tests/services/test_sessions.py) |
 | The generation of the database is incremented with every group of answers | [keep/test_committer.py](../tests/keep/test_committer.py) |
