@@ -43,20 +43,21 @@ def column(table: dict[str, Any], name: str) -> list[str]:
 @pytest.mark.alone
 @pytest.mark.long
 def test_sign_ins_compares_the_app_with_a_naive_and_a_pooled_one() -> None:
-    (table,) = tables("sign-ins")
+    table, lock = tables("sign-ins")
     names = ["Coatcheck, SQLite", NAIVE, POOLED]
     assert column(table, table["head"][0]) == [f"0 ms, 2, mixed, {name}" for name in names]
     assert all(float(rate) > 0 for rate in column(table, "Sign-ins/s"))
     assert column(table, "× naive")[1] == column(table, "× pooled")[2] == "1.00"
     # It opens a connection for each of its two calls, and so shows that they are counted.
     assert column(table, "New connections per sign-in")[1] == "2.00"
+    assert all(float(writes) >= 2 for writes in column(lock, "Writes per sign-in"))
 
 
 @pytest.mark.alone
 @pytest.mark.long
 @pytest.mark.postgres
 def test_sign_ins_measures_both_databases() -> None:
-    (table,) = tables("sign-ins", "--postgres")
+    table, _lock = tables("sign-ins", "--postgres")
     assert len(table["rows"]) == 4
     assert table["rows"][1][0] == "0 ms, 2, mixed, Coatcheck, PostgreSQL"
 
