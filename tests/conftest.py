@@ -40,8 +40,14 @@ def starts_processes(path: Path) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the slow files first, so that no worker is left with one at the end."""
-    items.sort(key=lambda item: not starts_processes(item.path))
+    """Put the slow tests first, so that no worker is left with one at the end."""
+    items.sort(key=lambda item: (-_allowed(item), not starts_processes(item.path)))
+
+
+def _allowed(item: pytest.Item) -> float:
+    """Return the seconds that a test asks for, if it needs more than others."""
+    timeout = item.get_closest_marker("timeout")
+    return float(timeout.args[0]) if timeout and timeout.args else 0
 
 
 def pytest_collection_finish() -> None:
