@@ -45,9 +45,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _allowed(item: pytest.Item) -> float:
-    """Return the seconds that a test asks for, if it needs more than others."""
-    timeout = item.get_closest_marker("timeout")
-    return float(timeout.args[0]) if timeout and timeout.args else 0
+    """Return the seconds that a long test asks for, if it needs more than others."""
+    long, timeout = item.get_closest_marker("long"), item.get_closest_marker("timeout")
+    return float(timeout.args[0]) if long and timeout and timeout.args else 0
 
 
 def pytest_collection_finish() -> None:
