@@ -10,6 +10,7 @@ import json
 import ssl
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
@@ -28,7 +29,7 @@ class State:
     latency: float
 
 
-class Http(asyncio.Protocol):
+class Http(asyncio.Protocol, ABC):
     """One connection: read a request, respond, then close or repeat."""
 
     def __init__(self, state: State) -> None:
@@ -49,9 +50,9 @@ class Http(asyncio.Protocol):
         self._received = b""
         self.answer(head, body.decode())
 
+    @abstractmethod
     def answer(self, head: bytes, body: str) -> None:
         """Answer one request."""
-        raise NotImplementedError
 
     def send(self, answer: Answer, *, closing: bool = False) -> None:
         """Send JSON."""

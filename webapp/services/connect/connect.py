@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from webapp.actor import acting_as, current_actor
 from webapp.database import NotOnDisk, reading, writing
 from webapp.models import PersonRef, Status
+from webapp.models.user import scopes_in
 from webapp.services import people
 from webapp.services.connect import person_row, sessions, spent_states
 from webapp.services.connect.person_row import Stored
@@ -264,7 +265,7 @@ def _store(sign_in: _SignIn, doubtful_since: datetime | None) -> Connected:
         if device is not None:
             secret = sessions.begin(session, runtime, stored.person, device, now)
         before = row.scope if row is not None and kind == "returned" else stored.scope
-        added = tuple(sorted(_words(stored.scope) - _words(before)))
+        added = tuple(sorted(scopes_in(stored.scope) - scopes_in(before)))
         if sign_in.state:
             digest = sessions.digest_of(secret)
             spent_states.record(session, sign_in.state, stored.person, digest, kind, added)
@@ -298,7 +299,7 @@ def _fresh(sign_in: _SignIn, row: Row[Any] | None, stored: Stored, now: datetime
     access = Access(
         sign_in.open_id,
         tokens.access_token,
-        scopes=_words(stored.scope),
+        scopes=scopes_in(stored.scope),
         expires_at=tokens.access_expires_at,
         refreshed_at=now,
         version=stored.version,
@@ -306,10 +307,6 @@ def _fresh(sign_in: _SignIn, row: Row[Any] | None, stored: Stored, now: datetime
     if row is None:
         return FreshGrant(access)
     return FreshGrant(access, row.display_name, row.username, row.union_id)
-
-
-def _words(scope: str) -> frozenset[str]:
-    return frozenset(filter(None, scope.split(",")))
 
 
 def _require_no_disconnect(row: Row[Any], doubtful_since: datetime, now: datetime) -> None:

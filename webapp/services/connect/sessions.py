@@ -349,18 +349,13 @@ def _end_former(digest: str, former: str) -> bool:
     """
     try:
         with writing() as session:
-            used = session.scalar(
-                update(BrowserSession)
-                .where(BrowserSession.digest == digest)
-                .values(replaces=None)
-                .returning(BrowserSession.digest)
-            )
-            if used is not None:
+            there = _change(session, digest, replaces=None)
+            if there:
                 session.execute(delete(BrowserSession).where(BrowserSession.digest == former))
     except SQLAlchemyError as error:
         log.warning("former_session_not_ended", error=type(error).__name__)
         return True
-    return used is not None
+    return there
 
 
 def _record_seen(digest: str, now: datetime) -> bool:
@@ -370,16 +365,17 @@ def _record_seen(digest: str, now: datetime) -> bool:
     """
     try:
         with writing() as session:
-            seen = session.scalar(
-                update(BrowserSession)
-                .where(BrowserSession.digest == digest)
-                .values(seen_at=now)
-                .returning(BrowserSession.digest)
-            )
+            there = _change(session, digest, seen_at=now)
     except SQLAlchemyError as error:
         log.warning("session_use_not_recorded", error=type(error).__name__)
         return True
-    return seen is not None
+    return there
+
+
+def _change(session: Session, digest: str, **values: datetime | None) -> bool:
+    """Change a session's columns. Return False if it has ended."""
+    changed = update(BrowserSession).where(BrowserSession.digest == digest).values(**values)
+    return session.scalar(changed.returning(BrowserSession.digest)) is not None
 
 
 def _key(digest: str) -> str:

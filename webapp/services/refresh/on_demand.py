@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.database import writing
 from webapp.models import PersonRef, Status, User
+from webapp.models.user import scopes_in
 from webapp.services import authority, people
 from webapp.services.installation import binding
 from webapp.services.refresh import breaker, rescue_file
@@ -267,7 +268,7 @@ def build_access(
     return Access(
         open_id=row.open_id,
         access_token=runtime.vault.access_token(row.open_id, row.access_token),
-        scopes=frozenset(filter(None, row.scope.split(","))),
+        scopes=scopes_in(row.scope),
         expires_at=row.access_expires_at,
         refreshed_at=row.refreshed_at,
         version=row.version,
