@@ -19,7 +19,7 @@ class SharedSync:
         self._change = threading.Condition()
         #: How many syncs have begun and ended; one at a time.
         self._begun = self._ended = 0
-        #: The numbers of syncs that failed, with their errors, while somebody may still ask.
+        #: The numbers of syncs that failed, with their errors, while someone may still ask.
         self._failures: dict[int, OSError] = {}
         self._waiting = 0
 

@@ -16,7 +16,7 @@ from tests.servers import gunicorn
 _WORKERS = 2
 #: The responses that all others are compared with.
 BARE = "bare route"
-BARE_PATH = "/api/v1/tokens/somebody"
+BARE_PATH = "/api/v1/tokens/someone"
 HEAD = (
     "Connections, response",
     "Responses/s",

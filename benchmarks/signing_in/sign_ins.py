@@ -56,7 +56,7 @@ class Load:
     #: Duration of each call to the provider in milliseconds; a sign-in makes two.
     latency: int
     clients: int
-    #: new, returning or mixed: every other sign-in is by somebody who has connected before.
+    #: new, returning or mixed: every other sign-in is by someone who has connected before.
     who: str = "mixed"
 
     def __str__(self) -> str:

@@ -9,7 +9,7 @@ from webapp.services.handout import handout
 
 
 class Driver:
-    """Stands in for a connection of psycopg; takes down how it was set when a query ran."""
+    """Acts as a connection of psycopg; remembers how it was set when a query ran."""
 
     def __init__(self) -> None:
         """Begin as psycopg does, with transactions."""

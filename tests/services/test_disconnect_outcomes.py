@@ -1,4 +1,4 @@
-"""A disconnect says truthfully what became of the grant, whoever ended it and when."""
+"""A disconnect says truthfully what became of the grant, no matter who ended it and when."""
 
 from collections.abc import Callable
 from typing import NoReturn
@@ -45,7 +45,7 @@ def change(person: PersonRef, **columns: object) -> None:
 
 @pytest.fixture
 def revoking(runtime: Runtime) -> PersonRef:
-    """Somebody whose grant another request is revoking."""
+    """Someone whose grant another request is revoking."""
     person = join(runtime, made_up(runtime.clock())).person
     now = runtime.clock()
     change(person, status="revoking", claim="another", ended_at=now, next_at=now + LEASE)

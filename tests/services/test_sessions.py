@@ -232,7 +232,7 @@ def test_a_database_that_cannot_be_written_signs_nobody_out(
 
 
 def locked(**_options: bool) -> NoReturn:
-    """Stand in for a transaction that can't begin."""
+    """Act as a transaction that can't begin."""
     raise OperationalError("BEGIN IMMEDIATE", None, Exception("database is locked"))
 
 
