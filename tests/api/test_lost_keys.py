@@ -5,6 +5,7 @@ Three moments: while the body arrives, while TikTok refreshes, while the databas
 
 import json
 from collections.abc import Callable
+from types import ModuleType
 from urllib.parse import quote
 
 import pytest
@@ -45,6 +46,37 @@ def during(app: Flask, call: str, happens: Callable[[], object]) -> None:
     app.extensions[KEY] = with_provider(runtime, Interrupted(runtime.provider, call, happens))
 
 
+def just_before(
+    monkeypatch: pytest.MonkeyPatch, where: ModuleType, name: str, happens: Callable[[], object]
+) -> None:
+    """Let something happen before each call of a function."""
+    true = getattr(where, name)
+
+    def later(*args: object, **kwargs: object) -> object:
+        happens()
+        return true(*args, **kwargs)
+
+    monkeypatch.setattr(where, name, later)
+
+
+def just_after(
+    monkeypatch: pytest.MonkeyPatch,
+    where: ModuleType,
+    name: str,
+    happens: Callable[[], object],
+    calls: int = 1,
+) -> None:
+    """Let something happen after a function was called so many times, always with the same."""
+    true = getattr(where, name)
+
+    def earlier(*args: object) -> object:
+        *_others, found = [true(*args) for _ in range(calls)]
+        happens()
+        return found
+
+    monkeypatch.setattr(where, name, earlier)
+
+
 def test_while_its_refresh_is_at_tiktok(
     app: Flask, service: Service, mara: str, clock: MovableClock, revoke: Callable[[], None]
 ) -> None:
@@ -75,13 +107,7 @@ def test_before_its_refresh_is_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock.advance(hours=3)
-    true = on_demand.fresh_access
-
-    def a_moment_later(*args: object, **kwargs: object) -> on_demand.Access:
-        revoke()
-        return true(*args, **kwargs)  # type: ignore[arg-type]  # handed through
-
-    monkeypatch.setattr(on_demand, "fresh_access", a_moment_later)
+    just_before(monkeypatch, on_demand, "fresh_access", revoke)
     problem(service.get(mara), 401, "bad_key")
     assert sandbox.calls("token.refresh_token") == 0
 
@@ -93,13 +119,7 @@ def test_while_the_first_use_waits_to_be_written_down(
     revoke: Callable[[], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    true = uses.record_use
-
-    def a_moment_later(*args: object) -> bool:
-        revoke()
-        return true(*args)  # type: ignore[arg-type]  # handed through
-
-    monkeypatch.setattr(uses, "record_use", a_moment_later)
+    just_before(monkeypatch, uses, "record_use", revoke)
     problem(service.get(mara), 401, "bad_key")
     assert told(app, "connection.handed_out") == []
 
@@ -111,13 +131,7 @@ def test_while_its_own_last_use_waits_to_be_written_down(
     revoke: Callable[[], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    true = handout._record_key_use
-
-    def a_moment_later(*args: object) -> bool:
-        revoke()
-        return true(*args)  # type: ignore[arg-type]  # handed through
-
-    monkeypatch.setattr(handout, "_record_key_use", a_moment_later)
+    just_before(monkeypatch, handout, "_record_key_use", revoke)
     problem(service.get(mara), 401, "bad_key")
 
 
@@ -182,14 +196,7 @@ def test_right_after_the_use_was_written_down(
     revoke: Callable[[], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    true = uses.record_use
-
-    def a_moment_earlier(*args: object) -> bool:
-        written = true(*args)  # type: ignore[arg-type]  # handed through
-        revoke()
-        return written
-
-    monkeypatch.setattr(uses, "record_use", a_moment_earlier)
+    just_after(monkeypatch, uses, "record_use", revoke)
     problem(service.get(mara), 401, "bad_key")
 
 
@@ -200,28 +207,17 @@ def test_right_after_another_request_wrote_the_same_use_down(
     revoke: Callable[[], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    true = uses.record_use
-
-    def twice(*args: object) -> bool:
-        true(*args)  # type: ignore[arg-type]  # handed through
-        written = true(*args)  # type: ignore[arg-type]  # handed through
-        revoke()
-        return written
-
-    monkeypatch.setattr(uses, "record_use", twice)
+    just_after(monkeypatch, uses, "record_use", revoke, calls=2)
     problem(service.get(mara), 401, "bad_key")
 
 
 def test_a_person_deleted_before_the_use_is_written_down_gives_no_token(
     app: Flask, service: Service, mara: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    true = uses.record_use
-
-    def a_moment_later(*args: object) -> bool:
+    def leave() -> None:
         found = people.find_by_open_id(runtime_of(app), mara)
         assert found is not None
         disconnect.delete_person(runtime_of(app), found.ref)
-        return true(*args)  # type: ignore[arg-type]  # handed through
 
-    monkeypatch.setattr(uses, "record_use", a_moment_later)
+    just_before(monkeypatch, uses, "record_use", leave)
     assert service.get(mara).status_code == 404

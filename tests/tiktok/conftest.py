@@ -75,3 +75,12 @@ def success() -> dict[str, object]:
         "scope": "user.info.basic,video.list",
         "token_type": "Bearer",
     }
+
+
+def make_each_token_call(provider: Provider, peer: Peer, success: dict[str, object]) -> None:
+    """Exchange a code, refresh and revoke, each with success."""
+    peer.will_answer(success)
+    provider.exchange(code="made-up", state="s")
+    provider.refresh("rft.made-up")
+    peer.will_answer(b"")
+    provider.revoke("act.made-up")

@@ -13,7 +13,7 @@ from webapp.tiktok.errors import TryLater
 from webapp.tiktok.provider import Provider
 from webapp.tiktok.transport import _IDLE_SECONDS, Transport
 
-from .conftest import OPEN_ID
+from .conftest import OPEN_ID, make_each_token_call
 from .peer import Peer, Request, answering, hang_up
 
 
@@ -30,11 +30,7 @@ def test_exchange_and_reads_share_a_connection(
 def test_refresh_and_revoke_take_a_fresh_connection_and_close_it(
     provider: Provider, peer: Peer, success: dict[str, object]
 ) -> None:
-    peer.will_answer(success)
-    provider.exchange(code="made-up", state="s")
-    provider.refresh("rft.made-up")
-    peer.will_answer(b"")
-    provider.revoke("act.made-up")
+    make_each_token_call(provider, peer, success)
     peer.will_answer(success)
     provider.exchange(code="made-up", state="s")
     assert [request.connection for request in peer.requests] == [1, 2, 3, 1]

@@ -14,7 +14,7 @@ from webapp.tiktok.errors import TryLater
 from webapp.tiktok.provider import Provider, register
 from webapp.tiktok.transport import Transport
 
-from .conftest import NOW, OPEN_ID, MakeSettings
+from .conftest import NOW, OPEN_ID, MakeSettings, make_each_token_call
 from .peer import Peer, Request, answering
 
 
@@ -85,9 +85,5 @@ def test_each_refresh_verifies_the_certificate_whatever_was_verified_before(
 def test_every_call_of_the_login_names_this_app_and_no_library(
     provider: Provider, peer: Peer, success: dict[str, object]
 ) -> None:
-    peer.will_answer(success)
-    provider.exchange(code="made-up", state="s")
-    provider.refresh("rft.made-up")
-    peer.will_answer(b"")
-    provider.revoke("act.made-up")
+    make_each_token_call(provider, peer, success)
     assert [request.header("user-agent") for request in peer.requests] == [["Coatcheck"]] * 3
