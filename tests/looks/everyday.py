@@ -4,18 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from tests.views import one, own_scenes, records
-from tests.views.scenes import (
-    ENDED,
-    NOW,
-    OPERATOR,
-    ROWS,
-    SIGNED_IN,
-    Page,
-    Scene,
-    _account,
-    _tokens,
-    row,
-)
+from tests.views.bare_app import NOW
+from tests.views.scenes import ENDED, OPERATOR, ROWS, SIGNED_IN, Page, Scene, _account, _tokens, row
 from webapp.services.operators.list_query import Query
 from webapp.services.records.history import TimelineEvent
 from webapp.views.operators.audit_texts import NamedActor, ShownEvent

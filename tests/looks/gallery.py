@@ -18,7 +18,7 @@ from tests.looks.pictured import GROUPS, html
 from tests.looks.stage import migrate
 from tests.looks.staging import PREFIX, staged
 from tests.processes import ROOT
-from tests.views.scenes import NOW
+from tests.views.bare_app import NOW
 
 FOLDER = ROOT / "docs" / "screens"
 THEMES = ("light", "dark")

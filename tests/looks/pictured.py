@@ -6,7 +6,8 @@ from unittest.mock import patch
 
 from tests.looks.everyday import EVERYDAY
 from tests.looks.staging import error_page
-from tests.views.scenes import NOW, SCENES, play, stage
+from tests.views.bare_app import NOW, stage
+from tests.views.scenes import SCENES, play
 from webapp.views.http.errors import CAUSES
 
 

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, Route
 
 from tests.servers import Gunicorn
 from tests.views import scenes
-from tests.views.scenes import acting
+from tests.views.bare_app import acting
 from webapp.views.http import errors
 
 #: Where no page of ours is.

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from importlib import import_module
 from types import ModuleType
 
 import pytest
@@ -23,7 +24,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ModuleTyp
     folder = tmp_path_factory.mktemp("catalogues")
     catalogues(folder)
     with spoken(LANGUAGE, folder) as scenes:
-        yield scenes, scenes.stage()
+        yield scenes, import_module("tests.views.bare_app").stage()
 
 
 @pytest.mark.parametrize("name", SCENES)

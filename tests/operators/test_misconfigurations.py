@@ -12,8 +12,9 @@ from flask.testing import FlaskClient
 from tests.commands.terminal import command
 from tests.environment import complete
 from tests.fixtures.app import MakeApp
+from tests.views.bare_app import stage
 from tests.views.connections import connection, sign_in
-from tests.views.scenes import OPERATOR, Scene, play, stage
+from tests.views.scenes import OPERATOR, Scene, play
 from webapp import cli
 from webapp.cli.console import problem_text
 from webapp.services.maintenance import doctor, tiktok_checks

@@ -9,8 +9,9 @@ import rcssmin
 from flask import Flask
 
 from tests.processes import ROOT
+from tests.views.bare_app import stage
 from tests.views.reading import JARGON, Reading, long_sentences
-from tests.views.scenes import HEALTHS, PEOPLE, SCENES, play, stage
+from tests.views.scenes import HEALTHS, PEOPLE, SCENES, play
 from webapp.views.http.ending_texts import ENDINGS
 
 TEMPLATES = ROOT / "templates"

@@ -202,6 +202,17 @@ ACTS = (
 IDS = [act.name for act in ACTS]
 
 
+def act(name: str) -> Act:
+    """Return the act with this name."""
+    return next(each for each in ACTS if each.name == name)
+
+
+def in_app(stage: Stage, what: Callable[..., Any], *args: Any) -> Any:
+    """Call something in the app's context; return its result."""
+    with stage.app.app_context():
+        return what(*args)
+
+
 def sessions_of(stage: Stage, name: str) -> int:
     """Return in how many browsers someone is signed in."""
     with stage.app.app_context(), reading() as session:

@@ -1,166 +1,37 @@
 """What may change between two statements: one test for each window that a reader has found."""
 
 import json
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import timedelta
 from html import unescape
 from io import BytesIO
 from threading import Event
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
 from tests.api.asking import Service, problem
-from tests.fixtures.app import MakeApp
 from tests.keep.standins import with_provider
 from tests.movable import MovableClock
-from tests.security.acts import ACTS, Stage, an_open_breaker, sessions_of, stage_of
-from tests.security.meanwhile import Interrupted, between
+from tests.security.acts import Stage, act, an_open_breaker, in_app, sessions_of
+from tests.security.meanwhile import Interrupted
 from tests.security.newcomers import Slow, again, during, events_of, true_provider
-from tests.servers import Sandbox
 from tests.services import grants
-from tests.services.test_disconnect_waits import somebody_waits_for_a_lock, until
 from tests.walk import begin, come_back, consent
 from webapp.database import writing
-from webapp.models import Brakes, BrowserSession, Status, User
+from webapp.models import BrowserSession, Status, User
 from webapp.services.connect import connect, disconnect, tiktok_webhook, user_info
-from webapp.services.handout import service_keys, uses
-from webapp.services.maintenance import health, reseal
-from webapp.services.operators import bulk, bulk_work, export, list_pages
+from webapp.services.maintenance import health
+from webapp.services.operators import bulk, bulk_work
 from webapp.services.people import PersonGone
-from webapp.services.refresh import answer_store, breaker, on_demand
-from webapp.services.refresh.claims import claim_due, claim_one
-from webapp.services.refresh.verdicts import Result
+from webapp.services.refresh import on_demand
+from webapp.services.refresh.claims import claim_due
 from webapp.services.worker import worker
 from webapp.tiktok import webhook
 from webapp.tiktok.errors import AccessRefused, TryLater
 from webapp.tokens import TokenSet
-
-
-@pytest.fixture
-def each_database() -> str:
-    return "sqlite"
-
-
-@pytest.fixture
-def stage(each_database: str, make_app: MakeApp, sandbox: Sandbox) -> Stage:
-    return stage_of(make_app(), sandbox)
-
-
-@pytest.fixture
-def service(stage: Stage, clock: MovableClock) -> Service:
-    with stage.app.app_context():
-        return Service(stage.app.test_client(), service_keys.issue("reports", clock()))
-
-
-@pytest.fixture
-def revoke(stage: Stage, clock: MovableClock) -> Callable[[], None]:
-    def revoke() -> None:
-        with stage.app.app_context():
-            service_keys.revoke("reports", clock())
-
-    return revoke
-
-
-def act(name: str) -> Any:
-    return next(act for act in ACTS if act.name == name)
-
-
-def in_app(stage: Stage, what: Callable[..., Any], *args: Any) -> Any:
-    with stage.app.app_context():
-        return what(*args)
-
-
-class TestOnPostgres:
-    @pytest.fixture(params=[pytest.param("postgresql", marks=pytest.mark.postgres)])
-    def each_database(self, request: pytest.FixtureRequest) -> str:
-        return str(request.param)
-
-    def test_a_page_that_is_asked_for_while_the_session_ends_is_no_500(
-        self, stage: Stage, clock: MovableClock
-    ) -> None:
-        """sessions._record_seen: ORM update of a row nobody holds: StaleDataError."""
-        clock.advance(minutes=10)
-        with stage.app.app_context(), ThreadPoolExecutor(1) as pool:
-            with writing() as session:
-                session.execute(delete(BrowserSession))
-                asked = pool.submit(stage.person.get, "/account")
-                until(somebody_waits_for_a_lock)
-            answer = asked.result(30)
-        assert (answer.status_code, answer.location) == (303, "/")
-
-    def test_a_deletion_and_a_hand_out_do_not_wait_in_a_circle(
-        self,
-        stage: Stage,
-        service: Service,
-        clock: MovableClock,
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        """uses.record_use locks service_uses before the person; a deletion the other way round."""
-        jo = stage.sandbox.open_id("jo")
-        assert service.get(jo).status_code == 200
-        clock.advance(minutes=61)
-        with stage.app.app_context(), writing() as session:
-            far = clock() + timedelta(hours=5)
-            session.execute(update(User).values(access_expires_at=far, refreshed_at=clock()))
-        true, written, go = uses._upsert_use, Event(), Event()
-
-        def slowly(*args: Any) -> bool:
-            ours = true(*args)
-            written.set()
-            assert go.wait(30)
-            return ours
-
-        monkeypatch.setattr(uses, "_upsert_use", slowly)
-        path, data = act("delete").sent(stage)
-        with stage.app.app_context(), ThreadPoolExecutor(2) as pool:
-            asked = pool.submit(service.get, jo)
-            assert written.wait(30)
-            deleting = pool.submit(lambda: stage.person.post(path, data=data))
-            until(somebody_waits_for_a_lock)
-            go.set()
-            assert asked.result(30).status_code in (200, 404, 409)
-            assert deleting.result(30).status_code == 303
-        assert not stage.is_there("jo")
-
-    def test_sealing_anew_and_landing_do_not_wait_in_a_circle(
-        self, stage: Stage, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """landing locks people in the order of their answers, reseal in the order of their ids."""
-        runtime = stage.runtime
-        with stage.app.app_context():
-            claims = [claim_one(runtime, stage.row(n).ref, clock()) for n in ("jo", "mara")]
-        results = [
-            Result(each, grants.made_up(clock(), each.user.open_id), clock())
-            for each in claims
-            if each
-        ]
-        assert results[0].claim.user.id > results[1].claim.user.id
-        rows = [stage.row("mara"), stage.row("jo")]
-        sealed = [(row, runtime.vault.resealed(row)) for row in rows]
-        true, stored, go = answer_store._store_tokens, Event(), Event()
-
-        def slowly(*args: Any) -> bool:
-            done = true(*args)
-            if not stored.is_set():
-                stored.set()
-                assert go.wait(30)
-            return done
-
-        monkeypatch.setattr(answer_store, "_store_tokens", slowly)
-        with stage.app.app_context(), ThreadPoolExecutor(2) as pool:
-            landed = pool.submit(in_app, stage, answer_store.store_answers, runtime, results)
-            assert stored.wait(30)
-            resealed = pool.submit(in_app, stage, reseal._store, sealed)
-            until(somebody_waits_for_a_lock)
-            go.set()
-            assert landed.result(30) == [True, True]
-            resealed.result(30)
-
 
 # ---- messages that lie
 
@@ -309,121 +180,6 @@ def test_a_webhook_that_ends_a_disconnect_counts_as_confirmed(stage: Stage) -> N
         finally:
             tiktok.go.set()
         assert first.result(30).confirmed
-
-
-# ---- a right that was lost
-
-
-def test_the_file_of_all_connections_ends_where_the_right_to_it_ends(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """exporting.pieces goes on for as long as the reader likes: newcomers go to the removed."""
-    monkeypatch.setattr(list_pages, "CHUNK_SIZE", 1)
-    monkeypatch.setattr(export, "_PIECE_LENGTH", 1)
-    answer = stage.operator.get("/operators/tokens.csv", buffered=False)
-    pieces = iter(answer.response)
-    read = next(pieces)
-    stage.lose_operator()
-    with stage.app.app_context():
-        grants.join(stage.runtime, grants.given(stage.sandbox, stage.runtime.clock(), "noor"))
-    with suppress(Exception):  # ending the answer like that would do
-        for piece in pieces:
-            read += piece
-    assert stage.sandbox.open_id("noor").encode() not in read
-
-
-def test_a_revoked_key_learns_no_scopes(
-    stage: Stage, service: Service, clock: MovableClock, revoke: Callable[[], None]
-) -> None:
-    """handout.hand_out raises ScopeMissing before it looks at the key again."""
-    clock.advance(hours=3)
-    during(stage, "refresh", revoke)
-    answer = service.get(stage.sandbox.open_id("jo"), "scope=video.list")
-    problem(answer, 401, "bad_key")
-
-
-def test_a_revoked_key_does_not_learn_that_somebody_must_reconnect(
-    stage: Stage, service: Service, clock: MovableClock, revoke: Callable[[], None]
-) -> None:
-    """What refresh.fresh raises is told to a key that was revoked meanwhile."""
-    clock.advance(hours=3)
-
-    def revoke_and_end() -> None:
-        revoke()
-        with stage.app.app_context(), writing() as session:
-            session.execute(
-                update(User).values(status="reconnect", reason="refused", version=User.version + 1)
-            )
-
-    during(stage, "refresh", revoke_and_end)
-    problem(service.get(stage.sandbox.open_id("jo")), 401, "bad_key")
-
-
-def held_by_a_worker(stage: Stage, open_id: str) -> None:
-    with stage.app.app_context():
-        assert claim_one(stage.runtime, stage.row("jo").ref, stage.runtime.clock()) is not None
-
-
-def test_a_press_that_waits_for_another_refresh_writes_nothing_once_the_right_is_lost(
-    stage: Stage, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """refresh.fresh writes last_used_at (note_use) without asking for the right."""
-    path, data = act("refresh one").sent(stage)
-    held_by_a_worker(stage, stage.sandbox.open_id("jo"))
-
-    def pause(_seconds: float) -> None:
-        stage.lose_operator()
-        with stage.app.app_context(), writing() as session:
-            session.execute(
-                update(User).values(claim=None, version=User.version + 1, refreshed_at=clock())
-            )
-
-    monkeypatch.setattr(on_demand, "_pause", pause)
-    answer = stage.operator.post(path, data=data)
-    assert stage.row("jo").last_used_at is None
-    assert answer.status_code == 404
-
-
-def test_a_test_that_waits_for_another_refresh_asks_nothing_once_the_right_is_lost(
-    stage: Stage, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """probing.test asks for the right before it waits, and not again before it asks TikTok."""
-    clock.advance(hours=3)
-    with stage.app.app_context(), writing() as session:
-        session.execute(update(BrowserSession).values(seen_at=clock()))
-    path, data = act("test one").sent(stage)
-    held_by_a_worker(stage, stage.sandbox.open_id("jo"))
-
-    def pause(_seconds: float) -> None:
-        stage.lose_operator()
-        with stage.app.app_context(), writing() as session:
-            session.execute(
-                update(User).values(
-                    claim=None,
-                    version=User.version + 1,
-                    refreshed_at=clock(),
-                    access_expires_at=clock() + timedelta(hours=2),
-                )
-            )
-
-    monkeypatch.setattr(on_demand, "_pause", pause)
-    assert stage.operator.post(path, data=data).status_code == 404
-    assert stage.sandbox.calls("user_info") == 0
-
-
-@pytest.mark.parametrize("name", ["refresh", "refresh one"])
-def test_whoever_lost_the_right_does_not_use_up_the_probe(stage: Stage, name: str) -> None:
-    """brakes.permit takes the one probe of 30 s before claim_one asks for the right."""
-    an_open_breaker(stage)
-    now = stage.runtime.clock()
-    with stage.app.app_context(), writing() as session:
-        session.execute(update(Brakes).values(probe_at=now))
-    path, data = act(name).sent(stage)
-    lose = stage.lose_operator if name == "refresh one" else lambda: stage.lose_session("jo")
-    between(stage.app, lose)
-    act(name).client(stage).post(path, data=data)
-    with stage.app.app_context():
-        assert breaker.current(stage.runtime).probe_at == now
 
 
 # ---- an act that was begun for one person

@@ -8,12 +8,10 @@ depend on that alone.)
 import pytest
 
 from tests.api.asking import Service, problem
-from tests.fixtures.app import MakeApp
 from tests.movable import MovableClock
-from tests.security.acts import ACTS, Act, Stage, sessions_of, stage_of
+from tests.security.acts import ACTS, Act, Stage, sessions_of
 from tests.security.meanwhile import as_before, between
 from tests.security.newcomers import Newcomer, again, during
-from tests.servers import Sandbox
 from tests.services import grants
 from tests.walk import begin, come_back, consent
 from webapp.database import reading
@@ -24,18 +22,7 @@ from webapp.services.operators import bulk, bulk_work
 from webapp.services.refresh.claims import claim_due
 from webapp.services.worker import worker
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
-
-@pytest.fixture
-def stage(make_app: MakeApp, sandbox: Sandbox) -> Stage:
-    return stage_of(make_app(), sandbox)
-
-
-@pytest.fixture(autouse=True)
-def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What happens during a call is over before the call is, so nobody may wait for its answer."""
-    monkeypatch.setattr(disconnect, "PATIENCE", 0.1)
+pytestmark = pytest.mark.usefixtures("each_database", "short_patience")
 
 
 @pytest.fixture

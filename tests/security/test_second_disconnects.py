@@ -1,16 +1,15 @@
 """Disconnects that meet: the answer to one decides about nothing that another has made."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 
 import pytest
 
-from tests.fixtures.app import MakeApp
 from tests.keep.standins import with_provider
 from tests.movable import MovableClock
-from tests.security.acts import ACTS, Stage, stage_of
+from tests.security.acts import ACTS, Stage
 from tests.security.newcomers import Slow, again, during, events_of, true_provider
-from tests.servers import Sandbox
 from tests.services.holding import assert_holds_what_tiktok_holds, runtime_of
 from webapp.models import Status
 from webapp.services.connect import disconnect
@@ -18,18 +17,7 @@ from webapp.services.people import PersonGone
 from webapp.services.runtime import Runtime
 from webapp.tiktok.errors import TryLater
 
-pytestmark = pytest.mark.usefixtures("each_database")
-
-
-@pytest.fixture
-def stage(make_app: MakeApp, sandbox: Sandbox) -> Stage:
-    return stage_of(make_app(), sandbox)
-
-
-@pytest.fixture(autouse=True)
-def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What happens during a call is over before the call is, so nobody may wait for its answer."""
-    monkeypatch.setattr(disconnect, "PATIENCE", 0.1)
+pytestmark = pytest.mark.usefixtures("each_database", "short_patience")
 
 
 def test_the_answer_to_a_first_disconnect_does_not_wipe_what_a_second_one_waits_for(
@@ -86,6 +74,17 @@ def test_a_refresh_on_the_way_to_a_revoke_that_answers_for_somebody_else_is_refu
     assert stage.row("jo").access_token is None
 
 
+def presses(stage: Stage, tiktok: Slow) -> Callable[[], disconnect.Outcome]:
+    """Return what disconnects jo, as often as it is called; TikTok answers as `tiktok` does."""
+    runtime, person = with_provider(stage.runtime, tiktok), stage.row("jo").ref
+
+    def press() -> disconnect.Outcome:
+        with stage.app.app_context():
+            return disconnect.disconnect_person(runtime, person)
+
+    return press
+
+
 @pytest.mark.parametrize(
     ("answer", "confirmed", "forgotten"),
     [(None, True, True), (TryLater("http_500", status=500), False, False)],
@@ -100,11 +99,7 @@ def test_a_second_press_waits_for_what_the_first_one_hears(
 ) -> None:
     monkeypatch.setattr(disconnect, "PATIENCE", 30)
     tiktok = Slow(answer)
-    runtime, person = with_provider(stage.runtime, tiktok), stage.row("jo").ref
-
-    def press() -> disconnect.Outcome:
-        with stage.app.app_context():
-            return disconnect.disconnect_person(runtime, person)
+    press = presses(stage, tiktok)
 
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(press)
@@ -118,11 +113,7 @@ def test_a_second_press_waits_for_what_the_first_one_hears(
 
 def test_a_second_press_that_waits_too_long_says_that_we_keep_trying(stage: Stage) -> None:
     tiktok = Slow()
-    runtime, person = with_provider(stage.runtime, tiktok), stage.row("jo").ref
-
-    def press() -> disconnect.Outcome:
-        with stage.app.app_context():
-            return disconnect.disconnect_person(runtime, person)
+    press = presses(stage, tiktok)
 
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(press)

@@ -9,13 +9,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from werkzeug.test import TestResponse
 
-from tests.fixtures.app import MakeApp
 from tests.forms import the_form
 from tests.journeys.http_browser import opened
 from tests.movable import MovableClock
-from tests.security.acts import Stage, stage_of
+from tests.security.acts import Stage
 from tests.security.meanwhile import as_before, between
-from tests.servers import Sandbox
 from tests.views.reading import Reading
 from tests.walk import come_back, consent
 from webapp.services.authority import FRESH_FOR
@@ -65,11 +63,6 @@ NEEDING = (
     Needing("audit", "/operators/audit.csv?what=operator.added", None, "/operators/audit"),
 )
 EACH = pytest.mark.parametrize("act", NEEDING, ids=[act.name for act in NEEDING])
-
-
-@pytest.fixture
-def stage(make_app: MakeApp, sandbox: Sandbox) -> Stage:
-    return stage_of(make_app(), sandbox)
 
 
 def sign_in_again(stage: Stage, refused: TestResponse, person: str = "mara") -> TestResponse:

@@ -1,84 +1,26 @@
 """Every page with every kind of context it may get, over made-up people; needs no database."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Flask, g
-from jinja2 import StrictUndefined
+from flask import Flask
 
-from tests.environment import complete
-from tests.processes import ROOT
-from tests.views import health_scenes, one, own_scenes, records
+from tests.views import health_scenes, one, own_scenes, records, setup_scenes
+from tests.views.bare_app import NOW, acting
 from tests.views.bulk_scenes import BULK
-from webapp import language
-from webapp.app import OPERATOR_PAGES
 from webapp.language import gettext as _
 from webapp.models import Reason, User
-from webapp.services.maintenance import tiktok_checks
-from webapp.services.maintenance.check import Check
 from webapp.services.operators.counts import Counts, Kind
 from webapp.services.operators.list_pages import Page, Row
 from webapp.services.operators.list_query import Place, Query, Sort, State
-from webapp.settings import load
-from webapp.views.http import api_contract, errors, language_and_theme, template_filters
+from webapp.views.http import api_contract
 from webapp.views.http.ending_texts import ENDINGS
 from webapp.views.http.signing_in.return_link import ReturnLink
-from webapp.views.operators import list_page, setup
+from webapp.views.operators import list_page
 from webapp.views.operators.list_address import ListRequest
 
-NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
-ENDPOINTS = {
-    "preferences.theme": "/theme",
-    "preferences.speak": "/language",
-    "home.index": "/",
-    "home.privacy": "/privacy",
-    "home.terms": "/terms",
-    "home.cookies": "/cookies",
-    "api.docs": "/api/docs",
-    "api.document": "/api/v1/openapi.json",
-    "connect.choose": "/connect",
-    "connect.start": "/connect/start",
-    "account.show": "/account",
-    "account.refresh": "/account/refresh",
-    "account.confirm_disconnect": "/account/disconnect",
-    "account.disconnect": "/account/disconnect/now",
-    "account.confirm_delete": "/account/delete",
-    "account.delete": "/account/delete/now",
-    "account.export": "/account/export",
-    "account.activity": "/account/activity",
-    "account.sessions": "/account/sessions",
-    "account.sign_out_one": "/account/sessions/<key>/sign-out",
-    "account.sign_out_others": "/sign-out/others",
-    "account.sign_out": "/sign-out",
-    "account.sign_out_everywhere": "/sign-out/everywhere",
-    "operators.tokens": "/operators/tokens",
-    "health.show": "/operators/health",
-    "health.probe": "/operators/health/probe",
-    "health.retry_notifications": "/operators/notices/retry",
-    "audit.index": "/operators/audit",
-    "audit.csv": "/operators/audit.csv",
-    "keys.index": "/operators/keys",
-    "keys.issue": "/operators/keys/new",
-    "keys.confirm_revoke": "/operators/keys/<public_id>/revoke",
-    "keys.revoke": "/operators/keys/<public_id>/revoke/now",
-    "setup.show": "/operators/setup",
-    "setup.ask": "/operators/setup/now",
-    "connection.show": "/operators/tokens/<open_id>",
-    "connection.refresh": "/operators/tokens/<open_id>/refresh",
-    "connection.test": "/operators/tokens/<open_id>/test",
-    "connection.confirm_disconnect": "/operators/tokens/<open_id>/disconnect",
-    "connection.disconnect": "/operators/tokens/<open_id>/disconnect/now",
-    "operators.tokens_csv": "/operators/tokens.csv",
-    "operators.tokens_json": "/operators/tokens.json",
-    "bulk.index": "/operators/bulk",
-    "bulk.show": "/operators/bulk/<job_id>",
-    "bulk.stop": "/operators/bulk/<job_id>/stop",
-    "bulk.refresh": "/operators/tokens/refresh",
-    "bulk.disconnect": "/operators/tokens/disconnect",
-}
 HEALTHS = (
     *("fresh", "due", "refreshing", "failing"),
     *("expired", "reconnect", "revoking", "revoked"),
@@ -392,67 +334,14 @@ OPERATORS |= {
 }
 OPERATORS |= {name: Scene(template, facts, OPERATOR) for name, (template, facts) in BULK.items()}
 ORIGIN = "https://tickets.example"
-CHECKS = [
-    Check("ok", "SECRET_KEY", language.deferred_gettext("is set")),
-    Check(
-        "FAIL",
-        "FLASK_DEBUG",
-        language.deferred_gettext("is on, but others can reach this server"),
-        "unset FLASK_DEBUG",
-        public=True,
-    ),
-    Check(
-        "warn",
-        "files",
-        language.deferred_gettext("other users can read %(path)s", path="/srv/.env"),
-        "chmod 600 /srv/.env",
-    ),
-    Check(
-        "ok",
-        "endpoint",
-        language.deferred_gettext("TikTok responded in %(ms)s ms", ms=214),
-        group="tiktok",
-    ),
-    Check(
-        "ok",
-        "person",
-        language.deferred_gettext("nobody has connected yet"),
-        language.deferred_gettext("connect your own account on the home page"),
-        "tiktok",
-        known=False,
-        public=True,
-    ),
-    Check(
-        "warn",
-        "worker",
-        language.deferred_gettext("no refresh is overdue, and refreshes are not paused"),
-        language.deferred_gettext("start a worker: flask tokens run"),
-        "running",
-        public=True,
-    ),
-]
-
-
-def _setup(*, values: bool, asked_at: datetime | None = None) -> dict[str, Any]:
-    settings = load(complete("sqlite:///app.db", 8000))
-    return {
-        "values": values,
-        "sections": setup.sections(CHECKS, values=values),
-        "counts": setup.counts(CHECKS) if values else None,
-        "asked_at": asked_at,
-        "paste": tiktok_checks.values_to_paste(settings) if values else [],
-        "webhook_reachable": values and asked_at is not None,
-        "decoder": tiktok_checks.GLOSSARY,
-        "set_now": tiktok_checks.current_values(settings) if values else {},
-    }
-
-
 OPERATORS |= {
-    "setup": Scene("operators/setup.html", _setup(values=True), OPERATOR),
+    "setup": Scene("operators/setup.html", setup_scenes.context(values=True), OPERATOR),
     "setup-asked": Scene(
-        "operators/setup.html", _setup(values=True, asked_at=NOW - timedelta(seconds=80)), OPERATOR
+        "operators/setup.html",
+        setup_scenes.context(values=True, asked_at=NOW - timedelta(seconds=80)),
+        OPERATOR,
     ),
-    "setup-open": Scene("operators/setup.html", _setup(values=False)),
+    "setup-open": Scene("operators/setup.html", setup_scenes.context(values=False)),
     "choose-operator": Scene("connect/choose.html", _choose(unfinished=True), OPERATOR),
 }
 #: Pages of programmers.
@@ -469,45 +358,6 @@ PROGRAMMERS: dict[str, Scene] = {
     )
 }
 SCENES = PEOPLE | OPERATORS | PROGRAMMERS
-
-
-def stage() -> Flask:
-    """Return an app with our templates, filters and error pages, and an empty view a name."""
-    app = Flask("scenes", root_path=str(ROOT))
-    app.secret_key = "made-up"
-    app.jinja_env.undefined = StrictUndefined
-    language_and_theme.register_language(app)
-    template_filters.register(app, clock=lambda: NOW)
-    errors.register(app)
-    for endpoint, path in ENDPOINTS.items():
-        app.add_url_rule(path, endpoint, _empty)
-    app.jinja_env.globals.update(
-        app_name="Coatcheck",
-        privacy_url="/privacy",
-        terms_url="/terms",
-        support_email="help@example.com",
-        sandbox=False,
-        operator_pages=lambda: [(endpoint, _(word)) for endpoint, word in OPERATOR_PAGES],
-        troubles=list,
-        tiktok_button=False,
-        callback_path="/api/auth/tiktok/callback",
-        csrf_token=lambda: "made-up",
-    )
-    usual = {"visitor": None, "now": NOW, "theme": ""}
-    app.context_processor(lambda: usual | {"reference": g.get("request_id", "-")})
-    return app
-
-
-def _empty() -> str:
-    return ""
-
-
-@contextmanager
-def acting(app: Flask, path: str = "/", **options: Any) -> Iterator[None]:
-    """Stand inside a request that has a reference."""
-    with app.test_request_context(path, **options):
-        g.request_id = "1f3a9c"
-        yield
 
 
 def play(app: Flask, scene: Scene) -> str:

@@ -10,8 +10,9 @@ from tests.fixtures.app import MakeApp
 from tests.forms import forms
 from tests.movable import MovableClock
 from tests.servers import Sandbox
+from tests.views.bare_app import stage
 from tests.views.reading import Reading
-from tests.views.scenes import SCENES, STUDIO, play, stage
+from tests.views.scenes import SCENES, STUDIO, play
 from tests.walk import begin, connect
 from webapp.tiktok.scopes import BASIC, CATALOGUE
 

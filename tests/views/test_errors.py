@@ -1,16 +1,15 @@
 """Each cause has a page that says what happened, what was stored and the one thing to do next."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-import structlog
 from flask import Flask, abort
 from flask_limiter import Limiter
 from flask_wtf import CSRFProtect
 
+from tests.views.bare_app import acting, stage
 from tests.views.reading import JARGON, Reading, long_sentences
-from tests.views.scenes import STUDIO, acting, stage
+from tests.views.scenes import STUDIO
 from webapp.views.http import errors
 
 STATUSES = {
@@ -51,13 +50,6 @@ JSON = {"Accept": "application/json"}
 @pytest.fixture
 def app() -> Flask:
     return stage()
-
-
-@pytest.fixture
-def silent() -> Iterator[list[structlog.types.EventDict]]:
-    """The log, kept instead of printed."""
-    with structlog.testing.capture_logs() as lines:
-        yield lines
 
 
 def read(app: Flask, code: str, **facts: object) -> Reading:

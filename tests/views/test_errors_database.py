@@ -12,8 +12,8 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
+from tests.views.bare_app import stage
 from tests.views.reading import Reading
-from tests.views.scenes import stage
 from webapp import database
 from webapp.services.maintenance import database_errors
 

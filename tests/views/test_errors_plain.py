@@ -1,15 +1,14 @@
 """The plain page of a fault of ours: it comes when everything else breaks."""
 
 import logging
-from collections.abc import Iterator
 
 import pytest
 import structlog
 from flask import Flask, abort
 from werkzeug.exceptions import HTTPException
 
+from tests.views.bare_app import stage
 from tests.views.reading import JARGON, Reading, long_sentences
-from tests.views.scenes import stage
 from webapp.views.http import errors
 
 JSON = {"Accept": "application/json"}
@@ -18,13 +17,6 @@ JSON = {"Accept": "application/json"}
 @pytest.fixture
 def app() -> Flask:
     return stage()
-
-
-@pytest.fixture
-def silent() -> Iterator[list[structlog.types.EventDict]]:
-    """The log, kept instead of printed."""
-    with structlog.testing.capture_logs() as lines:
-        yield lines
 
 
 def _break() -> str:

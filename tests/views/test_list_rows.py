@@ -5,7 +5,8 @@ import re
 from flask import url_for
 from markupsafe import escape
 
-from tests.views.scenes import ENDED, NOW, row, stage
+from tests.views.bare_app import NOW, stage
+from tests.views.scenes import ENDED, row
 from webapp.views.operators import list_rows
 
 #: Not what TikTok sends, but nothing keeps it from sending it.

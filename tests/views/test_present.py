@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.views.scenes import HEALTHS, NOW
+from tests.views.bare_app import NOW
+from tests.views.scenes import HEALTHS
 from webapp import language
 from webapp.views.http import template_filters
 

@@ -1,0 +1,142 @@
+"""A right that is lost between two statements: whoever has lost it learns and changes nothing."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from tests.api.asking import Service, problem
+from tests.movable import MovableClock
+from tests.security.acts import Stage, act, an_open_breaker
+from tests.security.meanwhile import between
+from tests.security.newcomers import during
+from tests.services import grants
+from webapp.database import writing
+from webapp.models import Brakes, BrowserSession, User
+from webapp.services.handout import service_keys
+from webapp.services.operators import export, list_pages
+from webapp.services.refresh import breaker, on_demand
+from webapp.services.refresh.claims import claim_one
+
+
+@pytest.fixture
+def revoke(stage: Stage, clock: MovableClock) -> Callable[[], None]:
+    def revoke() -> None:
+        with stage.app.app_context():
+            service_keys.revoke("reports", clock())
+
+    return revoke
+
+
+def test_the_file_of_all_connections_ends_where_the_right_to_it_ends(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """export.pieces lasts for as long as the reader likes: newcomers go to the removed."""
+    monkeypatch.setattr(list_pages, "CHUNK_SIZE", 1)
+    monkeypatch.setattr(export, "_PIECE_LENGTH", 1)
+    answer = stage.operator.get("/operators/tokens.csv", buffered=False)
+    pieces = iter(answer.response)
+    read = next(pieces)
+    stage.lose_operator()
+    with stage.app.app_context():
+        grants.join(stage.runtime, grants.given(stage.sandbox, stage.runtime.clock(), "noor"))
+    with suppress(Exception):  # ending the answer like that would do
+        for piece in pieces:
+            read += piece
+    assert stage.sandbox.open_id("noor").encode() not in read
+
+
+def test_a_revoked_key_learns_no_scopes(
+    stage: Stage, service: Service, clock: MovableClock, revoke: Callable[[], None]
+) -> None:
+    """handout.hand_out raises ScopeMissing before it looks at the key again."""
+    clock.advance(hours=3)
+    during(stage, "refresh", revoke)
+    answer = service.get(stage.sandbox.open_id("jo"), "scope=video.list")
+    problem(answer, 401, "bad_key")
+
+
+def test_a_revoked_key_does_not_learn_that_somebody_must_reconnect(
+    stage: Stage, service: Service, clock: MovableClock, revoke: Callable[[], None]
+) -> None:
+    """What fresh_access raises is told to a key that was revoked meanwhile."""
+    clock.advance(hours=3)
+
+    def revoke_and_end() -> None:
+        revoke()
+        with stage.app.app_context(), writing() as session:
+            session.execute(
+                update(User).values(status="reconnect", reason="refused", version=User.version + 1)
+            )
+
+    during(stage, "refresh", revoke_and_end)
+    problem(service.get(stage.sandbox.open_id("jo")), 401, "bad_key")
+
+
+def held_by_a_worker(stage: Stage, open_id: str) -> None:
+    with stage.app.app_context():
+        assert claim_one(stage.runtime, stage.row("jo").ref, stage.runtime.clock()) is not None
+
+
+def test_a_press_that_waits_for_another_refresh_writes_nothing_once_the_right_is_lost(
+    stage: Stage, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """record_use writes last_used_at without asking for the right."""
+    path, data = act("refresh one").sent(stage)
+    held_by_a_worker(stage, stage.sandbox.open_id("jo"))
+
+    def pause(_seconds: float) -> None:
+        stage.lose_operator()
+        with stage.app.app_context(), writing() as session:
+            session.execute(
+                update(User).values(claim=None, version=User.version + 1, refreshed_at=clock())
+            )
+
+    monkeypatch.setattr(on_demand, "_pause", pause)
+    answer = stage.operator.post(path, data=data)
+    assert stage.row("jo").last_used_at is None
+    assert answer.status_code == 404
+
+
+def test_a_test_that_waits_for_another_refresh_asks_nothing_once_the_right_is_lost(
+    stage: Stage, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """test_access asks for the right before it waits, and not again before it asks TikTok."""
+    clock.advance(hours=3)
+    with stage.app.app_context(), writing() as session:
+        session.execute(update(BrowserSession).values(seen_at=clock()))
+    path, data = act("test one").sent(stage)
+    held_by_a_worker(stage, stage.sandbox.open_id("jo"))
+
+    def pause(_seconds: float) -> None:
+        stage.lose_operator()
+        with stage.app.app_context(), writing() as session:
+            session.execute(
+                update(User).values(
+                    claim=None,
+                    version=User.version + 1,
+                    refreshed_at=clock(),
+                    access_expires_at=clock() + timedelta(hours=2),
+                )
+            )
+
+    monkeypatch.setattr(on_demand, "_pause", pause)
+    assert stage.operator.post(path, data=data).status_code == 404
+    assert stage.sandbox.calls("user_info") == 0
+
+
+@pytest.mark.parametrize("name", ["refresh", "refresh one"])
+def test_whoever_lost_the_right_does_not_use_up_the_probe(stage: Stage, name: str) -> None:
+    """breaker.permit takes the one probe of 30 s before claim_one asks for the right."""
+    an_open_breaker(stage)
+    now = stage.runtime.clock()
+    with stage.app.app_context(), writing() as session:
+        session.execute(update(Brakes).values(probe_at=now))
+    path, data = act(name).sent(stage)
+    lose = stage.lose_operator if name == "refresh one" else lambda: stage.lose_session("jo")
+    between(stage.app, lose)
+    act(name).client(stage).post(path, data=data)
+    with stage.app.app_context():
+        assert breaker.current(stage.runtime).probe_at == now
