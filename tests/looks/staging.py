@@ -14,7 +14,7 @@ from playwright.sync_api import Page, Route
 
 from tests.servers import Gunicorn
 from tests.views import scenes
-from tests.views.bare_app import acting
+from tests.views.bare_app import acting, stage
 from webapp.views.http import errors
 
 #: Where no page of ours is.
@@ -33,7 +33,7 @@ def error_page(app: Flask, code: str) -> str:
 
 def every_page(these: ModuleType = scenes) -> Iterator[tuple[str, str]]:
     """Yield (name, HTML) of each scene and each cause; `these` may speak another language."""
-    app = these.stage()
+    app = stage()
     for name, scene in these.SCENES.items():
         yield name, these.play(app, scene)
     for code in errors.CAUSES:
