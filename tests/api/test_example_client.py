@@ -53,6 +53,7 @@ def test_it_gets_a_token_once_and_asks_for_changes_afterwards(
     assert asked == [200, 304]
 
 
+@pytest.mark.long
 def test_it_replaces_a_token_that_tiktok_rejects(
     example: ModuleType, sandbox: Sandbox, mara: str
 ) -> None:
@@ -65,6 +66,7 @@ def test_it_replaces_a_token_that_tiktok_rejects(
     assert sandbox.calls("token.refresh_token") == 1
 
 
+@pytest.mark.long
 def test_it_waits_as_long_as_it_is_told(
     example: ModuleType, sandbox: Sandbox, mara: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

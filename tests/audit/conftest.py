@@ -4,7 +4,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.fixtures.postgres_later import each_database  # noqa: F401  # for this folder
 from tests.movable import MovableClock
 from tests.servers import Sandbox
 from tests.services.holding import runtime_of

@@ -61,7 +61,10 @@ def test_what_does_not_fit_is_not_left_in_part(tmp_path: Path, most: int) -> Non
     assert len(said.splitlines()) == 3 - len(left)
 
 
-@pytest.mark.parametrize("most", [0, 512, 40_000])
+@pytest.mark.parametrize(
+    "most",
+    [pytest.param(0, marks=pytest.mark.long), 512, pytest.param(40_000, marks=pytest.mark.long)],
+)
 def test_an_upgrade_on_a_full_disk_says_so_and_leaves_no_stray_file(
     env: dict[str, str], tmp_path: Path, most: int
 ) -> None:

@@ -3,6 +3,8 @@
 import http.client
 import random
 
+import pytest
+
 from tests.environment import CALLBACK
 from tests.journeys import raw
 from tests.journeys.bad_input import answer_of, begun, unharmed
@@ -51,6 +53,7 @@ def request(luck: random.Random, origin: str, state: str, cookie: str) -> tuple[
     return raw.head(origin, method.encode(), target, *headers) + body, method
 
 
+@pytest.mark.long
 def test_junk_is_never_an_error_of_ours(stands: Standing) -> None:
     luck = random.Random(SEED)
     browser = stands.browser()

@@ -24,6 +24,7 @@ def test_two_presses_connect_where_nothing_is_optional(simple: Site, page: Page)
     assert (effort.presses, effort.keys) == (2, 0)
 
 
+@pytest.mark.long
 def test_three_presses_connect_where_something_is_optional(choosing: Site, page: Page) -> None:
     effort = pages.Effort().watch(page.context)
     page.goto(f"{choosing.url}/")
@@ -35,6 +36,7 @@ def test_three_presses_connect_where_something_is_optional(choosing: Site, page:
     assert (effort.presses, effort.keys) == (3, 0)
 
 
+@pytest.mark.long
 def test_whoever_returns_needs_one_press_on_our_side(
     simple: Site, sandbox: Sandbox, page: Page
 ) -> None:
@@ -48,6 +50,7 @@ def test_whoever_returns_needs_one_press_on_our_side(
     assert (effort.presses, effort.keys) == (1, 0)
 
 
+@pytest.mark.long
 def test_the_keyboard_alone_connects(simple: Site, page: Page) -> None:
     effort = pages.Effort().watch(page.context)
     page.goto(f"{simple.url}/")
@@ -60,6 +63,7 @@ def test_the_keyboard_alone_connects(simple: Site, page: Page) -> None:
     assert effort.presses == 0
 
 
+@pytest.mark.long
 @pytest.mark.rule(19)
 def test_what_was_left_off_is_said_in_words_and_can_be_asked_for(
     simple: Site, sandbox: Sandbox, page: Page
@@ -81,6 +85,7 @@ def test_what_was_left_off_is_said_in_words_and_can_be_asked_for(
     assert sorted(grant["scopes"]) == ["user.info.basic", "video.list"]
 
 
+@pytest.mark.long
 def test_a_permission_that_is_asked_for_again_is_ticked_already(
     choosing: Site, sandbox: Sandbox, page: Page
 ) -> None:
@@ -93,6 +98,7 @@ def test_a_permission_that_is_asked_for_again_is_ticked_already(
     assert "video.list" in sandbox.books()[sandbox.open_id("mara")]["scopes"]
 
 
+@pytest.mark.long
 def test_what_was_not_chosen_can_be_added_later(
     choosing: Site, sandbox: Sandbox, page: Page
 ) -> None:
@@ -109,6 +115,7 @@ def test_what_was_not_chosen_can_be_added_later(
     assert "video.list" in sandbox.books()[sandbox.open_id("mara")]["scopes"]
 
 
+@pytest.mark.long
 @pytest.mark.rule(10)
 def test_another_account_can_take_the_place_of_the_first(
     choosing: Site, sandbox: Sandbox, page: Page
@@ -124,6 +131,7 @@ def test_another_account_can_take_the_place_of_the_first(
     expect(page.locator(".ticket .name")).to_have_text("Jo")
 
 
+@pytest.mark.long
 def test_a_way_to_tiktok_that_never_came_back_is_asked_about_once(
     choosing: Site, page: Page
 ) -> None:
@@ -137,6 +145,7 @@ def test_a_way_to_tiktok_that_never_came_back_is_asked_about_once(
     expect(page.get_by_text("Did TikTok show an error?")).to_be_hidden()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("person", ["mallory", "xiaolong", "oluwaseun"])
 def test_every_name_is_shown_as_text_in_a_narrow_window(
     choosing: Site, open_page: Callable[..., Page], complaints: Complaints, person: str

@@ -11,7 +11,7 @@ from tests.journeys import pages
 from tests.journeys.sites import Site
 from tests.servers import Sandbox
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 
 def open_without_cookies(page: Page, site: Site) -> None:
@@ -32,7 +32,6 @@ def test_blocked_cookies_are_told_before_leaving(
     assert sandbox.calls("authorize") == 0
 
 
-@pytest.mark.long
 def test_so_they_are_by_a_browser_that_is_set_to_block_them(
     choosing: Site, sandbox: Sandbox, browser: Browser, tmp_path: Path
 ) -> None:

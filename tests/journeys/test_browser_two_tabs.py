@@ -12,7 +12,7 @@ from tests.journeys.sites import Site
 from tests.servers import Sandbox, plain_session
 from tests.walk import consent
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 
 def test_a_return_that_the_browser_gives_up_and_opens_again_ends_signed_in(

@@ -74,7 +74,8 @@ def test_a_first_start_on_postgresql_is_clean(
     postgres_server.drop(url)
 
 
-@pytest.mark.parametrize("umask", [0o000, pytest.param(0o022, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("umask", [0o000, 0o022])
 def test_the_files_are_private_whatever_the_umask(tmp_path: Path, umask: int) -> None:
     database = tmp_path / "deep" / "instance" / "app.db"
     env = plain_environment() | complete(f"sqlite:///{database}", 8000)

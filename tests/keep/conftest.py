@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from tests.fixtures.both_databases import each_database  # noqa: F401  # for this folder
 from tests.keep.world import World
 from tests.movable import MovableClock
 from tests.servers import Sandbox

@@ -85,6 +85,7 @@ def ask_both(server: Gunicorn) -> int:
     raise AssertionError("one process did all the work, so this shows nothing")
 
 
+@pytest.mark.long
 def test_two_processes_count_as_one_and_lose_nothing(serve: Serve) -> None:
     server = serve(workers=2, METRICS_TOKEN=TOKEN)
     asked = ask_both(server)

@@ -157,6 +157,7 @@ def hostile() -> Iterator[tuple[str, type[Hostile]]]:
         thread.join()
 
 
+@pytest.mark.long
 @pytest.mark.browser
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"], ids=["same-site", "cross-site"])
 def test_a_hostile_page_that_has_the_token_is_refused(
@@ -181,6 +182,7 @@ def test_a_hostile_page_that_has_the_token_is_refused(
     expect(page.get_by_role("heading", level=1)).to_have_text(REFUSED)
 
 
+@pytest.mark.long
 @pytest.mark.browser
 def test_forms_of_a_page_without_referrer_work_in_the_browser(
     serve: Serve, page: Page, complaints: Complaints

@@ -70,12 +70,14 @@ class TestRetryAfter:
 
 
 class TestProxies:
+    @pytest.mark.long
     def test_without_one_nobody_chooses_an_address(self, serve: Serve) -> None:
         server = serve(RATELIMIT_ENABLED="1", PROXY_HOPS="0")
         statuses = [from_address(server, f"192.0.2.{n}").status_code for n in range(MOST + 1)]
         assert set(statuses[:MOST]) == {400}
         assert statuses[MOST] == 429
 
+    @pytest.mark.long
     def test_behind_one_its_word_counts_and_no_earlier(self, serve: Serve) -> None:
         server = serve(RATELIMIT_ENABLED="1", PROXY_HOPS="1")
         for n in range(MOST):

@@ -29,6 +29,7 @@ def test_removing_us_at_tiktok_is_seen_on_the_next_visit(sandbox: Sandbox, mara:
     assert mara.get("/account/export").json()["sealed_access_kept"] is False
 
 
+@pytest.mark.long
 @pytest.mark.rule(58)
 def test_tampered_old_and_future_ones_are_refused(
     server: Gunicorn, sandbox: Sandbox, mara: Browser
@@ -50,6 +51,7 @@ def test_tampered_old_and_future_ones_are_refused(
     assert "Traceback" not in server.log()
 
 
+@pytest.mark.long
 @pytest.mark.rule(61)
 def test_the_notice_that_follows_our_own_revoke_changes_nothing(
     sandbox: Sandbox, mara: Browser
