@@ -32,6 +32,8 @@ REFUSED = 78
 DEMO_NAME = "coatcheck-demo"
 #: Seconds until gunicorn must respond; its workers import the app first.
 ANSWERS_WITHIN = 40
+#: More would take minutes to add, and gigabytes of memory in the sandbox.
+MOST_PEOPLE = 100_000
 _USAGE = """Try Coatcheck on this machine: starts gunicorn and the worker on 127.0.0.1.
 
 Without TIKTOK_CLIENT_KEY it starts a demo: a mock TikTok and a database with demo people,
@@ -63,17 +65,35 @@ def main(make_app: MakeApp, arguments: Sequence[str] | None = None) -> int:
         epilog=f"The port is 8000 unless PORT is set: PORT=8080 {_python()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.parse_args(arguments)
-    return run(make_app)
+    parser.add_argument(
+        "--people",
+        type=_number_of_people,
+        default=0,
+        metavar="N",
+        help=f"so many further demo people, in every state, up to {MOST_PEOPLE:,}",
+    )
+    people = parser.parse_args(arguments).people
+    if people and prepare.has_own_app(os.environ):
+        parser.error("--people adds demo people, so it can't be used with your own TikTok app")
+    return run(make_app, people=people)
 
 
-def run(make_app: MakeApp, environ: Mapping[str, str] = os.environ) -> int:
-    """Serve until Ctrl-C or SIGTERM, then return 0. On failure return 1, or 78 if refused."""
+def _number_of_people(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= MOST_PEOPLE:
+        raise argparse.ArgumentTypeError(f"must be a number from 1 to {MOST_PEOPLE:,}")
+    return int(text)
+
+
+def run(make_app: MakeApp, environ: Mapping[str, str] = os.environ, people: int = 0) -> int:
+    """Serve until Ctrl-C or SIGTERM, then return 0. On failure return 1, or 78 if refused.
+
+    `people`: so many further people in the demo.
+    """
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     try:
         with Processes(ROOT) as children:
-            _serve(children, make_app, environ)
+            _serve(children, make_app, environ, people)
     except KeyboardInterrupt:
         click.echo("\nStopped.")
         return 0
@@ -90,12 +110,14 @@ def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _serve(children: Processes, make_app: MakeApp, environ: Mapping[str, str]) -> NoReturn:
+def _serve(
+    children: Processes, make_app: MakeApp, environ: Mapping[str, str], people: int
+) -> NoReturn:
     port = _free_port(environ.get("PORT", ""))
     if prepare.has_own_app(environ):
         # Not /readyz: the worker reports keys that decrypt no stored tokens.
         _serve_on(port, children, {**environ, "PORT": str(port)}, _OWN_APP, "/healthz")
-    demo = prepare.prepare(children, make_app, environ, port, ROOT)
+    demo = prepare.prepare(children, make_app, environ, port, ROOT, people)
     text = _DEMO.format(
         sandbox=demo.sandbox,
         people=demo.people,

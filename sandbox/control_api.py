@@ -6,6 +6,7 @@ origin cannot send without a preflight request.
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +27,17 @@ LONGEST_WAIT = 30.0  # seconds
 LARGEST_CROWD = 100_000  # people
 OPEN_ID = re.compile(r"[A-Za-z0-9_\-]{1,64}")
 ERROR = re.compile(r"[a-z_]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One person of a crowd, with what is planned for their consent."""
+
+    person: Person
+    open_id: str | None
+    listed: bool
+    scopes: frozenset[str]
+    plan: Plan
 
 
 @blueprint.errorhandler(ValueError)
@@ -146,7 +158,7 @@ def crowd() -> Response:
         raise ValueError(f"people must be a list of 1 to {LARGEST_CROWD}")
     # All are checked before the first is added.
     planned = [_planned(member, granted) for member in members]
-    return jsonify({"grants": [_join(*member) for member in planned]})
+    return jsonify({"grants": [_join(member) for member in planned]})
 
 
 def _numbered(count: object) -> list[dict[str, Any]]:
@@ -155,9 +167,7 @@ def _numbered(count: object) -> list[dict[str, Any]]:
     return [{"name": f"p{number:05}"} for number in range(count)]
 
 
-def _planned(
-    member: object, granted: frozenset[str]
-) -> tuple[Person, str | None, frozenset[str], Plan]:
+def _planned(member: object, granted: frozenset[str]) -> Member:
     if not isinstance(member, dict):
         raise ValueError("each of people must be a JSON object")
     profile = dict(member)
@@ -174,15 +184,16 @@ def _planned(
         raise ValueError("error must be one of TikTok's codes, such as temporarily_unavailable")
     if given.get("ended", "revoked") not in ("revoked", "deauthorized"):
         raise ValueError("ended must be revoked or deauthorized")
-    return _described(profile), open_id, granted, Plan(**given)
+    listed = profile.pop("listed", False)
+    if not isinstance(listed, bool):
+        raise ValueError("listed must be true or false")
+    return Member(_described(profile), open_id, listed, granted, Plan(**given))
 
 
-def _join(
-    person: Person, open_id: str | None, granted: frozenset[str], plan: Plan
-) -> dict[str, object]:
-    store = runtime().store
-    store.add_person(person, listed=False, open_id=open_id)
-    return store.grant(person.name, granted, plan)
+def _join(member: Member) -> dict[str, object]:
+    store, name = runtime().store, member.person.name
+    store.add_person(member.person, listed=member.listed, open_id=member.open_id)
+    return store.grant(name, member.scopes, member.plan)
 
 
 @blueprint.post("/narrow")
