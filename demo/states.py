@@ -53,8 +53,9 @@ def expired(story: Story) -> None:
 def failing(story: Story) -> None:
     """TikTok refuses every refresh for now."""
     code = story.random.choice(ERRORS)
-    since = story.now - timedelta(minutes=story.uniform(6, 55))
-    story.works_until(since - story.lifetimes.access * story.uniform(0.5, 0.75))
+    # Shortly before the access expires it would be tried every few seconds, and fill the timeline.
+    since = story.now - timedelta(minutes=story.uniform(4, 28))
+    story.works_until(since - story.lifetimes.access * story.uniform(0.5, 0.62))
     again = story.keeps_failing(since, code)
     story.columns |= {"status": Status.FAILING.value, "next_at": again}
     story.plan = {"expires_in": _seconds_left(story, "access_expires_at"), "error": code}

@@ -220,7 +220,8 @@ class TestTrial:
             shutil.rmtree(ROOT / "instance" / "demo" / str(port), ignore_errors=True)
 
     def test_with_nothing_configured_it_serves_a_demo(self, tmp_path: Path, port: int) -> None:
-        with running(trial(tmp_path, {"PORT": str(port), "SECRET_KEY": "half-filled"})) as process:
+        env = {"PORT": str(port), "SECRET_KEY": "half-filled"}
+        with running(trial(tmp_path, env, "--people", "30")) as process:
             url = process.wait_for(lambda: address(process), 60)
             said = process.output()
             with plain_session() as session:
@@ -233,6 +234,7 @@ class TestTrial:
             assert 'Click "Continue with TikTok", then sign in as one of:' in said
             assert "an operator" in said
             assert "Noor Haddad (not connected yet)" in said
+            assert said.startswith("Added people: 30 of 30\n")
             assert ".env.example" in said
             assert said.endswith("Press Ctrl-C to stop.\n")
             assert not re.search("warn|mallory|script|\x1b", said, re.IGNORECASE)
@@ -241,7 +243,7 @@ class TestTrial:
             assert (folder / "app.db").stat().st_mode & 0o777 == 0o600
             listed = run_in_shell(printed_line(said))
             assert listed.returncode == 0, listed.stderr
-            assert len(listed.stdout.splitlines()) == len(people.PEOPLE)
+            assert len(listed.stdout.splitlines()) == len(people.PEOPLE) + 30
             secrets_file = folder / "demo.env"
             assert secrets_file.stat().st_mode & 0o777 == 0o600
             text = secrets_file.read_text(encoding="utf-8")
@@ -325,6 +327,7 @@ class TestTrial:
         assert process.wait() == 0
         assert process.output().startswith("usage: ")
         assert "PORT=8080" in process.output()
+        assert "--people N" in process.output()
 
     @pytest.mark.parametrize("word", ["serve", pytest.param("--port", marks=pytest.mark.long)])
     def test_an_unknown_word_is_a_usage_error(self, tmp_path: Path, word: str) -> None:
@@ -332,6 +335,25 @@ class TestTrial:
         assert process.wait() == 2
         assert process.output().startswith("usage: ")
         assert f"unrecognized arguments: {word}" in process.output()
+
+    @pytest.mark.parametrize(
+        "number",
+        [
+            "0",
+            *(pytest.param(n, marks=pytest.mark.long) for n in ("many", "-5", "100001", "", "٣")),
+        ],
+    )
+    def test_an_invalid_number_of_people_is_a_usage_error(
+        self, tmp_path: Path, number: str
+    ) -> None:
+        process = trial(tmp_path, {}, f"--people={number}")
+        assert process.wait() == 2
+        assert "argument --people: must be a number from 1 to 100,000" in process.output()
+
+    def test_people_are_added_to_no_app_of_ones_own(self, tmp_path: Path) -> None:
+        process = trial(tmp_path, {"TIKTOK_CLIENT_KEY": "x"}, "--people", "5")
+        assert process.wait() == 2
+        assert "can't be used with your own TikTok app" in process.output()
 
     @pytest.mark.long
     def test_an_app_of_ones_own_is_checked_like_in_production(
