@@ -5,7 +5,6 @@ import os
 import queue
 import re
 import secrets
-import shlex
 import shutil
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from typing import IO, Any
 import flask_migrate
 from flask import Flask
 
-from demo import crowd, operations, people, sandbox_control
+from demo import crowd, operations, people, running, sandbox_control
 from demo.processes import Processes
 from demo.sandbox_control import NotAnswering
 from webapp.cli.console import progress
@@ -45,10 +44,13 @@ class Demo:
     environ: dict[str, str]
     #: The address of the sandbox.
     sandbox: str
+    #: Where it keeps its files.
+    folder: Path
     #: The people you can sign in as, one line each.
     people: str
-    #: Sourced by a shell, it lets `flask` commands use the demo. Holds its keys.
-    env_file: Path
+    #: Sourced by a shell, it lets `flask` commands use the demo. Holds its keys. Locked while the
+    #: demo runs, so plain commands find it.
+    env_file: IO[str]
 
 
 def has_own_app(environ: Mapping[str, str]) -> bool:
@@ -75,7 +77,7 @@ def prepare(
 
     Raises CannotPrepare if the folder can't be created or the sandbox doesn't start.
     """
-    folder = _empty_folder(root / "instance" / "demo" / str(port))
+    folder = _empty_folder(running.folder_of(root, port))
     settings, others = _settings(folder, port), _without_settings(environ)
     sandbox = _start_sandbox(children, settings, others, folder)
     settings["TIKTOK_AUTHORIZE_URL"] = f"{sandbox}/v2/auth/authorize/"
@@ -89,7 +91,8 @@ def prepare(
         environ=others | settings,
         sandbox=sandbox,
         people=listed,
-        env_file=_write_env_file(folder / "demo.env", settings, root),
+        folder=folder,
+        env_file=running.publish(folder, _env_lines(settings, root)),
     )
 
 
@@ -133,13 +136,9 @@ def _without_settings(environ: Mapping[str, str]) -> dict[str, str]:
     return {**environ, **_blank_settings()}
 
 
-def _write_env_file(path: Path, settings: Mapping[str, str], root: Path) -> Path:
-    values = {**_blank_settings(), **settings, "FLASK_APP": str(root / "wsgi.py")}
-    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in values.items()]
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.writelines(lines)
-    return path
+def _env_lines(settings: Mapping[str, str], root: Path) -> dict[str, str]:
+    """Return everything that a command needs to work on the demo, and nothing of an .env."""
+    return {**_blank_settings(), **settings, "FLASK_APP": str(root / "wsgi.py")}
 
 
 def _start_sandbox(

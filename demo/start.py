@@ -21,7 +21,7 @@ from typing import NoReturn
 import click
 from flask import Flask
 
-from demo import prepare
+from demo import prepare, running
 from demo.processes import Processes
 from webapp.settings import Settings
 
@@ -42,7 +42,7 @@ _DEMO = """
 Using a mock TikTok (sandbox) at {sandbox}
 Click "Continue with TikTok", then sign in as one of:
 {people}
-For flask commands on this demo, in another terminal: . {env_file} && {flask} tokens list
+For flask commands on this demo, in another terminal: {command}
 To use a real TikTok app: copy .env.example to .env, fill it in, and start again."""
 _OWN_APP = "Using the app from your settings."
 
@@ -118,16 +118,17 @@ def _serve(
         # Not /readyz: the worker reports keys that decrypt no stored tokens.
         _serve_on(port, children, {**environ, "PORT": str(port)}, _OWN_APP, "/healthz")
     demo = prepare.prepare(children, make_app, environ, port, ROOT, people)
+    env_file = demo.folder / running.FILE
     text = _DEMO.format(
         sandbox=demo.sandbox,
         people=demo.people,
-        env_file=shlex.quote(_typed(demo.env_file)),
-        flask=_flask(),
+        command=_flask_command(env_file),
     )
     try:
         _serve_on(port, children, demo.environ, text, "/readyz", name=DEMO_NAME)
     finally:
-        demo.env_file.unlink(missing_ok=True)
+        env_file.unlink(missing_ok=True)
+        demo.env_file.close()
 
 
 def _serve_on(
@@ -201,6 +202,14 @@ def _fail_when_one_ends(children: Processes) -> NoReturn:
 def _python() -> str:
     """Return the command that starts this program from the current folder."""
     return f"{_typed(Path(sys.executable))} {sys.argv[0]}"
+
+
+def _flask_command(env_file: Path) -> str:
+    """Return a command on this demo, as one types it in the current folder."""
+    plain = f"{_flask()} tokens list"
+    if running.is_alone(ROOT) and Path.cwd() == ROOT:
+        return plain
+    return f". {shlex.quote(_typed(env_file))} && {plain}"
 
 
 def _flask() -> str:

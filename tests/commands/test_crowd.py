@@ -18,7 +18,7 @@ from tests.fixtures.app import MakeApp
 from tests.servers import Sandbox
 from webapp.database import reading, writing
 from webapp.models import Reason, Status, User
-from webapp.services.operators import connection as operators_connection
+from webapp.services.operators.connection import details_of
 from webapp.services.records import audit_chain
 from webapp.services.refresh import due, schedule
 from webapp.services.runtime import Runtime
@@ -103,7 +103,7 @@ def test_a_refresh_of_all_succeeds_but_for_those_who_are_meant_to_fail(
 def test_the_timeline_of_each_of_them_ends_in_its_state(app: Flask, runtime: Runtime) -> None:
     command(app, "demo", "seed", "--people", "400")
     for user in people():
-        found = operators_connection.details_of(runtime, user.open_id)
+        found = details_of(runtime, user.open_id)
         assert found is not None
         words = [event.word for event in found.timeline]
         assert words[-1] == "connection.connected"
