@@ -57,7 +57,7 @@ def _add_figures(session: Session, runtime: Runtime, chance: Random, now: dateti
     for hours in range(1, DAYS_WITH_FIGURES * 24):
         # The number of people has grown to what it is now.
         refreshed = int(usual * (1 - hours / 2400) * chance.uniform(0.85, 1.15))
-        failed = int(usual * chance.uniform(0.02, 0.2)) if chance.random() < 0.06 else 0
+        failed = int(usual * chance.uniform(0.02, 0.2)) if chance.random() < 0.02 else 0
         _add_counts(session, runtime, this_hour - hours * _HOUR, refreshed, failed)
     for minutes in range(5, 60, 5):
         part = max(1, round(usual / 12))

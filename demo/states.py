@@ -12,6 +12,9 @@ Tell = Callable[[Story], None]
 
 #: How TikTok refuses the refreshes that fail: its own codes, planned in the sandbox.
 ERRORS = ("temporarily_unavailable", "server_error")
+#: After so many further refusals it works again. If it never did, it would be tried every few
+#: seconds before its access expires, and in a small demo the breaker would open.
+_REFUSALS = (3, 6)
 #: Why people must reconnect; the frequent reasons several times.
 _REASONS = (
     *[Reason.REFUSED] * 5,
@@ -51,14 +54,14 @@ def expired(story: Story) -> None:
 
 
 def failing(story: Story) -> None:
-    """TikTok refuses every refresh for now."""
+    """TikTok refuses every refresh, for another while."""
     code = story.random.choice(ERRORS)
     # Shortly before the access expires it would be tried every few seconds, and fill the timeline.
     since = story.now - timedelta(minutes=story.uniform(4, 28))
     story.works_until(since - story.lifetimes.access * story.uniform(0.5, 0.62))
     again = story.keeps_failing(since, code)
     story.columns |= {"status": Status.FAILING.value, "next_at": again}
-    story.plan = {"expires_in": _seconds_left(story, "access_expires_at"), "error": code}
+    story.plan = {"expires_in": _seconds_left(story, "access_expires_at"), **_refusals(story, code)}
     story.plan |= _consent_left(story)
 
 
@@ -83,7 +86,7 @@ def revoking(story: Story) -> None:
     story.columns |= connection_state.revoking(since, again)
     story.columns |= {"failures": len(tries), "last_error": code}
     story.columns["version"] += 1
-    story.plan["error"] = code
+    story.plan |= _refusals(story, code)
 
 
 def revoked(story: Story) -> None:
@@ -108,6 +111,10 @@ def _scheduled(
     story.works_until(last, life=life)
     story.columns["next_at"] = last + wait
     story.plan = {"expires_in": _seconds_left(story, "access_expires_at")} | _consent_left(story)
+
+
+def _refusals(story: Story, code: str) -> dict[str, str | int]:
+    return {"error": code, "times": story.random.randint(*_REFUSALS)}
 
 
 def _consent_left(story: Story) -> dict[str, int]:

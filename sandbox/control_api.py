@@ -178,7 +178,7 @@ def _planned(member: object, granted: frozenset[str]) -> Member:
         granted = _parsed_scopes(profile.pop("scopes"))
     given = {name: profile.pop(name) for name in Plan.__slots__ if name in profile}
     for name, value in given.items():
-        if name.endswith("expires_in") and (type(value) is not int or value < 0):
+        if name not in ("error", "ended") and (type(value) is not int or value < 0):
             raise ValueError(f"{name} must be an integer of at least 0")
     if not ERROR.fullmatch(str(given.get("error", "none"))):
         raise ValueError("error must be one of TikTok's codes, such as temporarily_unavailable")

@@ -14,8 +14,6 @@ from sandbox import scopes
 from sandbox.people import DEFAULT_PEOPLE, Person, open_id_of, union_id_of
 from sandbox.settings import Settings
 
-PLANNED = "Planned for this person."
-
 
 class Refused(Exception):
     """The request cannot be granted; `code` is TikTok's error code, `description` explains it."""
@@ -42,13 +40,14 @@ class Plan:
     """What differs for one person's consent until they consent again; times in seconds.
 
     `expires_in`: of the first access token. `refresh_expires_in`: until the consent ends; a refresh
-    doesn't prolong it. `error`: the code with which each refresh and revocation is refused.
-    `ended`: the consent is over already, "revoked" or "deauthorized".
+    doesn't prolong it. `error`: the code with which refreshes and revocations are refused, so many
+    `times` (None: always). `ended`: the consent is over already, "revoked" or "deauthorized".
     """
 
     expires_in: int | None = None
     refresh_expires_in: int | None = None
     error: str | None = None
+    times: int | None = None
     ended: str | None = None
 
 
@@ -60,6 +59,7 @@ class Grant:
     name: str
     scopes: frozenset[str]
     error: str | None = None  # with which refreshes and revocations are refused
+    refusals: int | None = None  # how many are left; None: no limit
     ends_at: float | None = None  # None: each refresh prolongs the consent
     access: str = ""
     refresh: str = ""
@@ -177,7 +177,7 @@ class Store:
             if grant is None:
                 grant = self._grants[open_id] = Grant(open_id, name, frozenset(granted))
             grant.scopes, grant.ended = frozenset(granted), None
-            grant.error, grant.ends_at = plan.error, None
+            grant.error, grant.refusals, grant.ends_at = plan.error, plan.times, None
             if plan.refresh_expires_in is not None:
                 grant.ends_at = self._clock() + plan.refresh_expires_in
             response = self._issue_tokens(grant, "superseded", plan.expires_in)
@@ -201,9 +201,17 @@ class Store:
             if grant.refresh_ends_at <= self._clock():
                 self._dead_seen["expired"] += 1
                 raise Refused("invalid_grant", "Refresh token is invalid or expired.")
-            if grant.error is not None:
-                raise Refused(grant.error, PLANNED)
+            self.refuse_if_planned(grant)
             return self._issue_tokens(grant, "spent")
+
+    def refuse_if_planned(self, grant: Grant) -> None:
+        """Raise Refused if an error is planned for this call of the person's consent."""
+        with self._lock:
+            if grant.error is None or grant.refusals == 0:
+                return
+            if grant.refusals is not None:
+                grant.refusals -= 1
+            raise Refused(grant.error, "Planned for this person.")
 
     def owner(self, access_token: str) -> tuple[Person, Grant]:
         """Return the person an access token belongs to, and their consent.

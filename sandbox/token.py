@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 
 from sandbox.faults import GRANT_TYPES
 from sandbox.runtime import Outcome, failure, runtime, serve
-from sandbox.store import PLANNED, Refused
+from sandbox.store import Refused
 from sandbox.webhooks import Event
 
 blueprint = Blueprint("token", __name__)
@@ -91,8 +91,7 @@ def _exchange(form: dict[str, str]) -> dict[str, object]:
 def _revoke(access_token: str) -> None:
     here = runtime()
     _, grant = here.store.owner(access_token)
-    if grant.error is not None:
-        raise Refused(grant.error, PLANNED)
+    here.store.refuse_if_planned(grant)
     here.store.end(grant.open_id, "revoked")
     if here.settings.behavior.webhook_on_revoke:
         content: dict[str, object] = {"reason": REVOKED_BY_DEVELOPER}

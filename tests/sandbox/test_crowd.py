@@ -49,6 +49,13 @@ def test_a_planned_error_refuses_refreshes_and_revocations_until_the_next_consen
     assert "access_token" in sandbox.refresh(renewed["refresh_token"]).json()
 
 
+def test_a_planned_error_can_be_over_after_some_calls(sandbox: Client) -> None:
+    plan = {"name": "demo.1", "error": "server_error", "times": 2}
+    (granted,) = sandbox.control("crowd", people=[plan])["grants"]
+    answers = [sandbox.refresh(granted["refresh_token"]).json() for _ in range(3)]
+    assert [answer.get("error") for answer in answers] == ["server_error", "server_error", None]
+
+
 @pytest.mark.parametrize("why", ["revoked", "deauthorized"])
 def test_a_consent_can_be_planned_to_be_over(sandbox: Client, why: str) -> None:
     (over,) = sandbox.control("crowd", people=[{"name": "demo.1", "ended": why}])["grants"]
@@ -74,6 +81,7 @@ def test_a_crowd_of_which_one_is_invalid_is_refused_as_a_whole(sandbox: Client) 
         {"name": "demo.2", "error": "No such code"},
         {"name": "demo.2", "expires_in": -1},
         {"name": "demo.2", "ended": "yes"},
+        {"name": "demo.2", "error": "server_error", "times": "2"},
         {"name": "demo.2", "open_id": "a b"},
         {"name": "demo.2", "nickname": "x"},
         {"display_name": "Nameless"},
