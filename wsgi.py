@@ -12,6 +12,7 @@ gc.disable()
 import click
 from dotenv import load_dotenv
 from flask import Flask
+from flask.helpers import get_load_dotenv
 from gunicorn.errors import AppImportError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -68,12 +69,31 @@ def _make(context: click.Context | None) -> Flask:
     sys.exit(EX_CONFIG)
 
 
+def _use_running_demo() -> None:
+    """Under `flask`, with nothing configured: use the settings of the demo that is running."""
+    context = click.get_current_context(silent=True)
+    if context is None or context.parent is not None or not get_load_dotenv(True):
+        return
+    from demo import running
+
+    try:
+        settings = running.find(Path(__file__).parent, os.environ)
+    except running.Several as problem:
+        click.echo(problem, err=True)
+        return
+    if settings is not None:
+        logging = {name: value for name, value in os.environ.items() if name.startswith("LOG_")}
+        os.environ.update(settings | logging)
+        click.echo(f"Using the demo on port {settings['PORT']}.", err=True)
+
+
 load_dotenv(Path(__file__).with_name(".env"))
 if __name__ == "__main__":
     from demo import start
 
     gc.enable()
     sys.exit(start.main(create_app))
+_use_running_demo()
 app = make()
 # What is there now stays while the process runs, so no later collection looks at it; except for the
 # one at the end, which closes the database, so SQLite writes its log into the file and removes it.

@@ -4,6 +4,7 @@ import click
 from flask.cli import AppGroup
 
 from demo import crowd
+from demo.sandbox_control import NotAnswering
 from webapp.cli.console import fail, fail_with, json_option, migrated_runtime, print_json, progress
 from webapp.services.runtime import Runtime
 
@@ -22,16 +23,19 @@ demo = AppGroup("demo", help="Add and delete demo people.")
 def seed(people: int, as_json: bool) -> None:
     """Add demo people until there are N.
 
-    They cover every state of a connection. Safe to interrupt and run again.
+    They cover every state of a connection, and the mock TikTok knows them. Safe to interrupt and
+    run again.
     """
     runtime = _sandbox_runtime()
     before = there = crowd.count(runtime)
     try:
         with progress("Added", people) as report:
-            for there in crowd.seed(runtime, people):
+            for there in crowd.seed(runtime, people, crowd.sandbox_of(runtime)):
                 report(there)
     except crowd.AlreadyRunning:
         fail("Another run is adding people right now. Run this again when it has finished.")
+    except NotAnswering as failure:
+        fail(str(failure))
     if as_json:
         print_json({"added": there - before, "people": there})
     else:

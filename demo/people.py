@@ -1,18 +1,18 @@
-"""The people of the demo: connected through the sandbox, each in a different state."""
+"""The people of the demo whom you can sign in as: each is connected in a different state."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select
-
+from demo import members
+from demo.members import Member
+from demo.states import TELL
+from demo.story import Event
+from webapp.actor import Actor
 from webapp.database import writing
-from webapp.models import Health, PersonRef, Reason, Status, User
+from webapp.models import Health
 from webapp.services import people
-from webapp.services.connect.connect import connect_person
-from webapp.services.connect.user_info import update_profile
-from webapp.services.records import figures
 from webapp.services.runtime import Runtime
-from webapp.tokens import TokenSet
 
 #: Who is connected, and in which state when the worker starts. Within seconds it refreshes anyone
 #: who is due or expired. Everyone else in the sandbox has never connected.
@@ -25,14 +25,15 @@ PEOPLE: Mapping[str, Health] = {
     "soren": Health.REVOKED,
 }
 OPERATOR = "mara"
-#: The number of days for which there are figures.
-DAYS_WITH_FIGURES = 12
+#: Far above the numbers of a crowd.
+_FIRST_NUMBER = 1_000_000_000
+_OPERATOR_FOR = timedelta(days=80)
 
 _STATES = {
     Health.FRESH: "connected",
     Health.DUE: "connected; the worker is refreshing it",
     Health.EXPIRED: "connected; access has expired, the worker is refreshing it",
-    Health.FAILING: "connected; refreshes are failing because TikTok was down",
+    Health.FAILING: "connected; TikTok refuses each refresh for now",
     Health.RECONNECT: "must reconnect: TikTok rejected the refresh",
     Health.REVOKED: "disconnected",
 }
@@ -44,62 +45,40 @@ def state(name: str) -> str:
     return f"{words}; an operator: open /operators/tokens" if name == OPERATOR else words
 
 
-def seed(runtime: Runtime, grants: Mapping[str, TokenSet], now: datetime) -> int:
-    """Connect these people and put each into their state; return how many there are.
+def seed(
+    runtime: Runtime, sandbox: str, profiles: Iterable[Mapping[str, Any]], now: datetime
+) -> Member:
+    """Connect these people, each in their state; return the operator.
 
-    `grants` maps the names of PEOPLE to the tokens that the sandbox gave for them.
+    `profiles`: everyone in the sandbox, as /control/people lists them.
     """
     settings = runtime.settings
-    asked = (*settings.tiktok_scopes, *settings.tiktok_optional_scopes)
-    for name, tokens in grants.items():
-        done = connect_person(runtime, tokens, asked, None, now - timedelta(days=40))
-        update_profile(runtime, done.person)
-        _set_state(runtime, done.person, PEOPLE[name], now)
-        if name == OPERATOR:
-            _make_operator(done.person, now)
-    _add_figures(runtime, now)
-    return len(grants)
+    scopes = (*settings.tiktok_scopes, *settings.tiktok_optional_scopes)
+    known = {profile["name"]: profile for profile in profiles}
+    connected = [
+        Member(
+            number=_FIRST_NUMBER + number,
+            name=name,
+            listed=True,
+            open_id=known[name]["open_id"],
+            display_name=known[name]["display_name"],
+            username=None,
+            union_id=known[name]["union_id"],
+            scopes=scopes,
+            tell=TELL[health],
+        )
+        for number, (name, health) in enumerate(PEOPLE.items())
+    ]
+    members.add_people(runtime, connected, sandbox)
+    operator = next(member for member in connected if member.name == OPERATOR)
+    _make_operator(runtime, operator, now)
+    return operator
 
 
-def _add_figures(runtime: Runtime, now: datetime) -> None:
-    """Add made-up figures of the last days for the charts, the same in every demo."""
+def _make_operator(runtime: Runtime, operator: Member, now: datetime) -> None:
     with writing() as session:
-        for hour in range(1, DAYS_WITH_FIGURES * 24):
-            refreshed = 20 + hour * 7 % 11
-            counts = {"refreshed": refreshed, "ms.100": refreshed - 4, "ms.250": 4}
-            if hour % 17 == 0:
-                counts |= {"failed.transient": 3, "ms.5000": 3}
-            at = now - timedelta(hours=hour)
-            figures.add_counts(session, runtime.settings.tiktok_client_key, at, counts)
-
-
-def _set_state(runtime: Runtime, person: PersonRef, health: Health, now: datetime) -> None:
-    with writing() as session:
-        user = session.scalars(select(User).where(User.is_(person))).one()
-        user.refreshes = 40
-        user.refreshed_at = now - timedelta(minutes=10)
-        user.next_at = now + timedelta(minutes=70)
-        if health is Health.DUE:
-            user.next_at = now - timedelta(minutes=2)
-        elif health is Health.FAILING:
-            # Far in the future: the sandbox is up, so the next try would succeed.
-            user.status, user.failures = Status.FAILING, 3
-            user.last_error, user.next_at = "temporarily_unavailable", now + timedelta(days=365)
-        elif health is Health.EXPIRED:
-            user.access_expires_at = now - timedelta(minutes=30)
-            # If it were overdue for longer, the worker would be reported as late.
-            user.next_at = now - timedelta(minutes=2)
-        elif health is Health.RECONNECT:
-            user.status, user.reason = Status.RECONNECT, Reason.REFUSED
-            user.last_error, user.next_at = "invalid_grant", None
-            user.ended_at = now - timedelta(days=1)
-        elif health is Health.REVOKED:
-            runtime.vault.forget(user)
-            user.status, user.ended_at = Status.REVOKED, now - timedelta(days=1)
-
-
-def _make_operator(person: PersonRef, now: datetime) -> None:
-    with writing() as session:
-        user = people.locked(session, person)
-        if user is not None:
-            user.operator_since = now
+        user = session.scalars(people.by_open_id(runtime, operator.open_id)).one()
+        since = max(user.created_at, now - _OPERATOR_FOR)
+        user.operator_since = since
+        by = Actor("command", "operators add")
+        members.record_events(session, [Event(since, by, "operator.added", operator.ticket)])

@@ -1,32 +1,28 @@
 """Prepares the demo: settings, a sandbox, and a database with demo people, new at each start."""
 
 import base64
-import http.client
-import json
 import os
 import queue
 import re
 import secrets
-import shlex
 import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import urlsplit
 
 import flask_migrate
 from flask import Flask
 
-from demo import people
+from demo import crowd, operations, people, running, sandbox_control
 from demo.processes import Processes
+from demo.sandbox_control import NotAnswering
+from webapp.cli.console import progress
 from webapp.services.runtime import Runtime
 from webapp.settings import NAMES, Settings, load
-from webapp.tokens import TokenSet
 
 #: How the client key of every demo begins; TikTok's don't.
 _DEMO_KEY = "demo-"
@@ -48,10 +44,13 @@ class Demo:
     environ: dict[str, str]
     #: The address of the sandbox.
     sandbox: str
+    #: Where it keeps its files.
+    folder: Path
     #: The people you can sign in as, one line each.
     people: str
-    #: Sourced by a shell, it lets `flask` commands use the demo. Holds its keys.
-    env_file: Path
+    #: Sourced by a shell, it lets `flask` commands use the demo. Holds its keys. Locked while the
+    #: demo runs, so plain commands find it.
+    env_file: IO[str]
 
 
 def has_own_app(environ: Mapping[str, str]) -> bool:
@@ -70,23 +69,30 @@ def prepare(
     environ: Mapping[str, str],
     port: int,
     root: Path,
+    crowd_size: int = 0,
 ) -> Demo:
     """Start the sandbox, make and fill the database, and return the demo.
 
+    `crowd_size`: so many people besides those whom you can sign in as.
+
     Raises CannotPrepare if the folder can't be created or the sandbox doesn't start.
     """
-    folder = _empty_folder(root / "instance" / "demo" / str(port))
+    folder = _empty_folder(running.folder_of(root, port))
     settings, others = _settings(folder, port), _without_settings(environ)
     sandbox = _start_sandbox(children, settings, others, folder)
     settings["TIKTOK_AUTHORIZE_URL"] = f"{sandbox}/v2/auth/authorize/"
     settings["TIKTOK_API_URL"] = f"{sandbox}/v2/"
     settings |= {name: environ[name] for name in ("LOG_LEVEL", "LOG_FORMAT") if environ.get(name)}
-    _fill(make_app(load(settings)), sandbox)
+    try:
+        listed = _fill(make_app(load(settings)), sandbox, crowd_size)
+    except NotAnswering as failure:
+        raise CannotPrepare(str(failure)) from None
     return Demo(
         environ=others | settings,
         sandbox=sandbox,
-        people=_list_of_people(_control(sandbox, "GET", "people")["people"]),
-        env_file=_write_env_file(folder / "demo.env", settings, root),
+        people=listed,
+        folder=folder,
+        env_file=running.publish(folder, _env_lines(settings, root)),
     )
 
 
@@ -114,7 +120,8 @@ def _settings(folder: Path, port: int) -> dict[str, str]:
         "TOKEN_KEYS": base64.b64encode(secrets.token_bytes(32)).decode(),
         "DATABASE_URL": f"sqlite:///{folder / 'app.db'}",
         "PORT": str(port),
-        "LOG_LEVEL": "WARNING",
+        # Refreshes that are meant to fail would be warnings.
+        "LOG_LEVEL": "ERROR",
         "LOG_FORMAT": "console",
     }
 
@@ -129,13 +136,9 @@ def _without_settings(environ: Mapping[str, str]) -> dict[str, str]:
     return {**environ, **_blank_settings()}
 
 
-def _write_env_file(path: Path, settings: Mapping[str, str], root: Path) -> Path:
-    values = {**_blank_settings(), **settings, "FLASK_APP": str(root / "wsgi.py")}
-    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in values.items()]
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.writelines(lines)
-    return path
+def _env_lines(settings: Mapping[str, str], root: Path) -> dict[str, str]:
+    """Return everything that a command needs to work on the demo, and nothing of an .env."""
+    return {**_blank_settings(), **settings, "FLASK_APP": str(root / "wsgi.py")}
 
 
 def _start_sandbox(
@@ -151,6 +154,7 @@ def _start_sandbox(
             | {
                 "SANDBOX_CLIENT_KEY": settings["TIKTOK_CLIENT_KEY"],
                 "SANDBOX_CLIENT_SECRET": settings["TIKTOK_CLIENT_SECRET"],
+                "SANDBOX_APP_NAME": "Coatcheck",
                 "PYTHONUNBUFFERED": "1",
             },
             stdout=subprocess.PIPE,
@@ -178,49 +182,27 @@ def _read(lines: IO[str], addresses: "queue.Queue[str]") -> None:
     addresses.put("")
 
 
-def _fill(app: Flask, sandbox: str) -> None:
+def _fill(app: Flask, sandbox: str, crowd_size: int) -> str:
+    """Fill the database; return the lines about the people whom you can sign in as."""
     with app.app_context():
         flask_migrate.upgrade()
         runtime: Runtime = app.extensions["coatcheck"]
         now = runtime.clock()
-        grants = {name: _grant(sandbox, name, now) for name in people.PEOPLE}
-        people.seed(runtime, grants, now)
-
-
-def _grant(sandbox: str, person: str, now: datetime) -> TokenSet:
-    """Return the tokens of a consent that the sandbox gives on the person's behalf."""
-    wanted = {"person": person, "scopes": [*SCOPES, *OPTIONAL_SCOPES]}
-    answer = _control(sandbox, "POST", "grants", wanted)
-    return TokenSet(
-        access_token=answer["access_token"],
-        refresh_token=answer["refresh_token"],
-        open_id=answer["open_id"],
-        scopes=frozenset(answer["scope"].split(",")),
-        access_expires_at=now + timedelta(seconds=answer["expires_in"]),
-        refresh_expires_at=now + timedelta(seconds=answer["refresh_expires_in"]),
-    )
-
-
-def _control(sandbox: str, method: str, call: str, body: Mapping[str, Any] | None = None) -> Any:
-    connection = http.client.HTTPConnection(urlsplit(sandbox).netloc, timeout=10)
-    try:
-        sent = None if body is None else json.dumps(body)
-        connection.request(method, f"/control/{call}", sent, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        text = answer.read()
-        if answer.status != http.HTTPStatus.OK:
-            raise CannotPrepare(f"The sandbox refused /control/{call} ({answer.status}).")
-        return json.loads(text)
-    finally:
-        connection.close()
+        # Its name is hostile, for tests, and would be the third thing that a newcomer reads.
+        hidden = {"name": "mallory", "listed": False}
+        sandbox_control.call(sandbox, "POST", "people", hidden)
+        profiles = sandbox_control.call(sandbox, "GET", "people")["people"]
+        operator = people.seed(runtime, sandbox, profiles, now)
+        if crowd_size:
+            with progress("Added people", crowd_size) as report:
+                for there in crowd.seed(runtime, crowd_size, sandbox):
+                    report(there)
+        operations.add_records(runtime, operator.ticket, now)
+    return _list_of_people(each for each in profiles if each["listed"])
 
 
 def _list_of_people(listed: Iterable[Mapping[str, Any]]) -> str:
-    """Return one line for each person: those of the demo first, the operator at the top.
-
-    One person of the sandbox has a hostile name, for tests; it doesn't belong on a terminal.
-    """
-    order = list(people.PEOPLE)
-    shown = [each for each in listed if each["display_name"].isprintable()]
-    shown.sort(key=lambda each: order.index(each["name"]) if each["name"] in order else len(order))
+    """Return one line for each person: those of the demo first, the operator at the top."""
+    order = {name: place for place, name in enumerate(people.PEOPLE)}
+    shown = sorted(listed, key=lambda each: order.get(each["name"], len(order)))
     return "\n".join(f"  {each['display_name']} ({people.state(each['name'])})" for each in shown)

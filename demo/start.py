@@ -21,7 +21,7 @@ from typing import NoReturn
 import click
 from flask import Flask
 
-from demo import prepare
+from demo import prepare, running
 from demo.processes import Processes
 from webapp.settings import Settings
 
@@ -32,6 +32,8 @@ REFUSED = 78
 DEMO_NAME = "coatcheck-demo"
 #: Seconds until gunicorn must respond; its workers import the app first.
 ANSWERS_WITHIN = 40
+#: More would take minutes to add, and gigabytes of memory in the sandbox.
+MOST_PEOPLE = 100_000
 _USAGE = """Try Coatcheck on this machine: starts gunicorn and the worker on 127.0.0.1.
 
 Without TIKTOK_CLIENT_KEY it starts a demo: a mock TikTok and a database with demo people,
@@ -40,7 +42,7 @@ _DEMO = """
 Using a mock TikTok (sandbox) at {sandbox}
 Click "Continue with TikTok", then sign in as one of:
 {people}
-For flask commands on this demo, in another terminal: . {env_file} && {flask} tokens list
+For flask commands on this demo, in another terminal: {command}
 To use a real TikTok app: copy .env.example to .env, fill it in, and start again."""
 _OWN_APP = "Using the app from your settings."
 
@@ -63,17 +65,35 @@ def main(make_app: MakeApp, arguments: Sequence[str] | None = None) -> int:
         epilog=f"The port is 8000 unless PORT is set: PORT=8080 {_python()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.parse_args(arguments)
-    return run(make_app)
+    parser.add_argument(
+        "--people",
+        type=_number_of_people,
+        default=0,
+        metavar="N",
+        help=f"so many further demo people, in every state, up to {MOST_PEOPLE:,}",
+    )
+    people = parser.parse_args(arguments).people
+    if people and prepare.has_own_app(os.environ):
+        parser.error("--people adds demo people, so it can't be used with your own TikTok app")
+    return run(make_app, people=people)
 
 
-def run(make_app: MakeApp, environ: Mapping[str, str] = os.environ) -> int:
-    """Serve until Ctrl-C or SIGTERM, then return 0. On failure return 1, or 78 if refused."""
+def _number_of_people(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= MOST_PEOPLE:
+        raise argparse.ArgumentTypeError(f"must be a number from 1 to {MOST_PEOPLE:,}")
+    return int(text)
+
+
+def run(make_app: MakeApp, environ: Mapping[str, str] = os.environ, people: int = 0) -> int:
+    """Serve until Ctrl-C or SIGTERM, then return 0. On failure return 1, or 78 if refused.
+
+    `people`: so many further people in the demo.
+    """
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     try:
         with Processes(ROOT) as children:
-            _serve(children, make_app, environ)
+            _serve(children, make_app, environ, people)
     except KeyboardInterrupt:
         click.echo("\nStopped.")
         return 0
@@ -90,22 +110,25 @@ def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _serve(children: Processes, make_app: MakeApp, environ: Mapping[str, str]) -> NoReturn:
+def _serve(
+    children: Processes, make_app: MakeApp, environ: Mapping[str, str], people: int
+) -> NoReturn:
     port = _free_port(environ.get("PORT", ""))
     if prepare.has_own_app(environ):
         # Not /readyz: the worker reports keys that decrypt no stored tokens.
         _serve_on(port, children, {**environ, "PORT": str(port)}, _OWN_APP, "/healthz")
-    demo = prepare.prepare(children, make_app, environ, port, ROOT)
+    demo = prepare.prepare(children, make_app, environ, port, ROOT, people)
+    env_file = demo.folder / running.FILE
     text = _DEMO.format(
         sandbox=demo.sandbox,
         people=demo.people,
-        env_file=shlex.quote(_typed(demo.env_file)),
-        flask=_flask(),
+        command=_flask_command(env_file),
     )
     try:
         _serve_on(port, children, demo.environ, text, "/readyz", name=DEMO_NAME)
     finally:
-        demo.env_file.unlink(missing_ok=True)
+        env_file.unlink(missing_ok=True)
+        demo.env_file.close()
 
 
 def _serve_on(
@@ -179,6 +202,14 @@ def _fail_when_one_ends(children: Processes) -> NoReturn:
 def _python() -> str:
     """Return the command that starts this program from the current folder."""
     return f"{_typed(Path(sys.executable))} {sys.argv[0]}"
+
+
+def _flask_command(env_file: Path) -> str:
+    """Return a command on this demo, as one types it in the current folder."""
+    plain = f"{_flask()} tokens list"
+    if running.is_alone(ROOT) and Path.cwd() == ROOT:
+        return plain
+    return f". {shlex.quote(_typed(env_file))} && {plain}"
 
 
 def _flask() -> str:

@@ -21,7 +21,11 @@ def main() -> int:
     """Serve until Ctrl-C or SIGTERM; return the exit code (1: cannot listen on the port)."""
     given = _arguments()
     registered = RegisteredApp(
-        given.client_key, given.client_secret, tuple(given.redirect_uri), given.webhook_url
+        given.client_key,
+        given.client_secret,
+        tuple(given.redirect_uri),
+        given.webhook_url,
+        given.app_name,
     )
     app = create_app(registered)
     runtime: Runtime = app.extensions[EXTENSION]
@@ -69,6 +73,11 @@ def _arguments() -> argparse.Namespace:
         help="a registered redirect URI, can be repeated (default: any loopback URI with a port)",
     )
     parser.add_argument("--webhook-url", help="where to send signed webhooks (default: nowhere)")
+    parser.add_argument(
+        "--app-name",
+        default=os.environ.get("SANDBOX_APP_NAME") or None,
+        help="what the consent page calls the app (default: SANDBOX_APP_NAME, or its client key)",
+    )
     return parser.parse_args()
 
 

@@ -49,7 +49,7 @@ def create_app(registered: RegisteredApp) -> Flask:
 
 
 def _index() -> str:
-    return render_template("index.html", people=runtime().store.people())
+    return render_template("index.html", people=runtime().store.listed_people())
 
 
 def _unsupported() -> Response:

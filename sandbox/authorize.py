@@ -212,10 +212,10 @@ def _consent_page(asked: AuthorizationRequest) -> Response:
     here = runtime()
     page = render_template(
         "consent.html",
-        people=here.store.people(),
+        people=here.store.listed_people(),
         preselected=here.settings.behavior.auto_auth,
         scopes=[(name, scopes.LABELS[name]) for name in asked.scopes],
-        client_key=here.registered.client_key,
+        app=here.registered,
         destination=origin(asked.redirect_uri),
         here=request.full_path,
     )

@@ -6,6 +6,7 @@ origin cannot send without a preflight request.
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from sandbox import faults, scopes
 from sandbox.people import Person, union_id_of, with_changes
 from sandbox.runtime import runtime
 from sandbox.settings import LOOPBACK, Behavior, Latency, Lifetimes
+from sandbox.store import Plan
 from sandbox.webhooks import Event
 
 blueprint = Blueprint("control", __name__, url_prefix="/control")
@@ -23,6 +25,19 @@ NAME = re.compile(r"[a-z0-9_.\-]{1,40}")
 DISCONNECTED_IN_TIKTOK = 1  # TikTok's reason code
 LONGEST_WAIT = 30.0  # seconds
 LARGEST_CROWD = 100_000  # people
+OPEN_ID = re.compile(r"[A-Za-z0-9_\-]{1,64}")
+ERROR = re.compile(r"[a-z_]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One person of a crowd, with what is planned for their consent."""
+
+    person: Person
+    open_id: str | None
+    listed: bool
+    scopes: frozenset[str]
+    plan: Plan
 
 
 @blueprint.errorhandler(ValueError)
@@ -114,11 +129,11 @@ def list_people() -> Response:
 def add_person() -> Response:
     """Add a person, or change the one with this name."""
     body, store = _body(), runtime().store
-    name = body.pop("name", None)
-    if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise ValueError("name must be 1 to 40 characters of a-z 0-9 _ . -")
-    person = with_changes(store.person(name) or Person(name, name.title()), body)
-    store.add_person(person)
+    listed = body.pop("listed", True)
+    if not isinstance(listed, bool):
+        raise ValueError("listed must be true or false")
+    person = _described(body)
+    store.add_person(person, listed=listed)
     return jsonify(_person_json(person, False))
 
 
@@ -131,14 +146,54 @@ def grant() -> Response:
 
 @blueprint.post("/crowd")
 def crowd() -> Response:
-    """Add many people (p00000, p00001 …) who consent; return their token responses."""
-    count, granted = _body().get("count"), _scopes(scopes.BASIC)
+    """Add many people who consent, each as planned; return their token responses.
+
+    They are named and described one by one, or numbered: `count` adds p00000, p00001 …
+    """
+    body, granted = _body(), _scopes(scopes.BASIC)
+    if ("count" in body) is ("people" in body):
+        raise ValueError("send either count or people")
+    members = _numbered(body["count"]) if "count" in body else body["people"]
+    if not isinstance(members, list) or not 0 < len(members) <= LARGEST_CROWD:
+        raise ValueError(f"people must be a list of 1 to {LARGEST_CROWD}")
+    # All are checked before the first is added.
+    planned = [_planned(member, granted) for member in members]
+    return jsonify({"grants": [_join(member) for member in planned]})
+
+
+def _numbered(count: object) -> list[dict[str, Any]]:
     if type(count) is not int or not 0 < count <= LARGEST_CROWD:
         raise ValueError(f"count must be an integer from 1 to {LARGEST_CROWD}")
-    store = runtime().store
-    for name in (names := [f"p{number:05}" for number in range(count)]):
-        store.add_person(store.person(name) or Person(name, name.title()))
-    return jsonify({"grants": [store.grant(name, granted) for name in names]})
+    return [{"name": f"p{number:05}"} for number in range(count)]
+
+
+def _planned(member: object, granted: frozenset[str]) -> Member:
+    if not isinstance(member, dict):
+        raise ValueError("each of people must be a JSON object")
+    profile = dict(member)
+    open_id = profile.pop("open_id", None)
+    if open_id is not None and (not isinstance(open_id, str) or not OPEN_ID.fullmatch(open_id)):
+        raise ValueError("open_id must be 1 to 64 characters of A-Z a-z 0-9 _ -")
+    if "scopes" in profile:
+        granted = _parsed_scopes(profile.pop("scopes"))
+    given = {name: profile.pop(name) for name in Plan.__slots__ if name in profile}
+    for name, value in given.items():
+        if name not in ("error", "ended") and (type(value) is not int or value < 0):
+            raise ValueError(f"{name} must be an integer of at least 0")
+    if not ERROR.fullmatch(str(given.get("error", "none"))):
+        raise ValueError("error must be one of TikTok's codes, such as temporarily_unavailable")
+    if given.get("ended", "revoked") not in ("revoked", "deauthorized"):
+        raise ValueError("ended must be revoked or deauthorized")
+    listed = profile.pop("listed", False)
+    if not isinstance(listed, bool):
+        raise ValueError("listed must be true or false")
+    return Member(_described(profile), open_id, listed, granted, Plan(**given))
+
+
+def _join(member: Member) -> dict[str, object]:
+    store, name = runtime().store, member.person.name
+    store.add_person(member.person, listed=member.listed, open_id=member.open_id)
+    return store.grant(name, member.scopes, member.plan)
 
 
 @blueprint.post("/narrow")
@@ -258,8 +313,19 @@ def _open_id(body: Mapping[str, Any]) -> str:
     return runtime().store.open_id(_person_name(body))
 
 
+def _described(profile: dict[str, Any]) -> Person:
+    """Return the person with this `name`, with the given fields of the profile."""
+    name = profile.pop("name", None)
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise ValueError("name must be 1 to 40 characters of a-z 0-9 _ . -")
+    return with_changes(runtime().store.person(name) or Person(name, name.title()), profile)
+
+
 def _scopes(default: str | None) -> frozenset[str]:
-    given = _body().get("scopes", default)
+    return _parsed_scopes(_body().get("scopes", default))
+
+
+def _parsed_scopes(given: object) -> frozenset[str]:
     text = ",".join(map(str, given)) if isinstance(given, list) else given
     if text == "":
         return frozenset()
@@ -279,7 +345,8 @@ def _change_consent(change: Callable[[str], bool]) -> Response:
 def _person_json(person: Person, connected: bool) -> Mapping[str, object]:
     open_id = runtime().store.open_id(person.name)
     profile = person.profile(open_id, union_id_of(person.name))
-    return {"name": person.name, "connected": connected, **profile}
+    listed = runtime().store.is_listed(person.name)
+    return {"name": person.name, "connected": connected, "listed": listed, **profile}
 
 
 def _update(group: Lifetimes | Behavior) -> Response:

@@ -17,12 +17,14 @@ class RegisteredApp:
 
     Without `redirect_uris`, any http(s) loopback URI with a port and no query is accepted.
     `webhook_url` is where webhooks are sent until `/control/webhook` sets another address.
+    `name` is what the consent page calls the app; None: it shows the client key.
     """
 
     client_key: str
     client_secret: str = field(repr=False)
     redirect_uris: tuple[str, ...] = ()
     webhook_url: str | None = None
+    name: str | None = None
 
     def accepts_redirect(self, uri: str) -> bool:
         """Return True if `uri` is registered, byte for byte (`*` matches any loopback port)."""

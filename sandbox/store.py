@@ -35,6 +35,22 @@ class Code:
     ends_at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What differs for one person's consent until they consent again; times in seconds.
+
+    `expires_in`: of the first access token. `refresh_expires_in`: until the consent ends; a refresh
+    doesn't prolong it. `error`: the code with which refreshes and revocations are refused, so many
+    `times` (None: always). `ended`: the consent is over already, "revoked" or "deauthorized".
+    """
+
+    expires_in: int | None = None
+    refresh_expires_in: int | None = None
+    error: str | None = None
+    times: int | None = None
+    ended: str | None = None
+
+
 @dataclass(slots=True)
 class Grant:
     """One person's consent; tokens as SHA-256 in hex, times in seconds since 1970."""
@@ -42,6 +58,9 @@ class Grant:
     open_id: str
     name: str
     scopes: frozenset[str]
+    error: str | None = None  # with which refreshes and revocations are refused
+    refusals: int | None = None  # how many are left; None: no limit
+    ends_at: float | None = None  # None: each refresh prolongs the consent
     access: str = ""
     refresh: str = ""
     access_ends_at: float = 0.0
@@ -70,6 +89,8 @@ class Store:
         """Forget every code, consent and token, and restore the default people."""
         with self._lock:
             self._people = {person.name: person for person in DEFAULT_PEOPLE}
+            self._unlisted: set[str] = set()  # names that the consent page leaves out
+            self._open_ids: dict[str, str] = {}  # name → open_id, where it was given
             self._codes: dict[str, Code] = {}  # SHA-256 → code
             self._grants: dict[str, Grant] = {}  # open_id → consent
             self._access: dict[str, str] = {}  # SHA-256 → open_id
@@ -82,22 +103,42 @@ class Store:
         with self._lock:
             return self._people.get(name)
 
-    def add_person(self, person: Person) -> None:
-        """Add a person, or replace the profile of the one with the same name."""
+    def add_person(
+        self, person: Person, *, listed: bool = True, open_id: str | None = None
+    ) -> None:
+        """Add a person, or replace the profile of the one with the same name.
+
+        `listed`: the consent page offers them. `open_id`: theirs, instead of the usual one.
+        """
         with self._lock:
             self._people[person.name] = person
+            (self._unlisted.discard if listed else self._unlisted.add)(person.name)
+            if open_id is not None:
+                self._open_ids[person.name] = open_id
 
     def people(self) -> list[tuple[Person, Grant | None]]:
         """List everyone with their active consent; people without one come first."""
         with self._lock:
-            rows = [
-                (person, self._active(self.open_id(name))) for name, person in self._people.items()
-            ]
+            return self._with_consents(self._people.values())
+
+    def listed_people(self) -> list[tuple[Person, Grant | None]]:
+        """List the people whom the consent page offers, as `people` does."""
+        with self._lock:
+            names = self._people.keys() - self._unlisted
+            return self._with_consents(each for each in self._people.values() if each.name in names)
+
+    def _with_consents(self, some: Iterable[Person]) -> list[tuple[Person, Grant | None]]:
+        rows = [(person, self._active(self.open_id(person.name))) for person in some]
         return sorted(rows, key=lambda row: row[1] is not None)
+
+    def is_listed(self, name: str) -> bool:
+        """Return True if the consent page offers this person."""
+        with self._lock:
+            return name not in self._unlisted
 
     def open_id(self, name: str) -> str:
         """Return a person's open_id in the registered app."""
-        return open_id_of(self._client_key, name)
+        return self._open_ids.get(name) or open_id_of(self._client_key, name)
 
     def issue_code(self, name: str, granted: frozenset[str], uri: str, pkce: str | None) -> str:
         """Record one consent and return its code, shaped like TikTok's (`*`, `!`, region)."""
@@ -122,23 +163,33 @@ class Store:
                 raise Refused("invalid_grant", "Authorization code is expired or already used.")
             return kept
 
-    def grant(self, name: str, granted: Iterable[str]) -> dict[str, object]:
+    def grant(
+        self, name: str, granted: Iterable[str], plan: Plan | None = None
+    ) -> dict[str, object]:
         """Record or renew a person's consent and return the token response.
 
-        The refresh token of an earlier consent stops working.
+        The refresh token of an earlier consent stops working, and its plan is forgotten.
         """
+        plan = plan or Plan()
         with self._lock:
             open_id = self.open_id(name)
             grant = self._grants.get(open_id)
             if grant is None:
                 grant = self._grants[open_id] = Grant(open_id, name, frozenset(granted))
             grant.scopes, grant.ended = frozenset(granted), None
-            return self._issue_tokens(grant, "superseded")
+            grant.error, grant.refusals, grant.ends_at = plan.error, plan.times, None
+            if plan.refresh_expires_in is not None:
+                grant.ends_at = self._clock() + plan.refresh_expires_in
+            response = self._issue_tokens(grant, "superseded", plan.expires_in)
+            if plan.ended is not None:
+                self.end(open_id, plan.ended)
+            return response
 
     def refresh(self, refresh_token: str) -> dict[str, object]:
         """Exchange a refresh token for a new pair; the old refresh token stops working.
 
-        Raises Refused(invalid_grant) if it is unknown, spent, superseded, ended or expired.
+        Raises Refused: `invalid_grant` if it is unknown, spent, superseded, ended or expired, or
+        the error that is planned for the person.
         """
         digest = _sha256(refresh_token)
         with self._lock:
@@ -150,7 +201,17 @@ class Store:
             if grant.refresh_ends_at <= self._clock():
                 self._dead_seen["expired"] += 1
                 raise Refused("invalid_grant", "Refresh token is invalid or expired.")
+            self.refuse_if_planned(grant)
             return self._issue_tokens(grant, "spent")
+
+    def refuse_if_planned(self, grant: Grant) -> None:
+        """Raise Refused if an error is planned for this call of the person's consent."""
+        with self._lock:
+            if grant.error is None or grant.refusals == 0:
+                return
+            if grant.refusals is not None:
+                grant.refusals -= 1
+            raise Refused(grant.error, "Planned for this person.")
 
     def owner(self, access_token: str) -> tuple[Person, Grant]:
         """Return the person an access token belongs to, and their consent.
@@ -234,20 +295,26 @@ class Store:
         grant = self._grants.get(open_id)
         return None if grant is None or grant.ended else grant
 
-    def _issue_tokens(self, grant: Grant, why: str) -> dict[str, object]:
+    def _issue_tokens(
+        self, grant: Grant, why: str, expires_in: int | None = None
+    ) -> dict[str, object]:
         now, lifetimes = self._clock(), self._settings.lifetimes
+        expires_in = lifetimes.expires_in if expires_in is None else expires_in
+        refresh_expires_in = lifetimes.refresh_expires_in
+        if grant.ends_at is not None:
+            refresh_expires_in = max(0, int(grant.ends_at - now))
         access, refresh = f"act.{secrets.token_urlsafe(48)}", f"rft.{secrets.token_urlsafe(48)}"
         self._retire_refresh_token(grant, why)
         self._retire_access_tokens(grant, now)
         grant.access, grant.refresh = _sha256(access), _sha256(refresh)
-        grant.access_ends_at = now + lifetimes.expires_in
-        grant.refresh_ends_at = now + lifetimes.refresh_expires_in
+        grant.access_ends_at = now + expires_in
+        grant.refresh_ends_at = grant.ends_at or now + refresh_expires_in
         self._access[grant.access] = self._refresh[grant.refresh] = grant.open_id
         return {
             "access_token": access,
-            "expires_in": lifetimes.expires_in,
+            "expires_in": expires_in,
             "open_id": grant.open_id,
-            "refresh_expires_in": lifetimes.refresh_expires_in,
+            "refresh_expires_in": refresh_expires_in,
             "refresh_token": refresh,
             "scope": scopes.joined(grant.scopes),
             "token_type": "Bearer",

@@ -91,6 +91,7 @@ def _exchange(form: dict[str, str]) -> dict[str, object]:
 def _revoke(access_token: str) -> None:
     here = runtime()
     _, grant = here.store.owner(access_token)
+    here.store.refuse_if_planned(grant)
     here.store.end(grant.open_id, "revoked")
     if here.settings.behavior.webhook_on_revoke:
         content: dict[str, object] = {"reason": REVOKED_BY_DEVELOPER}

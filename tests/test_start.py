@@ -187,6 +187,10 @@ def trial(folder: Path, env: Mapping[str, str], *words: str) -> Process:
     return Process(args, folder / "trial.log", env=plain_environment() | dict(env))
 
 
+#: As one types it in the project's folder.
+FLASK = f"{sys.executable} -m flask"
+
+
 def printed_line(said: str) -> str:
     """Return the line that lets `flask` commands use the demo, as one copies it."""
     found = re.search(r"^For flask commands on this demo, [^:]*: (.+)$", said, re.MULTILINE)
@@ -194,12 +198,17 @@ def printed_line(said: str) -> str:
     return found.group(1)
 
 
-def run_in_shell(line: str) -> "subprocess.CompletedProcess[str]":
-    """Run a line in the shell of a second terminal, in the project's folder."""
+def run_in_shell(line: str, port: int) -> "subprocess.CompletedProcess[str]":
+    """Run a line in the shell of a second terminal, in the project's folder.
+
+    `port`: other tests may be running demos of their own.
+    """
+    kept_out = ("PYTHON_DOTENV_DISABLED", "FLASK_SKIP_DOTENV")
+    env = {name: value for name, value in plain_environment().items() if name not in kept_out}
     return subprocess.run(
         ["/bin/sh", "-c", line],
         cwd=ROOT,
-        env=plain_environment(),
+        env=env | {"PORT": str(port)},
         capture_output=True,
         text=True,
         timeout=60,
@@ -220,7 +229,8 @@ class TestTrial:
             shutil.rmtree(ROOT / "instance" / "demo" / str(port), ignore_errors=True)
 
     def test_with_nothing_configured_it_serves_a_demo(self, tmp_path: Path, port: int) -> None:
-        with running(trial(tmp_path, {"PORT": str(port), "SECRET_KEY": "half-filled"})) as process:
+        env = {"PORT": str(port), "SECRET_KEY": "half-filled"}
+        with running(trial(tmp_path, env, "--people", "30")) as process:
             url = process.wait_for(lambda: address(process), 60)
             said = process.output()
             with plain_session() as session:
@@ -233,15 +243,17 @@ class TestTrial:
             assert 'Click "Continue with TikTok", then sign in as one of:' in said
             assert "an operator" in said
             assert "Noor Haddad (not connected yet)" in said
+            assert said.startswith("Added people: 30 of 30\n")
             assert ".env.example" in said
             assert said.endswith("Press Ctrl-C to stop.\n")
             assert not re.search("warn|mallory|script|\x1b", said, re.IGNORECASE)
             folder = ROOT / "instance" / "demo" / str(port)
             assert folder.stat().st_mode & 0o777 == 0o700
             assert (folder / "app.db").stat().st_mode & 0o777 == 0o600
-            listed = run_in_shell(printed_line(said))
-            assert listed.returncode == 0, listed.stderr
-            assert len(listed.stdout.splitlines()) == len(people.PEOPLE)
+            for line in (printed_line(said), f". {folder}/demo.env && {FLASK} tokens list"):
+                listed = run_in_shell(line, port)
+                assert listed.returncode == 0, listed.stderr
+                assert len(listed.stdout.splitlines()) == len(people.PEOPLE) + 30
             secrets_file = folder / "demo.env"
             assert secrets_file.stat().st_mode & 0o777 == 0o600
             text = secrets_file.read_text(encoding="utf-8")
@@ -260,9 +272,36 @@ class TestTrial:
             process.wait_for(lambda: address(process), 60)
             line = printed_line(process.output())
             for command in ("doctor", "keys issue reports", "tokens check"):
-                run = run_in_shell(line.replace("tokens list", command))
+                run = run_in_shell(line.replace("tokens list", command), port)
                 assert run.returncode == 0, run.stdout + run.stderr
-            assert "reports" in run_in_shell(line.replace("tokens list", "keys list")).stdout
+            assert "reports" in run_in_shell(line.replace("tokens list", "keys list"), port).stdout
+
+    @pytest.mark.long
+    def test_plain_commands_work_on_it_and_only_while_it_runs(
+        self, tmp_path: Path, port: int
+    ) -> None:
+        if (ROOT / ".env").exists():
+            pytest.skip("a real .env is in the way")
+        process = trial(tmp_path, {"PORT": str(port)})
+        try:
+            process.wait_for(lambda: address(process), 60)
+            plain = run_in_shell(f"{FLASK} tokens list", port)
+            assert plain.returncode == 0, plain.stderr
+            assert len(plain.stdout.splitlines()) == len(people.PEOPLE)
+            assert plain.stderr == f"Using the demo on port {port}.\n"
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            os.kill(process.pid, signal.SIGKILL)
+            process.popen.wait()
+            for child in map(int, children):
+                # Each leads a group, which outlives us.
+                os.killpg(child, signal.SIGKILL)
+            left_over = ROOT / "instance" / "demo" / str(port) / "demo.env"
+            assert left_over.exists()
+            after = run_in_shell(f"{FLASK} tokens list", port)
+            assert after.returncode == 1
+            assert "Coatcheck cannot start" in after.stderr
+        finally:
+            process.kill()
 
     @pytest.mark.long
     def test_a_shell_that_uses_a_demo_can_start_another(self, tmp_path: Path, port: int) -> None:
@@ -325,6 +364,7 @@ class TestTrial:
         assert process.wait() == 0
         assert process.output().startswith("usage: ")
         assert "PORT=8080" in process.output()
+        assert "--people N" in process.output()
 
     @pytest.mark.parametrize("word", ["serve", pytest.param("--port", marks=pytest.mark.long)])
     def test_an_unknown_word_is_a_usage_error(self, tmp_path: Path, word: str) -> None:
@@ -332,6 +372,25 @@ class TestTrial:
         assert process.wait() == 2
         assert process.output().startswith("usage: ")
         assert f"unrecognized arguments: {word}" in process.output()
+
+    @pytest.mark.parametrize(
+        "number",
+        [
+            "0",
+            *(pytest.param(n, marks=pytest.mark.long) for n in ("many", "-5", "100001", "", "٣")),
+        ],
+    )
+    def test_an_invalid_number_of_people_is_a_usage_error(
+        self, tmp_path: Path, number: str
+    ) -> None:
+        process = trial(tmp_path, {}, f"--people={number}")
+        assert process.wait() == 2
+        assert "argument --people: must be a number from 1 to 100,000" in process.output()
+
+    def test_people_are_added_to_no_app_of_ones_own(self, tmp_path: Path) -> None:
+        process = trial(tmp_path, {"TIKTOK_CLIENT_KEY": "x"}, "--people", "5")
+        assert process.wait() == 2
+        assert "can't be used with your own TikTok app" in process.output()
 
     @pytest.mark.long
     def test_an_app_of_ones_own_is_checked_like_in_production(

@@ -1,7 +1,7 @@
-"""Makes the pictures of docs/screens: `python -m tests.looks.gallery`; writes to that folder alone.
+"""Makes all pictures: `python -m tests.looks.gallery`; writes to docs/screens and docs/tour alone.
 
-The README shows some of them. The same code gives the same pictures: people, words and the clock
-are made up, and nothing in them is a key or a token.
+The same code gives the same pictures of pages: people, words and the clock are made up, and nothing
+in them is a key or a token. Those of docs/tour, for the README, are taken of a demo (`tour`).
 """
 
 import base64
@@ -14,6 +14,7 @@ from playwright.sync_api import Page
 
 from tests import browsers, servers
 from tests.journeys.sites import site
+from tests.looks import tour
 from tests.looks.pictured import GROUPS, html
 from tests.looks.stage import migrate
 from tests.looks.staging import PREFIX, staged
@@ -59,6 +60,7 @@ def main() -> None:
     (FOLDER / "README.md").write_text("\n".join(table()) + "\n", encoding="utf-8")
     size = sum(path.stat().st_size for path in FOLDER.iterdir())
     sys.stdout.write(f"{len(pages) * len(LOOKS)} pictures, {size / 1e6:.1f} MB\n")
+    tour.main()
 
 
 def _take_all(page: Page, url: str, names: Iterable[str]) -> None:

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from demo import crowd
+from demo import crowd, members
 from tests.views.connections import connection, runtime_of, sign_in
 from webapp.database import db, reading, writing
 from webapp.models import AuditEvent, Health, User
@@ -114,7 +114,7 @@ def test_the_memory_stays_flat_and_nothing_is_held_while_the_reader_waits(
     with app.app_context():
         runtime = runtime_of(app)
         # Their tokens matter to nobody here, and sealing takes most of the time.
-        monkeypatch.setattr(crowd, "_sealed", lambda *_: {"access_token": None})
+        monkeypatch.setattr(members, "_sealed", lambda *_: {"access_token": None})
         for _there in crowd.seed(runtime, 5_000):
             pass
         length, peaks = 0, []
