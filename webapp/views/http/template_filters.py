@@ -82,6 +82,11 @@ def clock_time(moment: datetime) -> str:
     return f"{moment.hour:02}:{moment.minute:02} UTC"
 
 
+def time_or_day(moment: datetime, now: datetime) -> str:
+    """Return the time of an aware UTC `moment`, with its day unless that is today's."""
+    return clock_time(moment) if moment.date() == now.date() else exact(moment)
+
+
 def iso(moment: datetime) -> str:
     """Return an aware UTC `moment` as RFC 3339, in whole seconds."""
     return f"{moment.isoformat()[:19]}Z"
