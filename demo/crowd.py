@@ -14,9 +14,9 @@ from sqlalchemy import ColumnElement, Table, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from webapp import search_words
 from webapp.database import reading, writing
 from webapp.models import NameWord, Reason, Status, User
-from webapp.services import people
 from webapp.services.connect.person_row import TICKET_LETTERS
 from webapp.services.runtime import Runtime
 from webapp.settings import Problem
@@ -171,7 +171,7 @@ def clear(runtime: Runtime) -> Iterator[int]:
 
 
 def _insert(session: Session, rows: list[dict[str, Any]]) -> None:
-    """Insert people and the search words of their names."""
+    """Insert people and the words by which they are found."""
     if session.connection().dialect.name == "sqlite":
         session.connection().exec_driver_sql(_CACHE)
     session.execute(insert(cast(Table, User.__table__)), rows)
@@ -184,7 +184,7 @@ def _insert(session: Session, rows: list[dict[str, Any]]) -> None:
     words = [
         {"word": word, "user_id": ids[row["open_id"]]}
         for row in rows
-        for word in people.search_words(row["display_name"])
+        for word in search_words.of_person(row["display_name"], row["ticket"])
     ]
     session.execute(insert(cast(Table, NameWord.__table__)), words)
 

@@ -92,6 +92,17 @@ def test_a_search_and_its_end_are_told(operator: FlaskClient) -> None:
     assert "1 of 1 connection, expiring soonest first" in found.the("caption")
 
 
+@pytest.mark.parametrize("typed", ["\u200f", "شیرین\u200cگل", "x" * 101, "\0"])
+def test_a_search_that_finds_nobody_shows_and_offers_nobody(
+    operator: FlaskClient, typed: str
+) -> None:
+    """It was dropped, so everybody was shown, and "Disconnect all that match" stood below."""
+    page = Reading(operator.get(PATH, query_string={"q": typed, "sel": "all"}).text)
+    assert not [e for e in page.all("input") if e.attrs.get("name") in ("id", "all")]
+    assert not [b for b in page.all("button") if "isconnect" in b.text]
+    assert ("This search can't be read, so it finds nobody." in page.text) == ("گ" not in typed)
+
+
 def test_the_remark_about_a_filters_order_says_which_way_the_rows_run(
     operator: FlaskClient,
 ) -> None:

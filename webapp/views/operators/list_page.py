@@ -10,6 +10,7 @@ from flask import url_for
 from webapp import language
 from webapp.language import N_, ngettext
 from webapp.language import gettext as _
+from webapp.services.operators import list_search
 from webapp.services.operators.counts import Counts
 from webapp.services.operators.list_pages import Page
 from webapp.services.operators.list_query import (
@@ -213,6 +214,12 @@ def remarks(asked: ListRequest, page: Page, counts: Counts | None, now: datetime
     if asked.ignored:
         names = ", ".join(_(MORE) if name == MORE else name for name in asked.ignored)
         found.append(_("Ignored unknown or invalid filters: %(names)s.", names=names))
+    if asked.query.search and not list_search.is_readable(asked.query.search):
+        text = _(
+            "This search can't be read, so it finds nobody. Type up to 100 letters, digits or "
+            "signs."
+        )
+        found.append(text)
     forced = asked.query.forced
     if forced is not None:
         text = _(
