@@ -22,6 +22,10 @@ QUERIES = [
     Query(within=timedelta(days=90), before=Place(None, 12)),
     Query(sort=Sort.REFRESHES, down=True, after=Place(17, 3)),
     Query(sort=Sort.LAST_USED, before=Place(NOON, 2_000_000)),
+    Query(after=Place(NOON, 12, 3)),
+    Query(down=True, before=Place(None, 12, 4)),
+    Query(sort=Sort.EXPIRES),
+    Query(sort=Sort.EXPIRES, down=True),
 ]
 
 
@@ -65,8 +69,12 @@ def test_selecting_everything_is_in_the_address_too() -> None:
         ("?sort=refreshes&after=20261122T120000.000000Z~1", ("after",)),
         ("?after=20269922T120000.000000Z~1", ("after",)),
         ("?after=99999999999999999999~1", ("after",)),
-        ("?after=-~1&before=-~1", ("before",)),
-        ("?after=-~١", ("after",)),
+        ("?sort=next&after=-~1&before=-~1", ("before",)),
+        ("?sort=next&after=-~١", ("after",)),
+        ("?after=-~1", ("after",)),
+        ("?after=5!-~1", ("after",)),
+        ("?sort=next&after=3!-~1", ("after",)),
+        ("?status=soon&after=2!-~1", ("after",)),
         ("?sel=some", ("sel",)),
         ("?" + "x" * 40 + "=1", ("x" * 30 + "…",)),
         ("?a=1&b=1&c=1&d=1&e=1&f=1", ("a", "b", "c", "d", "e", "more")),
