@@ -12,10 +12,10 @@ from demo import sandbox_control
 from demo.names import Dice
 from demo.states import Tell
 from demo.story import Event, Lifetimes, Story, oldest_first
+from webapp import search_words
 from webapp.actor import acting_as
 from webapp.database import writing
 from webapp.models import NameWord, User
-from webapp.services import people
 from webapp.services.connect.person_row import TICKET_LETTERS
 from webapp.services.records import audit
 from webapp.services.runtime import Runtime
@@ -185,7 +185,7 @@ def _insert(session: Session, rows: list[dict[str, Any]]) -> None:
     words = [
         {"word": word, "user_id": ids[row["ticket"]]}
         for row in rows
-        for word in people.search_words(row["display_name"])
+        for word in search_words.of_person(row["display_name"], row["ticket"])
     ]
     if words:
         session.execute(insert(cast(Table, NameWord.__table__)), words)

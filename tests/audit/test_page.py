@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -13,11 +14,15 @@ from sqlalchemy import insert
 from tests.audit.telling import empty_audit
 from tests.movable import MovableClock
 from tests.services.holding import runtime_of
+from tests.views.connections import connection
 from tests.views.reading import Reading
 from webapp.database import writing
 from webapp.models import AuditEvent, User
+from webapp.services import people
 from webapp.services.operators import audit_search
 from webapp.services.operators.audit_search import AuditQuery
+from webapp.services.records.audit import EVENTS
+from webapp.views.operators import audit_sentences
 
 
 def written(app: Flask, *events: dict[str, Any]) -> None:
@@ -46,6 +51,13 @@ def cells(read: Reading) -> list[list[str]]:
     return [found[at : at + 5] for at in range(0, len(found), 5)]
 
 
+def event_of(row: list[str]) -> str:
+    """Return the name of a row's event, which follows its sentence."""
+    found = re.search(r"\b[a-z]+\.[a-z_]+\b", row[2])
+    assert found is not None, row
+    return found[0]
+
+
 def link(read: Reading, words: str) -> str | None:
     return next((a.attrs["href"] for a in read.all("a") if a.text == words), None)
 
@@ -72,7 +84,9 @@ def test_every_kind_of_actor_has_its_words(app: Flask, operator: FlaskClient, ma
     assert [row[3] for row in rows][2] == "Mara Lindqvist"
     assert [row[3] for row in rows][6] == "Deleted person ct_GGNE-GGNE"
     assert rows[1][4] == "192.0.2.7"
-    assert rows[5][2] == "database.adopted a none · b yes"
+    assert rows[5][2] == (
+        "Tied the database to this installation database.adopted · a none · b yes"
+    )
     assert rows[0][0] == f"{runtime_of(app).clock():%Y-%m-%d %H:%M:%S}"
 
 
@@ -98,23 +112,21 @@ def test_each_filter_finds_its_own(app: Flask, operator: FlaskClient, mara: User
         ({"what": "key.issued", "to": "2001-01-01"}, []),
     ):
         read = page(operator, **filters)
-        assert [row[2].split()[0] for row in cells(read)] == events, filters
+        assert [event_of(row) for row in cells(read)] == events, filters
         if not events:
             assert "No matching events" in read.text
             assert link(read, "Clear") == "/operators/audit"
 
 
 def test_what_cannot_be_read_is_left_out_aloud(operator: FlaskClient) -> None:
-    read = page(
-        operator, **{"from": "soon", "what": "x", "foo": "<b>", "before": "9", "who": "a\0"}
-    )
-    assert "Ignored unknown or invalid filters: from, what, foo, before and who." in read.text
+    read = page(operator, **{"from": "soon", "what": "x", "foo": "<b>", "before": "9", "who": " "})
+    assert "Ignored unknown or invalid filters: from, what, foo and before." in read.text
     assert len(cells(read)) == 2
     assert "<b>" not in read.html
 
 
 def test_empty_pages_say_why(app: Flask, operator: FlaskClient) -> None:
-    assert "Nobody has this open_id" in page(operator, on="-000nobody").text
+    assert "Nobody has this name or open_id" in page(operator, on="-000nobody").text
     backwards = page(operator, **{"from": "2026-02-01", "to": "2026-01-01"}).text
     assert "“From” is after “To”" in backwards
     with app.app_context():
@@ -135,7 +147,8 @@ def test_pages_follow_each_other_without_a_gap_both_ways(app: Flask, operator: F
         addresses.append(link(read, "Older") or "")
     assert [len(rows) for rows in seen] == [50, 50, 20]
     flat = [row for rows in seen for row in rows]
-    assert flat == [f"database.adopted n {n}" for n in range(119, -1, -1)]
+    words = "Tied the database to this installation database.adopted · n"
+    assert flat == [f"{words} {n}" for n in range(119, -1, -1)]
     back = link(Reading(operator.get(addresses[-2]).text), "Newer")
     assert [row[2] for row in cells(Reading(operator.get(back or "").text))] == seen[1]
 
@@ -183,7 +196,7 @@ def test_the_reference_of_a_request_finds_what_it_did(
 ) -> None:
     with app.app_context(), audit_search.reading() as session:
         reference = session.query(AuditEvent.reference).filter_by(ticket=mara.ticket).first()[0]
-    assert [row[2].split()[0] for row in cells(page(operator, ref=reference))] == [
+    assert [event_of(row) for row in cells(page(operator, ref=reference))] == [
         "connection.connected"
     ]
 
@@ -205,3 +218,125 @@ def test_a_ticket_is_found_in_any_case(app: Flask, operator: FlaskClient, mara: 
     assert len(found) == 1
     acted = cells(page(operator, who=mara.ticket.lower()))
     assert acted == cells(page(operator, who=mara.ticket))
+
+
+def named(app: Flask, *names: str) -> list[User]:
+    """Store people of these names; return their rows."""
+    found = []
+    for number, name in enumerate(names, 50):
+        user = connection(app, number, name=name)
+        with app.app_context(), writing() as session:
+            people.store_words(session, user.ref, name)
+        found.append(user)
+    return found
+
+
+@pytest.mark.usefixtures("each_database")
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("Søren Ødegård", "key.revoked"),
+        ("operator Søren Ødegård", "key.revoked"),
+        ("soren", "key.revoked"),
+        ("\u200fSøren\tØdegård\u200e", "key.revoked"),
+        ("key studio-prod", "connection.handed_out"),
+        ("studio-prod", "connection.handed_out"),
+        ("command keys issue", "key.issued"),
+        ("the worker", "bulk.ended"),
+        ("Deleted person ct_GGNE-GGNE", "account.exported"),
+    ],
+)
+def test_who_takes_what_the_column_prints(
+    app: Flask, operator: FlaskClient, typed: str, found: str
+) -> None:
+    (soren,) = named(app, "Søren Ødegård")
+    with app.app_context():
+        empty_audit()
+    written(
+        app,
+        {"event": "key.revoked", "actor_kind": "operator", "actor": soren.ticket},
+        {"event": "connection.handed_out", "actor_kind": "service", "actor": "studio-prod"},
+        {"event": "key.issued", "actor_kind": "command", "actor": "keys issue"},
+        {"event": "bulk.ended", "ticket": soren.ticket},
+        {"event": "account.exported", "actor_kind": "person", "actor": "ct_GGNE-GGNE"},
+    )
+    read = page(operator, who=typed)
+    assert [event_of(row) for row in cells(read)] == [found]
+    if found == "key.revoked":
+        on = page(operator, on=typed)
+        assert [event_of(row) for row in cells(on)] == ["bulk.ended"]
+
+
+def test_a_name_of_several_people_lets_one_be_chosen(app: Flask, operator: FlaskClient) -> None:
+    one, other, longer = named(app, "Jo Lind", "Jo Lind", "Jo Lindqvist")
+    written(app, {"event": "key.revoked", "actor_kind": "operator", "actor": other.ticket})
+    read = page(operator, who="jo lind", what="key.revoked")
+    assert "Several people are found by this name." in read.text
+    assert cells(read) == []
+    links = [a.attrs["href"] for a in read.all("a") if a.text == "Jo Lind"]
+    tickets = [f"/operators/audit?who={user.ticket}&what=key.revoked" for user in (one, other)]
+    assert links == tickets
+    assert longer.ticket not in read.html
+    chosen = Reading(operator.get(links[1]).text)
+    assert [event_of(row) for row in cells(chosen)] == ["key.revoked"]
+    answer = operator.get("/operators/audit.csv?who=jo+lind")
+    assert (answer.status_code, answer.location) == (303, "/operators/audit?who=jo+lind")
+
+
+@pytest.mark.parametrize("name", ["who", "on", "ref"])
+@pytest.mark.parametrize("typed", ["\u200f", "\0", "x" * 201])
+def test_a_filter_that_cannot_be_read_shows_nothing(
+    operator: FlaskClient, name: str, typed: str
+) -> None:
+    """It was dropped, so the page showed everything."""
+    assert cells(page(operator, **{name: typed})) == []
+    lines = operator.get("/operators/audit.csv", query_string={name: typed}).text.splitlines()
+    assert len(lines) == 1
+
+
+def test_the_last_days_are_one_press_away_and_keep_the_other_filters(
+    app: Flask, operator: FlaskClient
+) -> None:
+    now = runtime_of(app).clock()
+    read = page(operator, who="worker", to="2001-01-01")
+    today = f"/operators/audit?who=worker&from={now:%Y-%m-%d}"
+    assert link(read, "Today") == today
+    assert link(read, "Last 7 days") == (
+        f"/operators/audit?who=worker&from={now - timedelta(days=6):%Y-%m-%d}"
+    )
+    written(app, {"at": now - timedelta(days=6)}, {"at": now - timedelta(days=8)}, {})
+    assert len(cells(Reading(operator.get(today).text))) == 1
+    week = Reading(operator.get(link(read, "Last 7 days") or "").text)
+    assert len(cells(week)) == 2
+    (current,) = [a for a in week.all("a") if a.attrs.get("aria-current") == "true"]
+    assert current.text == "Last 7 days"
+
+
+def test_every_event_has_a_sentence_and_a_title_of_its_own() -> None:
+    titles = [audit_sentences.title(event) for event in EVENTS]
+    assert not set(titles) & set(EVENTS)
+    assert len(set(titles)) == len(titles)
+    assert audit_sentences.title("some.event") == "some.event"
+
+
+@pytest.mark.parametrize(
+    ("event", "fields", "text"),
+    [
+        ("connection.connected", {"kind": "returned"}, "Signed in with TikTok"),
+        ("connection.not_made", {"cause": "denied"}, "Went to TikTok and chose not to connect"),
+        ("connection.not_made", {"cause": "expired"}, "Went to TikTok without connecting"),
+        ("connection.revoked", {"confirmed": True}, "Disconnected, TikTok confirmed"),
+        ("connection.revoked", {"code": "timeout"}, "Disconnected here, TikTok didn't confirm"),
+        (
+            "connection.revoked",
+            {"code": "nothing_held", "confirmed": True},
+            "Disconnected; no token was left to revoke",
+        ),
+        ("connection.tested", {"works": False}, "Tested access: it doesn't work"),
+        ("key.issued", {"name": "studio-prod"}, "Issued the service key “studio-prod”"),
+        ("bulk.ordered", {"act": "disconnect"}, "Requested a bulk disconnect"),
+        ("operator.added", {}, "Made this person an operator"),
+    ],
+)
+def test_an_event_says_what_happened(event: str, fields: dict[str, Any], text: str) -> None:
+    assert audit_sentences.sentence(event, fields) == text

@@ -30,7 +30,7 @@ def zenobia(app: Flask, sandbox: Sandbox) -> User:
         with writing() as session:
             user = session.get_one(User, person.id)
             user.display_name = NAME
-            people.store_words(session, user.id, NAME)
+            people.store_words(session, user.ref, NAME)
         return user
 
 

@@ -181,4 +181,13 @@ ROWS: Mapping[str, Tables] = {
         "audit_events": (AUDITED | {"digest": None}, AUDITED | {"id": 2, "digest": "a" * 64}),
         "audit_chain": ({"id": 1, "start_id": 1, "start_digest": "", "newest_digest": "a" * 64},),
     },
+    "0015": {
+        "name_words": (
+            {"word": "#8f2k91qd", "user_id": 1},
+            {"word": "#91qd", "user_id": 1},
+            {"word": "hara", "user_id": 1},
+        )
+    },
 }
+#: Revision → tables whose rows it makes anew from others, up and down: test_search_words.py.
+REMADE: Mapping[str, Sequence[str]] = {"0015": ("name_words",)}

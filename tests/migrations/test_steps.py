@@ -1,5 +1,7 @@
 """Every migration, up and down, leaves the rows of people as they were."""
 
+from typing import Any
+
 import pytest
 
 from tests.migrations.conftest import Migrator
@@ -16,7 +18,7 @@ from tests.migrations.ladder import (
     schema_of,
     tables_of,
 )
-from tests.migrations.rows import ROWS
+from tests.migrations.rows import REMADE, ROWS
 
 
 def test_the_revisions_are_one_line_from_the_first_to_the_newest() -> None:
@@ -28,6 +30,11 @@ def test_the_revisions_are_one_line_from_the_first_to_the_newest() -> None:
     assert set(ROWS) <= set(REVISIONS), "these revisions are gone, take them out of rows.py"
 
 
+def without_remade(tables: dict[str, list[Any]], revision: str) -> list[tuple[str, list[Any]]]:
+    """Return the tables whose rows a revision leaves as they are."""
+    return [pair for pair in tables.items() if pair[0] not in REMADE.get(revision, ())]
+
+
 @pytest.mark.parametrize(("before", "after"), EACH_STEP)
 def test_upgrading_keeps_every_row(migrator: Migrator, before: str, after: str) -> None:
     migrator.up(before)
@@ -35,7 +42,7 @@ def test_upgrading_keeps_every_row(migrator: Migrator, before: str, after: str) 
     migrator.up(after)
     assert revision_of(migrator.engine) == after
     found = contents(migrator.engine)
-    for table, rows in kept(rows_at(before), migrator.engine).items():
+    for table, rows in without_remade(kept(rows_at(before), migrator.engine), after):
         assert [
             {name: row[name] for name in expected}
             for row, expected in zip(found[table], rows, strict=True)
@@ -54,7 +61,7 @@ def test_downgrading_keeps_every_row_of_what_was_there(
     assert revision_of(migrator.engine) == (None if before == "base" else before)
     assert schema_of(migrator.engine) == shape
     found = contents(migrator.engine)
-    for table, rows in kept(rows_at(after), shape).items():
+    for table, rows in without_remade(kept(rows_at(after), shape), after):
         assert [
             {name: row[name] for name in expected}
             for row, expected in zip(found[table], rows, strict=True)

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import insert
 
+from webapp import search_words
 from webapp.database import writing
 from webapp.models import NameWord, Reason, Status, User
-from webapp.services import people
 from webapp.services.runtime import Runtime
 
 SCOPES = ("user.info.basic", "user.info.basic,video.list", "user.info.stats,video.list", "")
@@ -70,7 +70,7 @@ def put(made: list[dict[str, Any]]) -> None:
     words = [
         {"word": word, "user_id": row["id"]}
         for row in made
-        for word in people.search_words(row["display_name"])
+        for word in search_words.of_person(row["display_name"], row["ticket"])
     ]
     with writing() as session:
         session.execute(insert(User), made)

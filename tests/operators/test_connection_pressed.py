@@ -1,6 +1,7 @@
 """Refresh now, Test with TikTok, Disconnect: done once, told truly, and seen in the timeline."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -9,6 +10,7 @@ from tests.movable import MovableClock
 from tests.operators.one import Desk, desk, notice
 from tests.servers import Sandbox
 from tests.views.reading import Reading
+from webapp.services.refresh import on_demand
 from webapp.views.http.template_filters import exact
 
 CALL = "token.refresh_token"
@@ -48,7 +50,7 @@ def test_a_failed_refresh_is_told_with_code_and_log_and_when_again(jo: Desk) -> 
     assert "TikTok responded with server_error" in notice(page)
     assert row.last_log_id
     assert f"(log {row.last_log_id})" in notice(page)
-    assert "Next attempt at" in notice(page)
+    assert "Next attempt: " in notice(page)
     assert "Access still works until" in notice(page)
     (line,) = [line for line in timeline(page) if "failed" in line]
     assert "TikTok responded with server_error" in line
@@ -88,6 +90,46 @@ def test_a_test_of_what_is_over_refreshes_first(jo: Desk, clock: MovableClock) -
     jo.mark(access_expires_at=clock())
     assert "Access works." in notice(jo.press("test"))
     assert (jo.sandbox.calls(ASK), jo.sandbox.calls(CALL)) == (1, 1)
+
+
+@pytest.mark.usefixtures("each_database")
+def test_a_test_that_does_not_ask_tiktok_says_so_and_why(jo: Desk, clock: MovableClock) -> None:
+    """It said that TikTok had answered, and showed the answer of the day before."""
+    failed_at = clock()
+    jo.sandbox.faults("token", "error200", error="server_error", times=1)
+    jo.press("refresh")
+    jo.mark(access_expires_at=failed_at, next_at=failed_at + timedelta(days=2))
+    clock.advance(days=1)
+    before = jo.sandbox.counters()
+    told = notice(jo.press("test"))
+    assert jo.sandbox.counters() == before
+    assert "Not tested: TikTok wasn't asked. Access has expired and the last" in told
+    assert f"TikTok responded with server_error (log {jo.row().last_log_id}), " in told
+    assert f"{exact(failed_at)}. “Refresh now” tries again." in told
+    assert told.endswith(f"Next attempt: {exact(failed_at + timedelta(days=2))}.")
+    assert jo.events("connection.tested") == []
+
+
+def test_a_test_whose_refresh_fails_says_what_tiktok_answered_to_it(
+    jo: Desk, clock: MovableClock
+) -> None:
+    jo.mark(access_expires_at=clock())
+    jo.sandbox.faults("token", "error200", error="server_error", times=1)
+    told = notice(jo.press("test"))
+    assert jo.sandbox.calls(CALL) == 1
+    assert told.startswith("It wasn't refreshed: TikTok responded with server_error (log ")
+
+
+def test_a_test_during_a_refresh_elsewhere_says_so(
+    jo: Desk, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(on_demand, "_pause", lambda _seconds: clock.advance(seconds=6))
+    ends = clock() + timedelta(minutes=1)
+    jo.mark(access_expires_at=clock(), claim="another", next_at=ends, last_error="server_error")
+    told = notice(jo.press("test"))
+    assert told.startswith("Not tested: TikTok wasn't asked. It's being refreshed elsewhere")
+    assert notice(jo.press("refresh")).startswith("It's being refreshed elsewhere")
+    assert (jo.sandbox.calls(CALL), jo.sandbox.calls(ASK)) == (0, 0)
 
 
 def test_an_access_token_that_tiktok_refuses_is_refreshed_once(jo: Desk) -> None:

@@ -16,8 +16,9 @@ from tests.views.test_pages_served import judge, operator
 from tests.walk import connect
 from webapp.database import reading, writing
 from webapp.models import AuditEvent, Brakes, User
-from webapp.services.maintenance import troubles
+from webapp.services.maintenance import doctor, troubles
 from webapp.services.operators import roles
+from webapp.services.records import figures
 from webapp.services.refresh import breaker
 
 PAGE = "/operators/health"
@@ -83,6 +84,35 @@ def test_every_page_and_readyz_tell_the_same_doubts(
     assert "Problems" not in client.get("/account").text
     told = Reading(client.get(PAGE).text).text
     assert "No worker seems to be running. Start one: flask tokens run" in told
+
+
+def refused(app: Flask, now: datetime, *, of: int) -> None:
+    """Let TikTok have refused all but three of the last refreshes."""
+    runtime = runtime_of(app)
+    with app.app_context(), writing() as session:
+        counts = {"refreshed": 3, "failed.refused_once": 19, "failed.mass_rejection": of - 22}
+        figures.add_counts(session, runtime.client_key, now, counts)
+        breaker.record_outcomes(session, runtime, [breaker.Outcome("g")] * 50, now)
+
+
+def test_refusals_by_the_thousand_are_told_everywhere(
+    app: Flask, client: FlaskClient, clock: MovableClock
+) -> None:
+    """The page was green while TikTok refused 1,019 of 1,022 refreshes."""
+    operator(app, client, connection(app, 1))
+    refused(app, clock(), of=1022)
+    cause = "1,019 of 1,022 in the last hour answered invalid_grant"
+    answer = client.get("/readyz").get_json()
+    assert (answer["status"], answer["doubts"][0]["name"]) == ("degraded", "refusals")
+    for path in (PAGE, "/operators/tokens"):
+        page = judge(client.get(path), path)
+        assert f"Most refreshes are being refused: {cause}" in page.text, path
+        assert "Check the client key and secret" in page.text, path
+        assert "Everything is working" not in page.text, path
+    with app.app_context():
+        lines = [each for each in doctor.keeping_checks(runtime_of(app)) if each.verdict != "ok"]
+    assert [(each.verdict, each.name) for each in lines] == [("warn", "refusals")]
+    assert cause in lines[0].cause
 
 
 def test_the_banner_is_looked_up_every_ten_seconds_alone(

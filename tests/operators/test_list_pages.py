@@ -19,6 +19,7 @@ pytestmark = pytest.mark.usefixtures("each_database")
 CHOSEN = [sort for sort in Sort if sort is not Sort.FAILING_SINCE]
 DAY = timedelta(days=1)
 VALUE = {
+    Sort.ATTENTION: "access_expires_at",
     Sort.EXPIRES: "access_expires_at",
     Sort.RECONNECT_BY: "refresh_expires_at",
     Sort.REFRESHES: "refreshes",
@@ -87,11 +88,20 @@ def changed(query: Query, **values: Any) -> Query:
 
 def expected(rows: list[Dict], query: Query, now: datetime, wanted: Any) -> list[str]:
     """Return the open_ids in the order of the query, told without a database."""
-    name = VALUE[query.order]
     there = [row for row in rows if wanted(row, now)]
+    if query.order is not Sort.ATTENTION:
+        return in_order(there, VALUE[query.order], down=query.descending)
+    urgent = ["reconnect", "failing", "soon", "healthy", "revoked"]
+    by_state = [[row for row in there if state_of(row, now) == state] for state in urgent]
+    down = query.descending
+    ordered = [in_order(each, "access_expires_at", down=down) for each in by_state]
+    return [open_id for each in (ordered[::-1] if down else ordered) for open_id in each]
+
+
+def in_order(there: list[Dict], name: str, *, down: bool) -> list[str]:
+    """Return the open_ids in the order of a column, without a value last."""
     valued = [row for row in there if row[name] is not None]
     without = [row for row in there if row[name] is None]
-    down = query.descending
     valued.sort(key=lambda row: (row[name], row["id"]), reverse=down)
     without.sort(key=lambda row: row["id"], reverse=down)
     return [row["open_id"] for row in (*valued, *without)]
@@ -185,10 +195,45 @@ def test_a_page_stays_put_while_rows_move(runtime: Runtime) -> None:
 def test_a_place_beyond_the_last_row_is_an_empty_page_with_a_way_back(runtime: Runtime) -> None:
     now = runtime.clock()
     crowd.put([crowd.one(runtime, now, n) for n in range(4)])
-    beyond = list_pages.list_page(runtime, Query(after=Place(None, 999_999_999)), now, size=3)
+    last = Place(None, 999_999_999, rank=4)
+    beyond = list_pages.list_page(runtime, Query(after=last), now, size=3)
     assert (beyond.rows, beyond.next) == ([], None)
     back = list_pages.list_page(runtime, Query(before=beyond.previous), now, size=3)
     assert len(back.rows) == 3
+
+
+@pytest.mark.parametrize("sort", CHOSEN)
+@pytest.mark.parametrize("down", [False, True])
+def test_the_page_before_an_emptied_one_ends_with_the_row_before_it(
+    runtime: Runtime, rows: list[Dict], sort: Sort, down: bool
+) -> None:
+    """That row was on neither page."""
+    now, query = runtime.clock(), Query(sort=sort, down=down)
+    *_first, second, third = forward(runtime, query, now, 29)
+    with writing() as session:
+        for row in third.rows:
+            session.delete(session.get_one(User, row.user.id))
+    emptied = list_pages.list_page(runtime, changed(query, after=second.next), now, size=29)
+    assert emptied.rows == []
+    back = list_pages.list_page(runtime, changed(query, before=emptied.previous), now, size=29)
+    assert names(back) == names(second)
+
+
+def test_a_row_that_becomes_urgent_between_two_pages_is_on_the_next(runtime: Runtime) -> None:
+    """The place of the last page was healthy then; now its access is about to expire."""
+    now = runtime.clock()
+    crowd.put(
+        [
+            crowd.one(runtime, now, n, access_expires_at=now + timedelta(minutes=31 + n))
+            for n in range(6)
+        ]
+    )
+    first = list_pages.list_page(runtime, Query(), now, size=2)
+    later = now + timedelta(minutes=5)
+    second = list_pages.list_page(runtime, Query(after=first.next), later, size=9)
+    assert names(second) == [f"-000person00000{n}" for n in range(2, 6)]
+    back = list_pages.list_page(runtime, Query(before=second.previous), later, size=2)
+    assert names(back) == names(first)
 
 
 @pytest.mark.rule(52)

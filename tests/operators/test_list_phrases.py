@@ -1,6 +1,7 @@
 """The address of the list says all there is to say, and what it cannot mean is dropped aloud."""
 
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
 
 import pytest
 from werkzeug.datastructures import MultiDict
@@ -21,6 +22,10 @@ QUERIES = [
     Query(within=timedelta(days=90), before=Place(None, 12)),
     Query(sort=Sort.REFRESHES, down=True, after=Place(17, 3)),
     Query(sort=Sort.LAST_USED, before=Place(NOON, 2_000_000)),
+    Query(after=Place(NOON, 12, 3)),
+    Query(down=True, before=Place(None, 12, 4)),
+    Query(sort=Sort.EXPIRES),
+    Query(sort=Sort.EXPIRES, down=True),
 ]
 
 
@@ -59,14 +64,17 @@ def test_selecting_everything_is_in_the_address_too() -> None:
         ("?failing=2h&within=-1d", ("failing", "within")),
         ("?sort=failing_since", ("sort",)),
         ("?sort=--expires", ("sort",)),
-        ("?q=" + "x" * 101, ("q",)),
-        ("?q=%00", ("q",)),
+        ("?q=jo&q=mara", ("q",)),
         ("?after=12~1", ("after",)),
         ("?sort=refreshes&after=20261122T120000.000000Z~1", ("after",)),
         ("?after=20269922T120000.000000Z~1", ("after",)),
         ("?after=99999999999999999999~1", ("after",)),
-        ("?after=-~1&before=-~1", ("before",)),
-        ("?after=-~١", ("after",)),
+        ("?sort=next&after=-~1&before=-~1", ("before",)),
+        ("?sort=next&after=-~١", ("after",)),
+        ("?after=-~1", ("after",)),
+        ("?after=5!-~1", ("after",)),
+        ("?sort=next&after=3!-~1", ("after",)),
+        ("?status=soon&after=2!-~1", ("after",)),
         ("?sel=some", ("sel",)),
         ("?" + "x" * 40 + "=1", ("x" * 30 + "…",)),
         ("?a=1&b=1&c=1&d=1&e=1&f=1", ("a", "b", "c", "d", "e", "more")),
@@ -80,7 +88,27 @@ def test_fields_that_were_left_empty_are_no_fault() -> None:
     assert asked("?q=&status=&scope=%20&sort=") == ListRequest(Query())
 
 
-@pytest.mark.parametrize("text", ["", "nonsense", "status=paused&q=%00", "&" * 200, "after=-~1"])
+@pytest.mark.parametrize(
+    ("typed", "search"),
+    [
+        ("شیرین\u200cگل", "شیرین\u200cگل"),
+        ("\u200fmara\tlind\u200e", "mara lind"),
+        ("\ufeffmara\u00a0lind\u200b", "mara lind"),
+        ("\u202emara\u2066", "mara"),
+        # Kept as it is, because it finds nobody; without it, the list would show everybody.
+        ("\u200f", "\u200f"),
+        ("\0", "\0"),
+        ("x" * 101, "x" * 101),
+    ],
+)
+def test_a_search_is_cleaned_or_kept_but_never_dropped(typed: str, search: str) -> None:
+    found = asked("?" + urlencode({"q": typed}))
+    assert found == ListRequest(Query(search=search))
+    text = list_query.query_string(found.query)
+    assert list_query.parse_string(text) == found.query
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "status=paused&q=%20", "&" * 200, "after=-~1"])
 def test_a_kept_text_that_means_nothing_asks_for_everything(text: str) -> None:
     assert list_query.parse_string(text) == Query()
 

@@ -1,6 +1,7 @@
 """The page of tokens says how many there are, where one is, and what it left out."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -14,6 +15,7 @@ from webapp.models import Health, User
 from webapp.services.operators import counts
 
 PATH = "/operators/tokens"
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -89,7 +91,99 @@ def test_a_search_and_its_end_are_told(operator: FlaskClient) -> None:
     with_name = Reading(operator.get(f"{PATH}?q=-").text)
     assert "No connections match these filters" in with_name.text
     found = Reading(operator.get(f"{PATH}?q=open-001").text)
-    assert "1 of 1 connection, expiring soonest first" in found.the("caption")
+    assert "1 of 1 connection, needs attention first" in found.the("caption")
+
+
+def shown(page: Reading) -> list[str]:
+    """Return the open_ids of the rows, in their order."""
+    return [e.attrs["value"] for e in page.all("input") if e.attrs.get("name") == "id"]
+
+
+def test_who_needs_attention_comes_first_unless_another_order_is_chosen(
+    app: Flask, operator: FlaskClient
+) -> None:
+    for number, health in ((2, Health.REVOKED), (3, Health.RECONNECT), (4, Health.FAILING)):
+        connection(app, number, health)
+    page = Reading(operator.get(PATH).text)
+    assert shown(page) == ["open-003", "open-004", "open-001", "open-002"]
+    assert not [th for th in page.all("th") if "aria-sort" in th.attrs]
+    (chosen,) = [e for e in page.all("option") if "selected" in e.attrs and "first" in e.text]
+    assert (chosen.text, chosen.attrs["value"]) == ("Needs attention first", "")
+    chosen = Reading(operator.get(f"{PATH}?sort=-refreshes").text)
+    (option,) = [e for e in chosen.all("option") if "selected" in e.attrs and "first" in e.text]
+    assert option.text == "Most refreshes first"
+
+
+def test_expired_rows_say_that_a_refresh_is_due_or_that_nobody_uses_them(
+    app: Flask, operator: FlaskClient
+) -> None:
+    now = runtime_of(app).clock()
+    over = now - timedelta(minutes=1)
+    times = {10: (now + timedelta(minutes=5), now), 11: (over, now), 12: (over, now + DAY)}
+    times |= {13: (over, now + timedelta(minutes=1))}
+    with app.app_context():
+        for number, (ends, next_at) in times.items():
+            row = crowd.one(runtime_of(app), now, number, access_expires_at=ends, next_at=next_at)
+            crowd.put([row])
+    page = Reading(operator.get(f"{PATH}?status=soon").text)
+    words = [e.text for e in page.all("span") if "tag" in e.classes][5:]
+    due = "Expired, refresh due"
+    # In the order of expiry, then of IDs.
+    assert words == [due, "Expired, not in use", due, "Expires soon"]
+    one = Reading(operator.get(f"{PATH}/-000person000011").text)
+    assert due in [e.text for e in one.all("span") if "tag" in e.classes]
+
+
+def test_with_a_filter_that_cannot_be_read_nothing_is_offered_for_all(
+    app: Flask, operator: FlaskClient
+) -> None:
+    """`failng` was a typo, so the page shows everybody: they are not who was meant."""
+    runtime = runtime_of(app)
+    with app.app_context():
+        crowd.put([crowd.one(runtime, runtime.clock(), n) for n in range(10, 70)])
+    for address in (f"{PATH}?status=failng", f"{PATH}?status=failng&sel=all"):
+        text = operator.get(address).text
+        assert "Ignored unknown or invalid filters: status." in text
+        assert "sel=all" not in text
+        assert 'name="all"' not in text
+        assert "all 61 matches" not in text
+    assert "sel=all" in operator.get(f"{PATH}?status=healthy").text
+
+
+def test_a_page_without_matches_repeats_what_was_asked_and_offers_to_drop_it(
+    operator: FlaskClient,
+) -> None:
+    query = "q=zzzz&status=failing&failing=1d&scope=video.list"
+    page = Reading(operator.get(f"{PATH}?{query}").text)
+    assert "No connections match these filters" in page.text
+    links = {a.text: a.attrs["href"] for a in page.all("a") if a.text.startswith("Remove")}
+    assert links == {
+        "Remove “zzzz”": f"{PATH}?status=failing&scope=video.list&failing=1d",
+        "Remove Status: Refresh failing": f"{PATH}?q=zzzz&scope=video.list&failing=1d",
+        "Remove Has permission: video.list": f"{PATH}?q=zzzz&status=failing&failing=1d",
+        "Remove Failing for: 1 day or more": f"{PATH}?q=zzzz&status=failing&scope=video.list",
+    }
+    page = Reading(operator.get(f"{PATH}?q=zzzz").text)
+    assert "“zzzz”" in page.text
+    assert not [a for a in page.all("a") if a.text.startswith("Remove")]
+
+
+def test_the_apostrophe_of_the_csv_is_explained_beside_its_link(operator: FlaskClient) -> None:
+    page = Reading(operator.get(PATH).text)
+    (link,) = [a for a in page.all("a") if a.text == "CSV"]
+    (hint,) = [e for e in page.all("p") if e.attrs.get("id") == link.attrs["aria-describedby"]]
+    assert "an ID that begins with - has an apostrophe before it" in hint.text
+
+
+@pytest.mark.parametrize("typed", ["\u200f", "شیرین\u200cگل", "x" * 101, "\0"])
+def test_a_search_that_finds_nobody_shows_and_offers_nobody(
+    operator: FlaskClient, typed: str
+) -> None:
+    """It was dropped, so everybody was shown, and "Disconnect all that match" stood below."""
+    page = Reading(operator.get(PATH, query_string={"q": typed, "sel": "all"}).text)
+    assert not [e for e in page.all("input") if e.attrs.get("name") in ("id", "all")]
+    assert not [b for b in page.all("button") if "isconnect" in b.text]
+    assert ("This search can't be read, so it finds nobody." in page.text) == ("گ" not in typed)
 
 
 def test_the_remark_about_a_filters_order_says_which_way_the_rows_run(

@@ -66,6 +66,7 @@ HAPPENINGS = [
     _happening(900, "connection.connected", "person", fields={"kind": "new", "scopes": "a"}),
 ]
 WELL = ConnectionDetails(
+    at=NOW,
     user=_row(),
     health=Health.FRESH,
     state=State.HEALTHY,

@@ -9,6 +9,8 @@ from webapp.services.handout.service_keys import KeyRow
 from webapp.services.records.audit import EVENTS
 from webapp.views.operators import keys
 from webapp.views.operators.audit import FILTERS
+from webapp.views.operators.audit_filters import quick_dates
+from webapp.views.operators.audit_sentences import title
 from webapp.views.operators.audit_texts import NamedActor, ShownEvent
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
@@ -21,6 +23,7 @@ EVENTS_SHOWN = [
         "key 0123456789ab · name studio-prod",
         "192.0.2.7",
         "0a1b2c3d4e5f",
+        text=_("Issued the service key “%(name)s”", name="studio-prod"),
     ),
     ShownEvent(
         NOW - timedelta(days=1),
@@ -30,6 +33,7 @@ EVENTS_SHOWN = [
         "code  · reason grant_over",
         "",
         "",
+        text=_("Found that the person must reconnect"),
     ),
 ]
 KEYS = [
@@ -50,7 +54,9 @@ def _audit(rows: list[ShownEvent], **facts: Any) -> dict[str, Any]:
         "filters": filters,
         "nobody": False,
         "backwards": False,
-        "events": sorted(EVENTS),
+        "events": {event: title(event) for event in EVENTS},
+        "matches": {},
+        "quick": quick_dates(filters, NOW),
         "days": 400,
         "window": 10_000,
         **facts,

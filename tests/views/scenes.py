@@ -301,14 +301,12 @@ OPERATORS: dict[str, Scene] = {
     ),
     "tokens-all": Scene(
         "operators/tokens.html",
-        _tokens(
-            Page(ROWS, Place(5, 1), None), ListRequest(BY_REFRESHES, True, ("foo", "sort")), OLD, 9
-        ),
+        _tokens(Page(ROWS, Place(5, 1), None), ListRequest(BY_REFRESHES, True), OLD, 9),
         OPERATOR,
     ),
     "tokens-forced": Scene(
         "operators/tokens.html",
-        _tokens(Page(ROWS, None, None, cut=True), ListRequest(FORCED), None),
+        _tokens(Page(ROWS, None, None, cut=True), ListRequest(FORCED, True, ("foo", "sort")), None),
         OPERATOR,
     ),
     "tokens-empty": Scene(

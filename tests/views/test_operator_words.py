@@ -92,7 +92,7 @@ def test_an_actor_is_named_as_far_as_known(word: str, said: str) -> None:
 
 
 def test_a_list_says_how_many_it_shows_of_how_many() -> None:
-    order = "expiring soonest first"
+    order = "needs attention first"
     assert list_page.caption(Query(), 1, None) == f"1 connection, {order}"
     assert list_page.caption(Query(), 50, None) == f"50 connections, {order}"
     assert list_page.caption(Query(), 50, 1204) == f"50 of 1,204 connections, {order}"

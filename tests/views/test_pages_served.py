@@ -20,7 +20,7 @@ from tests.views.reading import Reading
 from webapp import language
 from webapp.database import writing
 from webapp.models import Health, User
-from webapp.views.http.template_filters import STATES
+from webapp.views.http.template_filters import EXPIRED_UNUSED, STATES
 
 PUBLIC = ("/", "/connect", "/privacy", "/terms", "/cookies")
 PRIVATE = (
@@ -119,7 +119,7 @@ def test_operators_see_every_state_of_health(app: Flask, client: FlaskClient) ->
     for row in rows:
         assert row.open_id in reading.text
     words = {e.text for e in reading.elements if "tag" in e.classes}
-    assert words == {tag.word for tag in STATES.values()}
+    assert words == {tag.word for tag in (*STATES.values(), EXPIRED_UNUSED)}
 
 
 def test_operators_see_who_needs_them_soon_and_no_date_that_no_longer_holds(
@@ -152,7 +152,7 @@ class TestPaging:
             reading = judge(client.get(path), path)
             found = [e.text for e in reading.all("code") if e.text.startswith("open-")]
             walked.append((path, found))
-            assert "of 120 connections, expiring soonest first" in reading.the("caption")
+            assert "of 120 connections, needs attention first" in reading.the("caption")
             links = [e.attrs["href"] for e in reading.all("a") if e.attrs.get("rel") == rel]
             path = links[0] if links else ""
             assert len(walked) <= 3, "it never ends"

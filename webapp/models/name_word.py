@@ -1,4 +1,4 @@
-"""The words of people's names, folded for searching; deleted with the person's row."""
+"""The words by which people are found, folded for searching; deleted with the person's row."""
 
 from sqlalchemy import ForeignKey, Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -10,7 +10,7 @@ FOLDED = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 class NameWord(Base):
-    """One word of one person's name (services.people.store_words)."""
+    """One word of one person's name or ticket (webapp.search_words)."""
 
     __tablename__ = "name_words"
     # For deleting an account: the primary key begins with the word.

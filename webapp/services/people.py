@@ -3,7 +3,6 @@
 An id alone is not enough: see docs/decisions/0021-a-person-is-named-by-id-and-ticket.md.
 """
 
-import re
 import unicodedata
 from functools import cache
 from typing import Any
@@ -11,15 +10,13 @@ from typing import Any
 from sqlalchemy import Select, Text, Update, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session, undefer
 
+from webapp import search_words
 from webapp.database import reading, run, table_of
 from webapp.models import NameWord, PersonRef, User, connection_state
 from webapp.services import authority
 from webapp.services.records import history
 from webapp.services.runtime import Runtime
 
-#: How many words of a name can be searched for, and how many letters of each.
-MAX_WORDS = 8
-MAX_LETTERS = 40
 #: Invisible, but some scripts and emoji need them.
 JOINERS = "\u200c\u200d"
 
@@ -88,12 +85,6 @@ def with_history(session: Session, person: PersonRef) -> User:
     return user
 
 
-def search_words(name: str | None) -> list[str]:
-    """Return the words by which a name is found: folded, without duplicates, sorted."""
-    folded = unicodedata.normalize("NFKC", name or "").casefold()
-    return sorted({word[:MAX_LETTERS] for word in re.findall(r"\w+", folded)[:MAX_WORDS]})
-
-
 def clean_name(raw: str | None) -> str | None:
     """Return a name as one line without control or bidi characters; None if nothing is left."""
     if not raw or not raw.isprintable():
@@ -106,10 +97,16 @@ def _is_printable(char: str) -> bool:
     return char in JOINERS or char.isspace() or unicodedata.category(char)[0] not in "CZ"
 
 
-def store_words(session: Session, user_id: int, name: str | None) -> None:
-    """Store the words of a name in place of those of the previous name."""
-    run(session, _DELETE_WORDS, {"the_id": user_id})
-    if found := [{"word": word, "user_id": user_id} for word in search_words(name)]:
+def store_words(session: Session, person: PersonRef, name: str | None) -> None:
+    """Store the words by which a person is found, in place of those of the previous name."""
+    run(session, _DELETE_WORDS, {"the_id": person.id})
+    add_words(session, person, name)
+
+
+def add_words(session: Session, person: PersonRef, name: str | None = None) -> None:
+    """Store the words by which a newcomer is found, at first by their ticket alone."""
+    words = search_words.of_person(name, person.ticket)
+    if found := [{"word": word, "user_id": person.id} for word in words]:
         run(session, _INSERT_WORDS, found)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from webapp.database import run, table_of
 from webapp.models import PersonRef, User, connection_state
+from webapp.services import people
 from webapp.services.refresh import breaker
 from webapp.services.refresh.schedule import next_refresh_at
 from webapp.services.runtime import Runtime
@@ -86,7 +87,9 @@ def add(
     own = {"client_key": runtime.client_key, "open_id": open_id, "ticket": ticket}
     row = {**values, **own, "created_at": now, "the_app": runtime.client_key}
     added = run(session, _INSERT, row).one()
-    return Stored(PersonRef(added.id, ticket), added.version, values["scope"])
+    person = PersonRef(added.id, ticket)
+    people.add_words(session, person)
+    return Stored(person, added.version, values["scope"])
 
 
 def renew(session: Session, row: Row[Any], values: Mapping[str, Any]) -> Stored:

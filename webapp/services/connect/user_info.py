@@ -186,7 +186,7 @@ def _store_profile(person: PersonRef, version: int, changes: Mapping[str, str]) 
     with writing() as session:
         done = run(session, _UPDATE, {**changes, **known})
         if done.rowcount == 1 and "display_name" in changes:
-            people.store_words(session, person.id, changes["display_name"])
+            people.store_words(session, person, changes["display_name"])
 
 
 def _record_test(runtime: Runtime, ticket: str, tested: AccessTest) -> None:

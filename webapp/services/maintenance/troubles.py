@@ -19,14 +19,19 @@ from webapp.problems import Problem
 from webapp.services.installation import binding
 from webapp.services.maintenance import database_checks, machine_checks
 from webapp.services.notifications import outbox
-from webapp.services.refresh import breaker, clock_errors, rescue_file
-from webapp.services.refresh.due import lag
+from webapp.services.records import figures
+from webapp.services.refresh import breaker, clock_errors, due, rescue_file
 from webapp.services.runtime import Runtime
 
 #: Longer than any pause or burst: the worker is away, or cannot keep up.
 LATE_AFTER = timedelta(minutes=5)
 #: A notification that waits longer was tried four times, or no worker is running.
 UNDELIVERED_AFTER = timedelta(hours=1)
+#: Fewer connections without access than this, or fewer than a tenth of all, are their own matter.
+MIN_WITHOUT_ACCESS = 5
+_SHARE_WITHOUT_ACCESS = 10
+#: So many are worth a word in an installation of any size.
+_COUNT_UP_TO = 1000
 
 
 def refusal(runtime: Runtime) -> Problem | None:
@@ -40,15 +45,16 @@ def doubts(runtime: Runtime) -> list[Problem]:
 
     Needs a database at the latest migration.
     """
-    found = [
+    causes = [
         installation_doubt(runtime),
-        _breaker_doubt(runtime),
+        _breaker_doubt(runtime) or _refusals_doubt(runtime),
         _lag_doubt(runtime),
         _rescue_doubt(runtime),
         _clock_doubt(runtime),
-        machine_checks.low_disk(runtime),
-        _notifications_doubt(runtime),
     ]
+    # Lost access is worth a word of its own only if nothing else explains it.
+    access = None if any(causes) else _access_doubt(runtime)
+    found = [*causes, access, machine_checks.low_disk(runtime), _notifications_doubt(runtime)]
     return [doubt for doubt in found if doubt is not None]
 
 
@@ -85,8 +91,52 @@ def _breaker_doubt(runtime: Runtime) -> Problem | None:
     return replace(found, cause=_("refreshes are paused: %(cause)s", cause=found.cause))
 
 
+def _refusals_doubt(runtime: Runtime) -> Problem | None:
+    if not breaker.is_refusing(runtime):
+        return None
+    refused, sent = figures.refusals(runtime, runtime.clock())
+    if not refused:
+        # All of them were refused longer ago, and none was tried since.
+        return None
+    if refused * 2 > sent:
+        cause = _(
+            "most refreshes are being refused: %(refused)s of %(sent)s in the last hour"
+            " answered invalid_grant",
+            refused=refused,
+            sent=sent,
+        )
+    else:
+        cause = _(
+            "many refreshes are being refused: %(refused)s of %(sent)s in the last hour"
+            " answered invalid_grant",
+            refused=refused,
+            sent=sent,
+        )
+    fix = _(
+        "check the client key and secret (flask doctor); if a backup was restored,"
+        " TikTok may have replaced its tokens since"
+    )
+    return Problem("refusals", cause, fix, public=True)
+
+
+def _access_doubt(runtime: Runtime) -> Problem | None:
+    count = due.without_access(runtime, runtime.clock(), _COUNT_UP_TO)
+    if count < MIN_WITHOUT_ACCESS:
+        return None
+    enough = count * (_SHARE_WITHOUT_ACCESS - 1)
+    if count < _COUNT_UP_TO and due.working(runtime, enough + 1) > enough:
+        return None
+    cause = ngettext(
+        "%(num)s connection has expired and couldn't be refreshed",
+        "%(num)s connections have expired and couldn't be refreshed",
+        count,
+    )
+    fix = _("open one whose refreshes fail: its page shows what TikTok answered")
+    return Problem("access", cause, fix, public=True)
+
+
 def _lag_doubt(runtime: Runtime) -> Problem | None:
-    late = timedelta(seconds=lag(runtime, runtime.clock()))
+    late = timedelta(seconds=due.lag(runtime, runtime.clock()))
     if late <= LATE_AFTER:
         return None
     cause = ngettext(

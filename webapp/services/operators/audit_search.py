@@ -13,14 +13,18 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, literal, select, tuple_
 from sqlalchemy.orm import aliased
 
+from webapp import search_words
 from webapp.actor import KINDS
 from webapp.database import reading, writing
 from webapp.models import AuditEvent, User
 from webapp.services import authority
+from webapp.services.operators import list_search
 from webapp.services.records import audit
 from webapp.services.runtime import Runtime
 
 PAGE = 50
+#: As many people of one name can be chosen from.
+MATCHES = 10
 #: One query searches at most this many events.
 WINDOW = 10_000
 #: Events that an export reads with one query.
@@ -84,6 +88,35 @@ def people_of(runtime: Runtime, tickets: set[str]) -> dict[str, Person]:
         row.ticket: Person(row.display_name, row.open_id if row.client_key == ours else None)
         for row in rows
     }
+
+
+class Match(NamedTuple):
+    """A person with a name that was searched for."""
+
+    ticket: str
+    name: str | None
+
+
+def is_actor(name: str) -> bool:
+    """Return True if anyone of this name did something: a key, a command or a ticket."""
+    with reading() as session:
+        found = select(AuditEvent.id).where(AuditEvent.actor == name).limit(1)
+        return session.scalar(found) is not None
+
+
+def people_named(runtime: Runtime, text: str) -> list[Match]:
+    """Return up to `MATCHES` people who are found by this text, operators first.
+
+    If some have exactly this name, return only these.
+    """
+    query = select(User.ticket, User.display_name)
+    order = (User.operator_since.is_(None), User.display_name, User.id)
+    with reading() as session:
+        ids = list_search.search(session, runtime, text).ids
+        rows = session.execute(query.where(User.id.in_(ids)).order_by(*order)).all()
+    words = search_words.typed(text)
+    exact = [row for row in rows if search_words.typed(row.display_name or "") == words]
+    return [Match(*row) for row in (exact or rows)[:MATCHES]]
 
 
 def audit_page(wanted: AuditQuery, *, before: Key | None = None, after: Key | None = None) -> Page:

@@ -109,6 +109,7 @@ class NextStep:
 class ConnectionDetails:
     """One connection as an operator sees it."""
 
+    at: datetime
     user: User
     health: Health
     #: As in the operators' list.
@@ -147,6 +148,7 @@ def details_of(runtime: Runtime, open_id: str) -> ConnectionDetails | None:
         used_by = uses.uses_of(session, user.id)
         timeline = history.timeline(session, user)
     return ConnectionDetails(
+        at=now,
         user=user,
         health=user.health(now),
         state=list_query.state_of(user, now),

@@ -175,7 +175,7 @@ class KeysetWalk:
         return values
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=128)
 def _first_rows(with_reason: int, without: int, half: _Half) -> Select[Any]:
     """Return the statement for this many segments, first those with a reason."""
     numbers = range(with_reason + without)

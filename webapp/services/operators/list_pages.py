@@ -4,7 +4,7 @@ A page costs the same for a million rows as for a thousand (see `list_keyset`).
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, bindparam, case, func, select
@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session, load_only
 from webapp.database import batches, reading
 from webapp.models import User
 from webapp.services.operators import list_keyset, list_query, list_search
+from webapp.services.operators.list_attention import AttentionWalk
 from webapp.services.operators.list_keyset import KeysetWalk
-from webapp.services.operators.list_query import Place, Query, State
+from webapp.services.operators.list_query import Place, Query, Sort, State
 from webapp.services.runtime import Runtime
 
 PAGE_SIZE = 50
@@ -100,9 +101,17 @@ def list_page(runtime: Runtime, query: Query, now: datetime, *, size: int = PAGE
     return Page(
         rows,
         next=places[size - 1] if len(places) > size else None,
-        previous=after and (places[0] if places else after),
+        previous=after and (places[0] if places else _just_behind(after, query)),
         cut=found.cut,
     )
+
+
+def _just_behind(place: Place, query: Query) -> Place:
+    """Return the place right after another one, so a page before it ends with that row.
+
+    The page after a row may be empty by now, while the row is still there.
+    """
+    return replace(place, id=place.id - 1 if query.descending else place.id + 1)
 
 
 def each_row(runtime: Runtime, query: Query, now: datetime) -> Iterator[Row]:
@@ -147,16 +156,15 @@ def count_matching(runtime: Runtime, query: Query, now: datetime, *, limit: int)
 
 def _walk_of(
     session: Session, runtime: Runtime, query: Query, now: datetime
-) -> tuple[KeysetWalk, list_search.SearchResult]:
+) -> tuple[KeysetWalk | AttentionWalk, list_search.SearchResult]:
     """Return the walk over the segments of a query, or over the people that its search found."""
+    walk = AttentionWalk if query.order is Sort.ATTENTION else KeysetWalk
     if not query.search:
         segments = list_keyset.existing_segments(session, runtime, query)
-        walk = KeysetWalk(session, runtime.client_key, segments, query, now)
-        return walk, list_search.NO_MATCH
+        return walk(session, runtime.client_key, segments, query, now), list_search.NO_MATCH
     found = list_search.search(session, runtime, query.search)
     rows = [User.id.in_(found.ids), *list_query.conditions(runtime, query, now)]
-    walk = KeysetWalk(session, runtime.client_key, [], query, now, rows if found.ids else None)
-    return walk, found
+    return walk(session, runtime.client_key, [], query, now, rows if found.ids else None), found
 
 
 def _rows(session: Session, places: Sequence[Place], now: datetime) -> list[Row]:

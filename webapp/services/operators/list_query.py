@@ -16,6 +16,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.database import UtcDateTime
 from webapp.models import Reason, Status, User
+from webapp.services import people
 from webapp.services.runtime import Runtime
 
 #: A worker that keeps up refreshes earlier, after three quarters of a token's life.
@@ -71,8 +72,10 @@ def in_state(state: State, soon: Moment, *, seeks: bool = True) -> ColumnElement
 
 
 class Sort(StrEnum):
-    """The sort columns of the list; each has an index."""
+    """The orders of the list; each is that of an index."""
 
+    #: By state, the most urgent first (services.operators.list_attention).
+    ATTENTION = "attention"
     EXPIRES = "expires"
     RECONNECT_BY = "reconnect_by"
     REFRESHES = "refreshes"
@@ -83,6 +86,8 @@ class Sort(StrEnum):
 
 
 COLUMNS: dict[Sort, InstrumentedAttribute[Any]] = {
+    #: Within a state.
+    Sort.ATTENTION: User.access_expires_at,
     Sort.EXPIRES: User.access_expires_at,
     Sort.RECONNECT_BY: User.refresh_expires_at,
     Sort.REFRESHES: User.refreshes,
@@ -98,6 +103,8 @@ class Place:
 
     value: datetime | int | None
     id: int
+    #: The rank of its state; None unless the order is by state.
+    rank: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +119,9 @@ class Query:
     failing: timedelta | None = None
     #: The grant expires within this time.
     within: timedelta | None = None
-    #: Words of a name, an open_id or its beginning, or a ticket.
+    #: Words of a name, an open_id or its beginning, or a ticket or half of it.
     search: str = ""
-    sort: Sort = Sort.EXPIRES
+    sort: Sort = Sort.ATTENTION
     down: bool = False
     after: Place | None = None
     before: Place | None = None
@@ -136,13 +143,14 @@ class Query:
 
     @property
     def order(self) -> Sort:
-        """The order of the rows."""
-        return self.forced or self.sort
+        """The order of the rows; those of one state are all equally urgent."""
+        chosen = Sort.EXPIRES if self.state and self.sort is Sort.ATTENTION else self.sort
+        return self.forced or chosen
 
     @property
     def descending(self) -> bool:
-        """True if the largest value comes first; never if a filter implies the order."""
-        return self.down and self.order == self.sort
+        """True if the largest value comes first; never if a filter by time implies the order."""
+        return self.down and self.forced in (None, self.sort)
 
 
 def statuses(query: Query) -> tuple[Status, ...]:
@@ -221,7 +229,9 @@ SORTS = tuple(sort for sort in Sort if sort is not Sort.FAILING_SINCE)
 MAX_SEARCH = 100
 _SCOPE = re.compile(r"[a-z0-9._]{1,60}")
 _MOMENT = "%Y%m%dT%H%M%S.%fZ"
-_PLACE = re.compile(r"(?P<value>-|\d{1,9}|\d{8}T\d{6}\.\d{6}Z)~(?P<id>\d{1,9})")
+_PLACE = re.compile(
+    r"(?:(?P<rank>[0-4])!)?(?P<value>-|\d{1,9}|\d{8}T\d{6}\.\d{6}Z)~(?P<id>\d{1,9})"
+)
 
 
 class Unreadable(Exception):
@@ -302,7 +312,7 @@ def query_pairs(query: Query) -> list[tuple[str, str]]:
         "reason": query.reason,
         "failing": _name(FAILING_FOR, query.failing),
         "within": _name(WITHIN, query.within),
-        "sort": None if (query.sort, query.down) == (Sort.EXPIRES, False) else _sort_text(query),
+        "sort": None if (query.sort, query.down) == (Sort.ATTENTION, False) else _sort_text(query),
         "after": query.after and _place_text(query.after),
         "before": query.before and _place_text(query.before),
     }
@@ -318,9 +328,8 @@ def _name(names: dict[str, timedelta], value: timedelta | None) -> str | None:
 
 
 def _search(text: str) -> dict[str, Any]:
-    if len(text) > MAX_SEARCH or not text.isprintable():
-        raise Unreadable
-    return {"search": " ".join(text.split())}
+    # What can't be read is kept: it finds nobody. Without it, the list would show everybody.
+    return {"search": people.clean_name(text) or text}
 
 
 def _scope(text: str) -> dict[str, Any]:
@@ -349,24 +358,27 @@ _READERS = {
 
 def _place_text(place: Place) -> str:
     value = place.value
+    rank = "" if place.rank is None else f"{place.rank}!"
     if isinstance(value, datetime):
-        return f"{value.astimezone(UTC).strftime(_MOMENT)}~{place.id}"
-    return f"{'-' if value is None else value}~{place.id}"
+        return f"{rank}{value.astimezone(UTC).strftime(_MOMENT)}~{place.id}"
+    return f"{rank}{'-' if value is None else value}~{place.id}"
 
 
 def _place(query: Query, text: str) -> Place | None:
     """Return a place, if it is valid in the order of this query."""
     found = _PLACE.fullmatch(text) if text.isascii() else None
-    if found is None:
+    if found is None or (found["rank"] is not None) != (query.order is Sort.ATTENTION):
         return None
+    rank = None if found["rank"] is None else int(found["rank"])
     value, user_id = found["value"], int(found["id"])
     if value == "-":
-        return Place(None, user_id)
+        return Place(None, user_id, rank)
     if value.isdigit() != (query.order is Sort.REFRESHES):
         return None
     if value.isdigit():
         return Place(int(value), user_id)
     try:
-        return Place(datetime.strptime(value, _MOMENT).replace(tzinfo=UTC), user_id)
+        moment = datetime.strptime(value, _MOMENT).replace(tzinfo=UTC)
     except ValueError:
         return None
+    return Place(moment, user_id, rank)

@@ -28,6 +28,8 @@ DAYS = 30
 #: The time over which the current rate is measured.
 LATELY = timedelta(minutes=5)
 _FAILED, _MS = "failed.", "ms."
+#: How a refused refresh is counted, by its verdict (services.refresh.verdicts).
+_REFUSED = ("failed.refused_once", "failed.mass_rejection", "failed.needs_person")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,15 @@ def per_second(runtime: Runtime, now: datetime) -> float:
     counts = _sums(runtime, Figure.minute.between(since, now))
     answered = sum(count for what, count in counts.items() if not what.startswith(_MS))
     return (answered - counts.get("revoked", 0)) / (now - since).total_seconds()
+
+
+def refusals(runtime: Runtime, now: datetime) -> tuple[int, int]:
+    """Return how many refreshes TikTok refused in the last hour, and how many there were."""
+    counts = _sums(runtime, Figure.minute.between(now - timedelta(hours=1), now))
+    all_of_them = counts.get("refreshed", 0) + sum(
+        count for what, count in counts.items() if what.startswith(_FAILED)
+    )
+    return sum(counts.get(what, 0) for what in _REFUSED), all_of_them
 
 
 def answer_times(runtime: Runtime, now: datetime) -> AnswerTimes:

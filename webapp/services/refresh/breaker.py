@@ -130,6 +130,12 @@ def is_mass_rejection(recent: str) -> bool:
     return len(recent) >= MIN_OUTCOMES and recent.count("g") / len(recent) > MASS_SHARE
 
 
+def is_refusing(runtime: Runtime) -> bool:
+    """Return True while a mass rejection continues: the latest outcomes show it as well."""
+    recent = stored(runtime).recent
+    return is_mass_rejection(recent) and is_mass_rejection(recent[-MIN_OUTCOMES:])
+
+
 def recent_outcomes(session: Session, runtime: Runtime) -> str:
     """Return the letters of the last outcomes."""
     return session.scalar(select(Brakes.recent).filter_by(client_key=runtime.client_key)) or ""

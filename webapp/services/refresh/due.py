@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from webapp.database import reading
-from webapp.models import User
+from webapp.models import Status, User
 from webapp.services.runtime import Runtime
 
 
@@ -42,3 +42,26 @@ def overdue(runtime: Runtime, now: datetime) -> int:
     query = select(func.count()).where(User.next_at <= now, User.client_key == runtime.client_key)
     with reading() as session:
         return session.scalar(query) or 0
+
+
+def without_access(runtime: Runtime, now: datetime, limit: int) -> int:
+    """Return how many connections have lost their access because their refreshes fail.
+
+    Counts no further than `limit`.
+    """
+    return _count(
+        runtime, limit, User.status == Status.FAILING.value, User.access_expires_at <= now
+    )
+
+
+def working(runtime: Runtime, limit: int) -> int:
+    """Return how many connections were refreshed without a failure, counted up to `limit`."""
+    return _count(runtime, limit, User.status == Status.ACTIVE.value)
+
+
+def _count(runtime: Runtime, limit: int, *conditions: ColumnElement[bool]) -> int:
+    # Both have no reason, so the database reads one range of an index of the operators' list.
+    ours = (User.client_key == runtime.client_key, User.reason.is_(None))
+    found = select(User.id).where(*ours, *conditions).limit(limit).subquery()
+    with reading() as session:
+        return session.scalar(select(func.count()).select_from(found)) or 0

@@ -24,7 +24,7 @@ from webapp.services.refresh import breaker, rescue_file
 from webapp.services.refresh.answer_store import store_answers
 from webapp.services.refresh.attempt import attempt, end_if_expired
 from webapp.services.refresh.claims import Claim, claim_one
-from webapp.services.refresh.verdicts import NotSent, Result
+from webapp.services.refresh.verdicts import CannotOpenRow, NotSent, Result
 from webapp.services.runtime import Runtime
 from webapp.services.vault import CannotOpen
 
@@ -78,11 +78,12 @@ class ReconnectRequired(Exception):
 class Pending(Exception):
     """There is no working access token now, because of a problem at TikTok or here."""
 
-    def __init__(self, retry_after: timedelta, cause: str) -> None:
-        """Store how long to wait, and a code for the cause."""
+    def __init__(self, retry_after: timedelta, cause: str, *, asked: bool = False) -> None:
+        """Store how long to wait, a code for the cause, and if this call has asked TikTok."""
         super().__init__(cause)
         self.retry_after = retry_after
         self.cause = cause
+        self.asked = asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +127,8 @@ def fresh_access(
         rejected_version = user.version
     found = stored_access(runtime, user, min_ttl, rejected_version, runtime.clock())
     if found is None:
-        user = _refreshed(runtime, user, min_ttl, rejected_version, back_off=not pressed)
-        found = _best_available(runtime, user, min_ttl, rejected_version)
+        user, asked = _refreshed(runtime, user, min_ttl, rejected_version, back_off=not pressed)
+        found = _best_available(runtime, user, min_ttl, rejected_version, asked=asked)
     record_use(user, runtime.clock())
     return found
 
@@ -141,27 +142,35 @@ def _row(runtime: Runtime, open_id: str, person: PersonRef | None) -> User:
 
 def _refreshed(
     runtime: Runtime, user: User, min_ttl: timedelta, rejected: int | None, *, back_off: bool
-) -> User:
+) -> tuple[User, bool]:
     """Refresh, or wait for the process that does; return the row as it is afterwards.
 
-    Raises NotConnected, NoLongerAllowed.
+    The second value is True if this call has asked TikTok. Raises NotConnected, NoLongerAllowed.
     """
     end = runtime.clock() + PATIENCE
     pause = _FIRST_POLL
     while True:
         claim = _try_claim(runtime, user, back_off=back_off)
         if claim is not None:
-            if not end_if_expired(runtime, claim):
-                store_answers(runtime, [attempt(runtime, claim)], STORE_PATIENCE)
-            return _row(runtime, user.open_id, user.ref)
+            asked = _attempt_and_store(runtime, claim)
+            return _row(runtime, user.open_id, user.ref), asked
         user = _row(runtime, user.open_id, user.ref)
         now = runtime.clock()
         good = is_good_enough(user, min_ttl, rejected, now)
         if good or not user.leased(now) or now >= end:
-            return user
+            return user, False
         _pause(pause)
         authority.check()
         pause = min(pause * 1.5, _LONGEST_POLL)
+
+
+def _attempt_and_store(runtime: Runtime, claim: Claim) -> bool:
+    """Make the call of a claim and store its answer; return False if TikTok was not asked."""
+    if end_if_expired(runtime, claim):
+        return False
+    result = attempt(runtime, claim)
+    store_answers(runtime, [result], STORE_PATIENCE)
+    return not isinstance(result.answer, NotSent | CannotOpenRow)
 
 
 def _try_claim(runtime: Runtime, user: User, *, back_off: bool) -> Claim | None:
@@ -200,7 +209,7 @@ def _is_held(user: User, now: datetime, *, back_off: bool) -> bool:
 
 
 def _best_available(
-    runtime: Runtime, user: User, min_ttl: timedelta, rejected: int | None
+    runtime: Runtime, user: User, min_ttl: timedelta, rejected: int | None, *, asked: bool
 ) -> Access:
     """Return the best token after the refresh. Raises ReconnectRequired, Pending, CannotOpen."""
     now = runtime.clock()
@@ -210,7 +219,7 @@ def _best_available(
     refused = rejected is not None and user.version <= rejected
     if not refused and user.access_expires_at is not None and user.access_expires_at > now:
         return build_access(runtime, user, min_ttl, now, "refresh_pending")
-    raise Pending(_retry_after(user, now), user.last_error or "refreshing")
+    raise Pending(_retry_after(user, now), user.last_error or "refreshing", asked=asked)
 
 
 def _retry_after(user: User, now: datetime) -> timedelta:

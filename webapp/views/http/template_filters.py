@@ -2,10 +2,10 @@
 
 import unicodedata
 from collections.abc import Callable, MutableMapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from types import FunctionType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from flask import Flask, request
 from flask.templating import Environment
@@ -82,6 +82,11 @@ def clock_time(moment: datetime) -> str:
     return f"{moment.hour:02}:{moment.minute:02} UTC"
 
 
+def time_or_day(moment: datetime, now: datetime) -> str:
+    """Return the time of an aware UTC `moment`, with its day unless that is today's."""
+    return clock_time(moment) if moment.date() == now.date() else exact(moment)
+
+
 def iso(moment: datetime) -> str:
     """Return an aware UTC `moment` as RFC 3339, in whole seconds."""
     return f"{moment.isoformat()[:19]}Z"
@@ -156,6 +161,12 @@ STATES = {
     "reconnect": Tag("bad", N_("Reconnect needed")),
     "revoked": Tag("off", N_("Revoked")),
 }
+#: In place of "Expires soon", once it has.
+EXPIRED = Tag("warn", N_("Expired, refresh due"))
+#: The same, if no service has used it for so long that it is only kept alive.
+EXPIRED_UNUSED = Tag("off", N_("Expired, not in use"))
+#: Longer than a refresh takes: a later time is that of a connection which is not in use.
+_REFRESHING_FOR = timedelta(minutes=2)
 
 
 def health_tag(health: str) -> Tag:
@@ -171,9 +182,24 @@ def is_connected(health: str) -> bool:
     return FOR_PEOPLE[health] in (CONNECTED, RETRIED)
 
 
-def state_tag(state: str) -> Tag:
-    """Return the tag of a `State` in the operators' list. Raises KeyError if it is unknown."""
-    return STATES[state].translated()
+class Expiring(Protocol):
+    """The times of a connection that say if its access has expired, and if that is right."""
+
+    access_expires_at: datetime | None
+    next_at: datetime | None
+
+
+def state_tag(state: str, row: Expiring | None = None, now: datetime | None = None) -> Tag:
+    """Return the tag of a `State` in the operators' list. Raises KeyError if it is unknown.
+
+    With a connection and the time, one whose access has expired has a tag of its own.
+    """
+    if state != "soon" or row is None or now is None:
+        return STATES[state].translated()
+    if row.access_expires_at is not None and row.access_expires_at > now:
+        return STATES[state].translated()
+    unused = row.next_at is not None and row.next_at > now + _REFRESHING_FOR
+    return (EXPIRED_UNUSED if unused else EXPIRED).translated()
 
 
 def in_words(items: Sequence[str]) -> str:

@@ -22,7 +22,14 @@ from webapp.services.records import audit
 from webapp.views.http.guards import at_most, cut_off, operator
 from webapp.views.http.runtime import runtime
 from webapp.views.http.signing_in import step_up
-from webapp.views.operators.audit_filters import FILTERS, AuditRequest, audit_request, key_text
+from webapp.views.operators.audit_filters import (
+    FILTERS,
+    AuditRequest,
+    audit_request,
+    key_text,
+    quick_dates,
+)
+from webapp.views.operators.audit_sentences import title
 from webapp.views.operators.audit_texts import ShownEvent, shown_event
 
 blueprint = Blueprint("audit", __name__, url_prefix="/operators")
@@ -48,8 +55,10 @@ def index() -> str:
         typed=dict.fromkeys(FILTERS, "") | asked.typed,
         filters=asked.typed,
         nobody=asked.wanted is None,
+        matches=asked.matches,
+        quick=quick_dates(asked.typed, runtime().clock()),
         backwards=_is_backwards(asked.wanted),
-        events=sorted(audit.EVENTS),
+        events={event: title(event) for event in sorted(audit.EVENTS, key=title)},
         days=runtime().settings.audit_days,
         window=audit_search.WINDOW,
     )
@@ -61,8 +70,9 @@ def index() -> str:
 def as_csv() -> Answer:
     """Return all matching events as a file; the export is recorded before its first byte."""
     asked = audit_request()
-    if asked.ignored:
-        # Unlike a file, the page can say which parameters were ignored; it needs only their names.
+    if asked.ignored or asked.matches:
+        # Unlike a file, the page can say which parameters were ignored, of which it needs only the
+        # names, and let one of several people be chosen.
         query = urlencode(asked.typed | dict.fromkeys(asked.ignored, "?"))
         return redirect(f"{url_for('audit.index')}?{query}", 303)
     try:

@@ -8,12 +8,23 @@ from urllib.parse import urlencode
 from flask import request
 
 from webapp.actor import KINDS
-from webapp.services.operators.audit_search import AuditQuery, Key
-from webapp.services.people import find_by_open_id
+from webapp.language import N_
+from webapp.language import gettext as _
+from webapp.services.operators.audit_search import (
+    AuditQuery,
+    Key,
+    Match,
+    is_actor,
+    people_named,
+)
+from webapp.services.people import clean_name, find_by_open_id
 from webapp.services.records.audit import EVENTS
 from webapp.views.http.runtime import runtime
+from webapp.views.operators.audit_texts import NAMELESS
 
 FILTERS = ("from", "to", "who", "what", "on", "ref")
+#: What is typed freely.
+_FREE = ("who", "on", "ref")
 _MAX_LENGTH = 200
 _TICKET = re.compile(r"ct_[0-9A-Z]{4}-[0-9A-Z]{4}")
 #: A ticket, a kind of actor or a request ID: all else that can be typed may be a person's name.
@@ -33,8 +44,10 @@ class AuditRequest:
     after: Key | None = None
     #: Names of the parameters that were ignored.
     ignored: list[str] = field(default_factory=list)
-    #: None: `on` names nobody.
+    #: None: `who` or `on` names nobody, or several people.
     wanted: AuditQuery | None = None
+    #: Filter → the people whom its text may mean, if there are several.
+    matches: dict[str, list[Match]] = field(default_factory=dict)
 
     @property
     def query(self) -> str:
@@ -56,8 +69,20 @@ def audit_request() -> AuditRequest:
         text = request.args[name].strip()
         if not _read_filter(asked, name, text):
             asked.ignored.append(_printable(name))
-    asked.wanted = _query_of(asked.typed)
+    asked.wanted = _query_of(asked)
     return asked
+
+
+def quick_dates(typed: dict[str, str], now: datetime) -> list[tuple[str, dict[str, str], bool]]:
+    """Return links for the last days: text, filters, and whether these are the present dates."""
+    others = {name: text for name, text in typed.items() if name not in ("from", "to")}
+    present = {name: text for name, text in typed.items() if name in ("from", "to")}
+    spans = ((N_("Today"), 0), (N_("Last 7 days"), 6), (N_("Last 30 days"), 29))
+    found = []
+    for text, days in spans:
+        dates = {"from": f"{now - timedelta(days=days):%Y-%m-%d}"}
+        found.append((_(text), others | dates, present == dates))
+    return found
 
 
 def key_text(key: Key | None) -> str | None:
@@ -68,6 +93,9 @@ def key_text(key: Key | None) -> str | None:
 def _read_filter(asked: AuditRequest, name: str, text: str) -> bool:
     """Add one parameter to `asked`; return False if it is unknown or can't be read."""
     if name in FILTERS:
+        if name in _FREE:
+            # What can't be read is kept: it finds nothing. Without it, the page would show all.
+            text = clean_name(text) or text
         if text and not _is_valid(name, text):
             return False
         if text:
@@ -88,19 +116,17 @@ def _is_valid(name: str, text: str) -> bool:
         return _day(text) is not None
     if name == "what":
         return text in EVENTS
-    return len(text) <= _MAX_LENGTH and text.isprintable()
+    return True
 
 
-def _query_of(typed: dict[str, str]) -> AuditQuery | None:
+def _query_of(asked: AuditRequest) -> AuditQuery | None:
+    typed = asked.typed
+    if not all(_is_readable(typed[name]) for name in _FREE if name in typed):
+        return None
     since, last = _day(typed.get("from", "")), _day(typed.get("to", ""))
-    who, on = _ticket(typed.get("who", "")), _ticket(typed.get("on", ""))
-    if on and not _TICKET.fullmatch(on):
-        person = find_by_open_id(runtime(), on)
-        if person is None:
-            return None
-        on = person.ticket
-    if who and (actor := find_by_open_id(runtime(), who)):
-        who = actor.ticket
+    who, on = _who(asked), _on(asked)
+    if who is None or on is None:
+        return None
     return AuditQuery(
         since=since,
         until=last + timedelta(days=1) if last else None,
@@ -109,6 +135,52 @@ def _query_of(typed: dict[str, str]) -> AuditQuery | None:
         on=on,
         reference=typed.get("ref", ""),
     )
+
+
+def _is_readable(text: str) -> bool:
+    return len(text) <= _MAX_LENGTH and clean_name(text) is not None
+
+
+def _who(asked: AuditRequest) -> str | None:
+    """Return the actor that "Who" names, also in the words of the column; None: several people."""
+    text = asked.typed.get("who", "")
+    kinds = {_(word): kind for kind, word in NAMELESS.items()}
+    text = _ticket(kinds.get(text, _without_role(text)))
+    if not text or text in KINDS or _TICKET.fullmatch(text):
+        return text
+    if person := find_by_open_id(runtime(), text):
+        return person.ticket
+    # A key or a command of this name; otherwise people.
+    return text if is_actor(text) else _chosen(asked, "who", text, otherwise=text)
+
+
+def _on(asked: AuditRequest) -> str | None:
+    """Return the ticket of whom "On" names; None: nobody, or several people."""
+    text = _ticket(_without_role(asked.typed.get("on", "")))
+    if not text or _TICKET.fullmatch(text):
+        return text
+    person = find_by_open_id(runtime(), text)
+    return person.ticket if person else _chosen(asked, "on", text, otherwise=None)
+
+
+def _chosen(asked: AuditRequest, name: str, text: str, *, otherwise: str | None) -> str | None:
+    """Return the ticket of the one person of this name; `otherwise` if there is none."""
+    found = people_named(runtime(), text)
+    if len(found) > 1:
+        asked.matches[name] = found
+        return None
+    return found[0].ticket if found else otherwise
+
+
+def _without_role(text: str) -> str:
+    """Return a name without what the column prints before it: "operator Mara" is "Mara"."""
+    for role in (
+        *(_("operator %(name)s", name=""), _("key %(name)s", name="")),
+        *(_("command %(name)s", name=""), _("Deleted person %(ticket)s", ticket="")),
+    ):
+        if text.startswith(role) and text != role:
+            return text.removeprefix(role)
+    return text
 
 
 def _ticket(text: str) -> str:

@@ -10,9 +10,10 @@ from webapp.language import N_
 from webapp.language import gettext as _
 from webapp.services.operators.audit_search import Person
 from webapp.views.http.template_filters import display_name
+from webapp.views.operators.audit_sentences import sentence
 
 #: Actors without a name of their own.
-_WHO = {"worker": N_("the worker"), "tiktok": N_("TikTok"), "system": N_("the app")}
+NAMELESS = {"worker": N_("the worker"), "tiktok": N_("TikTok"), "system": N_("the app")}
 
 
 class Event(Protocol):
@@ -50,6 +51,8 @@ class ShownEvent:
     details: str
     address: str
     reference: str
+    #: What happened, as a sentence.
+    text: str = ""
 
 
 def shown_event(event: Event, people: Mapping[str, Person]) -> ShownEvent:
@@ -62,12 +65,13 @@ def shown_event(event: Event, people: Mapping[str, Person]) -> ShownEvent:
         _details(event.fields),
         event.address,
         event.reference,
+        text=sentence(event.event, json.loads(event.fields)),
     )
 
 
 def _who(kind: str, name: str, people: Mapping[str, Person]) -> NamedActor:
-    if kind in _WHO:
-        return NamedActor(_(_WHO[kind]))
+    if kind in NAMELESS:
+        return NamedActor(_(NAMELESS[kind]))
     if kind == "service":
         return NamedActor(_("key %(name)s", name=name))
     if kind == "command":

@@ -66,7 +66,7 @@ def refresh(open_id: str) -> Response:
 @operator
 @at_most(PRESSES)
 def test(open_id: str) -> Response:
-    """Ask TikTok whose the stored access token is, and show the result."""
+    """Ask TikTok whose the stored access token is, and show the result, or why it wasn't asked."""
     obstacle = connection_texts.obstacles(_found(open_id))["test"]
     if obstacle is not None:
         flash(obstacle, "warn")
@@ -76,7 +76,10 @@ def test(open_id: str) -> Response:
     except NotConnected:
         abort(404)
     except (ReconnectRequired, Pending, CannotOpen) as error:
-        result = _not_refreshed(open_id, error)
+        if isinstance(error, Pending) and not error.asked:
+            result = connection_texts.not_tested_text(_found(open_id), error.cause)
+        else:
+            result = _not_refreshed(open_id, error)
     flash(*result)
     return _back(open_id)
 
@@ -137,5 +140,5 @@ def _not_refreshed(open_id: str, error: Exception) -> tuple[str, str]:
     if isinstance(error, ReconnectRequired):
         return _(connection_texts.PERSON_NEEDED), "warn"
     if isinstance(error, Pending):
-        return connection_texts.not_refreshed_text(_found(open_id), error.cause)
+        return connection_texts.not_refreshed_text(_found(open_id), error.cause, asked=error.asked)
     return _(connection_texts.CANNOT_OPEN), "warn"

@@ -14,7 +14,7 @@ from webapp.services.connect.user_info import REFUSED, AccessTest
 from webapp.services.operators.connection import ConnectionDetails
 from webapp.services.records.history import TimelineEvent
 from webapp.views.http.ending_texts import ending
-from webapp.views.http.template_filters import clock_time, display_name, exact
+from webapp.views.http.template_filters import display_name, exact, time_or_day
 
 PERSON_NEEDED = N_("Only the person can fix this: send them the reconnect link.")
 _OVER = N_("Disconnected. Only the person can reconnect: send them the reconnect link.")
@@ -112,28 +112,61 @@ def refreshed_text(until: datetime) -> tuple[str, str]:
     return _("Access was refreshed. It works until %(when)s.", when=exact(until)), "ok"
 
 
-def not_refreshed_text(details: ConnectionDetails, cause: str) -> tuple[str, str]:
+def not_refreshed_text(
+    details: ConnectionDetails, cause: str, *, asked: bool = True
+) -> tuple[str, str]:
     """Return why a refresh didn't work and when it is retried, as a message and its kind.
 
-    `details` are those after the attempt, `cause` is that of `on_demand.Pending`.
+    `details` are those after the attempt; `cause` and `asked` are those of `on_demand.Pending`.
     """
     if cause == "cannot_open":
         return _(CANNOT_OPEN), "warn"
     user, obstacle = details.user, obstacles(details)["refresh"]
     if obstacle is not None:
         why = obstacle
-    elif cause == "refreshing":
+    elif cause == "refreshing" or (not asked and details.next.why == "refreshing"):
         why = _("It's being refreshed elsewhere right now. Check again in a minute.")
     else:
         why = _(
             "It wasn't refreshed: %(cause)s.", cause=_logged(code_text(cause), user.last_log_id)
         )
-        if details.next.at:
-            why += " " + _("Next attempt at %(time)s.", time=clock_time(details.next.at))
+        why = f"{why} {_next_attempt(details)}".rstrip()
     if details.access_over or user.access_expires_at is None:
         return why + " " + _("Access has temporarily expired."), "warn"
     works = _("Access still works until %(when)s.", when=exact(user.access_expires_at))
     return f"{why} {works}", "warn"
+
+
+def not_tested_text(details: ConnectionDetails, cause: str) -> tuple[str, str]:
+    """Return why TikTok was not asked whose the access token is, as a message and its kind."""
+    obstacle = obstacles(details)["test"]
+    if cause == "cannot_open":
+        why = _(CANNOT_OPEN)
+    elif obstacle is not None:
+        why = obstacle
+    elif details.next.why == "refreshing":
+        why = _("It's being refreshed elsewhere right now. Check again in a minute.")
+    else:
+        why = _last_failure(details, cause)
+        why = f"{why} {_next_attempt(details)}".rstrip()
+    return _("Not tested: TikTok wasn't asked. %(why)s", why=why), "warn"
+
+
+def _last_failure(details: ConnectionDetails, cause: str) -> str:
+    failed = next((each for each in details.timeline if each.word == "failed"), None)
+    what = _logged(code_text(cause), details.user.last_log_id)
+    if failed is not None:
+        what += f", {time_or_day(failed.at, details.at)}"
+    return _(
+        "Access has expired and the last refresh failed: %(cause)s. “Refresh now” tries again.",
+        cause=what,
+    )
+
+
+def _next_attempt(details: ConnectionDetails) -> str:
+    if details.next.at is None:
+        return ""
+    return _("Next attempt: %(time)s.", time=time_or_day(details.next.at, details.at))
 
 
 def test_text(found: AccessTest) -> tuple[str, str]:
@@ -218,7 +251,7 @@ def _paused_text(details: ConnectionDetails) -> str:
         why = _("%(cause)s (%(code)s)", cause=why, code=details.held_code)
     if details.held_until is None:
         return _("Refreshes are paused: %(why)s.", why=why)
-    until = clock_time(details.held_until)
+    until = time_or_day(details.held_until, details.at)
     return _("Refreshes are paused until %(until)s: %(why)s.", until=until, why=why)
 
 

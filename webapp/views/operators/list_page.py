@@ -10,6 +10,7 @@ from flask import url_for
 from webapp import language
 from webapp.language import N_, ngettext
 from webapp.language import gettext as _
+from webapp.services.operators import list_search
 from webapp.services.operators.counts import Counts
 from webapp.services.operators.list_pages import Page
 from webapp.services.operators.list_query import (
@@ -21,12 +22,13 @@ from webapp.services.operators.list_query import (
     query_pairs,
     query_string,
 )
-from webapp.views.http.template_filters import Tag, state_tag
+from webapp.views.http.template_filters import Tag, quoted, state_tag
 from webapp.views.operators import list_rows
 from webapp.views.operators.list_address import MORE, ListRequest, address
 
 #: Sort → column title, caption for ascending and for descending order.
 ORDERS: Mapping[Sort, tuple[str, str, str]] = {
+    Sort.ATTENTION: ("", N_("needs attention first"), N_("needs attention last")),
     Sort.EXPIRES: (N_("Expires"), N_("expiring soonest first"), N_("expiring latest first")),
     Sort.RECONNECT_BY: (
         N_("Reconnect by"),
@@ -52,6 +54,8 @@ FORCES = {
     Sort.RECONNECT_BY: N_("Reconnect within"),
     Sort.EXPIRES: N_("Expires soon"),
 }
+#: The orders that the form offers, each from the end that is asked for most.
+_OFFERED = ("", "expires", "reconnect_by", "next", "last_used", "-last_used", "-refreshes")
 #: By `Reason`, short enough for a select box.
 REASONS = {
     "refused": N_("Refused"),
@@ -108,14 +112,16 @@ def context(
     `total` is how many rows match; None if unknown.
     """
     query, base = asked.query, url_for("operators.tokens")
-    everything = asked.everything and bool(page.rows) and not page.cut
+    # What can't be read was not applied, so "all that match" are not those that were meant.
+    whole = not (page.cut or asked.ignored)
+    everything = asked.everything and bool(page.rows) and whole
     return {
         "query": query,
         "rows": list_rows.lines(page.rows, now),
         "fill": list_rows.fill,
         "everything": everything,
         "total": total,
-        "select_all": _all_that_match(base, query, page),
+        "select_all": _all_that_match(base, query, page) if whole else "",
         "nobody": not (page.rows or query.is_filtered or query.after or query.before)
         and not (counts and counts.total),
         "tiles": tiles(base, query, counts),
@@ -123,6 +129,8 @@ def context(
         "caption": caption(query, len(page.rows), total),
         "remarks": remarks(asked, page, counts, now),
         "links": links(base, query, page),
+        "orders": orders(query),
+        "dropped": [] if page.rows else droppable(base, query),
     }
 
 
@@ -143,7 +151,7 @@ def links(base: str, query: Query, page: Page) -> dict[str, str]:
 
 def _all_that_match(base: str, query: Query, page: Page) -> str:
     """Return the address that selects all matches; empty if they are all on this page."""
-    if page.cut or not page.rows or not (page.next or page.previous):
+    if not page.rows or not (page.next or page.previous):
         return ""
     return address(base, query, everything=True)
 
@@ -181,6 +189,34 @@ def filters(query: Query, scopes: Sequence[str]) -> list[Filter]:
     ]
 
 
+def orders(query: Query) -> Filter | None:
+    """Return the choice of an order; None if a filter implies it."""
+    if query.forced is not None:
+        return None
+    chosen = dict(query_pairs(query)).get("sort", "")
+    words = {name: _order_text(name) for name in dict.fromkeys([*_OFFERED, chosen])}
+    return Filter("sort", _("Order"), chosen, words)
+
+
+def _order_text(name: str) -> str:
+    """Return an order of the address as text: "Needs attention first"."""
+    sort = Sort(name.removeprefix("-") or Sort.ATTENTION)
+    text = _(ORDERS[sort][2 if name.startswith("-") else 1])
+    return text[:1].upper() + text[1:]
+
+
+def droppable(base: str, query: Query) -> list[tuple[str, str]]:
+    """Return every filter of a query in words, and the address without it."""
+    search: dict[str, Any] = {"search": ""}
+    found = [(quoted(query.search), search)] if query.search else []
+    names = {"status": "state"}
+    for each in filters(query, []):
+        if each.chosen:
+            text = _("%(filter)s: %(value)s", filter=each.label, value=each.words[each.chosen])
+            found.append((text, {names.get(each.name, each.name): None}))
+    return [(text, address(base, query, **without)) for text, without in found]
+
+
 def headers(base: str, query: Query) -> list[Header]:
     """Return the headers of the columns after the checkbox; sortable ones are links."""
     by = {sort: _header(base, query, sort) for sort in ORDERS if ORDERS[sort][0]}
@@ -213,6 +249,12 @@ def remarks(asked: ListRequest, page: Page, counts: Counts | None, now: datetime
     if asked.ignored:
         names = ", ".join(_(MORE) if name == MORE else name for name in asked.ignored)
         found.append(_("Ignored unknown or invalid filters: %(names)s.", names=names))
+    if asked.query.search and not list_search.is_readable(asked.query.search):
+        text = _(
+            "This search can't be read, so it finds nobody. Type up to 100 letters, digits or "
+            "signs."
+        )
+        found.append(text)
     forced = asked.query.forced
     if forced is not None:
         text = _(

@@ -15,7 +15,7 @@ from webapp.language import gettext as _
 from webapp.services.operators.list_pages import Row
 from webapp.services.operators.list_query import State
 from webapp.views.http.ending_texts import ending
-from webapp.views.http.template_filters import display_name, state_tag, when
+from webapp.views.http.template_filters import Tag, display_name, state_tag, when
 
 NOTHING = "–"
 #: The labels of the cells on small screens. Each is also the name of its gap.
@@ -37,7 +37,7 @@ def fill(lines: Sequence[Line], row: Markup) -> Markup:
 def lines(rows: Sequence[Row], now: datetime) -> list[Line]:
     """Return the rows as HTML in the current language. Needs a request context."""
     labels = {label: escape(_(label)) for label in LABELS}
-    tags = {state: _tag_html(state) for state in State}
+    words = {state: state_tag(state) for state in State}
     reasons = {row.user.reason for row in rows}
     because = {reason: ending(reason).because if reason else "" for reason in reasons}
     # Flask takes long to build an address, and they differ only at their ends.
@@ -46,6 +46,7 @@ def lines(rows: Sequence[Row], now: datetime) -> list[Line]:
 
     def line(index: int, row: Row) -> Line:
         user, over = row.user, row.state in (State.RECONNECT, State.REVOKED)
+        tag = state_tag(row.state, user, now) if row.state is State.SOON else words[row.state]
         next_at = when(user.next_at, now) if user.next_at and not over else ""
         name, open_id = escape(display_name(user.display_name)), escape(user.open_id)
         return {
@@ -55,7 +56,7 @@ def lines(rows: Sequence[Row], now: datetime) -> list[Line]:
             "open_id": open_id,
             "address": escape(base + quote(user.open_id, safe="!$&'()*+,/:;=@")),
             "name": name,
-            "status": tags[row.state] + _after_tag(row, because[user.reason], next_at),
+            "status": _tag_html(tag) + _after_tag(row, because[user.reason], next_at),
             "expires": NOTHING if over else when(user.access_expires_at, now),
             "reconnect_by": NOTHING if over else _reconnect_by(row, now),
             "permissions": NOTHING if over else _permissions(row),
@@ -67,8 +68,7 @@ def lines(rows: Sequence[Row], now: datetime) -> list[Line]:
     return [line(index, row) for index, row in enumerate(rows, 1)]
 
 
-def _tag_html(state: State) -> str:
-    tag = state_tag(state)
+def _tag_html(tag: Tag) -> str:
     return f'<span class="tag {tag.kind}">{escape(tag.word)}</span>'
 
 
