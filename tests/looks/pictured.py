@@ -65,7 +65,7 @@ OPERATORS = (
     Picture("health-ill", "health.show", "The same in trouble"),
     Picture("audit", "audit.index", "Who did what"),
     Picture("keys", "keys.index", "Service keys"),
-    Picture("key-issued", "keys.issue", "A new key, shown once (blotted out here)"),
+    Picture("key-issued", "keys.issued", "A new key, shown once (blotted out here)"),
     Picture("key-revoke", "keys.confirm_revoke", "Before ending a key"),
     Picture("setup", "setup.show", "Is everything configured, and what to paste at TikTok"),
     Picture("setup-open", "setup.show", "The same before the first operator, without values"),

@@ -21,6 +21,7 @@ from webapp.tiktok.errors import (
 )
 from webapp.views.http.errors import page
 from webapp.views.http.guards import at_most, person, public
+from webapp.views.http.request_checks import is_speculative
 from webapp.views.http.runtime import runtime
 from webapp.views.http.session import device, sign_in, visitor
 from webapp.views.http.signing_in import return_link, sign_in_attempts, step_up
@@ -85,7 +86,7 @@ def handle_callback() -> Response:
     if request.method != "GET":
         # Flask allows HEAD with every GET; a link checker must not use up the code.
         raise MethodNotAllowed(["GET"])
-    if _is_speculative():
+    if is_speculative():
         # The browser only guesses that the person will come, and would throw the answer away.
         return Response(status=503)
     attempt = None
@@ -135,13 +136,6 @@ def connected() -> str | Response:
         added=added,
         back=back,
     )
-
-
-def _is_speculative() -> bool:
-    """Return True if the browser fetches this page before the person opens it."""
-    headers = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
-    said = " ".join(request.headers.get(name, "") for name in headers).lower()
-    return any(word in said for word in ("prefetch", "prerender", "preview"))
 
 
 def welcome(done: Connected, attempt: Attempt) -> Response:
