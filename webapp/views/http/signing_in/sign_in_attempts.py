@@ -41,7 +41,8 @@ class Attempt:
     another: bool
     #: The address that a service wants the person to return to; empty if none.
     back: str = ""
-    #: Where an operator continues who had to sign in again (see `step_up`); empty if nowhere.
+    #: Where an operator continues who had to sign in again (see `step_up`), or the page that was
+    #: wanted by someone who wasn't signed in (see `come_back`); empty if nowhere.
     then: str = ""
 
 
