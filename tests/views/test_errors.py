@@ -19,6 +19,7 @@ STATUSES = {
     "cookies_blocked": 400,
     "older_attempt": 400,
     "already_done": 400,
+    "attempt_over": 400,
     "incomplete": 400,
     "code_refused": 400,
     "form_expired": 400,

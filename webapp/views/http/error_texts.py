@@ -36,6 +36,8 @@ class Cause:
     retry_after: int | None = None
 
 
+#: In place of the sentence of "attempt_over", if the result of the attempt isn't known.
+UNSURE = N_("Most likely, nothing was stored.")
 #: In place of the sentence of "not_stored", if the tokens are in the rescue file.
 RESCUED = N_("We kept your access, encrypted, and will save it soon. You aren't signed in yet.")
 HOME = (N_("Back to home page"), "/")
@@ -106,8 +108,15 @@ CONNECT_CAUSES: dict[str, Cause] = {
             N_("This page was opened a second time, but it only works once."),
             N_("Nothing new was stored."),
             (N_("If you connected a moment ago, your account is ready."),),
-            N_("Go to your account"),
-            "/account",
+            N_("Sign in"),
+        ),
+        Cause(  # the same, where nobody was connected
+            "attempt_over",
+            400,
+            N_("This attempt is over"),
+            N_("This page was opened a second time, but it only works once."),
+            NOTHING,
+            (N_("Start again. It takes about a minute."),),
         ),
         Cause(  # no response
             "tiktok_down",

@@ -35,6 +35,7 @@ from webapp.views.http.error_texts import (
     CONNECT_CAUSES,
     HTTP_CAUSES,
     RESCUED,
+    UNSURE,
     Cause,
 )
 from webapp.views.http.guards import access_of, signed_out
@@ -87,6 +88,7 @@ def page(
     signed_in_as: str = "",
     belongs_to: str = "",
     rescued: bool = False,
+    unsure: bool = False,
     back: ReturnLink | None = None,
     again: str = "",
 ) -> Response:
@@ -94,7 +96,8 @@ def page(
 
     `log_id` is TikTok's, for its support. `retry_after` is in seconds. `signed_in_as` and
     `belongs_to` are the names of the two accounts of "other_account", as far as they are known.
-    `rescued`: the tokens of "not_stored" are in the rescue file. `back` leads to the service that
+    `rescued`: the tokens of "not_stored" are in the rescue file. `unsure`: whether anything of
+    "attempt_over" was stored isn't known. `back` leads to the service that
     sent the person, `again` to the form that was sent, in place of where the cause leads. Raises
     KeyError if `code` is unknown.
     """
@@ -106,6 +109,8 @@ def page(
         cause = _with_names(cause, signed_in_as, belongs_to)
     if rescued:
         cause = replace(cause, stored=_(RESCUED), todo=cause.todo[:1])
+    if unsure:
+        cause = replace(cause, stored=_(UNSURE))
     if back is not None and cause.href.startswith("/connect"):
         cause = replace(cause, href=back.after(cause.href))
     return cause_response(cause, log_id=log_id, retry_after=retry_after, back=back)

@@ -205,7 +205,7 @@ def _welcome_again(attempt: Attempt) -> Response:
     """Lead a browser that lost the response to where it led, without asking TikTok again."""
     done = sign_ins.sign_in_again(runtime(), attempt.state, device(attempt.started_at))
     if done is None:
-        return refusals.refusal_page("already_done", attempt)
+        return refusals.repeated(attempt.state, attempt)
     return welcome(done, attempt)
 
 

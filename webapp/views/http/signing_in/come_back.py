@@ -5,6 +5,7 @@ no link can name another. It is kept in this browser's signed cookies: nothing o
 """
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from flask import current_app, request, session, url_for
@@ -76,7 +77,7 @@ def _page(path: str, query: str) -> str:
     return next((each for each in (whole, address) if len(each) <= MAX_LENGTH), "")
 
 
-def _match(path: str) -> tuple[str, dict[str, str]]:
+def _match(path: str) -> tuple[str, dict[str, Any]]:
     """Return endpoint and values of the page at this path; an empty endpoint if there is none."""
     adapter = current_app.create_url_adapter(request)
     try:
