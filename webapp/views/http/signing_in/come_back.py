@@ -25,14 +25,21 @@ _FILES = frozenset({"account.export", "audit.csv", "operators.tokens_csv", "oper
 
 def remember(now: datetime) -> None:
     """Remember the page that this request is for, or from whose form it comes."""
+    if found := page():
+        session[_WANTED] = [found, int(now.timestamp())]
+
+
+def page() -> str:
+    """Return the address of the page that this request is for, or from whose form it comes.
+
+    Empty if it isn't one that needs a sign-in.
+    """
     query = request.query_string.decode() if request.method in SAFE else ""
     places = [(request.path, query), _form_page()]
     if request.method not in SAFE:
         # First the page with the form: its query may hold choices.
         places.reverse()
-    found = next(filter(None, (_page(*place) for place in places)), "")
-    if found:
-        session[_WANTED] = [found, int(now.timestamp())]
+    return next(filter(None, (_page(*place) for place in places)), "")
 
 
 def wanted(now: datetime) -> str:
