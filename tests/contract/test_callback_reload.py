@@ -242,7 +242,7 @@ def test_a_second_delivery_signs_nobody_in_who_has_left(
     if how == "too late":
         clock.advance(minutes=11)
     else:
-        form = the_form(client.get("/account").text, "/sign-out/everywhere")
+        form = the_form(client.get("/account/sessions").text, "/sign-out/everywhere")
         assert client.post(form.action, data=form.data()).status_code == 303
     restore(client, before)
     assert seen(come_back(client, came)) == DONE

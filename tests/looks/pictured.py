@@ -41,6 +41,7 @@ PEOPLE = (
     Picture("disconnect", "account.confirm_disconnect", "Before disconnecting"),
     Picture("delete", "account.confirm_delete", "Before deleting the account"),
     Picture("delete-wrong", "account.delete", "Another ticket number was typed"),
+    Picture("goodbye", "home.index", "After deleting the account"),
     Picture("privacy", "home.privacy", "Privacy, filled from the settings"),
     Picture("terms", "home.terms", "Terms of service"),
     Picture("cookies", "home.cookies", "Every cookie by name"),
