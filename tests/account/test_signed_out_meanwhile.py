@@ -41,7 +41,7 @@ def test_a_sign_in_that_was_under_way_elsewhere_signs_nobody_in(
         connect(there)
     at_tiktok = consent(begin(there))
     clock.advance(seconds=1)
-    press(here, "/account" if way == "everywhere" else "/account/sessions", f"/sign-out/{way}")
+    press(here, "/account/sessions", f"/sign-out/{way}")
     clock.advance(seconds=1)
     answer = come_back(there, at_tiktok)
     assert (answer.status_code, answer.location) == (303, "/")
@@ -58,7 +58,7 @@ def test_a_sign_in_that_began_in_the_same_second_but_afterwards_works(
     app: Flask, here: BrowserLikeClient, clock: MovableClock
 ) -> None:
     there = app.test_client()
-    press(here, "/account", "/sign-out/everywhere")
+    press(here, "/account/sessions", "/sign-out/everywhere")
     clock.advance(seconds=0.01)
     at_tiktok = consent(begin(there))
     assert come_back(there, at_tiktok).status_code == 303
@@ -81,6 +81,6 @@ def test_what_others_sign_out_of_ends_nothing_of_mine(
     there = app.test_client()
     at_tiktok = consent(begin(there), "jo")
     clock.advance(seconds=1)
-    press(here, "/account", "/sign-out/everywhere")
+    press(here, "/account/sessions", "/sign-out/everywhere")
     assert come_back(there, at_tiktok).status_code == 303
     assert is_signed_in(there)

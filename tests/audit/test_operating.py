@@ -48,7 +48,8 @@ def test_operators_are_made_and_unmade_by_commands(app: Flask, mara: User) -> No
 @pytest.mark.audit("key.revoked")
 def test_keys_are_told_by_their_public_part(app: Flask, operator: FlaskClient, mara: User) -> None:
     form = the_form(operator.get("/operators/keys").text, "/operators/keys")
-    page = operator.post("/operators/keys", data=form.data() | {"name": "reports"}).text
+    answer = operator.post("/operators/keys", data=form.data() | {"name": "reports"})
+    page = operator.get(answer.location).text
     with app.app_context():
         (key,) = service_keys.list_all()
     assert f"cck_{key.id}_" in page

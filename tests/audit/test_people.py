@@ -123,7 +123,7 @@ def test_taking_ones_own_data_is_told(app: Flask, client: FlaskClient, mara: Use
 
 @pytest.mark.audit("account.signed_out_everywhere")
 def test_signing_out_everywhere_is_told(app: Flask, client: FlaskClient, mara: User) -> None:
-    form = the_form(client.get("/account").text, "/sign-out/everywhere")
+    form = the_form(client.get("/account/sessions").text, "/sign-out/everywhere")
     client.post("/sign-out/everywhere", data=form.data())
     assert told(app, "account.signed_out_everywhere") == [by_person(mara.ticket)]
 

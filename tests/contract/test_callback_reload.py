@@ -11,9 +11,12 @@ from tests.contract.evidence import as_in_the_books, heading, rows, token_calls
 from tests.forms import the_form
 from tests.movable import MovableClock
 from tests.servers import Sandbox
+from tests.views.reading import Reading
 from tests.walk import BrowserLikeClient, begin, come_back, consent
+from webapp.services.connect import sign_ins, spent_states
 
 DONE = (400, "This step is already done")
+OVER = (400, "This attempt is over")
 
 
 def seen(answer: TestResponse) -> tuple[int, str]:
@@ -63,10 +66,11 @@ def test_a_saved_cookie_does_not_make_a_state_work_again(
 
 
 @pytest.mark.rule(17)
-def test_a_refusal_that_is_reloaded_is_already_done(client: FlaskClient, sandbox: Sandbox) -> None:
+def test_a_refusal_that_is_reloaded_is_over(client: FlaskClient, sandbox: Sandbox) -> None:
     came = consent(begin(client), deny="1")
     assert come_back(client, came).status_code == 200
-    assert seen(come_back(client, came)) == DONE
+    for _ in range(2):
+        assert seen(come_back(client, came)) == OVER
     assert token_calls(sandbox) == 0
 
 
@@ -77,9 +81,86 @@ def test_an_exchange_that_failed_is_not_tried_again_by_a_reload(
     sandbox.faults("token", "http500", times=1)
     came = consent(begin(client))
     assert come_back(client, came).status_code == 503
-    assert seen(come_back(client, came)) == DONE
+    page = come_back(client, came)
+    assert seen(page) == OVER
+    assert "Nothing was stored." in page.text
+    (primary,) = Reading(page.text).primary
+    assert (primary.text, primary.attrs["href"]) == ("Start again", "/connect")
     assert token_calls(sandbox) == 1
     assert rows(client.application) == []
+
+
+@pytest.mark.rule(17)
+@pytest.mark.parametrize("signed_in", [True, False])
+@pytest.mark.parametrize("lost", [True, False], ids=["response lost", "reloaded"])
+def test_a_failure_is_no_success_whoever_opens_its_page_again(
+    client: BrowserLikeClient, sandbox: Sandbox, signed_in: bool, lost: bool
+) -> None:
+    if signed_in:
+        come_back(client, consent(begin(client)))
+        client.get("/account")
+    sandbox.faults("token", "http500", times=1)
+    came = consent(begin(client))
+    before = kept(client)
+    assert come_back(client, came).status_code == 503
+    if lost:
+        restore(client, before)
+    assert seen(come_back(client, came)) == OVER
+
+
+@pytest.mark.rule(17)
+def test_what_was_not_recorded_is_not_claimed(
+    client: BrowserLikeClient, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process ended after the state was used, so nobody knows what came of it."""
+    monkeypatch.setattr(spent_states, "record_failed", lambda _session, _state: None)
+    sandbox.faults("token", "http500", times=1)
+    came = consent(begin(client))
+    assert come_back(client, came).status_code == 503
+    page = come_back(client, came)
+    assert seen(page) == OVER
+    assert "Most likely, nothing was stored." in page.text
+
+
+@pytest.mark.rule(17)
+def test_a_failure_is_known_at_its_second_delivery_without_a_wait(
+    client: BrowserLikeClient, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_wait(_seconds: float) -> None:
+        pytest.fail("waited for a sign-in that has failed")
+
+    monkeypatch.setattr(sign_ins, "_pause", no_wait)
+    sandbox.faults("token", "http500", times=1)
+    came = consent(begin(client))
+    before = kept(client)
+    come_back(client, came)
+    restore(client, before)
+    assert seen(come_back(client, came)) == OVER
+
+
+@pytest.mark.rule(17)
+def test_a_success_that_is_opened_again_by_someone_signed_out_offers_to_sign_in(
+    client: FlaskClient, sandbox: Sandbox
+) -> None:
+    came = consent(begin(client))
+    come_back(client, came)
+    sign_out(client)
+    client.get("/connect")
+    (primary,) = Reading(come_back(client, came).text).primary
+    assert (primary.text, primary.attrs["href"]) == ("Sign in", "/connect")
+
+
+@pytest.mark.rule(17)
+def test_a_limit_on_the_audit_hides_no_failure(
+    client: FlaskClient, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sign_ins, "MAX_FROM_HERE", 1)
+    for _ in range(2):
+        came = consent(begin(client), deny="1")
+        come_back(client, came)
+    page = come_back(client, came)
+    assert seen(page) == OVER
+    assert "Nothing was stored." in page.text
 
 
 def at_once(browser: BrowserLikeClient, came: str, times: int) -> list[TestResponse]:
@@ -161,7 +242,7 @@ def test_a_second_delivery_signs_nobody_in_who_has_left(
     if how == "too late":
         clock.advance(minutes=11)
     else:
-        form = the_form(client.get("/account").text, "/sign-out/everywhere")
+        form = the_form(client.get("/account/sessions").text, "/sign-out/everywhere")
         assert client.post(form.action, data=form.data()).status_code == 303
     restore(client, before)
     assert seen(come_back(client, came)) == DONE

@@ -57,6 +57,15 @@ def older_attempt(there: Scenery) -> TestResponse:
 
 
 def already_done(there: Scenery) -> TestResponse:
+    came = consent(begin(there.client))
+    come_back(there.client, came)
+    form = the_form(there.client.get("/connected").text, "/sign-out")
+    there.client.post("/sign-out", data=form.data())
+    there.client.get("/")
+    return come_back(there.client, came)
+
+
+def attempt_over(there: Scenery) -> TestResponse:
     came = consent(begin(there.client), deny="1")
     come_back(there.client, came)
     return come_back(there.client, came)
@@ -105,6 +114,7 @@ SIGN_INS: Mapping[str, Way] = {
     "cookie_missing": cookie_missing,
     "older_attempt": older_attempt,
     "already_done": already_done,
+    "attempt_over": attempt_over,
     "tiktok_down": at_tiktok("token", "http500"),
     "not_stored": not_stored,
     "tiktok_unclear": at_tiktok("token", "html"),

@@ -61,6 +61,15 @@ def begin_six_times(page: Page, site: Site, _sandbox: Sandbox) -> None:
 
 
 def open_the_callback_twice(page: Page, site: Site, _sandbox: Sandbox) -> None:
+    """Connect, sign out and open the address of the return from the browser's history."""
+    with page.expect_request(lambda request: CALLBACK in request.url) as coming:
+        finish(page, site)
+    pages.heading(page, "Connected")
+    pages.press(page, "Sign out")
+    page.goto(coming.value.url)
+
+
+def reload_a_failure(page: Page, site: Site, _sandbox: Sandbox) -> None:
     """Say no, then load the page that told it once more."""
     pages.leave_for_tiktok(page, site.url)
     pages.press(page, "Cancel")
@@ -161,6 +170,7 @@ WAYS: dict[str, Way] = {
     "cookies_blocked": block_cookies,
     "older_attempt": begin_six_times,
     "already_done": open_the_callback_twice,
+    "attempt_over": reload_a_failure,
     "tiktok_down": at_tiktok("token", "http500"),
     "not_stored": find_the_disk_full,
     "tiktok_unclear": at_tiktok("token", "html"),

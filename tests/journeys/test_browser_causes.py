@@ -110,7 +110,7 @@ def test_too_many_tries_are_asked_to_wait(serve: Serve, page: Page, complaints: 
     pages.leave_for_tiktok(page, server.url)
     pages.allow(page)
     judge(page, shown, "too_many")
-    expect(page.get_by_text("Please wait until")).to_be_visible()
+    expect(page.get_by_text("Try again in about")).to_be_visible()
 
 
 def test_a_fault_of_ours_is_told_plainly(

@@ -119,7 +119,7 @@ def test_deleting_needs_the_right_ticket(
     page.keyboard.press("Control+A")
     page.keyboard.type(ticket.lower())
     page.keyboard.press("Enter")
-    pages.heading(page, "Connect your TikTok to Coatcheck")
+    pages.heading(page, "Goodbye")
     expect(page.get_by_role("status")).to_contain_text("Your account is deleted.")
     assert simple.rows() == simple.rows("browser_sessions") == []
     assert sandbox.books()[sandbox.open_id("mara")]["revoked"]
@@ -160,7 +160,9 @@ def test_signing_out_everywhere_ends_every_browser_of_that_person(
     account(here, simple)
     account(there, simple)
     account(somebody, simple, "jo")
+    pages.press(here, "Manage all 2 devices or sign them out")
     pages.press(here, "Sign out everywhere")
+    expect(here.get_by_role("status")).to_have_text("You're signed out on all devices.")
     for page in (here, there):
         page.goto(f"{simple.url}/account")
         pages.heading(page, "Connect your TikTok to Coatcheck")

@@ -112,6 +112,7 @@ def leave_and_sign_out_elsewhere(site: Site, page: Page, other: Page) -> None:
     # A page that comes out of the browser's memory still has this.
     page.evaluate("window.seen = true")
     pages.press(page, "Privacy")
+    other.goto(f"{site.url}/account/sessions")
     pages.press(other, "Sign out everywhere")
     page.go_back(wait_until="commit")
 

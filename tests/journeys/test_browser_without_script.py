@@ -80,6 +80,7 @@ def test_download_and_both_ways_of_signing_out(
     pages.press(page, "Sign out")
     pages.heading(page, "Connect your TikTok to Coatcheck")
     pages.connect(page, simple.url)
+    page.goto(f"{simple.url}/account/sessions")
     pages.press(page, "Sign out everywhere")
     other.reload()
     pages.heading(other, "Connect your TikTok to Coatcheck")

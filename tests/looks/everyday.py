@@ -61,7 +61,7 @@ EVERYDAY: dict[str, Scene] = {
     "audit": Scene("operators/audit.html", records._audit(EVENTS, older="17-3"), OPERATOR),
     "keys": Scene("operators/keys.html", records._keys(KEYS), OPERATOR),
     "key-issued": Scene(
-        "operators/key_issued.html", {"name": "studio-prod", "key": "cck_" + "•" * 40}, OPERATOR
+        "operators/key_issued.html", records._issued(key="cck_" + "•" * 40), OPERATOR
     ),
     "account": Scene("account/show.html", _account("fresh", recent=LINES[:4]), SIGNED_IN),
     "activity": Scene("account/activity.html", own_scenes._activity(lines=LINES), SIGNED_IN),

@@ -121,7 +121,7 @@ PLACES = (
     Place("connection.confirm_disconnect", "operator", "/operators/tokens/{open_id}/disconnect"),
     Place("health.show", "operator", "/operators/health"),
     Place("keys.index", "operator", "/operators/keys"),
-    Place("keys.issue", "operator", "/operators/keys", issue_a_key),
+    Place("keys.issued", "operator", "/operators/keys", issue_a_key),
     Place("keys.issue", "operator", "/operators/keys", issue_a_key_twice, 422),
     Place("keys.confirm_revoke", "operator", "/operators/keys/{key}/revoke"),
     Place("bulk.index", "operator", "/operators/bulk"),

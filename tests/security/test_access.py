@@ -46,6 +46,7 @@ TABLE: dict[tuple[str, str], tuple[str, tuple[int, int, int]]] = {
     ("GET", "audit.csv"): ("operator", (404, 404, 200)),
     ("GET", "keys.index"): ("operator", (404, 404, 200)),
     ("POST", "keys.issue"): ("operator", (404, 404, 422)),
+    ("GET", "keys.issued"): ("operator", (404, 404, 404)),
     ("GET", "keys.confirm_revoke"): ("operator", (404, 404, 404)),
     ("POST", "keys.revoke"): ("operator", (404, 404, 404)),
     # Open, without a value in it, while nobody is an operator yet.

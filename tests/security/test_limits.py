@@ -7,7 +7,9 @@ from flask.testing import FlaskClient
 from tests.environment import CALLBACK
 from tests.fixtures.app import MakeApp
 from tests.fixtures.served import Serve
+from tests.security.acts import Stage, act, stage_of
 from tests.servers import Gunicorn, Sandbox, plain_session
+from tests.views.reading import Reading
 from tests.walk import begin, come_back, connect, connect_form, consent
 
 #: As webapp/views/people/connect.py says: 60 a minute.
@@ -37,6 +39,37 @@ class TestLimits:
         assert answer.status_code == 429
         assert 1 <= int(answer.headers["Retry-After"]) <= 61
         assert "Location" not in answer.headers
+
+    def test_a_button_leads_to_where_it_works_after_the_wait(
+        self, limited: FlaskClient, sandbox: Sandbox
+    ) -> None:
+        for _ in range(MOST):
+            limited.get(CALLBACK)
+        came = consent(begin(limited))
+        (button,) = Reading(come_back(limited, came).text).primary
+        assert (button.text, button.attrs["href"]) == ("Try again", "/connect")
+
+    def test_a_limited_form_leads_back_to_its_page(self, stage: Stage, make_app: MakeApp) -> None:
+        limited = stage_of(make_app(RATELIMIT_ENABLED="1"), stage.sandbox)
+        each = act("refresh one")
+        path, data = each.sent(limited)
+        page = path.removesuffix("/refresh")
+        headers = {"Referer": f"{limited.runtime.settings.public_origin}{page}"}
+        for _ in range(11):
+            answer = limited.operator.post(path, data=data, headers=headers)
+        assert answer.status_code == 429
+        (button,) = Reading(answer.text).primary
+        assert (button.text, button.attrs["href"]) == ("Try again", page)
+
+    def test_the_choices_of_a_limited_start_are_kept(self, make_app: MakeApp) -> None:
+        app = make_app(RATELIMIT_ENABLED="1", TIKTOK_OPTIONAL_SCOPES="video.list")
+        client = app.test_client()
+        form = connect_form(client).data() | {"scopes": ["video.list"]}
+        for _ in range(MOST + 1):
+            answer = client.post("/connect", data=form)
+        assert answer.status_code == 429
+        (button,) = Reading(answer.text).primary
+        assert button.attrs["href"] == "/connect?add=video.list"
 
     def test_other_pages_and_other_addresses_go_on(self, limited: FlaskClient) -> None:
         for _ in range(MOST + 1):

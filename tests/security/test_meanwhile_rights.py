@@ -5,9 +5,10 @@ from contextlib import suppress
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from tests.api.asking import Service, problem
+from tests.forms import the_form
 from tests.movable import MovableClock
 from tests.security.acts import Stage, act, an_open_breaker
 from tests.security.meanwhile import between
@@ -46,6 +47,11 @@ def test_the_file_of_all_connections_ends_where_the_right_to_it_ends(
         for piece in pieces:
             read += piece
     assert stage.sandbox.open_id("noor").encode() not in read
+
+
+def end_sessions(stage: Stage) -> None:
+    with stage.app.app_context(), writing() as session:
+        session.execute(delete(BrowserSession))
 
 
 def test_a_revoked_key_learns_no_scopes(
@@ -140,3 +146,44 @@ def test_whoever_lost_the_right_does_not_use_up_the_probe(stage: Stage, name: st
     act(name).client(stage).post(path, data=data)
     with stage.app.app_context():
         assert breaker.current(stage.runtime).probe_at == now
+
+
+@pytest.mark.parametrize("lost", ["operator", "session"])
+def test_a_new_key_is_not_shown_to_someone_who_has_just_lost_the_right(
+    stage: Stage, lost: str
+) -> None:
+    token = the_form(stage.operator.get("/operators/keys").text, "/operators/keys").data()
+    address = stage.operator.post("/operators/keys", data=token | {"name": "studio"}).location
+    lose = {"operator": stage.lose_operator, "session": lambda: end_sessions(stage)}[lost]
+    between(stage.app, lose)
+    answer = stage.operator.get(address)
+    assert (answer.status_code, "cck_" in answer.text) == (404, False)
+    with stage.app.app_context():
+        (key,) = service_keys.list_all()
+    assert not key.shown
+
+
+def test_of_two_tabs_one_shows_the_new_key(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both have seen that it waits; the second one's statement finds it shown."""
+    token = the_form(stage.operator.get("/operators/keys").text, "/operators/keys").data()
+    address = stage.operator.post("/operators/keys", data=token | {"name": "studio"}).location
+    monkeypatch.setattr(service_keys, "may_show", lambda _public, _now: True)
+    pages = [stage.operator.get(address).text for _ in range(2)]
+    assert ["cck_" in page for page in pages] == [True, False]
+    assert "can't be shown again here" in pages[1]
+
+
+@pytest.mark.parametrize("change", ["too late", "revoked"])
+def test_a_new_key_that_may_no_longer_be_shown_is_not(
+    stage: Stage, clock: MovableClock, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """The statement that shows it judges for itself what was true a moment ago."""
+    token = the_form(stage.operator.get("/operators/keys").text, "/operators/keys").data()
+    address = stage.operator.post("/operators/keys", data=token | {"name": "studio"}).location
+    monkeypatch.setattr(service_keys, "may_show", lambda _public, _now: True)
+    if change == "revoked":
+        with stage.app.app_context():
+            service_keys.revoke("studio", clock())
+    else:
+        clock.advance(seconds=service_keys.SHOWN_WITHIN.total_seconds())
+    assert "cck_" not in stage.operator.get(address).text

@@ -22,7 +22,7 @@ def sign_out(client: FlaskClient) -> None:
 
 
 def sign_out_everywhere(client: FlaskClient) -> None:
-    press(client, "/account", "/sign-out/everywhere")
+    press(client, "/account/sessions", "/sign-out/everywhere")
 
 
 def delete_account(client: FlaskClient) -> None:

@@ -40,6 +40,7 @@ KEYS = [
     KeyRow("0123456789ab", "studio-prod", NOW - timedelta(days=40), NOW, None),
     KeyRow("ba9876543210", "rep<i>orts", NOW - timedelta(days=80), None, NOW),
 ]
+NEVER_SHOWN = KeyRow("0a0a0a0a0a0a", "lost", NOW, None, None, shown=False)
 
 
 def _audit(rows: list[ShownEvent], **facts: Any) -> dict[str, Any]:
@@ -67,6 +68,12 @@ def _keys(keys: list[KeyRow], problem: str | None = None, typed: str = "") -> di
     return {"keys": keys, "problem": problem, "typed": typed}
 
 
+def _issued(row: KeyRow = KEYS[0], **facts: Any) -> dict[str, Any]:
+    origin = "https://connect.example"
+    return {"row": row, "key": None, "waits": False, "minutes": 5, "public_origin": origin, **facts}
+
+
+_ISSUED = "operators/key_issued.html"
 _PAGE, _LIST = "operators/audit.html", "operators/keys.html"
 _FILTERS = {"who": "studio-prod", "what": "key.issued"}
 
@@ -87,10 +94,14 @@ ALL: dict[str, tuple[str, dict[str, Any] | Callable[[], dict[str, Any]]]] = {
     "audit-no-match": (_PAGE, _audit([], filters=_FILTERS)),
     "audit-nobody": (_PAGE, _audit([], filters={"on": "-000nobody"}, nobody=True)),
     "audit-backwards": (_PAGE, _audit([], filters=_FILTERS, backwards=True)),
-    "keys": (_LIST, _keys(KEYS)),
+    "keys": (_LIST, _keys([*KEYS, NEVER_SHOWN])),
     "keys-empty": (_LIST, _keys([])),
     "keys-wrong": (_LIST, _wrong),
-    "key-issued": ("operators/key_issued.html", {"name": "studio-prod", "key": "cck_made-up"}),
+    "key-issued": (_ISSUED, _issued(key="cck_made-up")),
+    "key-issued-again": (_ISSUED, _issued()),
+    "key-issued-waits": (_ISSUED, _issued(NEVER_SHOWN, waits=True)),
+    "key-issued-never-shown": (_ISSUED, _issued(NEVER_SHOWN)),
+    "key-issued-revoked": (_ISSUED, _issued(KEYS[1])),
     "sign-in-again": (
         "operators/sign_in_again.html",
         {

@@ -180,7 +180,8 @@ STUDIO = ReturnLink("Example Studio", "https://studio.example/done?a=1&b=2")
 PEOPLE: dict[str, Scene] = {
     "home": Scene("home/index.html", HOME),
     "home-basic": Scene("home/index.html", HOME | {"optional": []}, sandbox=True),
-    "home-gone": Scene("home/index.html", HOME, flashed=(("ok", DELETED),), support_email=""),
+    "home-no-contact": Scene("home/index.html", HOME, support_email=""),
+    "goodbye": Scene("account/goodbye.html", {}, flashed=(("ok", DELETED), ("warn", UNCONFIRMED))),
     "home-sent": Scene("home/index.html", HOME | {"back": STUDIO, "unfinished": True}),
     "home-basic-sent": Scene("home/index.html", HOME | {"optional": [], "back": STUDIO}),
     "choose": Scene("connect/choose.html", _choose()),

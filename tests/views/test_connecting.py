@@ -96,7 +96,7 @@ def test_the_front_page_says_how_long_it_takes_and_whom_to_ask(scenery: Flask) -
     page = read(scenery, "home")
     assert "Takes about a minute." in page.text
     assert "Questions? Email help@example.com." in page.text
-    assert "Questions?" not in read(scenery, "home-gone").text
+    assert "Questions?" not in read(scenery, "home-no-contact").text
 
 
 @pytest.mark.rule(63)

@@ -120,7 +120,7 @@ def test_the_page_says_what_to_do_and_the_log_needs_no_traceback(
     if accept == "text/html":
         page = Reading(answer.text)
         assert page.the("h1") == "Our database isn't responding"
-        assert "Try again in a few minutes." in page.text
+        assert "Try again in about a minute." in page.text
     else:
         assert answer.get_json()["code"] == "database_down"
     (line,) = [each for each in lines if each["event"] == "database_unavailable"]

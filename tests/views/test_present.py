@@ -34,6 +34,25 @@ def test_a_time_is_told_in_whole_units_both_ways(distance: timedelta, words: str
     assert template_filters.relative(NOW + distance, NOW) == words
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "5 seconds"),
+        (5, "5 seconds"),
+        (17, "20 seconds"),
+        (55, "55 seconds"),
+        (56, "1 minute"),
+        (60, "1 minute"),
+        (61, "65 seconds"),
+        (91, "2 minutes"),
+        (121, "3 minutes"),
+        (3600, "1 hour"),
+    ],
+)
+def test_a_wait_is_never_said_to_be_shorter_than_it_is(seconds: int, words: str) -> None:
+    assert template_filters.about(seconds) == words
+
+
 def test_exact_times_are_utc_and_say_so() -> None:
     assert template_filters.exact(NOW) == "22 November 2026, 14:05 UTC"
     assert language.day(NOW.replace(day=3)) == "3 November 2026"

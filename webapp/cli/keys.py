@@ -71,7 +71,8 @@ def show(as_json: bool) -> None:
         return
     for each in found:
         used = f"used {each.last_used_at:%Y-%m-%d %H:%M}" if each.last_used_at else "never used"
-        state = f"revoked {each.revoked_at:%Y-%m-%d}" if each.revoked_at else "active"
+        state = "active" if each.shown else "never shown"
+        state = f"revoked {each.revoked_at:%Y-%m-%d}" if each.revoked_at else state
         click.echo(f"{each.id}  {each.created_at:%Y-%m-%d}  {state}  {used}  {each.name}")
     if not found:
         click.echo("There are no service keys yet: flask keys issue NAME", err=True)

@@ -16,7 +16,8 @@ class ServiceKey(Base):
     #: The public part of the key, used to find its row.
     id: Mapped[str] = mapped_column(Text, primary_key=True)
     name: Mapped[str] = mapped_column(Text, unique=True)
-    #: SHA-256 of the whole key, hex.
+    #: SHA-256 of the whole key, hex; before the key is shown, "unshown:" and the digest of the
+    #: session that may see it.
     digest: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     #: Recorded at most once an hour.

@@ -21,6 +21,7 @@ class SpentState(Base):
     user_id: Mapped[int | None]
     ticket: Mapped[str | None] = mapped_column(Text)
     session: Mapped[str | None] = mapped_column(Text)
+    #: "failed" without a person: nobody will.
     kind: Mapped[str | None] = mapped_column(Text)
     #: Comma-separated.
     added: Mapped[str | None] = mapped_column(Text)

@@ -4,10 +4,10 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import Any, Literal, cast
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -20,6 +20,7 @@ from webapp.services.connect.sessions import Device
 from webapp.services.records import audit
 from webapp.services.runtime import Runtime
 
+Result = Literal["done", "failed", "unknown"]
 log = structlog.get_logger(__name__)
 
 #: How long a second delivery of a return waits for the first, and how often it checks, in seconds.
@@ -45,9 +46,7 @@ def sign_in_again(runtime: Runtime, state: str, device: Device) -> Connected | N
     until = time.monotonic() + PATIENCE
     while True:
         row = spent_states.find(state)
-        if row is None or row.ticket is not None or time.monotonic() > until:
-            break
-        if runtime.clock() - row.spent_at > LONGEST_SIGN_IN:
+        if row is None or _is_over(row, runtime.clock()) or time.monotonic() > until:
             break
         _pause(_POLL_SECONDS)
     if row is None or row.ticket is None or row.user_id is None or row.session is None:
@@ -62,25 +61,47 @@ def sign_in_again(runtime: Runtime, state: str, device: Device) -> Connected | N
     return Connected(person, user.open_id, cast(Kind, row.kind), added, secret)
 
 
+def result_of(runtime: Runtime, state: str) -> Result:
+    """Return what the sign-in with this used state led to.
+
+    "unknown": it may still be in progress, or its result couldn't be recorded.
+    """
+    row = spent_states.find(state)
+    if row is not None and row.ticket is not None:
+        return "done"
+    return "failed" if row is not None and row.kind == spent_states.FAILED else "unknown"
+
+
 def record_failed(
-    runtime: Runtime, cause: str, code: str, *, on: str | None, from_here: bool
+    runtime: Runtime, cause: str, code: str, *, on: str | None, from_here: bool, ended: str = ""
 ) -> None:
-    """Record why a sign-in failed, unless the hourly limit is reached.
+    """Record why a sign-in failed, in the audit only up to its hourly limit.
 
     `cause` is the code of the error page, `code` TikTok's error code or empty. `on` is the ticket
     of the person who is signed in, if any. `from_here`: True if the sign-in was started in this
-    browser. A database that can't be written is only logged: the person still reads the cause.
+    browser. `ended` is its state, if this is its end and nothing of it was stored. A database that
+    can't be written is only logged: the person still reads the cause.
     """
     now = runtime.clock()
     limit = MAX_FROM_HERE if from_here else MAX_FROM_STRANGERS
     try:
         with reading() as session:
-            if _nth_newest(session, limit) > now - HOUR:
-                return
+            too_many = _nth_newest(session, limit) > now - HOUR
+        if too_many and not ended:
+            return
         with writing() as session:
-            audit.record(session, now, "connection.not_made", on=on, cause=cause, code=code)
+            if ended:
+                spent_states.record_failed(session, ended)
+            if not too_many:
+                audit.record(session, now, "connection.not_made", on=on, cause=cause, code=code)
     except SQLAlchemyError as error:
         log.warning("failed_sign_in_not_recorded", error=type(error).__name__)
+
+
+def _is_over(row: Row[Any], now: datetime) -> bool:
+    """Return True if nothing more will be recorded about this sign-in."""
+    known = row.ticket is not None or row.kind == spent_states.FAILED
+    return known or now - row.spent_at > LONGEST_SIGN_IN
 
 
 def _nth_newest(session: Session, position: int) -> datetime:

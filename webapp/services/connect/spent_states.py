@@ -18,6 +18,8 @@ from webapp.models import PersonRef, SpentState
 
 #: Longer than an attempt lives in a browser, so a used state isn't mistaken for an unknown one.
 REMEMBERED = timedelta(hours=1)
+#: In place of what a sign-in led to: it has ended and connected nobody.
+FAILED = "failed"
 #: At most this many old states are removed at a time.
 MAX_REMOVED = 1000
 #: The claim of one state in 16, by its digest, also removes old ones: it is a chore of the worker,
@@ -70,6 +72,12 @@ def record(
     values = {"user_id": person.id, "ticket": person.ticket, "session": began}
     values |= {"kind": kind, "added": ",".join(added), "the_digest": _digest(state)}
     run(session, _RECORD, values)
+
+
+def record_failed(session: Session, state: str) -> None:
+    """Record in the caller's transaction that a sign-in has ended and connected nobody."""
+    failed = _RECORD.where(_columns.ticket.is_(None))
+    run(session, failed, {"kind": FAILED, "the_digest": _digest(state)})
 
 
 def remove_old(now: datetime) -> bool:

@@ -2,6 +2,10 @@
 
 A key has the form `cck_<id>_<secret>`: its row is found by the public ID, and the SHA-256 of the
 whole key is compared in constant time. 256 random bits need no slow hash.
+
+An operator's form leads to a page that shows the new key once. Its secret is made by the request
+that shows it: until then the row only records which session may ask for it, so no key has to wait
+anywhere, not even encrypted.
 """
 
 import hashlib
@@ -9,12 +13,14 @@ import hmac
 import re
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
+from webapp.actor import current_actor
 from webapp.database import reading, writing
 from webapp.models import ServiceKey
 from webapp.services import authority
@@ -23,6 +29,10 @@ from webapp.services.records import audit
 log = structlog.get_logger(__name__)
 
 MAX_NAME_LENGTH = 64
+#: How long the session that issued a key may take to open the page that shows it.
+SHOWN_WITHIN = timedelta(minutes=5)
+#: In place of the digest, before the session's: no key has been made, so none is accepted.
+_UNSHOWN = "unshown:"
 _SHAPE = re.compile(r"cck_([0-9a-f]{12})_[0-9a-f]{64}")
 
 
@@ -48,6 +58,8 @@ class KeyRow:
     #: Written at most hourly.
     last_used_at: datetime | None
     revoked_at: datetime | None
+    #: False: nobody has seen the key, so nobody can use it.
+    shown: bool = True
 
 
 def issue(name: str, now: datetime) -> str:
@@ -55,19 +67,73 @@ def issue(name: str, now: datetime) -> str:
 
     Raises BadName, NameTaken, NoLongerAllowed, SignInTooOld.
     """
+    public = secrets.token_hex(6)
+    key = _new_key(public)
+    _add(name, public, _digest(key), now)
+    return key
+
+
+def issue_unshown(name: str, now: datetime) -> str:
+    """Create a key that the caller's session may see once, with `show`, and return its public ID.
+
+    Raises BadName, NameTaken, NoLongerAllowed, SignInTooOld.
+    """
+    public = secrets.token_hex(6)
+    _add(name, public, _unshown(), now)
+    return public
+
+
+def show(public: str, now: datetime) -> str | None:
+    """Return the new key with this public ID, once, to the session that issued it.
+
+    None if it was shown before, was revoked, is older than SHOWN_WITHIN or is another session's.
+    Raises NoLongerAllowed.
+    """
+    key = _new_key(public)
+    with writing(durable=True) as session:
+        authority.require(session)
+        won = _replace_unshown(session, public, _digest(key), now)
+    if not won:
+        return None
+    log.info("service_key_shown", key=public)
+    return key
+
+
+def may_show(public: str, now: datetime) -> bool:
+    """Return True if `show` would return this key to the caller now."""
+    with reading() as session:
+        row = session.get(ServiceKey, public)
+    return (
+        row is not None
+        and row.digest == _unshown()
+        and row.revoked_at is None
+        and row.created_at > now - SHOWN_WITHIN
+    )
+
+
+def _add(name: str, public: str, digest: str, now: datetime) -> None:
     if not name.isprintable() or name != name.strip() or not 1 <= len(name) <= MAX_NAME_LENGTH:
         raise BadName(f"a name has 1 to {MAX_NAME_LENGTH} printable characters")
-    public = secrets.token_hex(6)
-    key = f"cck_{public}_{secrets.token_hex(32)}"
     try:
         with writing() as session:
             authority.require_fresh(session, now)
-            session.add(ServiceKey(id=public, name=name, digest=_digest(key), created_at=now))
+            session.add(ServiceKey(id=public, name=name, digest=digest, created_at=now))
             audit.record(session, now, "key.issued", key=public, name=name)
     except IntegrityError:
         raise NameTaken(f"there is already a key named {name}; choose another name") from None
     log.info("service_key_issued", key=public, name=name)
-    return key
+
+
+def _replace_unshown(session: Session, public: str, digest: str, now: datetime) -> bool:
+    """Give a key its digest; of several requests at the same time, only one does."""
+    shown = (
+        update(ServiceKey)
+        .where(ServiceKey.id == public, ServiceKey.digest == _unshown())
+        .where(ServiceKey.revoked_at.is_(None), ServiceKey.created_at > now - SHOWN_WITHIN)
+        .values(digest=digest)
+        .returning(ServiceKey.id)
+    )
+    return session.scalar(shown) is not None
 
 
 def revoke(name: str, now: datetime) -> bool:
@@ -117,7 +183,17 @@ def is_key(key: str, digest: str) -> bool:
 
 
 def _row(row: ServiceKey) -> KeyRow:
-    return KeyRow(row.id, row.name, row.created_at, row.last_used_at, row.revoked_at)
+    shown = not row.digest.startswith(_UNSHOWN)
+    return KeyRow(row.id, row.name, row.created_at, row.last_used_at, row.revoked_at, shown)
+
+
+def _new_key(public: str) -> str:
+    return f"cck_{public}_{secrets.token_hex(32)}"
+
+
+def _unshown() -> str:
+    """Return what a row holds whose key only the caller's session may see."""
+    return f"{_UNSHOWN}{current_actor().credential}"
 
 
 def _digest(key: str) -> str:

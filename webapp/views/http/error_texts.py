@@ -10,6 +10,8 @@ from webapp.language import N_
 
 NOTHING = N_("Nothing was stored.")
 NOTHING_CHANGED = N_("Nothing was changed and nothing was stored.")
+#: The gap is how long, in words. A page without the template engine has no gap to fill.
+WAIT = N_("Try again in about %(wait)s.")
 #: Seconds to wait if neither TikTok nor a rate limit says how long.
 A_MINUTE = 60
 
@@ -36,6 +38,8 @@ class Cause:
     retry_after: int | None = None
 
 
+#: In place of the sentence of "attempt_over", if the result of the attempt isn't known.
+UNSURE = N_("Most likely, nothing was stored.")
 #: In place of the sentence of "not_stored", if the tokens are in the rescue file.
 RESCUED = N_("We kept your access, encrypted, and will save it soon. You aren't signed in yet.")
 HOME = (N_("Back to home page"), "/")
@@ -106,8 +110,15 @@ CONNECT_CAUSES: dict[str, Cause] = {
             N_("This page was opened a second time, but it only works once."),
             N_("Nothing new was stored."),
             (N_("If you connected a moment ago, your account is ready."),),
-            N_("Go to your account"),
-            "/account",
+            N_("Sign in"),
+        ),
+        Cause(  # the same, where nobody was connected
+            "attempt_over",
+            400,
+            N_("This attempt is over"),
+            N_("This page was opened a second time, but it only works once."),
+            NOTHING,
+            (N_("Start again. It takes about a minute."),),
         ),
         Cause(  # no response
             "tiktok_down",
@@ -118,7 +129,7 @@ CONNECT_CAUSES: dict[str, Cause] = {
                 "connecting you."
             ),
             NOTHING,
-            (N_("Try again in a few minutes."),),
+            (WAIT,),
             N_("Try again"),
             retry_after=A_MINUTE,
         ),
@@ -129,7 +140,7 @@ CONNECT_CAUSES: dict[str, Cause] = {
             N_("This isn't your fault. You allowed access, but our database couldn't save it."),
             N_("Nothing was stored, and we asked TikTok to end this access."),
             (
-                N_("Try again in a few minutes."),
+                WAIT,
                 N_("You can check in the TikTok app that our access has ended."),
             ),
             N_("Try again"),
@@ -145,7 +156,7 @@ CONNECT_CAUSES: dict[str, Cause] = {
                 "finish connecting you."
             ),
             NOTHING,
-            (N_("Try again in a few minutes."),),
+            (WAIT,),
             N_("Try again"),
             retry_after=A_MINUTE,
         ),
@@ -242,7 +253,7 @@ HTTP_CAUSES: dict[str, Cause] = {
             N_("Too many attempts in a short time"),
             N_("You or someone on your network has tried too many times."),
             NOTHING,
-            (N_("Wait a moment, then try again."),),
+            (WAIT,),
             *HOME,
             retry_after=A_MINUTE,
         ),
@@ -270,7 +281,7 @@ HTTP_CAUSES: dict[str, Cause] = {
             N_("Our database isn't responding"),
             N_("This isn't your fault. We couldn't read or save what this page needs."),
             N_("Most likely, nothing was stored."),
-            (N_("Try again in a few minutes."),),
+            (N_("Try again in about a minute."),),
             *HOME,
             retry_after=A_MINUTE,
         ),

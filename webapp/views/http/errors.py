@@ -7,7 +7,7 @@ engine, database or session. No page repeats what was sent.
 import json
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from html import escape
 from http import HTTPStatus
 from pathlib import Path
@@ -35,11 +35,13 @@ from webapp.views.http.error_texts import (
     CONNECT_CAUSES,
     HTTP_CAUSES,
     RESCUED,
+    UNSURE,
+    WAIT,
     Cause,
 )
 from webapp.views.http.guards import access_of, signed_out
 from webapp.views.http.runtime import runtime
-from webapp.views.http.signing_in import return_link
+from webapp.views.http.signing_in import come_back, return_link
 from webapp.views.http.signing_in.return_link import ReturnLink
 from webapp.views.http.template_filters import display_name
 
@@ -50,6 +52,8 @@ CAUSES = CONNECT_CAUSES | HTTP_CAUSES
 LONGEST_WAIT = 3600
 #: The button of the page about a connect form that has expired.
 START_AGAIN = N_("Start again")
+#: The button of the page about too many requests; it leads to the page that sent the last one.
+TRY_AGAIN = N_("Try again")
 TEST_MODE = N_("Test mode: connected to a mock TikTok, not the real one.")
 _PLAIN_PAGE = "coatcheck.plain_page"
 #: The fixed texts of the plain page.
@@ -87,6 +91,7 @@ def page(
     signed_in_as: str = "",
     belongs_to: str = "",
     rescued: bool = False,
+    unsure: bool = False,
     back: ReturnLink | None = None,
     again: str = "",
 ) -> Response:
@@ -94,31 +99,35 @@ def page(
 
     `log_id` is TikTok's, for its support. `retry_after` is in seconds. `signed_in_as` and
     `belongs_to` are the names of the two accounts of "other_account", as far as they are known.
-    `rescued`: the tokens of "not_stored" are in the rescue file. `back` leads to the service that
+    `rescued`: the tokens of "not_stored" are in the rescue file. `unsure`: whether anything of
+    "attempt_over" was stored isn't known. `back` leads to the service that
     sent the person, `again` to the form that was sent, in place of where the cause leads. Raises
     KeyError if `code` is unknown.
     """
     cause = CAUSES[code]
     if again:
         cause = replace(cause, href=again, action=START_AGAIN)
-    cause = in_words(cause)
+    cause = in_words(cause, retry_after)
     if code == "other_account":
         cause = _with_names(cause, signed_in_as, belongs_to)
     if rescued:
         cause = replace(cause, stored=_(RESCUED), todo=cause.todo[:1])
+    if unsure:
+        cause = replace(cause, stored=_(UNSURE))
     if back is not None and cause.href.startswith("/connect"):
         cause = replace(cause, href=back.after(cause.href))
     return cause_response(cause, log_id=log_id, retry_after=retry_after, back=back)
 
 
-def in_words(cause: Cause) -> Cause:
-    """Return a cause in the visitor's language."""
+def in_words(cause: Cause, retry_after: int | None = None) -> Cause:
+    """Return a cause in the visitor's language, with the time to wait, in seconds, in words."""
+    wait = template_filters.about(_clamped(cause, retry_after) or 0)
     return replace(
         cause,
         title=_(cause.title),
         what=_(cause.what),
         stored=_(cause.stored),
-        todo=tuple(_(step) for step in cause.todo),
+        todo=tuple(_(step, wait=wait) if step == WAIT else _(step) for step in cause.todo),
         action=_(cause.action),
         other=(_(cause.other[0]), cause.other[1]) if cause.other else None,
     )
@@ -132,7 +141,7 @@ def cause_response(
     back: ReturnLink | None = None,
 ) -> Response:
     """Render a translated cause in the site's layout, with Retry-After where waiting helps."""
-    wait = cause.retry_after if retry_after is None else min(max(retry_after, 1), LONGEST_WAIT)
+    wait = _clamped(cause, retry_after)
     log_cause(cause)
     if _prefers_json():
         response = _problem(cause, log_id=log_id, retry_after=wait)
@@ -143,7 +152,6 @@ def cause_response(
                 cause=cause,
                 log_id=log_id,
                 back=back,
-                wait=timedelta(seconds=wait or 0),
             ),
             cause.status,
         )
@@ -218,16 +226,26 @@ def _http_error(error: HTTPException) -> Response:
         code = _code_of(error)
         again = _form_sent() if code == "form_expired" else ""
         return page(code, back=return_link.requested(), again=again)
-    cause = in_words(replace(CAUSES[_code_of(error)], status=status))
-    response = cause_response(cause, retry_after=_wait_of(error))
+    cause = replace(CAUSES[_code_of(error)], status=status)
+    if cause.code == "too_many" and (again := _form_sent() or come_back.page()):
+        cause = replace(cause, action=TRY_AGAIN, href=again)
+    wait = _wait_of(error)
+    response = cause_response(in_words(cause, wait), retry_after=wait)
     for name, value in error.get_headers(request.environ):
         if name == "Allow":
             response.headers[name] = value
     return response
 
 
+def _clamped(cause: Cause, retry_after: int | None) -> int | None:
+    """Return the seconds to wait, by TikTok or a limit or else by the cause; None: no need to."""
+    return cause.retry_after if retry_after is None else min(max(retry_after, 1), LONGEST_WAIT)
+
+
 def _form_sent() -> str:
     """Return the address of the connect form with the choices that were sent; empty for others."""
+    if request.endpoint == "connect.callback":
+        return url_for("connect.choose")
     if request.endpoint != "connect.start":
         return ""
     optional = runtime().settings.tiktok_optional_scopes

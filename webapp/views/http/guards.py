@@ -29,6 +29,7 @@ from webapp.views.http.api_contract import problem
 from webapp.views.http.browser_cookies import SAFE
 from webapp.views.http.runtime import runtime
 from webapp.views.http.session import visitor
+from webapp.views.http.signing_in import come_back
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +44,8 @@ KEY_ID = "coatcheck.key_id"
 CHECK_EVERY = timedelta(seconds=10)
 _FIRST_OPERATOR = "coatcheck.first_operator"
 _SIGNED_OUT = N_("You're no longer signed in, so nothing was done. Sign in and try again.")
+_SEE_ACCOUNT = N_("Sign in to see your account.")
+_OPEN_PAGE = N_("Sign in to open that page.")
 _OPERATORS = "/operators/"
 
 
@@ -110,8 +113,7 @@ def register(app: Flask) -> None:
     def _guard() -> Response | None:
         endpoint = request.endpoint
         if endpoint is None or request.routing_exception is not None:
-            _hide_from_strangers()
-            return None
+            return _hide_from_strangers()
         who = access_of(app, endpoint)
         if who == "tiktok":
             act_as(_actor("tiktok"))
@@ -162,9 +164,16 @@ def set_actor(kind: Kind, name: str, credential: str) -> None:
 
 
 def signed_out() -> Response:
-    """Redirect to the home page; after a form, say that its action wasn't done."""
+    """Redirect to the home page, say why, and remember the page for after the sign-in.
+
+    After a form, say that its action wasn't done.
+    """
+    come_back.remember(runtime().clock())
     if request.method not in SAFE:
         flash(_(_SIGNED_OUT), "warn")
+    else:
+        account = request.endpoint in ("account.show", "connect.connected")
+        flash(_(_SEE_ACCOUNT if account else _OPEN_PAGE), "info")
     return redirect(url_for("home.index"), 303)
 
 
@@ -221,6 +230,8 @@ def _refuse(who: Access | None) -> Response | None:
         return None
     if who == "operator_or_first" and current_app.extensions[_FIRST_OPERATOR].awaited():
         return None
+    if present is None and _is_browser():
+        return signed_out()
     # Not a 403: others aren't told that an operators' page exists.
     return abort(404)
 
@@ -252,13 +263,30 @@ def _is_from_another_site() -> bool:
     return origin not in ours
 
 
-def _hide_from_strangers() -> None:
-    """Answer 404 for a wrong method of an operators' page, too, unless to an operator."""
-    wrong = isinstance(request.routing_exception, MethodNotAllowed)
-    if wrong and f"{request.path}/".startswith(_OPERATORS):
-        present = visitor()
-        if present is None or not present.operator:
-            abort(404)
+def _hide_from_strangers() -> Response | None:
+    """Answer for an operators' page that doesn't exist as for one that does, unless to an operator.
+
+    That is 404 for a wrong method, too, and the way to sign in for a browser.
+    """
+    if not f"{request.path}/".startswith(_OPERATORS):
+        return None
+    present = visitor()
+    if present is None and _is_browser():
+        return signed_out()
+    wrong_method = isinstance(request.routing_exception, MethodNotAllowed)
+    if wrong_method and (present is None or not present.operator):
+        abort(404)
+    return None
+
+
+def _is_browser() -> bool:
+    """Return True if someone opens a page in a browser, or presses a button on one of our pages.
+
+    An operator who is signed out may come from a bookmark, or press in a tab that was left open.
+    """
+    opens = "text/html" in request.headers.get("Accept", "")
+    pressed = request.headers.get("Origin", "null") != "null" and not _is_from_another_site()
+    return opens and (request.method == "GET" or (request.method == "POST" and pressed))
 
 
 def bearer() -> str:

@@ -60,6 +60,23 @@ def register_metrics(app: Flask) -> None:
         return response
 
 
+def is_speculative() -> bool:
+    """Return True if the browser fetches this page before the person opens it."""
+    headers = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
+    said = " ".join(request.headers.get(name, "") for name in headers).lower()
+    return any(word in said for word in ("prefetch", "prerender", "preview"))
+
+
+def is_deliberate() -> bool:
+    """Return True if the person opens this page from our site, a bookmark or by its address.
+
+    For pages that can be seen only once: a prefetch, a HEAD request or another site's link must not
+    use up that one time.
+    """
+    foreign = request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none")
+    return request.method == "GET" and not foreign and not is_speculative()
+
+
 def register(app: Flask) -> None:
     """Refuse requests that are too long, too large or malformed. Call it before the guards."""
 

@@ -34,6 +34,7 @@ _SYSTEMS = (
     *(("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("CrOS", "ChromeOS")),
     *(("Windows", "Windows"), ("Macintosh", "Mac"), ("Linux", "Linux"), ("X11", "Linux")),
 )
+_GOODBYE = "goodbye"
 #: Characters of the User-Agent that are read; no browser's is longer.
 _MAX_LENGTH = 512
 
@@ -112,6 +113,16 @@ def sign_out(*, everywhere: bool = False) -> bool:
         ended = sessions.end(session_secret)
     session.clear()
     return ended
+
+
+def say_goodbye() -> None:
+    """Let the next home page of this browser be the one that follows the end of an account."""
+    session[_GOODBYE] = True
+
+
+def goodbye() -> bool:
+    """Return True, once, if this browser has just ended its account."""
+    return _GOODBYE in session and bool(session.pop(_GOODBYE))
 
 
 def register(app: Flask) -> None:

@@ -1,5 +1,6 @@
 """Filters that turn times, sizes, numbers, names and states into text for the templates."""
 
+import math
 import unicodedata
 from collections.abc import Callable, MutableMapping, Sequence
 from datetime import date, datetime, timedelta
@@ -70,6 +71,17 @@ def duration(seconds: float) -> str:
         if seconds >= size:
             return language.span(int(seconds // size), unit)
     return _("less than a second")
+
+
+def about(seconds: float) -> str:
+    """Return a time to wait in words, rounded up: "20 seconds", "1 minute", "4 minutes"."""
+    rounded = max(math.ceil(seconds / 5) * 5, 5)
+    if rounded <= 90 and rounded != 60:
+        return language.span(rounded, "second")
+    minutes = math.ceil(seconds / 60)
+    if minutes % 60 == 0:
+        return language.span(minutes // 60, "hour")
+    return language.span(minutes, "minute")
 
 
 def exact(moment: datetime) -> str:
@@ -271,7 +283,6 @@ def register(app: Flask, clock: Clock = utc_now) -> None:
     app.jinja_env.filters.update(
         answer_time=answer_time,
         browser_name=browser_name,
-        clock_time=clock_time,
         day=language.day,
         display_name=display_name,
         duration=duration,

@@ -11,6 +11,7 @@ from webapp.services.authority import SignInTooOld
 from webapp.services.handout import service_keys
 from webapp.services.handout.service_keys import MAX_NAME_LENGTH, BadName, KeyRow, NameTaken
 from webapp.views.http.guards import at_most, operator
+from webapp.views.http.request_checks import is_deliberate
 from webapp.views.http.runtime import runtime
 from webapp.views.http.signing_in import step_up
 from webapp.views.http.template_filters import quoted
@@ -18,11 +19,7 @@ from webapp.views.http.template_filters import quoted
 blueprint = Blueprint("keys", __name__, url_prefix="/operators/keys")
 
 BAD_NAME = N_("Give the key a name of 1 to %(longest)s printable characters.")
-_TAKEN = N_(
-    "A key with this name already exists. If you just reloaded the page, the key was "
-    "already issued and can't be shown again. Revoke it and issue another one under "
-    "a new name."
-)
+_TAKEN = N_("A key with this name already exists, and names are never reused. Choose another name.")
 
 
 @blueprint.get("")
@@ -36,11 +33,11 @@ def index() -> str:
 @blueprint.post("")
 @operator
 @at_most("30 per minute")
-def issue() -> str | tuple[str, int] | Response:
-    """Issue a key and show it in this response only: no address or session may contain it."""
+def issue() -> tuple[str, int] | Response:
+    """Issue a key and redirect to the page that shows it once."""
     name = request.form.get("name", "").strip()
     try:
-        key = service_keys.issue(name, runtime().clock())
+        public_id = service_keys.issue_unshown(name, runtime().clock())
     except BadName:
         return _page(
             problem=_(BAD_NAME, longest=MAX_NAME_LENGTH), typed=name[:MAX_NAME_LENGTH]
@@ -49,7 +46,27 @@ def issue() -> str | tuple[str, int] | Response:
         return _page(problem=_(_TAKEN), typed=name), 422
     except SignInTooOld:
         return step_up.sign_in_again("keys", urlencode({"name": name}))
-    return render_template("operators/key_issued.html", name=name, key=key)
+    return redirect(url_for("keys.issued", public_id=public_id), 303)
+
+
+@blueprint.get("/<public_id>/issued")
+@operator
+def issued(public_id: str) -> str:
+    """Show a new key to the session that issued it, once; then say that it was issued.
+
+    A link checker, a prefetch or a link on another site doesn't use up that one time.
+    """
+    now = runtime().clock()
+    _key(public_id)
+    waits = service_keys.may_show(public_id, now)
+    key = service_keys.show(public_id, now) if waits and is_deliberate() else None
+    return render_template(
+        "operators/key_issued.html",
+        key=key,
+        row=_key(public_id),
+        waits=waits and not is_deliberate(),
+        minutes=service_keys.SHOWN_WITHIN.seconds // 60,
+    )
 
 
 @blueprint.get("/<public_id>/revoke")

@@ -33,7 +33,7 @@ from webapp.services.refresh.on_demand import NotConnected, Pending, ReconnectRe
 from webapp.services.vault import CannotOpen
 from webapp.views.http.guards import at_most, person
 from webapp.views.http.runtime import runtime
-from webapp.views.http.session import me, secret, sign_out
+from webapp.views.http.session import me, say_goodbye, secret, sign_out
 from webapp.views.http.template_filters import exact
 from webapp.views.people import activity_texts
 
@@ -186,6 +186,7 @@ def delete() -> str | Response | tuple[str, int]:
         flash(_(_NOT_ERASED_CONNECTED if stopped.connected else _NOT_ERASED), "warn")
         return redirect(url_for("home.index"), 303)
     sign_out()
+    say_goodbye()
     flash(_("Your account is deleted. Your name and TikTok ID are no longer stored here."), "ok")
     if not outcome.confirmed:
         flash(
@@ -245,7 +246,9 @@ def end_other_sessions() -> Response:
 @person
 def end_this_session() -> Response:
     """Sign out this device."""
-    if not sign_out():
+    if sign_out():
+        flash(_("You're signed out."), "ok")
+    else:
         flash(_(_NOT_SIGNED_OUT), "warn")
     return redirect(url_for("home.index"), 303)
 
@@ -254,7 +257,9 @@ def end_this_session() -> Response:
 @person
 def end_all_sessions() -> Response:
     """Sign out all devices."""
-    if not sign_out(everywhere=True):
+    if sign_out(everywhere=True):
+        flash(_("You're signed out on all devices."), "ok")
+    else:
         flash(_(_NOT_SIGNED_OUT_EVERYWHERE), "warn")
     return redirect(url_for("home.index"), 303)
 

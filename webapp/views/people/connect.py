@@ -21,9 +21,10 @@ from webapp.tiktok.errors import (
 )
 from webapp.views.http.errors import page
 from webapp.views.http.guards import at_most, person, public
+from webapp.views.http.request_checks import is_speculative
 from webapp.views.http.runtime import runtime
 from webapp.views.http.session import device, sign_in, visitor
-from webapp.views.http.signing_in import return_link, sign_in_attempts, step_up
+from webapp.views.http.signing_in import come_back, return_link, sign_in_attempts, step_up
 from webapp.views.http.signing_in.sign_in_attempts import Attempt
 from webapp.views.http.template_filters import is_connected
 from webapp.views.people import refusals
@@ -68,8 +69,9 @@ def start() -> Response:
     present = visitor()
     viewer = present.open_id if present else None
     back = return_link.requested()
+    now = runtime().clock()
     attempt = sign_in_attempts.begin(
-        asked, viewer, another, back.url if back else "", runtime().clock(), then
+        asked, viewer, another, back.url if back else "", now, then or come_back.wanted(now)
     )
     url = runtime().provider.authorization_url(
         state=attempt.state, scopes=asked, another_account=another or bool(then)
@@ -85,7 +87,7 @@ def handle_callback() -> Response:
     if request.method != "GET":
         # Flask allows HEAD with every GET; a link checker must not use up the code.
         raise MethodNotAllowed(["GET"])
-    if _is_speculative():
+    if is_speculative():
         # The browser only guesses that the person will come, and would throw the answer away.
         return Response(status=503)
     attempt = None
@@ -137,13 +139,6 @@ def connected() -> str | Response:
     )
 
 
-def _is_speculative() -> bool:
-    """Return True if the browser fetches this page before the person opens it."""
-    headers = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
-    said = " ".join(request.headers.get(name, "") for name in headers).lower()
-    return any(word in said for word in ("prefetch", "prerender", "preview"))
-
-
 def welcome(done: Connected, attempt: Attempt) -> Response:
     """Sign in the person who connected and redirect them to the result.
 
@@ -156,14 +151,27 @@ def welcome(done: Connected, attempt: Attempt) -> Response:
             return page("account_deleted", back=back)
         flash(_("You were signed out from another device in the meantime. Sign in again."), "warn")
         return redirect(url_for("home.index"), 303)
-    if attempt.then:
+    if attempt.then and not come_back.is_address(attempt.then):
         flash(_("You're signed in again. Nothing has been done yet."), "ok")
         return redirect(step_up.address(attempt.then), 303)
     kind = _welcome_kind(done, attempt)
     if kind == "returned" and back is None:
-        return redirect(url_for("account.show"), 303)
+        return redirect(_wanted_page(attempt), 303)
     target = url_for("connect.connected", kind=kind, added=done.added or None)
     return redirect(back.after(target) if back else target, 303)
+
+
+def _wanted_page(attempt: Attempt) -> str:
+    """Return the page that the person wanted to open when they weren't signed in, or the account.
+
+    Another person may have used this browser before them, so it must be a page they may open.
+    """
+    present = visitor()
+    if not attempt.then or present is None:
+        return url_for("account.show")
+    if come_back.is_for_operators(attempt.then) and not present.operator:
+        return url_for("account.show")
+    return attempt.then
 
 
 def _welcome_kind(done: Connected, attempt: Attempt) -> str | None:
@@ -197,7 +205,7 @@ def _welcome_again(attempt: Attempt) -> Response:
     """Lead a browser that lost the response to where it led, without asking TikTok again."""
     done = sign_ins.sign_in_again(runtime(), attempt.state, device(attempt.started_at))
     if done is None:
-        return refusals.refusal_page("already_done", attempt)
+        return refusals.repeated(attempt.state, attempt)
     return welcome(done, attempt)
 
 

@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response
 from webapp.services.connect import scopes
 from webapp.views.http.guards import public
 from webapp.views.http.runtime import runtime
-from webapp.views.http.session import visitor
+from webapp.views.http.session import goodbye, visitor
 from webapp.views.http.signing_in import return_link, sign_in_attempts
 
 blueprint = Blueprint("home", __name__)
@@ -17,12 +17,16 @@ blueprint = Blueprint("home", __name__)
 def index() -> str | Response:
     """Show what this site is and asks for; redirect signed-in people to their account.
 
-    If a service sent them, redirect to the page that shows the return link.
+    If a service sent them, redirect to the page that shows the return link. Someone who has just
+    deleted their account sees that it is deleted instead.
     """
     back = return_link.requested()
+    has_left = goodbye()
     if visitor():
         connected = url_for("connect.connected", kind="returned")
         return redirect(back.after(connected) if back else url_for("account.show"), 303)
+    if has_left:
+        return render_template("account/goodbye.html")
     offer = scopes.offer(runtime().settings)
     return render_template(
         "home/index.html",

@@ -12,6 +12,9 @@ from webapp.views.http.runtime import runtime
 from webapp.views.http.session import visitor
 from webapp.views.http.signing_in import return_link, sign_in_attempts
 
+#: Pages about a return that came before: they are not about how its sign-in ended.
+_REPEATED = ("already_done", "attempt_over")
+
 
 class DeliveredAgain(Exception):
     """The sign-in of this attempt has been answered already, but the response got lost."""
@@ -35,8 +38,10 @@ def refusal_page(
     """Record that nobody was connected, and return the page that says why.
 
     `attempt` is the one that this return used up, if any. `tiktok_code` is TikTok's error code,
-    `facts` go to the page.
+    `facts` go to the page. A reload of the page is then known to be one of a failure.
     """
+    # A rescued answer is stored later.
+    is_end = attempt is not None and cause not in _REPEATED and not facts.get("rescued")
     present = visitor()
     if present is not None:
         guards.set_actor("person", present.ticket, present.session)
@@ -46,6 +51,7 @@ def refusal_page(
         tiktok_code,
         on=present.ticket if present else None,
         from_here=attempt is not None,
+        ended=attempt.state if attempt is not None and is_end else "",
     )
     back = return_link.parse(attempt.back) if attempt is not None else None
     return page(cause, back=back, **facts)
@@ -60,10 +66,18 @@ def attempt_of(state: str | None) -> sign_in_attempts.Attempt:
     if cause == "delivered_again" and attempt is not None:
         raise DeliveredAgain(attempt)
     if cause == "reloaded":
-        if visitor():
-            raise Refused(redirect(url_for("account.show"), 303))
-        cause = "already_done"
+        raise Refused(repeated(state or "", attempt))
     raise Refused(refusal_page(cause, attempt))
+
+
+def repeated(state: str, attempt: sign_in_attempts.Attempt | None) -> Response:
+    """Answer a return whose state was used before: say what the first time led to."""
+    result = sign_ins.result_of(runtime(), state)
+    if result != "done":
+        return refusal_page("attempt_over", attempt, unsure=result == "unknown")
+    if visitor():
+        return redirect(url_for("account.show"), 303)
+    return refusal_page("already_done", attempt)
 
 
 def expected_account(attempt: sign_in_attempts.Attempt) -> str | None:

@@ -41,7 +41,8 @@ class Attempt:
     another: bool
     #: The address that a service wants the person to return to; empty if none.
     back: str = ""
-    #: Where an operator continues who had to sign in again (see `step_up`); empty if nowhere.
+    #: Where an operator continues who had to sign in again (see `step_up`), or the page that was
+    #: wanted by someone who wasn't signed in (see `come_back`); empty if nowhere.
     then: str = ""
 
 
@@ -51,8 +52,9 @@ class StateRejected(Exception):
     def __init__(self, cause: str, attempt: Attempt | None = None) -> None:
         """Store the cause: the code of an error page, or one of two for a repeated callback.
 
-        "reloaded": the browser has received the response. "delivered_again": it hasn't, as it still
-        has the attempt. `attempt` is the one of this callback, if it was one of this browser's.
+        "reloaded": the browser has received the response, or its attempt is too old.
+        "delivered_again": it hasn't, as it still has the attempt. `attempt` is the one of this
+        callback, if it was one of this browser's.
         """
         super().__init__(cause)
         self.cause = cause
@@ -87,7 +89,7 @@ def redeem(state: str | None, now: datetime) -> Attempt:
     _use_up(attempt)
     if not won:
         late = now - attempt.started_at > LIFE
-        raise StateRejected("already_done" if late else "delivered_again", attempt)
+        raise StateRejected("reloaded" if late else "delivered_again", attempt)
     if now - attempt.started_at > LIFE:
         raise StateRejected("expired", attempt)
     return attempt
