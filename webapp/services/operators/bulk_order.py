@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote_plus
 
 from sqlalchemy import ColumnElement, and_, func, insert, literal, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from webapp.actor import current_actor
 from webapp.database import reading, run, table_of, writing
@@ -159,17 +159,16 @@ def _meant(
     if selection.open_ids is not None:
         return _picked(runtime, selection.open_ids)
     if selection.failed_of:
-        failed = (
-            select(BulkItem.id)
-            .where(BulkItem.job_id == selection.failed_of, BulkItem.user_id == User.id)
-            .where(BulkItem.state == ItemState.FAILED.value, BulkItem.ticket == User.ticket)
-        )
-        # By ID, or PostgreSQL and SQLite would look for an item for each connection.
-        ids = select(BulkItem.user_id).where(
-            BulkItem.job_id == selection.failed_of, BulkItem.state == ItemState.FAILED.value
-        )
-        return [User.client_key + "" == runtime.client_key, User.id.in_(ids), failed.exists()]
+        return [User.client_key + "" == runtime.client_key, *_failed_of(selection.failed_of)]
     return list_pages.matches(session, runtime, read_filters(selection.query), now)
+
+
+def _failed_of(job_id: str) -> list[ColumnElement[bool]]:
+    # By another name: beside the items of another job, the subqueries would mean those.
+    item = aliased(BulkItem)
+    failed = select(item.user_id).where(item.job_id == job_id, item.state == ItemState.FAILED.value)
+    # First by ID, or the databases would look for an item for each connection.
+    return [User.id.in_(failed), User.ticket.in_(failed.with_only_columns(item.ticket))]
 
 
 def _picked(runtime: Runtime, open_ids: Sequence[str]) -> list[ColumnElement[bool]]:
