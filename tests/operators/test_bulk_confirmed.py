@@ -19,7 +19,7 @@ from tests.views.connections import connection, runtime_of, sign_in
 from tests.views.reading import Reading
 from webapp.database import reading, writing
 from webapp.models import BulkItem, Health, User
-from webapp.services.operators import bulk_order, bulk_work
+from webapp.services.operators import bulk, bulk_order, bulk_work
 
 pytestmark = pytest.mark.usefixtures("each_database")
 
@@ -268,3 +268,76 @@ def test_a_second_order_of_the_same_a_moment_later_is_mentioned(
         assert said not in client.get(page).text
     clock.advance(minutes=11)
     assert said not in client.get(REFRESH + FAILING).text
+
+
+def test_what_failed_can_be_retried_and_nothing_else_is(
+    app: Flask, client: FlaskClient, people: list[User]
+) -> None:
+    ids = "&".join(f"id={quote(user.open_id)}" for user in people[1:])
+    at = confirmed(client, REFRESH, f"{REFRESH}?{ids}")
+    job_id = at.rpartition("/")[2]
+    assert "Retry the failed" not in client.get(at).text
+    with app.app_context():
+        runtime = runtime_of(app)
+        claims = bulk_work.claim_items(runtime, job_id, 3)
+        with writing() as session:
+            session.execute(
+                update(User)
+                .where(User.id.in_([claim.user.id for claim in claims[:2]]))
+                .values(status="failing", failures=9, last_error="timeout", claim=None)
+            )
+        bulk_work.step(runtime)
+        bulk.stop_job(runtime, job_id)
+        with writing() as session:
+            session.execute(update(User).where(User.id == claims[2].user.id).values(version=9))
+        bulk_work.step(runtime)
+    page = client.get(at)
+    assert Reading(page.text).the("h1") == ("3 of 4 finished · 1 refreshed · 2 failed · 1 not sent")
+    retry = f"{REFRESH}?failed_of={job_id}"
+    assert f'href="{retry}"' in page.text
+    assert Reading(client.get(retry).text).the("h1") == "Refresh 2 connections?"
+    leave_and_return(app, claims[0].user, runtime.clock())
+    shown = client.get(f"{at}?show=all")
+    assert shown.text.count('scope="row"') == 1 + 4, "the cause, and every connection"
+    confirmed(client, REFRESH, retry)
+    (again,) = (job for job in jobs(app) if job.id != job_id)
+    assert (again.total, again.query) == (1, "")
+
+
+def test_who_ordered_a_job_is_said_by_name_and_the_navigation_marks_its_pages(
+    app: Flask, client: FlaskClient, people: list[User]
+) -> None:
+    change(app, people[0], display_name="Mara Lindqvist")
+    at = confirmed(client, REFRESH, REFRESH + FAILING)
+    for path in (at, "/operators/bulk"):
+        page = Reading(client.get(path).text)
+        assert f"You {people[0].ticket}" in page.text
+        assert [each.text for each in page.all("a") if "aria-current" in each.attrs] == [
+            "Bulk jobs"
+        ]
+    other = app.test_client()
+    change(app, people[3], operator_since=people[3].created_at)
+    sign_in(app, other, people[3])
+    page = Reading(other.get(at).text)
+    assert f"Mara Lindqvist {people[0].ticket}" in page.text
+    change(app, people[0], ticket="ct_8888-8888")
+    assert "Deleted person" in Reading(other.get(at).text).text
+
+
+def test_the_audit_and_the_timeline_name_for_whom_the_worker_acted(
+    app: Flask, client: FlaskClient, people: list[User]
+) -> None:
+    change(app, people[0], display_name="Mara <Lindqvist>")
+    at = confirmed(client, DISCONNECT, DISCONNECT + FAILING, typed="2")
+    claim(app)
+    for path in ("/operators/audit", f"/operators/tokens/{people[1].open_id}"):
+        page = client.get(path).text
+        assert "the worker, for Mara <Lindqvist>" in Reading(page).text
+        assert f'href="{at}"' in page
+    found = client.get(f"/operators/audit?who={at.rpartition('/')[2]}").text
+    assert found.count("connection.disconnect_ordered</code>") == 2
+    own = app.test_client()
+    sign_in(app, own, people[1])
+    data = own.get("/account/export").text
+    assert at.rpartition("/")[2] not in data
+    assert people[0].ticket not in data
