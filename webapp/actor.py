@@ -15,7 +15,8 @@ class Actor:
     """The caller of an entry point, or one of our own processes."""
 
     kind: Kind
-    #: A ticket (person, operator), a key's name (service), the words typed (command), else empty.
+    #: A ticket (person, operator), a key's name (service), the words typed (command), the ID of the
+    #: bulk job for which it acts (worker), else empty.
     name: str = ""
     #: The address of the request; empty outside a request.
     address: str = ""

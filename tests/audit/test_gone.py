@@ -13,7 +13,7 @@ from tests.views.reading import Reading
 from webapp.database import reading
 from webapp.models import BulkJob, User
 from webapp.services.connect.disconnect import delete_person
-from webapp.services.operators import bulk, bulk_work
+from webapp.services.operators import bulk
 from webapp.services.worker.chores import CHORES
 
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -36,7 +36,6 @@ def test_the_ticket_of_somebody_who_left_goes_from_every_table_with_the_audit(
         runtime = runtime_of(app)
         with reading() as session:
             job = session.scalars(select(BulkJob)).one()
-        assert bulk_work.gather(runtime, job.id)
         bulk.stop_job(runtime, job.id)
         delete_person(runtime, mara.ref)
         assert mara.open_id not in stored()

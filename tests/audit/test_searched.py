@@ -16,7 +16,7 @@ from webapp.database import Base, reading, writing
 from webapp.models import AuditEvent, BulkJob, User
 from webapp.services import people
 from webapp.services.connect.disconnect import delete_person
-from webapp.services.operators import bulk, bulk_work
+from webapp.services.operators import bulk_order, bulk_work
 
 NAME = "Zenobia Quillfeather"
 
@@ -39,7 +39,7 @@ def press(client: FlaskClient, act: str, **fields: str) -> None:
     path = f"/operators/tokens/{act}"
     page = Reading(client.get(path, query_string={"all": "1"} | fields).text)
     hidden = {each.attrs["name"]: each.attrs["value"] for each in page.all("input")}
-    sent = {n: hidden[n] for n in ("csrf_token", "confirm", "job", "count")}
+    sent = {n: hidden[n] for n in ("csrf_token", "confirm", "job", "count", "at")}
     answer = client.post(path, data=sent | {"all": "1"} | fields)
     assert answer.status_code == 303
 
@@ -114,17 +114,21 @@ def test_no_byte_of_the_database_names_somebody_who_has_left_and_was_searched_fo
 
 
 @pytest.mark.usefixtures("each_database")
-def test_a_job_of_an_older_release_forgets_its_search_once_its_people_are_known(
+def test_a_job_that_an_older_release_was_still_collecting_is_stopped_and_forgets_its_search(
     app: Flask, zenobia: User
 ) -> None:
     with app.app_context():
         runtime = runtime_of(app)
-        bulk.create_job(runtime, "made-up-job-1", "refresh", "status=healthy", None)
+        selection, shown = bulk_order.Selection("status=healthy"), bulk_order.Confirmed()
+        bulk_order.create_job(runtime, "made-up-job-1", "refresh", selection, shown)
         with writing() as session:
-            session.get_one(BulkJob, "made-up-job-1").query = "q=zenobia&status=healthy"
-        bulk_work.gather(runtime, "made-up-job-1")
+            job = session.get_one(BulkJob, "made-up-job-1")
+            job.query, job.gathered_to = "q=zenobia&status=healthy", 0
+        assert bulk_work.step(runtime) == []
         with reading() as session:
-            assert session.get_one(BulkJob, "made-up-job-1").query == "status=healthy"
+            job = session.get_one(BulkJob, "made-up-job-1")
+    assert (job.query, job.gathered_to) == ("status=healthy", None)
+    assert (job.done, job.left, job.ended_at) == (0, job.total, runtime.clock())
 
 
 @pytest.mark.usefixtures("each_database")

@@ -6,22 +6,59 @@ from sqlalchemy import select
 
 from tests.keep.world import World
 from webapp.database import reading
-from webapp.models import AuditEvent, BulkItem, BulkJob
-from webapp.services.operators import bulk, bulk_work
+from webapp.models import AuditEvent, BulkItem, BulkJob, Status
+from webapp.services.operators import bulk_order, bulk_work
+from webapp.services.operators.bulk_order import Confirmed, Selection
+from webapp.services.refresh.answer_store import store_answers
+from webapp.services.refresh.attempt import attempt
+from webapp.services.refresh.claims import Claim
+from webapp.services.worker.worker import Worker
 
 JOB = "made-up-job-1"
 
 
-def order(world: World, act: str, *open_ids: str, job_id: str = JOB, query: str = "") -> str:
+def order(
+    world: World,
+    act: str,
+    *open_ids: str,
+    job_id: str = JOB,
+    query: str = "",
+    confirmed: Confirmed | None = None,
+) -> str:
     """Order an act on these people, or on all that match; return the job's id."""
-    bulk.create_job(world.runtime, job_id, act, query, open_ids or None)
+    selection = Selection(query, open_ids or None)
+    bulk_order.create_job(world.runtime, job_id, act, selection, confirmed or Confirmed())
     return job_id
 
 
-def look(world: World, times: int = 1) -> None:
-    """Let a worker look at the jobs."""
-    for _time in range(times):
-        bulk_work._step(world.runtime, 1.0)
+def look(world: World) -> list[str]:
+    """Let a worker look at the jobs; return those with something left to claim."""
+    return bulk_work.step(world.runtime)
+
+
+def claim(world: World, most: int = 256) -> list[Claim]:
+    """Claim what the jobs want, as a worker does."""
+    work = bulk_work.BulkWork(world.runtime)
+    work.step()
+    return work.claim(most)
+
+
+def send(world: World, claims: list[Claim]) -> None:
+    """Make the calls of these claims, one after another, and store their answers."""
+    caller = Worker(world.runtime, world.app.app_context)
+    for each in claims:
+        if each.user.status == Status.REVOKING:
+            caller._revoke(each)
+        else:
+            store_answers(world.runtime, [attempt(world.runtime, each)])
+
+
+def work(world: World, most: int = 256) -> int:
+    """Do what the jobs want, once, and store the results; return how many were claimed."""
+    claims = claim(world, most)
+    send(world, claims)
+    look(world)
+    return len(claims)
 
 
 def job(job_id: str = JOB) -> BulkJob:

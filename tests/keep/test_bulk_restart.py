@@ -32,7 +32,12 @@ pytestmark = [
 #: As many as calls under way at once: so many answers may be lost with a process that is killed.
 MOST_LOST = 320
 REFRESH = "/operators/tokens/refresh"
-SAID = re.compile(r"([\d,]+) of ([\d,]+) done, ([\d,]+) failed, ([\d,]+) skipped")
+SAID = re.compile(
+    r"[\d,]+ of (?P<total>[\d,]+) finished"
+    r" · (?P<done>[\d,]+) (?:refreshed|confirmed by TikTok)"
+    r" · (?P<failed>[\d,]+) (?:failed|not confirmed)"
+    r"(?: · (?P<skipped>[\d,]+) skipped)?"
+)
 
 
 @dataclass
@@ -44,6 +49,8 @@ class Room:
     cookie: str
     url: str = ""
     started: int = 0
+    #: The page to which the last press led.
+    said: str = ""
 
     @contextmanager
     def open(self, sign: signal.Signals) -> Iterator[Process]:
@@ -77,25 +84,32 @@ class Room:
         assert answer.status_code == 200
         return answer.text
 
-    def order(self) -> str:
-        """Press what refreshes everybody; return the address of the job."""
+    def order(self, page: str = f"{REFRESH}?all=1", **typed: str) -> str:
+        """Press the button of a confirmation page; return the address of the job."""
+        return self.press(page, page.partition("?")[0], **typed)
+
+    def press(self, page: str, action: str, **typed: str) -> str:
+        """Press the button of a form; return where it leads."""
         with self.browser() as browser:
-            asked = browser.get(f"{self.url}{REFRESH}?all=1", timeout=30)
+            asked = browser.get(self.url + page, timeout=30)
             answer = browser.post(
-                self.url + REFRESH,
-                data=the_form(asked.text, REFRESH).data(),
+                self.url + action,
+                data=the_form(asked.text, action).data(**typed),
                 headers={"Origin": self.url},
                 allow_redirects=False,
                 timeout=30,
             )
-        assert answer.status_code == 303
+            assert answer.status_code == 303
+            # What the press says is on the page that it leads to.
+            self.said = browser.get(self.url + answer.headers["Location"], timeout=30).text
         return answer.headers["Location"]
 
     def progress(self, at: str) -> tuple[int, ...]:
         """Return done, total, failed and skipped as the page tells them."""
         found = SAID.search(self.get(at))
         assert found is not None
-        return tuple(int(number.replace(",", "")) for number in found.groups())
+        names = ("done", "total", "failed", "skipped")
+        return tuple(int((found[name] or "0").replace(",", "")) for name in names)
 
     def wait_for(self, working: Process, at: str, share: float, people: int) -> None:
         """Wait until the page tells that so much is done; it never tells of less than before."""

@@ -8,7 +8,7 @@ from webapp.actor import Actor, acting_as
 from webapp.database import Base, reading
 from webapp.models import AuditEvent, BulkJob
 from webapp.services.connect import disconnect
-from webapp.services.operators import bulk, bulk_work, export
+from webapp.services.operators import bulk, bulk_order, bulk_work, export
 from webapp.services.operators.list_query import Query
 
 pytestmark = pytest.mark.usefixtures("each_database")
@@ -21,7 +21,7 @@ def everything() -> str:
         return repr([session.execute(select(table)).all() for table in tables])
 
 
-@pytest.mark.parametrize("end", ["gathered", "stopped"])
+@pytest.mark.parametrize("end", ["worked on", "stopped"])
 def test_what_was_searched_for_is_in_no_table_after_the_person_has_left(
     world: World, end: str
 ) -> None:
@@ -29,12 +29,13 @@ def test_what_was_searched_for_is_in_no_table_after_the_person_has_left(
     ref = world.row(open_id).ref
     with acting_as(Actor("operator", "ct_7777-7777")):
         query = f"q={open_id}&status=healthy"
-        bulk.create_job(world.runtime, "made-up-job-1", "refresh", query, None, 1)
+        selection = bulk_order.Selection(query)
+        confirmed = bulk_order.Confirmed(1, world.clock())
+        bulk_order.create_job(world.runtime, "made-up-job-1", "refresh", selection, confirmed)
         export.record_export(Query(search=open_id), "csv", world.clock())
         if end == "stopped":
             bulk.stop_job(world.runtime, "made-up-job-1")
-    while bulk_work.gather(world.runtime, "made-up-job-1"):
-        pass
+    bulk_work.step(world.runtime)
     with reading() as session:
         job = session.scalars(select(BulkJob)).one()
         fields = session.scalars(select(AuditEvent.fields)).all()

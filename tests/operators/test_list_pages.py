@@ -157,8 +157,6 @@ def test_every_filter_walks_what_matches_once_and_back(runtime: Runtime, rows: l
         hold_to(runtime, rows, ordered, wanted)
         right = {row["open_id"]: row["id"] for row in rows if wanted(row, now)}
         assert [row.user.open_id for row in list_pages.each_row(runtime, query, now)] == list(right)
-        ids = [each for each, _ in list_pages.matching(runtime, query, now, after_id=9, limit=5)]
-        assert ids == [each for each in right.values() if each > 9][:5]
         assert list_pages.count_matching(runtime, query, now, limit=500) == len(right)
 
 

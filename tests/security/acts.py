@@ -157,7 +157,7 @@ def a_job(stage: Stage) -> None:
     now = stage.runtime.clock()
     key = stage.runtime.settings.tiktok_client_key
     job = BulkJob(id="made-up-job-id", client_key=key, act="refresh", actor="ct_1111-1111")
-    job.created_at, job.gathered_to, job.query = now, 0, ""
+    job.created_at, job.query = now, ""
     with stage.app.app_context(), writing() as session:
         session.add(job)
 
@@ -190,7 +190,10 @@ ACTS = (
         "bulk refresh of all",
         "operator",
         "/operators/tokens/refresh",
-        {"confirm": "1", "job": "made-up-job-id-3", "all": "1", "query": ""},
+        {
+            **{"confirm": "1", "job": "made-up-job-id-3", "all": "1", "query": ""},
+            **{"count": "2", "at": lambda s: s.runtime.clock().isoformat()},
+        },
     ),
     Act("stop a job", "operator", "/operators/bulk/made-up-job-id/stop", {}, a_job),
     Act("issue a key", "operator", "/operators/keys", {"name": "studio"}),

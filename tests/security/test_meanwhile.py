@@ -24,7 +24,7 @@ from webapp.database import writing
 from webapp.models import BrowserSession, Status, User
 from webapp.services.connect import connect, disconnect, tiktok_webhook, user_info
 from webapp.services.maintenance import health
-from webapp.services.operators import bulk, bulk_work
+from webapp.services.operators import bulk_order, bulk_work
 from webapp.services.people import PersonGone
 from webapp.services.refresh import on_demand
 from webapp.services.refresh.claims import claim_due
@@ -215,14 +215,17 @@ def test_a_bulk_disconnect_leaves_a_connection_alone_that_was_stored_after_the_o
 
     def after_waiting(**options: bool) -> Any:
         monkeypatch.undo()
-        bulk.create_job(stage.runtime, "made-up-job-id", "disconnect", "", open_ids)
+        picked = bulk_order.Selection(open_ids=tuple(open_ids))
+        bulk_order.create_job(
+            stage.runtime, "made-up-job-id", "disconnect", picked, bulk_order.Confirmed()
+        )
         clock.advance(seconds=1)
         return true(**options)
 
     monkeypatch.setattr(connect, "writing", after_waiting)
     with stage.app.app_context():
         connect.connect_person(stage.runtime, tokens, [grants.BASIC], None)
-        bulk_work._step(stage.runtime, 1.0)
+        assert bulk_work.claim_items(stage.runtime, "made-up-job-id", 5) == []
     assert stage.row("jo").status == Status.ACTIVE
 
 

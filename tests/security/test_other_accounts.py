@@ -18,7 +18,7 @@ from webapp.database import reading
 from webapp.models import BulkJob, Status
 from webapp.services.connect import disconnect, user_info
 from webapp.services.handout import service_keys
-from webapp.services.operators import bulk, bulk_work
+from webapp.services.operators import bulk_order, bulk_work
 from webapp.services.refresh.claims import claim_due
 from webapp.services.worker import worker
 
@@ -118,15 +118,16 @@ def test_a_token_that_was_refreshed_for_a_deleted_person_is_not_handed_out(
     noor.assert_untouched()
 
 
-@pytest.mark.parametrize("act", bulk.ACTS)
+@pytest.mark.parametrize("act", bulk_order.ACTS)
 def test_a_bulk_job_passes_a_newcomer_over(stage: Stage, noor: Newcomer, act: str) -> None:
     with stage.app.app_context():
         open_ids = [stage.sandbox.open_id("jo")]
-        bulk.create_job(stage.runtime, "made-up-job-id", act, "", open_ids)
+        picked = bulk_order.Selection(open_ids=tuple(open_ids))
+        bulk_order.create_job(stage.runtime, "made-up-job-id", act, picked, bulk_order.Confirmed())
     noor()
     with stage.app.app_context():
-        bulk_work._step(stage.runtime, 1.0)
-        bulk_work._step(stage.runtime, 1.0)
+        bulk_work.claim_items(stage.runtime, "made-up-job-id", 5)
+        bulk_work.step(stage.runtime)
         with reading() as session:
             job = session.get_one(BulkJob, "made-up-job-id")
     assert (job.done, job.failed, job.skipped) == (0, 0, 1)

@@ -54,9 +54,10 @@ def both(stage: Stage) -> list[str]:
 
 DISCONNECT = "/operators/tokens/disconnect"
 BULK = {"confirm": "1", "job": "made-up-job-id-2", "query": "status=healthy"}
+SHOWN = {"count": "2", "typed": "2", "at": lambda stage: stage.runtime.clock().isoformat()}
 NEEDING = (
     Needing("selected", DISCONNECT, BULK | {"id": both, "typed": "2"}, DISCONNECT, {"id": both}),
-    Needing("all", DISCONNECT, BULK | {"all": "1", "typed": "2"}, DISCONNECT, {"all": "1"}),
+    Needing("all", DISCONNECT, BULK | SHOWN | {"all": "1"}, DISCONNECT, {"all": "1"}),
     Needing("key", "/operators/keys", {"name": "a b&ü"}, "/operators/keys", {"name": "a b&ü"}),
     Needing("csv", "/operators/tokens.csv?status=healthy", None, "/operators/tokens"),
     Needing("json", "/operators/tokens.json?status=healthy", None, "/operators/tokens"),

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.views.bulk_scenes import RUNNING, made
-from webapp.services.operators.bulk import ItemProblem
 from webapp.services.operators.counts import Counts
 from webapp.services.operators.list_pages import Page
 from webapp.services.operators.list_query import Query
 from webapp.services.records.history import TimelineEvent
+from webapp.views.http.template_filters import Tag
 from webapp.views.operators import bulk_texts, connection_texts, list_page
 from webapp.views.operators.list_address import ListRequest
 
@@ -35,10 +35,30 @@ def test_a_job_says_what_it_does_to_how_many(act: str, total: int, over: bool, s
 
 
 def test_a_job_that_was_stopped_says_how_many_were_not_sent() -> None:
-    counts = "370 of 1,204 done, 2 failed, 1 skipped"
-    assert bulk_texts.progress(RUNNING) == counts
+    counts = "373 of 1,204 finished · 370 refreshed · 2 failed · 1 skipped"
+    assert bulk_texts.verdict(RUNNING) == counts
     stopped = made(stopped_at=NOW, ended_at=NOW)
-    assert bulk_texts.progress(stopped) == f"{counts}, 831 not sent"
+    assert bulk_texts.verdict(stopped) == f"{counts} · 831 not sent"
+
+
+@pytest.mark.parametrize(
+    ("act", "done", "failed", "skipped", "kind", "word"),
+    [
+        ("refresh", 20, 0, 0, "ok", "Done"),
+        ("refresh", 19, 1, 0, "warn", "Some failed"),
+        ("refresh", 0, 20, 0, "bad", "All failed"),
+        ("refresh", 0, 1, 19, "bad", "All failed"),
+        ("refresh", 0, 0, 20, "off", "Nothing to do"),
+        ("disconnect", 20, 0, 0, "ok", "Done"),
+        ("disconnect", 1, 19, 0, "warn", "Some not confirmed"),
+        ("disconnect", 0, 20, 0, "bad", "None confirmed"),
+    ],
+)
+def test_done_means_that_it_worked(
+    act: str, done: int, failed: int, skipped: int, kind: str, word: str
+) -> None:
+    job = made(act=act, total=20, done=done, failed=failed, skipped=skipped, ended_at=NOW)
+    assert bulk_texts.job_tag(job) == Tag(kind, word)
 
 
 @pytest.mark.parametrize(
@@ -61,8 +81,25 @@ def test_a_pace_has_as_few_digits_as_it_needs(rate: float, said: str) -> None:
 
 
 def test_a_connection_that_was_skipped_without_a_known_reason_had_nothing_to_do() -> None:
-    wrong = ItemProblem(False, "something_new", "ct_2222-0001", None, None)
-    assert bulk_texts.problem_text("refresh", wrong) == "There was nothing to do."
+    text = bulk_texts.problem_text("refresh", "skipped", "something_new")
+    assert text == "There was nothing to do."
+
+
+@pytest.mark.parametrize(
+    ("act", "state", "code", "said"),
+    [
+        ("refresh", "failed", "invalid_grant", "TikTok refused to renew it."),
+        (
+            *("refresh", "failed", "timeout"),
+            "TikTok didn't respond in time. The worker will try again automatically.",
+        ),
+        ("disconnect", "failed", "timeout", "TikTok didn't respond"),
+        ("disconnect", "unconfirmed", "invalid_grant", "TikTok didn't confirm it."),
+        ("refresh", "done", None, ""),
+    ],
+)
+def test_what_went_wrong_is_said_in_words(act: str, state: str, code: str, said: str) -> None:
+    assert said in bulk_texts.problem_text(act, state, code)
 
 
 @pytest.mark.parametrize(

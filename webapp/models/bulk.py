@@ -13,9 +13,11 @@ class ItemState(StrEnum):
     """The progress of one item."""
 
     WAITING = "waiting"
-    #: Made due for the worker; the version of its row was noted.
+    #: Claimed by a worker, which calls TikTok; the version of its row was noted.
     SENT = "sent"
     DONE = "done"
+    #: Disconnected here, but TikTok did not confirm it. Counted as failed.
+    UNCONFIRMED = "unconfirmed"
     FAILED = "failed"
     #: There was nothing to do: the connection had ended already.
     SKIPPED = "skipped"
@@ -37,7 +39,7 @@ class BulkJob(Base):
     #: The filters of the list it was started from, as a query string without what was searched for.
     query: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    #: While not None, matching connections are still being collected: the id to continue from.
+    #: Not None: an older release was still collecting connections, from this id on.
     gathered_to: Mapped[int | None]
     total: Mapped[int] = mapped_column(default=0)
     done: Mapped[int] = mapped_column(default=0)

@@ -89,8 +89,8 @@ def personal_data(person: PersonRef) -> dict[str, Any]:
 
 
 def _actor_word(actor: str) -> str:
-    """Return an actor of the history without saying which operator it was."""
-    return "operator" if actor.startswith("operator:") else actor
+    """Return an actor of the history without saying which operator it was, or for which job."""
+    return actor if actor.startswith("service:") else actor.partition(":")[0]
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -140,7 +140,7 @@ def _activity_page(
         TimelineEvent(entry.at, entry.word, entry.who)
         for entry in history.parse(user.history)
         if entry.word in _BACKGROUND
-        and entry.who in _AUTOMATIC_ACTORS
+        and entry.who.partition(":")[0] in _AUTOMATIC_ACTORS
         and (older.at if older else since) <= entry.at
         and (start is None or entry.at < start.at)
     ]

@@ -1,59 +1,50 @@
-"""Bulk jobs: requesting, stopping and watching them. `bulk_work` does the work.
+"""Bulk jobs: watching and stopping them. `bulk_order` creates them, `bulk_work` does the work."""
 
-A job is a list of connections that were picked, or that matched the list's filters.
-"""
-
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 
-from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from webapp.actor import current_actor
 from webapp.database import reading, writing
 from webapp.language import deferred_gettext as _
-from webapp.models import BulkItem, BulkJob, ItemState, Status, User
+from webapp.models import BulkItem, BulkJob, ItemState, User
 from webapp.problems import Problem
 from webapp.services import authority
-from webapp.services.operators import list_pages, list_query, list_search
+from webapp.services.operators import list_query
 from webapp.services.records import audit
 from webapp.services.refresh import breaker, due
 from webapp.services.runtime import Runtime
 
-ACTS = ("refresh", "disconnect")
 PAGE_SIZE = 50
 #: The worker acts on jobs every second; if it does nothing for this long, it isn't running.
 SILENCE = timedelta(seconds=30)
-#: The form of the IDs that confirmation pages generate for their jobs.
-_JOB_ID = re.compile(r"[A-Za-z0-9_-]{12,32}")
-_PROBLEM_STATES = (ItemState.FAILED, ItemState.SKIPPED)
 
 
 #: A detached row, which the pages only read.
 Job = BulkJob
 
 
-class NotAJob(Exception):
-    """The ID is not one that a confirmation page generates, or the action is unknown."""
+class Shown(StrEnum):
+    """Which connections of a job are listed."""
+
+    PROBLEMS = "problems"
+    ALL = "all"
 
 
-@dataclass(frozen=True, slots=True)
-class JobSize:
-    """How many connections a job would have."""
-
-    count: int
-    #: How many of them would be skipped, because there is nothing to do.
-    skipped: int
+_LISTED = {
+    Shown.PROBLEMS: (ItemState.FAILED, ItemState.UNCONFIRMED, ItemState.SKIPPED),
+    Shown.ALL: tuple(ItemState),
+}
 
 
 @dataclass(frozen=True)
-class ItemProblem:
-    """A connection for which the action failed, or for which there was nothing to do."""
+class JobItem:
+    """One connection of a job, and its result."""
 
-    failed: bool
+    state: ItemState
     code: str | None
     ticket: str
     #: None, like the name, if the person has been deleted.
@@ -61,152 +52,49 @@ class ItemProblem:
     display_name: str | None
 
 
-def size_of(runtime: Runtime, act: str, query: str, open_ids: Sequence[str] | None) -> JobSize:
-    """Return the size of a job (see `create_job`). Counts every one of its connections."""
-    with reading() as session:
-        if open_ids is not None:
-            return _size(session, act, _picked(runtime, open_ids))
-        parsed = list_query.parse_string(query)
-        return _size(session, act, list_pages.matches(session, runtime, parsed, runtime.clock()))
+@dataclass(frozen=True)
+class Cause:
+    """How many connections of a job had the same problem."""
+
+    state: ItemState
+    code: str | None
+    count: int
 
 
-def _picked(runtime: Runtime, open_ids: Sequence[str]) -> list[ColumnElement[bool]]:
-    return [User.client_key == runtime.client_key, User.open_id.in_(open_ids)]
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """What a request to stop a job did."""
+
+    #: False: the job had been stopped, or had ended, before.
+    stopped: bool
+    #: Connections whose requests were under way; nothing can take these back.
+    under_way: int
 
 
-def _size(session: Session, act: str, conditions: Sequence[ColumnElement[bool]]) -> JobSize:
-    by_status = select(User.status, func.count()).where(*conditions).group_by(User.status)
-    counts = {status: count for status, count in session.execute(by_status)}
-    skipped = sum(
-        count for status, count in counts.items() if reason_to_skip(act, status, holds=True)
-    )
-    if act == "disconnect" and Status.RECONNECT in counts:
-        # A query of its own, because the one above is answered from an index alone.
-        lost = (User.status == Status.RECONNECT.value, User.access_token.is_(None))
-        skipped += session.scalar(select(func.count()).where(*conditions, *lost)) or 0
-    return JobSize(sum(counts.values()), skipped)
+def stop_job(runtime: Runtime, job_id: str) -> Stop | None:
+    """Stop a job: no more of its requests are sent; those under way complete.
 
-
-def ids_of(runtime: Runtime, open_ids: Sequence[str]) -> list[int]:
-    """Return the row IDs of connections, which are shorter than their open_ids."""
-    with reading() as session:
-        query = select(User.id).where(*_picked(runtime, open_ids)).order_by(User.id)
-        return list(session.scalars(query))
-
-
-def open_ids_of(runtime: Runtime, ids: Sequence[int]) -> tuple[str, ...]:
-    """Return the open_ids of rows of our TikTok app; those of deleted people are missing."""
-    query = select(User.open_id).where(User.client_key == runtime.client_key, User.id.in_(ids))
-    with reading() as session:
-        return tuple(session.scalars(query.order_by(User.id)))
-
-
-def reason_to_skip(act: str, status: str, *, holds: bool) -> str | None:
-    """Return our code for why there is nothing to do for a row; None if there is.
-
-    `holds`: the row has the token that the action needs.
-    """
-    if status in (Status.REVOKING, Status.REVOKED) or not holds and act == "disconnect":
-        return "disconnected"
-    if act == "refresh" and (status == Status.RECONNECT or not holds):
-        return "needs_person"
-    return None
-
-
-def create_job(
-    runtime: Runtime,
-    job_id: str,
-    act: str,
-    query: str,
-    open_ids: Sequence[str] | None,
-    count: int = 0,
-) -> None:
-    """Request an action on these connections, or on all that match; nothing if the job exists.
-
-    `query`: the filters of the list. `open_ids`: the connections that were picked from it; None:
-    all matches, which the worker collects; `count` then tells the audit how many matched at
-    confirmation. A search is different: its people are collected here, and what was searched for is
-    stored nowhere, as it may name someone who leaves. Raises NotAJob, NoLongerAllowed;
-    and SignInTooOld if the act is a disconnect.
-    """
-    if not _JOB_ID.fullmatch(job_id) or act not in ACTS:
-        raise NotAJob
-    now, by = runtime.clock(), current_actor()
-    found = _searched(runtime, query, now) if open_ids is None else []
-    job = BulkJob(
-        id=job_id,
-        client_key=runtime.client_key,
-        act=act,
-        actor=by.name,
-        address=by.address,
-        query=list_query.without_search(query),
-        created_at=now,
-        gathered_to=0 if found is None else None,
-        total=0,
-    )
-    try:
-        with writing() as session:
-            _require(session, act, runtime.clock())
-            session.add(job)
-            # A repeated request fails here, before anything else is written.
-            session.flush()
-            if open_ids is not None:
-                picked = select(User.id, User.ticket).where(*_picked(runtime, open_ids))
-                found = [(i, ticket) for i, ticket in session.execute(picked.order_by(User.id))]
-            if found is not None:
-                count = job.total = add_items(session, job_id, found)
-            shown = list_query.for_audit(query)
-            audit.record(
-                session, now, "bulk.ordered", job=job_id, act=act, count=count, query=shown
-            )
-    except IntegrityError:
-        return
-
-
-def _searched(runtime: Runtime, query: str, now: datetime) -> list[tuple[int, str]] | None:
-    """Return (ID, ticket) of everyone whom the search of a query finds; None if it has none."""
-    parsed = list_query.parse_string(query)
-    if not parsed.search:
-        return None
-    limit = list_search.MAX_FOUND
-    return list_pages.matching(runtime, parsed, now, after_id=0, limit=limit)
-
-
-def _require(session: Session, act: str, now: datetime) -> None:
-    if act == "disconnect":
-        authority.require_fresh(session, now)
-    else:
-        authority.require(session)
-
-
-def add_items(session: Session, job_id: str, rows: Sequence[tuple[int, str]]) -> int:
-    """Add these rows (ID, ticket) in the caller's transaction. Return how many."""
-    if rows:
-        items = [
-            {"job_id": job_id, "user_id": user_id, "ticket": ticket} for user_id, ticket in rows
-        ]
-        session.execute(insert(BulkItem), items)
-    return len(rows)
-
-
-def stop_job(runtime: Runtime, job_id: str) -> bool:
-    """Stop a job: no more requests are sent; requests already sent complete.
-
-    Return False if there is no such job. Does nothing if the job has stopped or ended. Raises
-    NoLongerAllowed.
+    A worker claims a connection in a transaction that locks its job and sees that it isn't stopped
+    (`bulk_work`). So what is not under way when this commits is never sent. Return None if there
+    is no such job. Raises NoLongerAllowed.
     """
     now = runtime.clock()
     with writing() as session:
         authority.require(session)
         job = session.get(BulkJob, job_id, with_for_update=True)
         if job is None or job.client_key != runtime.client_key:
-            return False
-        if job.ended_at is None and job.stopped_at is None:
-            job.stopped_at, job.gathered_to = now, None
-            job.query = list_query.without_search(job.query)
-            audit.record(session, now, "bulk.stopped", job=job_id)
-            end_if_done(session, runtime, job)
-    return True
+            return None
+        sent = select(func.count()).where(
+            BulkItem.job_id == job_id, BulkItem.state == ItemState.SENT.value
+        )
+        under_way = session.scalar(sent) or 0
+        if job.ended_at is not None or job.stopped_at is not None:
+            return Stop(False, under_way)
+        job.stopped_at, job.gathered_to = now, None
+        job.query = list_query.without_search(job.query)
+        audit.record(session, now, "bulk.stopped", job=job_id)
+        end_if_done(session, runtime, job)
+    return Stop(True, under_way)
 
 
 def end_if_done(session: Session, runtime: Runtime, job: BulkJob) -> bool:
@@ -265,15 +153,15 @@ def jobs_page(runtime: Runtime, after: str | None) -> tuple[list[Job], str | Non
     return page, page[-1].id if len(found) > PAGE_SIZE else None
 
 
-def problems(job_id: str, after: int) -> tuple[list[ItemProblem], int | None]:
-    """Return one page of failed and skipped items, and the `after` of the next page.
+def items(job_id: str, shown: Shown, after: int) -> tuple[list[JobItem], int | None]:
+    """Return one page of a job's connections, and the `after` of the next page.
 
     The page starts after the item `after`.
     """
     with reading() as session:
         found = [
             row
-            for state in _PROBLEM_STATES
+            for state in _LISTED[shown]
             # One query for each: the index has the IDs in order within a state.
             for row in session.execute(
                 select(BulkItem, User.open_id, User.display_name)
@@ -286,10 +174,43 @@ def problems(job_id: str, after: int) -> tuple[list[ItemProblem], int | None]:
         ]
     found.sort(key=lambda row: row[0].id)
     page = [
-        ItemProblem(item.state == ItemState.FAILED, item.code, item.ticket, open_id, name)
+        JobItem(ItemState(item.state), item.code, item.ticket, open_id, name)
         for item, open_id, name in found[:PAGE_SIZE]
     ]
     return page, found[PAGE_SIZE - 1][0].id if len(found) > PAGE_SIZE else None
+
+
+def causes(job_id: str) -> list[Cause]:
+    """Return the problems of a job by state and code, the most frequent of each state first."""
+    listed = _LISTED[Shown.PROBLEMS]
+    query = (
+        select(BulkItem.state, BulkItem.code, func.count())
+        .where(BulkItem.job_id == job_id, BulkItem.state.in_([state.value for state in listed]))
+        .group_by(BulkItem.state, BulkItem.code)
+    )
+    with reading() as session:
+        found = [Cause(ItemState(s), code, count) for s, code, count in session.execute(query)]
+    return sorted(found, key=lambda each: (listed.index(each.state), -each.count, each.code or ""))
+
+
+def under_way(job_id: str) -> int:
+    """Return how many connections of a job wait for TikTok's response."""
+    query = select(func.count()).where(
+        BulkItem.job_id == job_id, BulkItem.state == ItemState.SENT.value
+    )
+    with reading() as session:
+        return session.scalar(query) or 0
+
+
+def orderers(runtime: Runtime, job_ids: Sequence[str]) -> dict[str, str]:
+    """Return the ticket of the operator who ordered each of these jobs, by job ID."""
+    if not job_ids:
+        return {}
+    query = select(BulkJob.id, BulkJob.actor).where(
+        BulkJob.id.in_(job_ids), BulkJob.client_key == runtime.client_key
+    )
+    with reading() as session:
+        return {job_id: actor for job_id, actor in session.execute(query)}
 
 
 def obstacle(runtime: Runtime, job: Job) -> Problem | None:
@@ -313,7 +234,7 @@ def _last_progress(job: Job, now: datetime) -> datetime:
         if has_items(session, job.id, ItemState.SENT):
             return now
         newest = [job.created_at]
-        for state in (ItemState.DONE, *_PROBLEM_STATES):
+        for state in (ItemState.DONE, *_LISTED[Shown.PROBLEMS]):
             last = session.scalar(
                 select(BulkItem.ended_at)
                 .where(BulkItem.job_id == job.id, BulkItem.state == state.value)

@@ -1,8 +1,9 @@
-"""The worker's part of bulk jobs: once a second it collects rows, makes them due, stores results.
+"""The worker's part of bulk jobs: it claims their connections itself, and stores their results.
 
-Jobs don't call TikTok: they make rows due, and the worker refreshes or revokes these like any
-other. Each row is made due once, and a row that is due survives a restart. Other due rows wait a
-few seconds longer at most.
+A connection of a job is claimed in the transaction that marks its item as sent, and only while the
+job is not stopped. So nothing waits in between: whatever is not under way when somebody presses
+Stop is never sent. Once claimed, it is refreshed or revoked like any other connection, and a claim
+survives a restart. Other due connections come first in three of four polls.
 """
 
 import time
@@ -11,23 +12,23 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import structlog
-from sqlalchemy import and_, delete, func, select, update
+from sqlalchemy import and_, delete, exists, select, update
 from sqlalchemy.orm import Session
 
+from webapp.actor import Actor, acting_as
 from webapp.database import reading, writing
 from webapp.models import BulkItem, BulkJob, ItemState, Reason, Status, User
 from webapp.services.connect import disconnect
-from webapp.services.operators import bulk, list_pages, list_query
-from webapp.services.refresh.breaker import Permit
+from webapp.services.operators import bulk, bulk_order, list_query
+from webapp.services.refresh import claims
+from webapp.services.refresh.claims import Claim
 from webapp.services.runtime import Runtime
 
 log = structlog.get_logger(__name__)
 
 STEP_EVERY = 1.0
-#: At most this many seconds' worth of refreshes are with the worker.
-SECONDS_AHEAD = 5.0
-#: Rows that one step adds to a job.
-GATHER_AT_ONCE = 2000
+#: Items that one poll looks at in each job, to skip those with nothing to do.
+_LOOKED_AT = 64
 #: How long the items of an ended job are kept, and how many are removed at a time.
 KEEP_ITEMS = timedelta(days=30)
 _REMOVED_AT_ONCE = 5000
@@ -35,6 +36,15 @@ _REMOVED_AT_ONCE = 5000
 _POSTPONED = ("cannot_open", "other_open_id")
 #: Longer than a row waits that has not been tried yet: 30 s while the breaker is open.
 _POSTPONED_FOR = timedelta(seconds=60)
+
+
+#: The column of a job that counts a result.
+_COUNTED_AS = {
+    ItemState.DONE: "done",
+    ItemState.UNCONFIRMED: "failed",
+    ItemState.FAILED: "failed",
+    ItemState.SKIPPED: "skipped",
+}
 
 
 class ItemResult(NamedTuple):
@@ -51,9 +61,16 @@ class BulkWork:
         """Store the runtime; the first step is due immediately."""
         self._runtime = runtime
         self._next_at = 0.0
+        #: Jobs with connections that nobody has claimed, as of the last step.
+        self._waiting: list[str] = []
 
-    def take(self, permit: Permit) -> None:
-        """Do the next step of all jobs, at most once a second. Sends nothing while paused.
+    @property
+    def is_waiting(self) -> bool:
+        """Return True if connections may be left to claim."""
+        return bool(self._waiting)
+
+    def step(self) -> None:
+        """Store results, end jobs and find new ones, at most once a second.
 
         Raises nothing: whatever is wrong with a job, connections are still refreshed.
         """
@@ -62,25 +79,38 @@ class BulkWork:
             return
         self._next_at = now + STEP_EVERY
         try:
-            _step(self._runtime, 0.0 if permit.reason is not None else permit.pace)
+            self._waiting = step(self._runtime)
         except Exception as error:  # noqa: BLE001  refreshing must not stop with it
+            self._waiting = []
             log.warning("bulk_step_failed", error=type(error).__name__)
 
+    def claim(self, limit: int) -> list[Claim]:
+        """Claim up to `limit` connections of the jobs, which share them. Raises nothing."""
+        claimed: list[Claim] = []
+        # Another job comes first each time, so a small one doesn't wait for a big one.
+        self._waiting = self._waiting[1:] + self._waiting[:1]
+        for index, job_id in enumerate(self._waiting):
+            share = -(-(limit - len(claimed)) // (len(self._waiting) - index))
+            if share <= 0:
+                break
+            try:
+                claimed += claim_items(self._runtime, job_id, share)
+            except Exception as error:  # noqa: BLE001  refreshing must not stop with it
+                log.warning("bulk_claim_failed", error=type(error).__name__)
+        return claimed
 
-def _step(runtime: Runtime, pace: float) -> None:
-    """Do one step of every job. `pace`: the part of REFRESH_RATE that is allowed; 0: send none.
 
-    Jobs share what may be sent, so a small one doesn't wait for a big one.
+def step(runtime: Runtime) -> list[str]:
+    """Store the results of all jobs and end those that are done.
+
+    Return those with connections that nobody has claimed.
     """
     jobs = _open_jobs(runtime)
     for job_id in jobs:
+        stop_half_collected(runtime, job_id)
         settle_items(runtime, job_id)
-        gather(runtime, job_id)
-    room = _room(runtime, pace) if jobs and pace > 0 else 0
-    for index, job_id in enumerate(jobs):
-        others = len(jobs) - index
-        room -= make_due(runtime, job_id, -(-room // others))
         end_job(runtime, job_id)
+    return _waiting(runtime) if jobs else []
 
 
 def is_open(runtime: Runtime) -> bool:
@@ -100,17 +130,17 @@ def _open_jobs(runtime: Runtime) -> list[str]:
         )
 
 
-def _room(runtime: Runtime, pace: float) -> int:
-    """Return how many more rows may be made due."""
+def _waiting(runtime: Runtime) -> list[str]:
+    items = BulkItem.job_id == BulkJob.id, BulkItem.state == ItemState.WAITING.value
     with reading() as session:
-        sent = session.scalar(
-            select(func.count())
-            .select_from(BulkItem)
-            .join(BulkJob, BulkJob.id == BulkItem.job_id)
-            .where(BulkJob.ended_at.is_(None), BulkItem.state == ItemState.SENT.value)
-            .where(BulkJob.client_key == runtime.client_key)
+        return list(
+            session.scalars(
+                select(BulkJob.id)
+                .where(BulkJob.client_key == runtime.client_key, BulkJob.ended_at.is_(None))
+                .where(BulkJob.stopped_at.is_(None), exists().where(*items))
+                .order_by(BulkJob.created_at, BulkJob.id)
+            )
         )
-    return max(1, int(SECONDS_AHEAD * runtime.settings.refresh_rate * pace)) - (sent or 0)
 
 
 def lock_job(session: Session, job_id: str) -> BulkJob | None:
@@ -122,76 +152,86 @@ def lock_job(session: Session, job_id: str) -> BulkJob | None:
     )
 
 
-def gather(runtime: Runtime, job_id: str) -> bool:
-    """Add the next matching rows to a job. Return False if all have been added.
+def stop_half_collected(runtime: Runtime, job_id: str) -> None:
+    """Stop a job whose connections an older release was still collecting.
 
-    They are matched as of the time of the request.
+    Whoever confirmed it never saw which those would be.
     """
     with reading() as session:
         seen = session.get(BulkJob, job_id)
     if seen is None or seen.gathered_to is None:
-        return False
-    query = list_query.parse_string(seen.query)
-    found = list_pages.matching(
-        runtime, query, seen.created_at, after_id=seen.gathered_to, limit=GATHER_AT_ONCE
-    )
+        return
     with writing() as session:
         job = lock_job(session, job_id)
-        # Another worker may have added the same rows, or the job may have been stopped.
-        if job is not None and job.gathered_to == seen.gathered_to:
-            job.total += bulk.add_items(session, job.id, found)
-            job.gathered_to = found[-1][0] if len(found) == GATHER_AT_ONCE else None
-            if job.gathered_to is None:
-                # Jobs of older releases have what was searched for, which may name a person.
-                job.query = list_query.without_search(job.query)
-    return True
+        if job is not None and job.gathered_to is not None:
+            job.gathered_to = None
+            job.stopped_at = job.stopped_at or runtime.clock()
+            # It has what was searched for, which may name a person.
+            job.query = list_query.without_search(job.query)
 
 
-def make_due(runtime: Runtime, job_id: str, limit: int) -> int:
-    """Make up to `limit` waiting items of a job due. Return how many were sent or skipped."""
-    with reading() as session:
-        # A job that only waits for results must not take the write lock every second.
-        if limit <= 0 or not bulk.has_items(session, job_id, ItemState.WAITING):
-            return 0
+def claim_items(runtime: Runtime, job_id: str, limit: int) -> list[Claim]:
+    """Claim up to `limit` waiting items of a job; skip those with nothing to do."""
     with writing(durable=True) as session:
         job = lock_job(session, job_id)
-        if job is None or job.stopped_at is not None:
-            return 0
+        if limit <= 0 or job is None or job.stopped_at is not None:
+            return []
         items = session.execute(
             select(BulkItem.id, BulkItem.user_id, BulkItem.ticket)
             .where(BulkItem.job_id == job_id, BulkItem.state == ItemState.WAITING.value)
             .order_by(BulkItem.id)
-            .limit(limit)
+            .limit(max(limit, _LOOKED_AT))
         ).all()
         rows = _lock_rows(session, [item.user_id for item in items])
-        locked = [item for item in items if item.user_id in rows]
         now = runtime.clock()
-        changes = [
-            {"id": item.id, **_make_due_one(session, job, rows[item.user_id], item.ticket, now)}
-            for item in locked
-        ]
-        job.skipped += sum(change["state"] == ItemState.SKIPPED.value for change in changes)
+        changes: list[dict[str, Any]] = []
+        wanted: dict[int, User] = {}
+        for item in items:
+            if item.user_id not in rows:
+                continue
+            row = rows[item.user_id]
+            row = row if row is not None and row.ticket == item.ticket else None
+            code = _reason_to_skip(job, row)
+            if row is None or code is not None:
+                changes.append(_skipped(item.id, code, now))
+            elif len(wanted) < limit:
+                wanted[item.id] = row
+        job.skipped += len(changes)
+        claimed = _claim(session, runtime, job, list(wanted.values()), now)
+        # After that: a disconnect has another version from then on.
+        changes += [_sent(item_id, row, now) for item_id, row in wanted.items()]
         if changes:
+            session.flush()
             session.execute(update(BulkItem), changes)
-    return len(changes)
+    return claimed
 
 
-def _make_due_one(
-    session: Session, job: BulkJob, user: User | None, ticket: str, now: datetime
-) -> dict[str, Any]:
-    """Make a row due, or skip it if there is nothing to do. Return the columns of its item."""
-    row = user if user is not None and user.ticket == ticket else None
-    code = _reason_to_skip(job, row)
-    if row is None or code is not None:
-        skipped = {"state": ItemState.SKIPPED.value, "code": code, "ended_at": now}
-        return skipped | {"version": None, "failures": None, "sent_at": None}
-    if job.act == "disconnect":
-        disconnect.mark_revoking(session, row, now, next_at=now)
-    elif row.next_at is None or (row.claim is None and row.next_at > now):
-        # A claimed row is being refreshed right now, and a row that is due keeps its turn.
-        row.next_at = now
-    sent = {"state": ItemState.SENT.value, "code": None, "ended_at": None, "sent_at": now}
-    return sent | {"version": row.version, "failures": row.failures}
+def _claim(
+    session: Session, runtime: Runtime, job: BulkJob, rows: Sequence[User], now: datetime
+) -> list[Claim]:
+    """Claim the rows of a job's items, which the caller's transaction has locked.
+
+    A row that somebody else is refreshing right now isn't claimed: they do the job's work.
+    """
+    by = Actor("worker", job.id)
+    if job.act == "refresh":
+        ids = [row.id for row in rows]
+        return claims.claim_in(session, runtime, ids, now, by) if ids else []
+    name = claims.new_name(runtime)
+    with acting_as(by):
+        for row in rows:
+            disconnect.mark_revoking(session, row, now, now + claims.LEASE, claim=name)
+    return claims.opened(runtime, rows, name, now)
+
+
+def _skipped(item_id: int, code: str | None, now: datetime) -> dict[str, Any]:
+    skipped = {"id": item_id, "state": ItemState.SKIPPED.value, "code": code, "ended_at": now}
+    return skipped | {"version": None, "failures": None, "sent_at": None}
+
+
+def _sent(item_id: int, row: User, now: datetime) -> dict[str, Any]:
+    sent = {"id": item_id, "state": ItemState.SENT.value, "code": None, "ended_at": None}
+    return sent | {"version": row.version, "failures": row.failures, "sent_at": now}
 
 
 def _reason_to_skip(job: BulkJob, user: User | None) -> str | None:
@@ -201,13 +241,13 @@ def _reason_to_skip(job: BulkJob, user: User | None) -> str | None:
         # The connection that was to be ended has been replaced.
         return "connected_again"
     holds = (user.access_token if job.act == "disconnect" else user.refresh_token) is not None
-    return bulk.reason_to_skip(job.act, user.status, holds=holds)
+    return bulk_order.reason_to_skip(job.act, user.status, holds=holds)
 
 
 def _lock_rows(session: Session, ids: Sequence[int]) -> dict[int, User | None]:
     """Return the rows, locked; None for deleted ones.
 
-    Rows that are locked by others are missing, and left for the next step.
+    Rows that are locked by others are missing, and left for the next poll.
     """
     locked = session.scalars(select(User).where(User.id.in_(ids)).with_for_update(skip_locked=True))
     found: dict[int, User | None] = {user.id: user for user in locked}
@@ -232,7 +272,8 @@ def settle_items(runtime: Runtime, job_id: str) -> int:
                 .values(state=result.state.value, code=result.code, ended_at=runtime.clock())
             )
             # Count only what this statement has changed; another worker may have been faster.
-            setattr(job, result.state.value, getattr(job, result.state.value) + done.rowcount)
+            column = _COUNTED_AS[result.state]
+            setattr(job, column, getattr(job, column) + done.rowcount)
             settled += done.rowcount
     return settled
 
@@ -331,7 +372,8 @@ def _result_of_disconnect(row: Any) -> ItemResult | None:
         return ItemResult(ItemState.SKIPPED, "gone")
     if row.status == Status.REVOKED:
         # The tokens are wiped; a code means that TikTok did not confirm the end.
-        return ItemResult(ItemState.DONE, row.last_error)
+        confirmed = row.last_error is None
+        return ItemResult(ItemState.DONE if confirmed else ItemState.UNCONFIRMED, row.last_error)
     if row.status != Status.REVOKING:
         return ItemResult(ItemState.SKIPPED, "connected_again")
     if row.failures > row.sent_failures:

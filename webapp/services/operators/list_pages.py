@@ -70,17 +70,6 @@ def matches(
     return found
 
 
-def by_id(
-    session: Session, runtime: Runtime, query: Query, now: datetime
-) -> list[ColumnElement[bool]]:
-    """Return the conditions of `matches` in a form that makes a database read by ID.
-
-    Otherwise SQLite would use the index of the states, and sort all matching rows for each chunk.
-    """
-    found = matches(session, runtime, query, now)
-    return found if query.search else _in_order_of_id(found)
-
-
 def _in_order_of_id(conditions: list[ColumnElement[bool]]) -> list[ColumnElement[bool]]:
     return [case((and_(*conditions), 1), else_=0) == 1]
 
@@ -129,22 +118,12 @@ def each_row(runtime: Runtime, query: Query, now: datetime) -> Iterator[Row]:
         yield from (_row(user, now) for user in users)
 
 
-def matching(
-    runtime: Runtime, query: Query, now: datetime, *, after_id: int, limit: int
-) -> list[tuple[int, str]]:
-    """Return (ID, ticket) of the next rows of a query after an ID, in the order of IDs.
-
-    May read many rows that don't match, so it is for background work. A search finds the same
-    people as on the page.
-    """
+def first_rows(conditions: Sequence[ColumnElement[bool]], now: datetime, count: int) -> list[Row]:
+    """Return the first rows that meet these conditions, in the order of IDs."""
+    found = select(User).where(*conditions).order_by(User.id).limit(count)
     with reading() as session:
-        found = session.execute(
-            select(User.id, User.ticket)
-            .where(User.id > after_id, *by_id(session, runtime, query, now))
-            .order_by(User.id)
-            .limit(limit)
-        )
-        return [(user_id, ticket) for user_id, ticket in found]
+        users = session.scalars(found.options(load_only(*_SHOWN))).all()
+    return [_row(user, now) for user in users]
 
 
 def count_matching(runtime: Runtime, query: Query, now: datetime, *, limit: int) -> int:

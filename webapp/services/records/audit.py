@@ -13,8 +13,8 @@ from itertools import takewhile
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from webapp.actor import current_actor
-from webapp.database import run_last, writing
+from webapp.actor import Actor, current_actor
+from webapp.database import reading, run_last, writing
 from webapp.models import AuditEvent
 from webapp.services.records import audit_chain
 from webapp.services.runtime import Runtime
@@ -104,6 +104,22 @@ def record(
             "fields": json.dumps(fields, ensure_ascii=False, sort_keys=True),
         }
     )
+
+
+def worker_of(event: str, ticket: str) -> Actor:
+    """Return the worker as it acted in the latest such event of a connection.
+
+    It acts for the same bulk job again, if it was one that caused the event.
+    """
+    query = (
+        select(AuditEvent.actor_kind, AuditEvent.actor)
+        .where(AuditEvent.ticket == ticket, AuditEvent.event == event)
+        .order_by(AuditEvent.at.desc(), AuditEvent.id.desc())
+        .limit(1)
+    )
+    with reading() as session:
+        found = session.execute(query).first()
+    return Actor("worker", found.actor if found and found.actor_kind == "worker" else "")
 
 
 def write(session: Session) -> None:

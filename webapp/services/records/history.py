@@ -42,7 +42,7 @@ class TimelineEvent:
     at: datetime
     #: refreshed · failed · needs_user · handed_out, or an audit event that has no such word.
     word: str
-    #: `worker`, `service:NAME`, `operator:TICKET`, `person`, `command`, …
+    #: `worker`, `worker:JOB`, `service:NAME`, `operator:TICKET`, `person`, `command`, …
     who: str
     #: How long TikTok took to answer, in milliseconds; None: it was not asked.
     ms: int | None = None
@@ -55,7 +55,7 @@ class TimelineEvent:
 
 def actor_word(actor: Actor) -> str:
     """Return an actor in one word, without a person's ticket, as the row has it already."""
-    if actor.kind in ("service", "operator"):
+    if actor.kind in ("service", "operator") or actor.kind == "worker" and actor.name:
         return f"{actor.kind}:{actor.name}"
     return actor.kind
 

@@ -20,8 +20,10 @@ from sqlalchemy import (
     true,
     update,
 )
+from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from webapp.actor import Actor
 from webapp.database import UtcDateTime, writing
 from webapp.models import PersonRef, Status, User, connection_state
 from webapp.services import authority
@@ -50,6 +52,8 @@ class Claim:
     held: HeldTokens | None = field(repr=False)
     #: Not used for REFRESH_IDLE_DAYS: refreshed only as often as needed to keep its grant alive.
     idle: bool
+    #: On whose behalf it is claimed; None: on behalf of the claiming thread's actor.
+    by: Actor | None = None
 
 
 def claim_due(runtime: Runtime, limit: int, now: datetime) -> list[Claim]:
@@ -100,6 +104,25 @@ def claim_one(
     return replace(found[0], idle=False) if found else None
 
 
+def claim_in(
+    session: Session, runtime: Runtime, ids: Sequence[int], now: datetime, by: Actor
+) -> list[Claim]:
+    """Claim those of these connections that can be refreshed, in the caller's transaction.
+
+    Unlike `claim_due`, it doesn't matter when they are due.
+    """
+    free = and_(or_(User.claim.is_(None), User.next_at <= now), User.status.in_(_KEPT))
+    rows = select(User.id).where(User.id.in_(ids))
+    statement = _claim(rows, free, runtime.uptime is not None)
+    name = new_name(runtime)
+    found = session.scalars(
+        statement,
+        _values(runtime, name, now),
+        execution_options={"populate_existing": True},
+    ).all()
+    return [replace(claim, by=by) for claim in opened(runtime, found, name, now)]
+
+
 def _claim(ids: Select[int], free: ColumnElement[bool], has_uptime: bool) -> ReturningUpdate[User]:
     """Return the statement that claims rows; `_claimed` passes its parameters."""
     until = bindparam("the_end", type_=UtcDateTime)
@@ -120,20 +143,26 @@ def _claimed(
     *,
     requested: bool = False,
 ) -> list[Claim]:
-    name = _new_name(runtime)
+    name = new_name(runtime)
     values |= {"the_now": now, "the_app": runtime.client_key}
-    values |= {"the_claim": name, "the_end": now + LEASE}
-    if runtime.uptime is not None:
-        values["the_mark"] = f"%.{runtime.uptime.boot}.%"
-        values["the_uptime"] = f"{runtime.uptime.seconds():014.3f}"
+    values |= _values(runtime, name, now)
     with writing() as session:
         rows = session.scalars(statement, values).all()
         if requested:
             authority.require(session)
-    return _opened(runtime, rows, name, now)
+    return opened(runtime, rows, name, now)
 
 
-def _new_name(runtime: Runtime) -> str:
+def _values(runtime: Runtime, name: str, now: datetime) -> dict[str, Any]:
+    """Return the parameters that every statement of `_claim` has."""
+    values: dict[str, Any] = {"the_claim": name, "the_end": now + LEASE}
+    if runtime.uptime is not None:
+        values["the_mark"] = f"%.{runtime.uptime.boot}.%"
+        values["the_uptime"] = f"{runtime.uptime.seconds():014.3f}"
+    return values
+
+
+def new_name(runtime: Runtime) -> str:
     """Return a random name that ends with the machine's uptime at the end of the lease.
 
     If the clock jumps an hour ahead during a call, no other process of this machine sends the same
@@ -158,7 +187,8 @@ def _is_lease_over(has_uptime: bool) -> ColumnElement[bool]:
     )
 
 
-def _opened(runtime: Runtime, rows: Sequence[User], name: str, now: datetime) -> list[Claim]:
+def opened(runtime: Runtime, rows: Sequence[User], name: str, now: datetime) -> list[Claim]:
+    """Return the claims of rows that were claimed under this name, with their tokens."""
     return [
         Claim(user, name, now, held=_held(runtime, user), idle=_is_idle(runtime, user, now))
         for user in rows

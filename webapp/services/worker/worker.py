@@ -10,13 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp.actor import Actor, act_as
+from webapp.actor import Actor, act_as, acting_as
 from webapp.models import Status
 from webapp.problems import Problem
 from webapp.services import people
 from webapp.services.connect import disconnect
 from webapp.services.installation import binding
 from webapp.services.operators import bulk_work
+from webapp.services.records import audit
 from webapp.services.refresh import breaker, rescue_file
 from webapp.services.refresh.attempt import attempt, end_if_expired
 from webapp.services.refresh.claims import Claim, claim_due
@@ -33,10 +34,14 @@ WIDTH = 320
 #: The pause after a poll that claimed something, in seconds, so the next one has more than a few
 #: free slots: a poll costs as much CPU time as thirty claims.
 GROUP_WITHIN = 0.04
+#: One of so many polls begins with bulk jobs, so a backlog doesn't hold them up forever.
+BULK_FIRST = 4
 #: The longest pause between two polls of the table, in seconds.
 POLL_SECONDS = 1.0
 #: The same with `once`, when someone waits for the end.
 POLL_SECONDS_ONCE = 0.05
+
+_WORKER = Actor("worker")
 
 
 class TokenBucket:
@@ -79,6 +84,7 @@ class Worker:
         self._lock = threading.Lock()
         self._bucket = TokenBucket(runtime.settings.refresh_rate)
         self._bulk = bulk_work.BulkWork(runtime)
+        self._polls = 0
         self._chores = Chores(runtime)
         self.counters = Counters()
         self._committer = Committer(runtime, context, self.counters, self._free)
@@ -99,10 +105,10 @@ class Worker:
         self.refused = binding.mismatch(self._runtime)
         if self.refused is not None:
             return
-        act_as(Actor("worker"))
+        act_as(_WORKER)
         self._committer.start()
         try:
-            with ThreadPoolExecutor(WIDTH, "call", act_as, (Actor("worker"),)) as callers:
+            with ThreadPoolExecutor(WIDTH, "call", act_as, (_WORKER,)) as callers:
                 while not self._stop.is_set():
                     self._chores.step()
                     claimed = self._poll(callers)
@@ -129,9 +135,9 @@ class Worker:
                 self._runtime, free, now, wanted=lambda: is_due(self._runtime, now)
             )
             self._is_held_back = permit.reason is not None
-            self._bulk.take(permit)
+            self._bulk.step()
             count = min(permit.count, self._bucket.allowance(permit.pace), free)
-            claims = claim_due(self._runtime, count, self._runtime.clock()) if count > 0 else []
+            claims = self._claim(count, with_jobs=permit.reason is None)
         except (SQLAlchemyError, OSError) as error:
             log.warning("poll_failed", error=type(error).__name__)
             return 0
@@ -147,6 +153,19 @@ class Worker:
             callers.submit(self._call, claim)
         return len(claims)
 
+    def _claim(self, count: int, *, with_jobs: bool) -> list[Claim]:
+        """Claim up to `count` connections: those that are due, and those of bulk jobs."""
+        if count <= 0:
+            return []
+        with_jobs = with_jobs and self._bulk.is_waiting
+        self._polls += 1
+        if with_jobs and self._polls % BULK_FIRST == 0:
+            claims = self._bulk.claim(count)
+            if claims:
+                return claims
+        due = claim_due(self._runtime, count, self._runtime.clock())
+        return due + (self._bulk.claim(count - len(due)) if with_jobs else [])
+
     def _is_ours(self) -> bool:
         """Check the binding again; after the claim, so a copy made meanwhile is noticed."""
         try:
@@ -159,6 +178,10 @@ class Worker:
 
     def _call(self, claim: Claim) -> None:
         """Make the call of one claim, in its own thread, and queue the result."""
+        with acting_as(claim.by or _WORKER):
+            self._act(claim)
+
+    def _act(self, claim: Claim) -> None:
         try:
             if claim.user.status == Status.REVOKING:
                 with self._context():
@@ -181,7 +204,10 @@ class Worker:
             return
         # They may have connected again, or another browser may be revoking it by now.
         if (user.version, user.claim) == (claim.user.version, claim.name):
-            outcome = disconnect.finish_disconnect(self._runtime, user)
+            with acting_as(
+                claim.by or audit.worker_of("connection.disconnect_ordered", user.ticket)
+            ):
+                outcome = disconnect.finish_disconnect(self._runtime, user)
             self.counters.add("revoked" if outcome.forgotten else "revoke_again")
 
     def _free(self, count: int) -> None:
@@ -207,7 +233,11 @@ class Worker:
             due = earliest_due(self._runtime)
         except SQLAlchemyError:
             return POLL_SECONDS
-        if due is None or self._is_held_back:
+        if self._is_held_back:
+            return POLL_SECONDS
+        if self._bulk.is_waiting:
+            due = now
+        if due is None:
             return POLL_SECONDS
         return min(
             max((due - now).total_seconds(), self._bucket.wait(), GROUP_WITHIN), POLL_SECONDS

@@ -16,12 +16,13 @@ from werkzeug.wrappers import Response as Answer
 
 from webapp.services import authority
 from webapp.services.authority import SignInTooOld
-from webapp.services.operators import audit_search, export
+from webapp.services.operators import audit_search, bulk, export
 from webapp.services.operators.audit_search import AuditQuery, Page
 from webapp.services.records import audit
 from webapp.views.http.guards import at_most, cut_off, operator
 from webapp.views.http.runtime import runtime
 from webapp.views.http.signing_in import step_up
+from webapp.views.operators import audit_texts
 from webapp.views.operators.audit_filters import (
     FILTERS,
     AuditRequest,
@@ -88,8 +89,10 @@ def as_csv() -> Answer:
 def _rows(page: Page) -> list[ShownEvent]:
     tickets = {event.ticket for event in page.events if event.ticket}
     tickets |= {e.actor for e in page.events if e.actor_kind in ("person", "operator")}
-    people = audit_search.people_of(runtime(), tickets)
-    return [shown_event(event, people) for event in page.events]
+    ordered = {job for event in page.events if (job := audit_texts.job_of(event))}
+    jobs = bulk.orderers(runtime(), sorted(ordered))
+    people = audit_search.people_of(runtime(), tickets | set(filter(None, jobs.values())))
+    return [shown_event(event, people, jobs) for event in page.events]
 
 
 def _is_backwards(wanted: AuditQuery | None) -> bool:

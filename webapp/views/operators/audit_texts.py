@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -38,6 +38,8 @@ class NamedActor:
     open_id: str | None = None
     #: The person acted as an operator.
     is_operator: bool = False
+    #: The worker acted for this person.
+    is_worker: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,23 +55,42 @@ class ShownEvent:
     reference: str
     #: What happened, as a sentence.
     text: str = ""
+    #: The bulk job that it belongs to; empty if there is none.
+    job: str = ""
 
 
-def shown_event(event: Event, people: Mapping[str, Person]) -> ShownEvent:
-    """Return an event for the page; `people` are those who still exist, by ticket."""
+def job_of(event: Event) -> str:
+    """Return the ID of the bulk job that an event belongs to; empty if there is none."""
+    if event.event.startswith("bulk."):
+        return str(json.loads(event.fields)["job"])
+    return event.actor if event.actor_kind == "worker" else ""
+
+
+def shown_event(
+    event: Event, people: Mapping[str, Person], jobs: Mapping[str, str] | None = None
+) -> ShownEvent:
+    """Return an event for the page; `people` are those who still exist, by ticket.
+
+    `jobs`: who ordered a bulk job, by its ID, for those that still exist.
+    """
+    jobs = jobs or {}
+    job = job_of(event)
     return ShownEvent(
         event.at,
-        _who(event.actor_kind, event.actor, people),
+        _who(event.actor_kind, event.actor, people, jobs),
         event.event,
         _person(event.ticket, people) if event.ticket else None,
         _details(event.fields),
         event.address,
         event.reference,
         text=sentence(event.event, json.loads(event.fields)),
+        job=job if job in jobs else "",
     )
 
 
-def _who(kind: str, name: str, people: Mapping[str, Person]) -> NamedActor:
+def _who(kind: str, name: str, people: Mapping[str, Person], jobs: Mapping[str, str]) -> NamedActor:
+    if kind == "worker" and jobs.get(name):
+        return replace(_person(jobs[name], people), is_worker=True)
     if kind in NAMELESS:
         return NamedActor(_(NAMELESS[kind]))
     if kind == "service":

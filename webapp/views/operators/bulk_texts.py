@@ -1,13 +1,18 @@
-"""Texts for bulk jobs: titles, progress, durations and what went wrong."""
+"""Texts for bulk jobs: titles, verdicts, durations, what went wrong and who ordered it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from webapp import language
 from webapp.language import N_, ngettext
 from webapp.language import gettext as _
-from webapp.services.operators.bulk import ItemProblem, Job
+from webapp.services.operators.audit_search import Person
+from webapp.services.operators.bulk import Cause, Job, JobItem, Stop
+from webapp.services.operators.list_pages import Row
 from webapp.views.http.ending_texts import ENDINGS, ending
-from webapp.views.http.template_filters import Tag
+from webapp.views.http.template_filters import Tag, display_name, sentence, state_tag
+from webapp.views.operators.connection_texts import code_text
 
 _SKIPPED: Mapping[str | None, str] = {
     "gone": N_("The person deleted their account."),
@@ -21,8 +26,61 @@ _FAILED: Mapping[str | None, str] = {
     "invalid_grant": N_("TikTok refused to renew it."),
 }
 _NOTHING = N_("There was nothing to do.")
-_RETRIED = N_("TikTok didn't renew it; the worker will try again automatically.")
-_NOT_CONFIRMED = N_("TikTok didn't confirm it. We retry for a day, then delete our copy.")
+_RETRIED = N_("The worker will try again automatically.")
+_NO_ANSWER = N_(
+    "Disconnected here. TikTok didn't respond, so we keep notifying it for up to a day."
+)
+_NOT_CONFIRMED = N_("Disconnected here: our tokens are deleted. TikTok didn't confirm it.")
+#: State of an item → its tag.
+_RESULTS = {
+    "waiting": Tag("off", N_("Waiting")),
+    "sent": Tag("warn", N_("Under way")),
+    "failed": Tag("bad", N_("Failed")),
+    "unconfirmed": Tag("bad", N_("Not confirmed")),
+    "skipped": Tag("off", N_("Skipped")),
+}
+_DONE = {"refresh": Tag("ok", N_("Refreshed")), "disconnect": Tag("ok", N_("Disconnected"))}
+_NOT_SENT = Tag("off", N_("Not sent"))
+
+
+@dataclass(frozen=True)
+class Orderer:
+    """Who ordered a job, with the address of their page if there is one."""
+
+    word: str
+    #: Empty: a command, which has no ticket.
+    ticket: str
+    open_id: str | None = None
+
+
+@dataclass(frozen=True)
+class CauseLine:
+    """How many connections of a job had one problem."""
+
+    count: int
+    text: str
+    tag: Tag
+    #: TikTok's code or ours; empty for connections that were skipped.
+    code: str
+
+
+@dataclass(frozen=True)
+class ItemLine:
+    """One connection of a job, as the page lists it."""
+
+    item: JobItem
+    tag: Tag
+    #: Empty if there is nothing to explain.
+    text: str
+
+
+@dataclass(frozen=True)
+class NamedRow:
+    """One of the connections that a confirmation page names."""
+
+    name: str
+    open_id: str
+    state: Tag
 
 
 def title(job: Job) -> str:
@@ -52,37 +110,147 @@ def _disconnect(job: Job) -> str:
     return ngettext("Disconnecting %(num)s connection", "Disconnecting %(num)s connections", number)
 
 
-def state_tag(job: Job) -> Tag:
-    """Return the state of a job."""
+def job_tag(job: Job) -> Tag:
+    """Return the state of a job. "Done" means that it worked."""
     if job.ended_at is None:
         return Tag("warn", _("Stopping")) if job.stopped_at else Tag("ok", _("Running"))
+    if job.failed and not job.done:
+        refreshing = job.act == "refresh"
+        return Tag("bad", _("All failed") if refreshing else _("None confirmed"))
     if job.stopped_at:
         return Tag("off", _("Stopped"))
-    return Tag("warn", _("Done, some failed")) if job.failed else Tag("ok", _("Done"))
+    if job.failed:
+        refreshing = job.act == "refresh"
+        return Tag("warn", _("Some failed") if refreshing else _("Some not confirmed"))
+    return Tag("ok", _("Done")) if job.done else Tag("off", _("Nothing to do"))
 
 
-def progress(job: Job) -> str:
-    """Return a job's progress: "37 of 120 done, 2 failed, 1 skipped"."""
-    counts = {"done": job.done, "total": job.total, "failed": job.failed, "skipped": job.skipped}
+def verdict(job: Job) -> str:
+    """Return what came of a job: "20 of 20 finished · 0 refreshed · 20 failed"."""
+    number = language.number
+    over = job.total - job.left
+    parts = [_("%(over)s of %(total)s finished", over=number(over), total=number(job.total))]
+    if job.act == "refresh":
+        parts.append(_("%(num)s refreshed", num=number(job.done)))
+        parts.append(_("%(num)s failed", num=number(job.failed)))
+    else:
+        parts.append(_("%(num)s confirmed by TikTok", num=number(job.done)))
+        parts.append(_("%(num)s not confirmed", num=number(job.failed)))
+    if job.skipped:
+        parts.append(_("%(num)s skipped", num=number(job.skipped)))
     if job.stopped_at and job.ended_at and job.left:
-        return _(
-            "%(done)s of %(total)s done, %(failed)s failed, %(skipped)s skipped, %(left)s not sent",
-            left=job.left,
-            **counts,
-        )
-    return _("%(done)s of %(total)s done, %(failed)s failed, %(skipped)s skipped", **counts)
+        parts.append(_("%(num)s not sent", num=number(job.left)))
+    return " · ".join(parts)
 
 
-def problem_text(act: str, problem: ItemProblem) -> str:
-    """Return why a connection failed or was skipped, as a sentence."""
-    if not problem.failed:
-        return _(_SKIPPED.get(problem.code, _NOTHING))
-    if act == "disconnect":
+def job_texts(job: Job, causes: Sequence[Cause]) -> dict[str, Any]:
+    """Return the job and its texts, for the context of its page."""
+    return {
+        "job": job,
+        "what": title(job),
+        "verdict": verdict(job),
+        "state": job_tag(job),
+        "causes": [_cause_line(job.act, each) for each in causes],
+        # Of a disconnect, the worker retries what TikTok didn't answer.
+        "retry": job.ended_at is not None and job.act == "refresh" and job.failed > 0,
+    }
+
+
+def _cause_line(act: str, cause: Cause) -> CauseLine:
+    code = "" if cause.state == "skipped" else cause.code or ""
+    tag = _RESULTS[cause.state].translated()
+    return CauseLine(cause.count, problem_text(act, cause.state, cause.code), tag, code)
+
+
+def item_lines(job: Job, items: Sequence[JobItem]) -> list[ItemLine]:
+    """Return these connections of a job as lines."""
+    tags = _RESULTS | {"done": _DONE[job.act]}
+    if job.stopped_at:
+        tags |= {"waiting": _NOT_SENT}
+    return [
+        ItemLine(each, tags[each.state].translated(), problem_text(job.act, each.state, each.code))
+        for each in items
+    ]
+
+
+def problem_text(act: str, state: str, code: str | None) -> str:
+    """Return why a connection failed or was skipped, in sentences; empty if it wasn't."""
+    if state == "skipped":
+        return _(_SKIPPED.get(code, _NOTHING))
+    if state == "unconfirmed":
         return _(_NOT_CONFIRMED)
-    if problem.code in ENDINGS:
-        because = ending(problem.code).because
-        return _("The person must reconnect because %(because)s.", because=because)
-    return _(_FAILED.get(problem.code, _RETRIED))
+    if state != "failed":
+        return ""
+    if act == "disconnect":
+        return _(_NO_ANSWER)
+    if code in ENDINGS:
+        return _("The person must reconnect because %(because)s.", because=ending(code).because)
+    if code in _FAILED:
+        return _(_FAILED[code])
+    return f"{sentence(code_text(code or ''))} {_(_RETRIED)}"
+
+
+def orderer(ticket: str, people: Mapping[str, Person], own: str) -> Orderer:
+    """Return who ordered a job; `people` are those who still exist, `own` the reader's ticket."""
+    if not ticket:
+        return Orderer(_("a command"), "")
+    person = people.get(ticket)
+    if ticket == own:
+        return Orderer(_("You"), ticket)
+    if person is None:
+        return Orderer(_("Deleted person"), ticket)
+    return Orderer(display_name(person.name), ticket, person.open_id)
+
+
+def stopped_text(done: Stop) -> str:
+    """Return what a request to stop a job did."""
+    if not done.stopped:
+        return _("This job was no longer running.")
+    if not done.under_way:
+        return _("Stopped. No request was under way, and no more will be sent.")
+    return ngettext(
+        "Stopped. %(num)s request was already under way and will complete; no more will be sent.",
+        "Stopped. %(num)s requests were already under way and will complete; no more will be sent.",
+        done.under_way,
+    )
+
+
+def unreadable_text(names: Sequence[str]) -> str:
+    """Return why a request for all matches was refused."""
+    return _(
+        "Nothing was ordered, because these filters can't be read: %(names)s. Without them, other "
+        "connections would match. Filter the list again, then select.",
+        names=language.listed(list(names)),
+    )
+
+
+def type_text(count: int) -> str:
+    """Return what is wrong if another number was typed than the one the page shows."""
+    # Without digit grouping, as the page shows it.
+    return _("Type %(count)s, the number of connections.", count=str(count))
+
+
+def named(rows: Sequence[Row]) -> list[NamedRow]:
+    """Return the connections that a confirmation page names."""
+    return [
+        NamedRow(display_name(row.user.display_name), row.user.open_id, state_tag(row.state))
+        for row in rows
+    ]
+
+
+def skipped_texts(by_reason: Mapping[str, int]) -> list[str]:
+    """Return why there is nothing to do for some connections, a sentence for each reason."""
+    texts = {
+        "needs_person": lambda count: ngettext(
+            "%(num)s needs its person to reconnect.",
+            "%(num)s need their person to reconnect.",
+            count,
+        ),
+        "disconnected": lambda count: ngettext(
+            "%(num)s is already disconnected.", "%(num)s are already disconnected.", count
+        ),
+    }
+    return [texts[reason](count) for reason, count in sorted(by_reason.items()) if count]
 
 
 def duration_text(seconds: float) -> str:

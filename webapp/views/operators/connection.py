@@ -8,13 +8,14 @@ from werkzeug.wrappers import Response
 from webapp.language import gettext as _
 from webapp.services.connect import user_info
 from webapp.services.connect.disconnect import disconnect_person
-from webapp.services.operators import connection
+from webapp.services.operators import audit_search, bulk, connection
 from webapp.services.operators.connection import ConnectionDetails
 from webapp.services.refresh.on_demand import NotConnected, Pending, ReconnectRequired, fresh_access
 from webapp.services.vault import CannotOpen
 from webapp.views.http.guards import at_most, operator
 from webapp.views.http.runtime import runtime
 from webapp.views.http.session import visitor
+from webapp.views.http.template_filters import display_name
 from webapp.views.operators import connection_texts
 
 blueprint = Blueprint("connection", __name__, url_prefix="/operators")
@@ -38,7 +39,7 @@ def show(open_id: str) -> str:
         obstacles=connection_texts.obstacles(found),
         granted=sorted(user.granted),
         missing=sorted(user.asked - user.granted),
-        lines=connection_texts.timeline_lines(found.timeline, len(user.asked)),
+        lines=connection_texts.timeline_lines(found.timeline, len(user.asked), _jobs(found)),
         life=_life(found),
         reconnect_url=f"{runtime().settings.public_origin}{url_for('connect.choose')}",
         own=_is_own(open_id),
@@ -125,6 +126,17 @@ def _life(found: ConnectionDetails) -> dict[str, int] | None:
         return None
     left = max(end - runtime().clock(), timedelta())
     return {"left": left // _MINUTE, "whole": (end - start) // _MINUTE}
+
+
+def _jobs(found: ConnectionDetails) -> dict[str, str]:
+    """Return who ordered the bulk jobs in the timeline, by job ID: a name, or a ticket."""
+    ids = {job for event in found.timeline if (job := connection_texts.job_of(event))}
+    ordered = bulk.orderers(runtime(), sorted(ids))
+    people = audit_search.people_of(runtime(), set(filter(None, ordered.values())))
+    return {
+        job: display_name(people[ticket].name) if ticket in people else ticket or _("a command")
+        for job, ticket in ordered.items()
+    }
 
 
 def _back(open_id: str) -> Response:

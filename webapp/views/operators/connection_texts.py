@@ -3,7 +3,7 @@
 Every text about a problem says who can fix it, and how.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -49,7 +49,11 @@ _ACTORS = {
     "system": N_("the app"),
 }
 #: Actors whose name the history has.
-_NAMED = {"operator": N_("operator %(name)s"), "service": N_("service %(name)s")}
+_NAMED = {
+    "operator": N_("operator %(name)s"),
+    "service": N_("service %(name)s"),
+    "worker": N_("the worker, for %(name)s"),
+}
 #: Our own codes, for when there was no usable response from TikTok.
 _NO_ANSWER = {
     "timeout": N_("TikTok didn't respond in time"),
@@ -265,17 +269,32 @@ class TimelineLine:
     at: datetime
     ms: int | None
     log_id: str
+    #: The bulk job that did it; empty if none did.
+    job: str = ""
 
 
-def timeline_lines(events: Sequence[TimelineEvent], asked: int) -> list[TimelineLine]:
-    """Return the lines of these events; `asked` is the number of permissions last requested."""
+def job_of(event: TimelineEvent) -> str:
+    """Return the ID of the bulk job that did something to a connection; empty if none did."""
+    kind, _colon, name = event.who.partition(":")
+    return name if kind == "worker" else ""
+
+
+def timeline_lines(
+    events: Sequence[TimelineEvent], asked: int, jobs: Mapping[str, str] | None = None
+) -> list[TimelineLine]:
+    """Return the lines of these events; `asked` is the number of permissions last requested.
+
+    `jobs`: the name of the operator who ordered a bulk job, by its ID, for those that still exist.
+    """
     latest = next((each for each in events if each.word == "connection.connected"), None)
-    return [
-        TimelineLine(
-            *_event_text(each, asked if each is latest else 0), each.at, each.ms, each.log_id
-        )
-        for each in events
-    ]
+    jobs = jobs or {}
+    return [_timeline_line(each, asked if each is latest else 0, jobs) for each in events]
+
+
+def _timeline_line(event: TimelineEvent, asked: int, jobs: Mapping[str, str]) -> TimelineLine:
+    bad, text = _event_text(event, asked, jobs)
+    job = job_of(event)
+    return TimelineLine(bad, text, event.at, event.ms, event.log_id, job if job in jobs else "")
 
 
 def code_text(code: str) -> str:
@@ -285,18 +304,20 @@ def code_text(code: str) -> str:
     return _("TikTok responded with %(code)s", code=code) if code else _("TikTok refused")
 
 
-def actor_text(word: str) -> str:
+def actor_text(word: str, jobs: Mapping[str, str] | None = None) -> str:
     """Return the name of an actor in the history: "the worker", "operator ct_2222-2222"."""
     kind, _colon, name = word.partition(":")
+    if kind == "worker":
+        name = (jobs or {}).get(name, "")
     return _(_NAMED[kind], name=name) if name else _(_ACTORS[kind])
 
 
-def _event_text(event: TimelineEvent, asked: int) -> tuple[bool, str]:
+def _event_text(event: TimelineEvent, asked: int, jobs: Mapping[str, str]) -> tuple[bool, str]:
     if event.word == "connection.connected":
         return False, _connected(str(event.fields["kind"]), str(event.fields["scopes"]), asked)
     if event.word == "connection.revoked":
-        return False, _revoked(event)
-    by = actor_text(event.who)
+        return False, _revoked(event, jobs)
+    by = actor_text(event.who, jobs)
     if event.word == "connection.tested" and not event.fields["works"]:
         return True, _("Tested by %(by)s: %(cause)s", by=by, cause=code_text(event.code))
     if event.word == "connection.not_made":
@@ -364,8 +385,8 @@ def _signed_in(granted: int, asked: int) -> str:
     )
 
 
-def _revoked(event: TimelineEvent) -> str:
-    by = actor_text(event.who)
+def _revoked(event: TimelineEvent, jobs: Mapping[str, str]) -> str:
+    by = actor_text(event.who, jobs)
     if event.code == NOTHING_HELD:
         return _("Disconnected by %(by)s; TikTok wasn't contacted because no token was left", by=by)
     if event.fields.get("confirmed"):
