@@ -261,7 +261,7 @@ PEOPLE: dict[str, Scene] = {
     ),
     "account-unused": Scene(
         "account/show.html",
-        _account("fresh", last_use=None, recent=[], browsers=own_scenes.BROWSERS[:1]),
+        _account("fresh", uses=[], recent=[], browsers=own_scenes.BROWSERS[:1]),
         SIGNED_IN,
     ),
     **{
