@@ -154,7 +154,7 @@ STATES = {
     "soon": Tag("warn", N_("Expires soon")),
     "failing": Tag("warn", N_("Refresh failing")),
     "reconnect": Tag("bad", N_("Reconnect needed")),
-    "revoked": Tag("off", N_("Revoked")),
+    "revoked": Tag("off", N_("Disconnected")),
 }
 
 

@@ -18,16 +18,15 @@ from webapp.services.operators.list_query import (
     Query,
     Sort,
     State,
-    query_pairs,
     query_string,
 )
-from webapp.views.http.template_filters import Tag, state_tag
+from webapp.views.http.template_filters import state_tag
 from webapp.views.operators import list_rows
 from webapp.views.operators.list_address import MORE, ListRequest, address
 
 #: Sort → column title, caption for ascending and for descending order.
 ORDERS: Mapping[Sort, tuple[str, str, str]] = {
-    Sort.EXPIRES: (N_("Expires"), N_("expiring soonest first"), N_("expiring latest first")),
+    Sort.EXPIRES: (N_("Access expires"), N_("expiring soonest first"), N_("expiring latest first")),
     Sort.RECONNECT_BY: (
         N_("Reconnect by"),
         N_("earliest reconnect date first"),
@@ -52,6 +51,8 @@ FORCES = {
     Sort.RECONNECT_BY: N_("Reconnect within"),
     Sort.EXPIRES: N_("Expires soon"),
 }
+#: Their select box offers the largest value first.
+_LARGEST_FIRST = (Sort.REFRESHES, Sort.LAST_USED)
 #: By `Reason`, short enough for a select box.
 REASONS = {
     "refused": N_("Refused"),
@@ -68,9 +69,10 @@ REASONS = {
 
 @dataclass(frozen=True)
 class Tile:
-    """One of the five counts at the top."""
+    """One of the counts at the top."""
 
-    tag: Tag
+    kind: str
+    word: str
     #: None: not counted yet.
     count: int | None
     address: str
@@ -90,6 +92,15 @@ class Filter:
 
 
 @dataclass(frozen=True)
+class Order:
+    """One option of the select box that sets the order."""
+
+    value: str
+    word: str
+    is_current: bool
+
+
+@dataclass(frozen=True)
 class Header:
     """The header of a column; a link if it has an address."""
 
@@ -97,7 +108,6 @@ class Header:
     address: str = ""
     #: "ascending", "descending" or "".
     sorted: str = ""
-    is_number: bool = False
 
 
 def context(
@@ -114,8 +124,10 @@ def context(
         "rows": list_rows.lines(page.rows, now),
         "fill": list_rows.fill,
         "everything": everything,
+        "whole_page": asked.whole_page or everything,
         "total": total,
         "select_all": _all_that_match(base, query, page),
+        "orders": orders(query),
         "nobody": not (page.rows or query.is_filtered or query.after or query.before)
         and not (counts and counts.total),
         "tiles": tiles(base, query, counts),
@@ -134,10 +146,12 @@ def links(base: str, query: Query, page: Page) -> dict[str, str]:
         "next": address(base, query, after=page.next) if page.next else "",
         "first": address(base, query) if query.after or query.before else "",
         "here": address(base, query, after=query.after, before=query.before),
+        "select_page": address(
+            base, query, after=query.after, before=query.before, whole_page=True
+        ),
         "csv": f"{base}.csv{files}",
         "json": f"{base}.json{files}",
         "query": query_string(query),
-        "sort": dict(query_pairs(query)).get("sort", ""),
     }
 
 
@@ -151,15 +165,39 @@ def _all_that_match(base: str, query: Query, page: Page) -> str:
 def tiles(base: str, query: Query, counts: Counts | None) -> list[Tile]:
     """Return the counts by state, each a link to its rows."""
     numbers: Mapping[State, int] = counts.by_state if counts else {}
+    plain = Query(sort=query.sort, down=query.down)
+    everybody = Tile(
+        "", _("All"), counts.total if counts else None, address(base, plain), query.state is None
+    )
     return [
-        Tile(
-            state_tag(state),
-            numbers.get(state),
-            address(base, Query(sort=query.sort, down=query.down), state=state),
-            query.state is state,
-        )
-        for state in State
+        everybody,
+        *(
+            Tile(
+                *state_tag(state),
+                numbers.get(state),
+                address(base, plain, state=state),
+                query.state is state,
+            )
+            for state in State
+        ),
     ]
+
+
+def orders(query: Query) -> list[Order]:
+    """Return the orders to choose from; those by a filter can't be chosen."""
+    found = []
+    for sort, (title, *_captions) in ORDERS.items():
+        if not title and sort in FORCES:
+            continue
+        current = query.sort is sort
+        down = query.down if current else sort in _LARGEST_FIRST
+        pair = ("-" if down else "") + sort.value
+        found.append(Order(pair, _capitalized(_(ORDERS[sort][2 if down else 1])), current))
+    return found
+
+
+def _capitalized(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def filters(query: Query, scopes: Sequence[str]) -> list[Filter]:
@@ -186,7 +224,7 @@ def headers(base: str, query: Query) -> list[Header]:
     by = {sort: _header(base, query, sort) for sort in ORDERS if ORDERS[sort][0]}
     return [
         *(Header(_("Account")), Header(_("Status")), by[Sort.EXPIRES], by[Sort.RECONNECT_BY]),
-        *(Header(_("Permissions")), by[Sort.REFRESHES], by[Sort.LAST_USED], by[Sort.NEXT]),
+        *(Header(_("Permissions")), by[Sort.LAST_USED]),
     ]
 
 
@@ -243,14 +281,13 @@ def _counted(seconds: int) -> str:
 
 
 def _header(base: str, query: Query, sort: Sort) -> Header:
-    label, is_number = _(ORDERS[sort][0]), sort is Sort.REFRESHES
-    direction = ""
+    label, direction = _(ORDERS[sort][0]), ""
     if query.order is sort:
         direction = "descending" if query.descending else "ascending"
     if query.forced is not None:
-        return Header(label, "", direction, is_number)
+        return Header(label, "", direction)
     reverse = address(base, query, sort=sort, down=direction == "ascending")
-    return Header(label, reverse, direction, is_number)
+    return Header(label, reverse, direction)
 
 
 def _span(name: str) -> str:
