@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from flask import Blueprint, Flask, current_app, flash, redirect, render_template, request, url_for
@@ -183,6 +183,15 @@ def chart(name: str, bars: Sequence[Bar] | None) -> Chart:
     total = None if bars is None else sum(bar.refreshed + bar.failed for bar in shown)
     words = (_(title), _(unit), _(good), _(failed) if failed else "")
     return Chart(name, *words, columns, ticks, top, highest, total)
+
+
+def connection_chart(days: Sequence[Bar]) -> Chart | None:
+    """Return the chart of one connection's refreshes; None if there was none on these days."""
+    drawn = chart("days", days)
+    title = ngettext(
+        "Refreshes in the last %(num)s day", "Refreshes in the last %(num)s days", len(days)
+    )
+    return replace(drawn, title=title) if drawn.total else None
 
 
 def _end_of_scale(highest: int) -> int:
