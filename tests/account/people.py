@@ -20,14 +20,22 @@ def account(client: FlaskClient) -> Reading:
 
 
 def notices(page: Reading) -> str:
-    """Return what stands between the head of the page and its heading, in one line."""
+    """Return what stands above the ticket, except for the heading, in one line."""
     start = page.blocks.index("Sign out") + 1
-    return " ".join(page.blocks[start : page.blocks.index(page.the("h1"), start)])
+    number = next(n for n, block in enumerate(page.blocks) if block.startswith("Ticket "))
+    # The ticket begins with the initials and the name.
+    above = page.blocks[start : number - 2]
+    above.remove(page.the("h1"))
+    return " ".join(above)
 
 
 def press(client: FlaskClient, action: str) -> Reading:
-    """Press the button of the form on the account page that goes to `action`; read what follows."""
-    form = the_form(client.get("/account").text, action)
+    """Press the button of the form on the account page that goes to `action`; read what follows.
+
+    "Renew now" is there only while renewals fail, so a page that was opened then may send it later.
+    """
+    page = client.get("/account").text
+    form = the_form(page, action if f'action="{action}"' in page else "/sign-out")
     answer = client.post(action, data=form.data())
     assert (answer.status_code, answer.headers["Location"]) == (303, "/account")
     return account(client)

@@ -35,7 +35,7 @@ def test_removed_at_tiktok_then_back_in_two_clicks(
     sandbox.deauthorize("mara")
     assert deliveries(sandbox) == [200]
     page.reload()
-    banner = page.locator(".notice.bad")
+    banner = page.locator(".state.bad")
     expect(banner.get_by_role("heading")).to_have_text("TikTok needs you to sign in again")
     expect(banner).to_contain_text("because it was removed in the TikTok app.")
     expect(page.locator(".ticket .tag")).to_have_text("Reconnect needed")

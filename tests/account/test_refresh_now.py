@@ -37,6 +37,7 @@ def test_back_off_does_not_bind_whoever_presses(
     sandbox.faults("token", "http500", times=1)
     press(mara, REFRESH)
     assert the_row(app).status == "failing"
+    assert "Renew now" in account(mara).text
     assert "Access was renewed." in notices(press(mara, REFRESH))
     assert the_row(app).status == "active"
 
@@ -94,7 +95,7 @@ def test_a_row_that_cannot_be_opened_is_our_fault(
 
 
 def test_what_is_over_cannot_be_refreshed(mara: FlaskClient, sandbox: Sandbox) -> None:
-    form = the_form(mara.get("/account").text, REFRESH)
+    form = the_form(mara.get("/account").text, "/sign-out")
     disconnect(mara)
     mara.post(REFRESH, data=form.data())
     assert "There's nothing to renew." in notices(account(mara))
@@ -105,7 +106,7 @@ def test_what_is_over_cannot_be_refreshed(mara: FlaskClient, sandbox: Sandbox) -
 def test_ten_presses_a_minute_are_enough(make_app: MakeApp, sandbox: Sandbox) -> None:
     client = make_app(RATELIMIT_ENABLED="1").test_client()
     connect(client)
-    form = the_form(client.get("/account").text, REFRESH)
+    form = the_form(client.get("/account").text, "/sign-out")
     statuses = [client.post(REFRESH, data=form.data()).status_code for _ in range(11)]
     assert statuses == [303] * 10 + [429]
     assert sandbox.calls(CALL) == 10

@@ -42,7 +42,7 @@ def test_every_browser_is_listed_in_words(app: Flask, clock: MovableClock) -> No
     assert "Signed in just now." in page.text
     assert "Safari on iPhone" in page.text
     assert "Signed in 3 hours ago, last active 3 hours ago." in page.text
-    assert "Safari on iPhone\nlast active 3 hours ago" in account(here).text
+    assert "Safari on iPhone Last active 3 hours ago" in account(here).text
     assert phone.get("/account").status_code == 200
 
 

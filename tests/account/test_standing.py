@@ -72,7 +72,7 @@ def test_the_warning_grows_a_week_and_a_day_before(
     mark(app, refresh_expires_at=clock() + timedelta(days=days, hours=5))
     page = account(mara)
     assert "Reconnect by" in notices(page)
-    assert [e.classes for e in page.elements if "notice" in e.classes] == [["notice", tone]]
+    assert [e.classes for e in page.elements if "state" in e.classes] == [["state", tone]]
 
 
 def test_a_disconnect_without_an_answer_is_told_as_half_done(
@@ -104,7 +104,7 @@ def test_a_disconnect_that_tiktok_confirms_is_told_in_full(mara: FlaskClient) ->
     assert "Access key\ndeleted" in page.text
 
 
-def test_the_service_that_used_it_last_is_named(
+def test_the_services_that_used_it_are_named_the_latest_first(
     app: Flask, mara: FlaskClient, clock: MovableClock
 ) -> None:
     assert "Last used\nnot yet" in account(mara).text
@@ -119,9 +119,10 @@ def test_the_service_that_used_it_last_is_named(
             )
     clock.advance(hours=4)
     page = account(mara)
-    assert "Last used\n3 hours ago by <b>reports</b>" in page.text
+    assert "Last used\n3 hours ago" in page.text
+    assert "<b>reports</b> Last used 3 hours ago\nstudio-prod Last used 4 hours ago" in page.text
     disconnect(mara)
-    assert "3 hours ago by" in account(mara).text
+    assert "<b>reports</b> Last used 3 hours ago" in account(mara).text
 
 
 def test_the_download_says_why_access_ended(app: Flask, mara: FlaskClient) -> None:

@@ -70,7 +70,7 @@ def test_what_was_left_off_is_said_in_words_and_can_be_asked_for(
 ) -> None:
     pages.connect(page, simple.url, but=["video.list"])
     pages.heading(page, "Connected")
-    notice = page.locator(".notice")
+    notice = page.locator(".state")
     expect(notice.get_by_role("heading")).to_have_text("One permission is missing")
     expect(notice).to_contain_text("TikTok didn't grant “Your public videos”.")
     assert "video.list" not in page.locator("body").inner_text()

@@ -28,14 +28,14 @@ def test_an_operator_filters_orders_and_selects(
     expect(page.get_by_label("Search")).to_have_value("jo")
     assert "q=jo" in page.url
     assert "status=healthy" in page.url
-    page.get_by_role("columnheader", name="Refreshes").get_by_role("link").click()
-    expect(page.get_by_role("columnheader", name="Refreshes")).to_have_attribute(
+    page.get_by_role("columnheader", name="Last used").get_by_role("link").click()
+    expect(page.get_by_role("columnheader", name="Last used")).to_have_attribute(
         "aria-sort", "ascending"
     )
     page.get_by_label("Select Jo").check()
     expect(page.get_by_role("button", name="Refresh selected")).to_be_visible()
-    page.get_by_role("link", name="Clear").click()
-    page.get_by_role("link", name="Revoked").click()
+    page.get_by_role("link", name="Clear", exact=True).click()
+    page.get_by_role("link", name="Disconnected").click()
     pages.heading(page, "Connections")
     expect(page.get_by_text("No connections match these filters")).to_be_visible()
 

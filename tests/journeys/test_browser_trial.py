@@ -107,7 +107,7 @@ def test_its_operator_sees_people_in_every_state_that_lasts(trial: Process, page
     states = page.locator("tbody .tag").all_inner_texts()
     for state in ("Healthy", "Refresh failing", "Reconnect needed"):
         assert state in states
-    expect(page.locator("tbody tr").filter(has_text="Søren Kjær")).to_contain_text("Revoked")
+    expect(page.locator("tbody tr").filter(has_text="Søren Kjær")).to_contain_text("Disconnected")
 
 
 def test_its_worker_refreshes_anyone_who_is_due_or_expired(trial: Process, page: Page) -> None:

@@ -29,7 +29,7 @@ def test_tab_goes_to_everything_in_the_order_of_reading(
     if place.full:
         # Something is ticked, so the bar sticks to the window's edge and could cover a row.
         page.evaluate("document.querySelector('[name=id]').checked = true")
-        assert page.locator(".bulkbar").evaluate("e => getComputedStyle(e).position") == "sticky"
+        assert page.locator(".bulkbar").evaluate("e => getComputedStyle(e).position") == "fixed"
     found = keyboard.walk(page)
     assert not found, "\n".join(found)
 

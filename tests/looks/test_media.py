@@ -69,8 +69,8 @@ def test_on_paper_the_operators_pages_have_no_buttons_either(
 
 def test_with_forced_colours_every_shape_keeps_an_edge(account: Page) -> None:
     account.emulate_media(forced_colors="active")
-    assert style(account, ".ticket", "maskImage") == "none"
-    for selector in (".ticket", ".tag", "main button, main .button"):
+    assert style(account, ".ticket .cut", "maskImage") == "none"
+    for selector in (".ticket .cut", ".tag", "main button, main .button"):
         assert style(account, selector, "borderTopStyle") == "solid", selector
         assert style(account, selector, "borderTopWidth") != "0px", selector
     account.keyboard.press("Tab")

@@ -52,7 +52,7 @@ def claim(app: Flask) -> None:
 
 def send(client: FlaskClient, path: str, **fields: str | list[str]) -> str:
     """Send what the list's form sends; return where it leads."""
-    form = the_form(client.get("/account").text, "/account/refresh")
+    form = the_form(client.get("/account").text, "/sign-out")
     token = dict(form.fields)["csrf_token"]
     answer = client.post(path, data={"csrf_token": token} | fields)
     assert answer.status_code == 303

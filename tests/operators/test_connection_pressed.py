@@ -25,8 +25,8 @@ def jo(app: Flask, sandbox: Sandbox) -> Desk:
 
 def timeline(page: Reading) -> list[str]:
     """Return the lines of the timeline."""
-    start = page.blocks.index("Timeline") + 1
-    return page.blocks[start : page.blocks.index("All events in the audit log")]
+    start = page.blocks.index("All events in the audit log") + 1
+    return page.blocks[start : page.blocks.index("Access", start)]
 
 
 @pytest.mark.usefixtures("each_database")

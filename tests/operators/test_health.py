@@ -54,9 +54,7 @@ def test_all_is_well_and_nothing_has_happened(app: Flask, client: FlaskClient) -
     page = judge(client.get(PAGE), PAGE)
     assert "Everything is working" in page.text
     assert "No data yet." in page.text
-    (button,) = [b for b in page.all("button") if b.text == "Test now"]
-    assert "disabled" in button.attrs
-    assert "Nothing to test" in page.text
+    assert "Test now" not in page.text
 
 
 def test_a_look_changes_nothing(app: Flask, client: FlaskClient) -> None:
@@ -141,9 +139,10 @@ def mara(app: Flask, sandbox: Sandbox) -> FlaskClient:
 
 
 def pressed(client: FlaskClient) -> str:
-    """Press Test now; return what is told."""
-    form = the_form(client.get(PAGE).text, f"{PAGE}/probe")
-    answer = client.post(form.action, data=form.data())
+    """Press Test now, or send what an older page would send if there is no such button any more."""
+    page, act = client.get(PAGE).text, f"{PAGE}/probe"
+    form = the_form(page, act if act in page else "/sign-out")
+    answer = client.post(act, data=form.data())
     assert (answer.status_code, answer.location) == (303, f"{PAGE}#breaker")
     return Reading(client.get(PAGE).text).text
 

@@ -51,6 +51,9 @@ def test_selecting_everything_is_in_the_address_too() -> None:
     address = list_address.address("/list", Query(state=State.FAILING), everything=True)
     assert address == "/list?status=failing&sel=all"
     assert asked(address) == ListRequest(Query(state=State.FAILING), everything=True)
+    page = list_address.address("/list", Query(), whole_page=True)
+    assert page == "/list?sel=page"
+    assert asked(page) == ListRequest(Query(), whole_page=True)
 
 
 @pytest.mark.parametrize(

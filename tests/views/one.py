@@ -12,8 +12,10 @@ from webapp.problems import Problem
 from webapp.services.handout.uses import Use
 from webapp.services.operators.connection import ConnectionDetails, NextStep
 from webapp.services.operators.list_query import State
+from webapp.services.records.figures import Bar
 from webapp.services.records.history import TimelineEvent
 from webapp.views.operators import connection_texts
+from webapp.views.operators.health import connection_chart
 
 NOW = datetime(2026, 11, 22, 14, 5, 30, tzinfo=UTC)
 OPERATOR = "operator:ct_2222-0001"
@@ -148,17 +150,22 @@ STATES = {
 }
 
 
+_DAYS = [Bar(NOW + timedelta(days=n - 29), 9 + n * 7 % 5, n % 11 // 9) for n in range(30)]
+
+
 def _page(one: ConnectionDetails) -> dict[str, Any]:
     user = one.user
     return {
         "one": one,
         "person": user,
         "why_next": connection_texts.why_next(one),
+        "cause": connection_texts.code_text(user.last_error or ""),
+        "ending": user.grant_ending(NOW),
+        "chart": connection_chart(_DAYS if one.alive else []),
         "obstacles": connection_texts.obstacles(one),
         "granted": sorted(user.granted),
         "missing": sorted(user.asked - user.granted),
         "lines": connection_texts.timeline_lines(one.timeline, len(user.asked)),
-        "life": {"left": 60, "whole": 120} if one.alive else None,
         "reconnect_url": "https://tickets.example/connect",
         "own": user.operator_since is not None,
     }

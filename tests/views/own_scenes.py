@@ -66,7 +66,10 @@ BROWSERS = [
 ]
 #: What the account page gets beside the row.
 BESIDE: dict[str, Any] = {
-    "last_use": Use("Example Studio", NOW - timedelta(days=9), NOW - timedelta(hours=3), False),
+    "uses": [
+        Use("Example Studio", NOW - timedelta(days=9), NOW - timedelta(hours=3), False),
+        Use("Weekly report", NOW - timedelta(days=80), NOW - timedelta(days=12), True),
+    ],
     "recent": LINES[:5],
     "browsers": BROWSERS,
 }

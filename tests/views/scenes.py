@@ -65,6 +65,7 @@ def row(name: str | None, state: str, *, grant_ending: bool = False, **more: Any
     usual = {
         "display_name": name,
         "open_id": "-000Jq74ETHj4fhvb6QG",
+        "ticket": "ct_8F2K-91QD",
         "access_expires_at": NOW + timedelta(hours=1, minutes=40),
         "refresh_expires_at": NOW + timedelta(days=150),
         "scope": "user.info.basic,video.list",
@@ -262,7 +263,7 @@ PEOPLE: dict[str, Scene] = {
     ),
     "account-unused": Scene(
         "account/show.html",
-        _account("fresh", last_use=None, recent=[], browsers=own_scenes.BROWSERS[:1]),
+        _account("fresh", uses=[], recent=[], browsers=own_scenes.BROWSERS[:1]),
         SIGNED_IN,
     ),
     **{

@@ -14,15 +14,15 @@ HOSTILE = """-0"><b>'&/%(name)s"""
 
 
 def test_no_text_of_a_row_becomes_markup() -> None:
-    ended = row(
-        HOSTILE, "reconnect", open_id=HOSTILE, last_error=HOSTILE, reason="refused", **ENDED
-    )
-    failing = row(HOSTILE, "failing", open_id=HOSTILE, last_error=HOSTILE, failures=3)
+    texts = {"open_id": HOSTILE, "ticket": HOSTILE, "last_error": HOSTILE}
+    ended = row(HOSTILE, "reconnect", reason="refused", **texts, **ENDED)
+    failing = row(HOSTILE, "failing", failures=3, **texts)
     with stage().test_request_context():
-        for line in list_rows.lines([ended, failing], NOW):
-            assert line["open_id"] == line["name"] == escape(HOSTILE)
-            assert line["status"].endswith(f"<code>{escape(HOSTILE)}</code>")
+        lines = list_rows.lines([ended, failing], NOW)
+        for line in lines:
+            assert line["open_id"] == line["name"] == line["ticket"] == escape(HOSTILE)
             assert not re.search("[<>\"']", line["address"] + line["label"])
+        assert f"TikTok responded with {escape(HOSTILE)} · 3 attempts" in lines[1]["status"]
 
 
 def test_a_row_links_its_connection_as_flask_would() -> None:

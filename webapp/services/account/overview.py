@@ -62,8 +62,8 @@ class Overview:
     """The content of the account page."""
 
     user: User
-    #: The service that was last handed the connection's token; None if there was none.
-    last_use: Use | None
+    #: The services that were handed the connection's token, the latest first.
+    uses: list[Use]
     recent: list[TimelineEvent]
     browsers: list[Browser]
 
@@ -78,7 +78,7 @@ def overview_of(runtime: Runtime, person: PersonRef, secret: str) -> Overview:
         recent = _activity_page(session, runtime, user, None, RECENT)
         return Overview(
             user=user,
-            last_use=uses.last_use_of(session, user.id),
+            uses=uses.uses_of(session, user.id),
             recent=recent.events[:RECENT],
             browsers=sessions.of(session, runtime, person, secret, runtime.clock()),
         )

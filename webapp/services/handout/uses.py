@@ -23,7 +23,6 @@ _OF_PERSON = (
     .where(ServiceUse.user_id == bindparam("the_id"))
     .order_by(ServiceUse.last_at.desc(), ServiceKey.name)
 )
-_LAST_OF_PERSON = _OF_PERSON.limit(1)
 
 
 class HandedOut(Protocol):
@@ -84,12 +83,6 @@ def uses_of(session: Session, user_id: int) -> list[Use]:
     """Return the services that received this connection's token, the latest first."""
     rows = session.connection().execute(_OF_PERSON, {"the_id": user_id})
     return [_use(row) for row in rows]
-
-
-def last_use_of(session: Session, user_id: int) -> Use | None:
-    """Return the service that received this connection's token last; None if there was none."""
-    row = session.connection().execute(_LAST_OF_PERSON, {"the_id": user_id}).first()
-    return _use(row) if row else None
 
 
 def _use(row: Any) -> Use:

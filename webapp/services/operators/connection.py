@@ -3,9 +3,10 @@
 They contain no token, only a fingerprint.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import select
@@ -22,6 +23,7 @@ from webapp.services.installation import binding
 from webapp.services.operators import list_query
 from webapp.services.operators.list_query import State
 from webapp.services.records import history
+from webapp.services.records.figures import Bar
 from webapp.services.records.history import TimelineEvent
 from webapp.services.refresh import breaker
 from webapp.services.runtime import Runtime
@@ -29,6 +31,9 @@ from webapp.services.runtime import Runtime
 #: The values of `health` by which connections can be filtered.
 HEALTHS: tuple[str, ...] = tuple(each.value for each in Health)
 _BATCH = 500
+_DAY = timedelta(days=1)
+#: With today, 30 days.
+_CHARTED = timedelta(days=29)
 #: The columns that aren't secret, in the order of the output.
 _SHOWN = (
     *("status", "reason", "ended_at", "version", "next_at", "failures", "refused_at"),
@@ -165,6 +170,29 @@ def details_of(runtime: Runtime, open_id: str) -> ConnectionDetails | None:
         uses=used_by,
         timeline=timeline,
     )
+
+
+def refreshes_by_day(user: User, now: datetime) -> list[Bar]:
+    """Return the refreshes of the last 30 days by day, only of days that the history covers whole.
+
+    `user.history` must have been read with the row.
+    """
+    text = user.history or ""
+    events = history.parse(text)
+    first = max(now - _CHARTED, user.created_at).date()
+    if events and len(text) >= history.LONGEST:
+        # Older entries were cut off, maybe even on the day of the oldest that is left.
+        first = max(first, events[-1].at.date() + _DAY)
+    counts = Counter(
+        (event.at.date(), event.word == "refreshed")
+        for event in events
+        if event.word in ("refreshed", "failed", "needs_user")
+    )
+    days = [first + _DAY * number for number in range((now.date() - first).days + 1)]
+    return [
+        Bar(datetime.combine(day, time(), UTC), counts[day, True], counts[day, False])
+        for day in days
+    ]
 
 
 def _is_alive(user: User, now: datetime) -> bool:

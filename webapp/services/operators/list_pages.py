@@ -23,13 +23,13 @@ PAGE_SIZE = 50
 CHUNK_SIZE = 500
 #: The columns that the page shows.
 _SHOWN = (
-    *(User.id, User.display_name, User.open_id, User.status, User.scope, User.asked_scope),
-    *(User.access_expires_at, User.refresh_expires_at, User.refreshes, User.last_used_at),
+    *(User.id, User.display_name, User.open_id, User.ticket, User.status, User.scope),
+    *(User.asked_scope, User.access_expires_at, User.refresh_expires_at, User.last_used_at),
     *(User.next_at, User.failures, User.last_error, User.reason),
 )
 #: The columns of an exported row, without the encrypted tokens.
 _EXPORTED = (
-    *(*_SHOWN, User.username, User.ticket),
+    *(*_SHOWN, User.username, User.refreshes),
     *(User.refreshed_at, User.connected_at, User.failing_since),
 )
 _BY_IDS = (

@@ -371,9 +371,10 @@ def _in_language(sandbox: bool, now: datetime) -> dict[str, str]:
             "banner": _(TEST_MODE) if sandbox else "",
             "time": template_filters.exact(now),
             **{name: _(text) for name, text in _PLAIN_TEXTS.items()},
+            **({} if sandbox else {"test_mode": ""}),
         }
-    banner = TEST_MODE if sandbox else ""
-    return {"lang": "en", "dir": "ltr", "banner": banner, "time": now.isoformat(sep=" ")}
+    mode = {"banner": TEST_MODE} if sandbox else {"banner": "", "test_mode": ""}
+    return {"lang": "en", "dir": "ltr", "time": now.isoformat(sep=" "), **mode}
 
 
 def _theme() -> dict[str, str]:

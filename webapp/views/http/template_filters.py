@@ -171,7 +171,7 @@ STATES = {
     "soon": Tag("warn", N_("Expires soon")),
     "failing": Tag("warn", N_("Refresh failing")),
     "reconnect": Tag("bad", N_("Reconnect needed")),
-    "revoked": Tag("off", N_("Revoked")),
+    "revoked": Tag("off", N_("Disconnected")),
 }
 #: In place of "Expires soon", once it has.
 EXPIRED = Tag("warn", N_("Expired, refresh due"))

@@ -1,7 +1,5 @@
 """The page of one connection and what operators can do with it. It never shows a token."""
 
-from datetime import timedelta
-
 from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
@@ -17,12 +15,12 @@ from webapp.views.http.runtime import runtime
 from webapp.views.http.session import visitor
 from webapp.views.http.template_filters import display_name
 from webapp.views.operators import connection_texts
+from webapp.views.operators.health import connection_chart
 
 blueprint = Blueprint("connection", __name__, url_prefix="/operators")
 
 #: Enough for retries, too few to load TikTok.
 PRESSES = "10 per minute"
-_MINUTE = timedelta(minutes=1)
 
 
 @blueprint.get("/tokens/<open_id>", merge_slashes=False)
@@ -36,11 +34,13 @@ def show(open_id: str) -> str:
         one=found,
         person=user,
         why_next=connection_texts.why_next(found),
+        cause=connection_texts.code_text(user.last_error or ""),
+        ending=user.grant_ending(runtime().clock()),
+        chart=connection_chart(connection.refreshes_by_day(user, runtime().clock())),
         obstacles=connection_texts.obstacles(found),
         granted=sorted(user.granted),
         missing=sorted(user.asked - user.granted),
         lines=connection_texts.timeline_lines(found.timeline, len(user.asked), _jobs(found)),
-        life=_life(found),
         reconnect_url=f"{runtime().settings.public_origin}{url_for('connect.choose')}",
         own=_is_own(open_id),
     )
@@ -117,15 +117,6 @@ def disconnect(open_id: str) -> Response:
 def _found(open_id: str) -> ConnectionDetails:
     found = connection.details_of(runtime(), open_id)
     return found if found is not None else abort(404)
-
-
-def _life(found: ConnectionDetails) -> dict[str, int] | None:
-    """Return the minutes left of the access token's life, and its whole life; None if unknown."""
-    start, end = found.user.refreshed_at, found.user.access_expires_at
-    if start is None or end is None or end <= start:
-        return None
-    left = max(end - runtime().clock(), timedelta())
-    return {"left": left // _MINUTE, "whole": (end - start) // _MINUTE}
 
 
 def _jobs(found: ConnectionDetails) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from flask import Blueprint, Flask, current_app, flash, redirect, render_template, request, url_for
@@ -25,8 +25,10 @@ from webapp.views.http.template_filters import exact
 
 blueprint = Blueprint("health", __name__, url_prefix="/operators")
 
-#: Size of a chart's drawing; CSS stretches it to the page.
-WIDTH, HEIGHT = 360, 100
+#: Width and height of a chart's drawing; CSS stretches it to the page.
+SIZE = 100
+#: Where a chart's scale may end, times a power of ten.
+_STEPS = (2, 4, 6, 8, 10, 12, 16)
 BANNER_KEY = "coatcheck.banner"
 #: How long a check is reused, in each process.
 CHECK_EVERY = timedelta(seconds=10)
@@ -122,11 +124,9 @@ def retry_notifications() -> Response:
 
 @dataclass(frozen=True, slots=True)
 class ChartColumn:
-    """One column of a chart: two bars side by side, or one."""
+    """One column of a chart: the failures are stacked on the successes."""
 
     label: str
-    #: Label below the bars; empty for most columns, so labels don't overlap.
-    tick: str
     x: float
     width: float
     good: int
@@ -147,6 +147,10 @@ class Chart:
     #: Empty if there is only one kind of bar.
     failed_word: str
     columns: tuple[ChartColumn, ...]
+    #: The words below the bars, at even distances.
+    ticks: tuple[str, ...]
+    #: Where the scale ends; an even number.
+    top: int
     max_count: int
     #: None: not counted yet.
     total: int | None
@@ -159,28 +163,48 @@ def chart(name: str, bars: Sequence[Bar] | None) -> Chart:
     """
     title, (unit, long, short), good, failed, every = _CHARTS[name]
     shown = bars or ()
-    highest = max((max(bar.refreshed, bar.failed) for bar in shown), default=0)
-    slot = WIDTH / max(len(shown), 1)
+    highest = max((bar.refreshed + bar.failed for bar in shown), default=0)
+    top, slot = _end_of_scale(highest), SIZE / max(len(shown), 1)
     columns = tuple(
         ChartColumn(
             label=long(bar.start),
-            tick=short(bar.start) if number % every == 0 else "",
-            x=round(number * slot, 1),
-            width=round(slot * (0.4 if failed else 0.8), 1),
+            x=round((number + 0.15) * slot, 2),
+            width=round(slot * 0.7, 2),
             good=bar.refreshed,
             failed=bar.failed,
-            good_height=_height(bar.refreshed, highest),
-            failed_height=_height(bar.failed, highest),
+            good_height=_height(bar.refreshed, top),
+            failed_height=_height(bar.failed, top),
         )
         for number, bar in enumerate(shown)
     )
+    last = len(shown) - 1
+    marked = [*range(0, last - every // 2, every), last] if shown else []
+    ticks = tuple(short(shown[number].start) for number in marked)
     total = None if bars is None else sum(bar.refreshed + bar.failed for bar in shown)
-    return Chart(name, _(title), _(unit), _(good), _(failed), columns, highest, total)
+    words = (_(title), _(unit), _(good), _(failed) if failed else "")
+    return Chart(name, *words, columns, ticks, top, highest, total)
 
 
-def _height(count: int, highest: int) -> float:
+def connection_chart(days: Sequence[Bar]) -> Chart | None:
+    """Return the chart of one connection's refreshes; None if there was none on these days."""
+    drawn = chart("days", days)
+    title = ngettext(
+        "Refreshes in the last %(num)s day", "Refreshes in the last %(num)s days", len(days)
+    )
+    return replace(drawn, title=title) if drawn.total else None
+
+
+def _end_of_scale(highest: int) -> int:
+    """Return a round, even number that no bar exceeds."""
+    power = 1
+    while highest > _STEPS[-1] * power:
+        power *= 10
+    return next(step * power for step in _STEPS if step * power >= highest)
+
+
+def _height(count: int, top: int) -> float:
     """Return the height of a bar; at least visible unless the count is 0."""
-    return max(1.5, round(HEIGHT * count / highest, 1)) if count else 0
+    return max(1.5, round(SIZE * count / top, 1)) if count else 0
 
 
 def _forecast(name: str, bars: Sequence[tuple[datetime, int]] | None) -> Chart:

@@ -13,6 +13,7 @@ from webapp.services.operators.list_query import Query
 #: How many ignored names are shown, and how many characters of each.
 _MAX_NAMED = 5
 _MAX_LETTERS = 30
+_SELECTIONS = ("all", "page")
 #: Shown in place of further ignored names.
 MORE = N_("more")
 
@@ -26,26 +27,33 @@ class ListRequest:
     everything: bool = False
     #: Names of unknown or invalid parameters, shortened.
     ignored: tuple[str, ...] = ()
+    #: All rows of this page are ticked.
+    whole_page: bool = False
 
 
 def parse(args: "MultiDict[str, str]") -> ListRequest:
     """Return what the parameters ask for; those that can't be read are only named."""
     pairs = list(args.items(multi=True))
-    everything = ("sel", "all") in pairs
-    found = list_query.parse_pairs(pair for pair in pairs if pair != ("sel", "all"))
+    selected = [value for name, value in pairs if name == "sel" and value in _SELECTIONS]
+    found = list_query.parse_pairs(
+        (name, value) for name, value in pairs if name != "sel" or value not in _SELECTIONS
+    )
     names = tuple(_printable(name) for name in found.ignored[:_MAX_NAMED])
     more = (MORE,) if len(found.ignored) > _MAX_NAMED else ()
-    return ListRequest(found.query, everything, names + more)
+    return ListRequest(found.query, "all" in selected, names + more, "page" in selected)
 
 
 def address(base: str, query: Query, **changes: Any) -> str:
     """Return the address of the list for a query with changes.
 
-    It is the first page unless `changes` has `after` or `before`. `everything` selects all matches.
+    It is the first page unless `changes` has `after` or `before`. `everything` selects all
+    matches, `whole_page` all rows of the page.
     """
-    everything = changes.pop("everything", False)
+    everything, whole_page = changes.pop("everything", False), changes.pop("whole_page", False)
     changed = replace(query, **({"after": None, "before": None} | changes))
-    pairs = list_query.query_pairs(changed) + ([("sel", "all")] if everything else [])
+    pairs = list_query.query_pairs(changed)
+    if everything or whole_page:
+        pairs.append(("sel", "all" if everything else "page"))
     return f"{base}?{urlencode(pairs)}" if pairs else base
 
 

@@ -22,14 +22,14 @@ from webapp.services.operators.list_query import (
     query_pairs,
     query_string,
 )
-from webapp.views.http.template_filters import Tag, quoted, state_tag
+from webapp.views.http.template_filters import quoted, state_tag
 from webapp.views.operators import list_rows
 from webapp.views.operators.list_address import MORE, ListRequest, address
 
 #: Sort → column title, caption for ascending and for descending order.
 ORDERS: Mapping[Sort, tuple[str, str, str]] = {
     Sort.ATTENTION: ("", N_("needs attention first"), N_("needs attention last")),
-    Sort.EXPIRES: (N_("Expires"), N_("expiring soonest first"), N_("expiring latest first")),
+    Sort.EXPIRES: (N_("Access expires"), N_("expiring soonest first"), N_("expiring latest first")),
     Sort.RECONNECT_BY: (
         N_("Reconnect by"),
         N_("earliest reconnect date first"),
@@ -72,9 +72,10 @@ REASONS = {
 
 @dataclass(frozen=True)
 class Tile:
-    """One of the five counts at the top."""
+    """One of the counts at the top."""
 
-    tag: Tag
+    kind: str
+    word: str
     #: None: not counted yet.
     count: int | None
     address: str
@@ -101,7 +102,6 @@ class Header:
     address: str = ""
     #: "ascending", "descending" or "".
     sorted: str = ""
-    is_number: bool = False
 
 
 def context(
@@ -120,6 +120,7 @@ def context(
         "rows": list_rows.lines(page.rows, now),
         "fill": list_rows.fill,
         "everything": everything,
+        "whole_page": asked.whole_page or everything,
         "total": total,
         "select_all": _all_that_match(base, query, page) if whole else "",
         "nobody": not (page.rows or query.is_filtered or query.after or query.before)
@@ -142,10 +143,12 @@ def links(base: str, query: Query, page: Page) -> dict[str, str]:
         "next": address(base, query, after=page.next) if page.next else "",
         "first": address(base, query) if query.after or query.before else "",
         "here": address(base, query, after=query.after, before=query.before),
+        "select_page": address(
+            base, query, after=query.after, before=query.before, whole_page=True
+        ),
         "csv": f"{base}.csv{files}",
         "json": f"{base}.json{files}",
         "query": query_string(query),
-        "sort": dict(query_pairs(query)).get("sort", ""),
     }
 
 
@@ -159,14 +162,21 @@ def _all_that_match(base: str, query: Query, page: Page) -> str:
 def tiles(base: str, query: Query, counts: Counts | None) -> list[Tile]:
     """Return the counts by state, each a link to its rows."""
     numbers: Mapping[State, int] = counts.by_state if counts else {}
+    plain = Query(sort=query.sort, down=query.down)
+    everybody = Tile(
+        "", _("All"), counts.total if counts else None, address(base, plain), query.state is None
+    )
     return [
-        Tile(
-            state_tag(state),
-            numbers.get(state),
-            address(base, Query(sort=query.sort, down=query.down), state=state),
-            query.state is state,
-        )
-        for state in State
+        everybody,
+        *(
+            Tile(
+                *state_tag(state),
+                numbers.get(state),
+                address(base, plain, state=state),
+                query.state is state,
+            )
+            for state in State
+        ),
     ]
 
 
@@ -222,7 +232,7 @@ def headers(base: str, query: Query) -> list[Header]:
     by = {sort: _header(base, query, sort) for sort in ORDERS if ORDERS[sort][0]}
     return [
         *(Header(_("Account")), Header(_("Status")), by[Sort.EXPIRES], by[Sort.RECONNECT_BY]),
-        *(Header(_("Permissions")), by[Sort.REFRESHES], by[Sort.LAST_USED], by[Sort.NEXT]),
+        *(Header(_("Permissions")), by[Sort.LAST_USED]),
     ]
 
 
@@ -285,14 +295,13 @@ def _counted(seconds: int) -> str:
 
 
 def _header(base: str, query: Query, sort: Sort) -> Header:
-    label, is_number = _(ORDERS[sort][0]), sort is Sort.REFRESHES
-    direction = ""
+    label, direction = _(ORDERS[sort][0]), ""
     if query.order is sort:
         direction = "descending" if query.descending else "ascending"
     if query.forced is not None:
-        return Header(label, "", direction, is_number)
+        return Header(label, "", direction)
     reverse = address(base, query, sort=sort, down=direction == "ascending")
-    return Header(label, reverse, direction, is_number)
+    return Header(label, reverse, direction)
 
 
 def _span(name: str) -> str:

@@ -10,18 +10,19 @@ from urllib.parse import quote
 from flask import url_for
 from markupsafe import Markup, escape
 
-from webapp.language import N_, ngettext, number
+from webapp.language import N_, ngettext
 from webapp.language import gettext as _
 from webapp.services.operators.list_pages import Row
 from webapp.services.operators.list_query import State
 from webapp.views.http.ending_texts import ending
 from webapp.views.http.template_filters import Tag, display_name, state_tag, when
+from webapp.views.operators.connection_texts import code_text
 
 NOTHING = "–"
 #: The labels of the cells on small screens. Each is also the name of its gap.
 LABELS = (
-    *(N_("Select"), N_("Status"), N_("Expires"), N_("Reconnect by"), N_("Permissions")),
-    *(N_("Refreshes"), N_("Last used"), N_("Next refresh")),
+    *(N_("Select"), N_("Status"), N_("Access expires"), N_("Reconnect by")),
+    *(N_("Permissions"), N_("Last used")),
 )
 #: Gap → HTML.
 Line = Mapping[str, str]
@@ -47,47 +48,44 @@ def lines(rows: Sequence[Row], now: datetime) -> list[Line]:
     def line(index: int, row: Row) -> Line:
         user, over = row.user, row.state in (State.RECONNECT, State.REVOKED)
         tag = state_tag(row.state, user, now) if row.state is State.SOON else words[row.state]
-        next_at = when(user.next_at, now) if user.next_at and not over else ""
         name, open_id = escape(display_name(user.display_name)), escape(user.open_id)
         return {
             **labels,
             "index": str(index),
-            "label": _("Select %(name)s, %(open_id)s", name=name, open_id=open_id),
+            "label": _("Select %(name)s, %(ticket)s", name=name, ticket=escape(user.ticket)),
+            "ticket": escape(user.ticket),
             "open_id": open_id,
             "address": escape(base + quote(user.open_id, safe="!$&'()*+,/:;=@")),
             "name": name,
-            "status": _tag_html(tag) + _after_tag(row, because[user.reason], next_at),
+            "status": _tag_html(tag) + _after_tag(row, because[user.reason]),
+            # A small screen has room for one of the two.
+            "if_alive": "least" if over else "line",
+            "if_over": "line" if over else "least",
             "expires": NOTHING if over else when(user.access_expires_at, now),
             "reconnect_by": NOTHING if over else _reconnect_by(row, now),
             "permissions": NOTHING if over else _permissions(row),
-            "refreshes": escape(number(user.refreshes)),
             "last_used": when(user.last_used_at, now) if user.last_used_at else never,
-            "next": next_at or NOTHING,
         }
 
     return [line(index, row) for index, row in enumerate(rows, 1)]
 
 
 def _tag_html(tag: Tag) -> str:
-    return f'<span class="tag {tag.kind}">{escape(tag.word)}</span>'
+    # Only what needs somebody is loud.
+    quiet = " quiet" if tag.kind == "ok" else ""
+    return f'<span class="tag {tag.kind}{quiet}">{escape(tag.word)}</span>'
 
 
-def _after_tag(row: Row, because: str, next_at: str) -> str:
-    """Return how often a connection has failed or why it ended, and the last error."""
+def _after_tag(row: Row, because: str) -> str:
+    """Return how often a connection has failed and what was wrong, or why it ended."""
     user, hint = row.user, ""
     if row.state is not State.FAILING:
         hint = str(escape(because))
-    elif next_at:
-        hint = ngettext(
-            "%(num)s attempt, next %(when)s",
-            "%(num)s attempts, next %(when)s",
-            user.failures,
-            when=next_at,
-        )
     else:
         hint = ngettext("%(num)s attempt", "%(num)s attempts", user.failures)
-    found = f' <span class="hint">{hint}</span>' if hint else ""
-    return f"{found} <code>{escape(user.last_error)}</code>" if user.last_error else found
+    if row.state is State.FAILING and user.last_error:
+        hint = f"{escape(code_text(user.last_error))} · {hint}"
+    return f' <span class="hint">{hint}</span>' if hint else ""
 
 
 def _reconnect_by(row: Row, now: datetime) -> str:

@@ -113,7 +113,7 @@ def show() -> str:
         reason=reason,
         since=since,
         held=user.access_token is not None,
-        last_use=mine.last_use,
+        uses=mine.uses,
         recent=activity_texts.lines(mine.recent, user.ticket),
         browsers=mine.browsers,
     )
