@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
-from tests.fixtures.postgres_later import each_database  # noqa: F401  # for this folder
 from webapp.services.runtime import Runtime
 
 

@@ -202,7 +202,7 @@ def test_a_filter_that_cannot_be_read_never_means_everybody(
     told = Reading(client.get(answer.location).text).text
     assert f"Nothing was ordered, because these filters can't be read: {ignored}." in told
     # Nor does a form that says it was confirmed.
-    form = the_form(client.get("/account").text, "/account/refresh")
+    form = the_form(client.get("/account").text, "/sign-out")
     fields = {name: value for name, (value, *_) in parse_qs(query).items()}
     token = {"csrf_token": dict(form.fields)["csrf_token"], "confirm": "1", "count": "5"}
     token |= {"job": "made-up-job-id-1", "typed": "5", "at": runtime_of(app).clock().isoformat()}
