@@ -112,7 +112,7 @@ ROWS = [
     row("Mara Lindqvist", "healthy"),
     row("Tomás Ferreira", "healthy", last_used_at=None),
     row("Oluwaseun", "failing", last_error="temporarily_unavailable", failures=3),
-    row("Jo", "soon", access_expires_at=NOW - timedelta(hours=3)),
+    row("Jo", "soon", access_expires_at=NOW - timedelta(hours=3), next_at=NOW),
     row("愛子", "reconnect", last_error="invalid_grant", reason="refused", **ENDED),
     row(None, "revoked", scope="", refreshes=0, **ENDED),
     row("Noor", "healthy", refresh_expires_at=NOW + timedelta(days=9), grant_ending=True),
