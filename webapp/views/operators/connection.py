@@ -70,7 +70,7 @@ def test(open_id: str) -> Response:
     """Ask TikTok whose the stored access token is, and show the result, or why it wasn't asked."""
     obstacle = connection_texts.obstacles(_found(open_id))["test"]
     if obstacle is not None:
-        flash(obstacle, "warn")
+        flash(connection_texts.not_tested(obstacle), "warn")
         return _back(open_id)
     try:
         result = connection_texts.test_text(user_info.test_access(runtime(), open_id))

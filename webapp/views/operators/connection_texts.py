@@ -153,7 +153,12 @@ def not_tested_text(details: ConnectionDetails, cause: str) -> tuple[str, str]:
     else:
         why = _last_failure(details, cause)
         why = f"{why} {_next_attempt(details)}".rstrip()
-    return _("Not tested: TikTok wasn't asked. %(why)s", why=why), "warn"
+    return not_tested(why), "warn"
+
+
+def not_tested(why: str) -> str:
+    """Return the message for a test that did not ask TikTok."""
+    return _("Not tested: TikTok wasn't asked. %(why)s", why=why)
 
 
 def _last_failure(details: ConnectionDetails, cause: str) -> str:
