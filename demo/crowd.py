@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from demo import members, sandbox_control
 from demo.members import Member
 from demo.names import Dice, name_of
-from demo.states import told_by
+from demo.states import state_at
 from webapp.database import reading, writing
 from webapp.models import User
 from webapp.services.runtime import Runtime
@@ -130,7 +130,7 @@ def _member(runtime: Runtime, number: int) -> Member:
         username=f"pretend.{name}" if display_name else None,
         union_id=f"demo-union-{number:09}" if display_name else None,
         scopes=_granted(dice, (*settings.tiktok_scopes, *settings.tiktok_optional_scopes)),
-        tell=told_by(dice.share(0) * 1000),
+        state=state_at(dice.share(0) * 1000),
     )
 
 

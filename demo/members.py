@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from demo import sandbox_control
 from demo.names import Dice
-from demo.states import Tell
+from demo.states import State
 from demo.story import Event, Lifetimes, Story, oldest_first
 from webapp import search_words
 from webapp.actor import acting_as
@@ -50,7 +50,7 @@ class Member:
     union_id: str | None
     #: The granted scopes.
     scopes: Sequence[str]
-    tell: Tell
+    state: State
 
     @property
     def ticket(self) -> str:
@@ -109,7 +109,7 @@ def _story(member: Member, lifetimes: Lifetimes, now: datetime) -> Story:
     scope = ",".join(sorted(member.scopes))
     random = Dice.of(member.number).random()
     story = Story(member.ticket, scope, lifetimes, now, random)
-    member.tell(story)
+    member.state(story)
     return story
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from demo import members
 from demo.members import Member
-from demo.states import TELL
+from demo.states import STATES
 from demo.story import Event
 from webapp.actor import Actor
 from webapp.database import writing
@@ -65,7 +65,7 @@ def seed(
             username=None,
             union_id=known[name]["union_id"],
             scopes=scopes,
-            tell=TELL[health],
+            state=STATES[health],
         )
         for number, (name, health) in enumerate(PEOPLE.items())
     ]

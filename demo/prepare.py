@@ -73,7 +73,7 @@ def prepare(
 ) -> Demo:
     """Start the sandbox, make and fill the database, and return the demo.
 
-    `crowd_size`: so many people besides those whom you can sign in as.
+    `crowd_size`: how many people it has besides those whom you can sign in as.
 
     Raises CannotPrepare if the folder can't be created or the sandbox doesn't start.
     """

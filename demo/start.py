@@ -70,7 +70,7 @@ def main(make_app: MakeApp, arguments: Sequence[str] | None = None) -> int:
         type=_number_of_people,
         default=0,
         metavar="N",
-        help=f"so many further demo people, in every state, up to {MOST_PEOPLE:,}",
+        help=f"add N more demo people, in every state (up to {MOST_PEOPLE:,})",
     )
     people = parser.parse_args(arguments).people
     if people and prepare.has_own_app(os.environ):
@@ -87,7 +87,7 @@ def _number_of_people(text: str) -> int:
 def run(make_app: MakeApp, environ: Mapping[str, str] = os.environ, people: int = 0) -> int:
     """Serve until Ctrl-C or SIGTERM, then return 0. On failure return 1, or 78 if refused.
 
-    `people`: so many further people in the demo.
+    `people`: how many more people the demo has.
     """
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)

@@ -8,7 +8,7 @@ from webapp.actor import Actor
 from webapp.models import Health, Reason, Status, connection_state
 from webapp.services.refresh.verdicts import SECOND_REFUSAL_AFTER
 
-Tell = Callable[[Story], None]
+State = Callable[[Story], None]
 
 #: How TikTok refuses the refreshes that fail: its own codes, planned in the sandbox.
 ERRORS = ("temporarily_unavailable", "server_error")
@@ -25,8 +25,8 @@ _REASONS = (
 )
 #: The lifetime of a token that expires soon although it was refreshed in time.
 _SHORT = timedelta(minutes=45)
-#: The refresh of whoever is due at the start. If it were overdue for longer, the worker would be
-#: reported as late.
+#: How long a refresh is overdue at the start. After a longer time, the worker would be reported as
+#: late.
 _JUST_DUE = timedelta(minutes=2)
 
 
@@ -80,7 +80,8 @@ def revoking(story: Story) -> None:
     healthy(story)
     code = story.random.choice(ERRORS)
     since = story.now - timedelta(minutes=story.uniform(5, 50))
-    since = max(since, story.columns["connected_at"])
+    # The last refresh can't have been later.
+    since = max(since, story.columns["refreshed_at"] + timedelta(seconds=30))
     story.happens(since, story.person(), "connection.disconnect_ordered")
     *tries, again = story.tries(since, None)
     story.columns |= connection_state.revoking(since, again)
@@ -162,7 +163,7 @@ def _refuse_twice(story: Story, since: datetime, *, interrupted: bool) -> None:
 
 
 #: How the made-up people of each health came to be there; the other healths pass within seconds.
-TELL: Mapping[Health, Tell] = {
+STATES: Mapping[Health, State] = {
     Health.FRESH: healthy,
     Health.DUE: due,
     Health.EXPIRED: expired,
@@ -174,6 +175,6 @@ TELL: Mapping[Health, Tell] = {
 SHARES = ((2, revoking), (10, revoked), (30, reconnect), (50, failing), (70, soon))
 
 
-def told_by(thousandth: float) -> Tell:
-    """Return what tells the story of a person, by a number from 0 to 1000."""
-    return next((tell for limit, tell in SHARES if thousandth < limit), healthy)
+def state_at(thousandth: float) -> State:
+    """Return the state of a person, by a number from 0 to 1000."""
+    return next((state for limit, state in SHARES if thousandth < limit), healthy)

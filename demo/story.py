@@ -17,8 +17,8 @@ from webapp.services.records.audit import Field
 from webapp.services.refresh import schedule
 
 WORKER = Actor("worker")
-#: Refreshes that a history tells about; the row has room for about twenty.
-_TOLD = 7
+#: Refreshes in a history; the row has room for about twenty.
+_REFRESHES_KEPT = 7
 #: Addresses that belong to nobody (RFC 5737).
 _NETWORKS = ("192.0.2", "198.51.100", "203.0.113")
 _MINUTE = timedelta(minutes=1)
@@ -48,7 +48,7 @@ class Event:
 
 @dataclass(slots=True)
 class Story:
-    """One connection from the first consent until `now`; the functions of `states` tell it."""
+    """One connection from the first consent until `now`; the functions of `states` fill it."""
 
     ticket: str
     scope: str
@@ -56,7 +56,7 @@ class Story:
     now: datetime
     random: Random
     columns: dict[str, Any] = field(default_factory=dict)
-    #: What the sandbox is told about the consent; see /control/crowd in sandbox/README.md.
+    #: What the sandbox is asked to plan for the consent: see /control/crowd in sandbox/README.md.
     plan: dict[str, Any] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     _entries: list[str] = field(default_factory=list)
@@ -122,7 +122,7 @@ class Story:
     def _refresh(self, connected: datetime, last: datetime) -> int:
         """Add the latest refreshes to the history; return how many there were in all."""
         access, times = self.lifetimes.access, [last]
-        while len(times) < _TOLD:
+        while len(times) < _REFRESHES_KEPT:
             before = times[-1] - access * self.uniform(0.5, 0.75)
             if before - connected < access / 2:
                 break

@@ -34,7 +34,7 @@ def test_its_settings_are_found_while_it_runs_and_not_after(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "name", ["TIKTOK_CLIENT_KEY", "DATABASE_URL", "TOKEN_KEYS_FILE", "TIKTOK_REDIRECT_URI"]
 )
-def test_whoever_has_set_something_else_means_something_else(tmp_path: Path, name: str) -> None:
+def test_it_is_not_used_where_other_settings_are_set(tmp_path: Path, name: str) -> None:
     with running.publish(demo_folder(tmp_path), SETTINGS):
         assert running.find(tmp_path, {name: "x"}) is None
         assert running.find(tmp_path, {name: ""}) == SETTINGS
