@@ -60,7 +60,7 @@ class CauseLine:
     count: int
     text: str
     tag: Tag
-    #: TikTok's code or ours; empty for connections that were skipped.
+    #: TikTok's code or ours, for a search in the log; empty if the text has it, or none is needed.
     code: str
 
 
@@ -72,6 +72,8 @@ class ItemLine:
     tag: Tag
     #: Empty if there is nothing to explain.
     text: str
+    #: As in `CauseLine`.
+    code: str
 
 
 @dataclass(frozen=True)
@@ -157,9 +159,13 @@ def job_texts(job: Job, causes: Sequence[Cause]) -> dict[str, Any]:
 
 
 def _cause_line(act: str, cause: Cause) -> CauseLine:
-    code = "" if cause.state == "skipped" else cause.code or ""
+    text = problem_text(act, cause.state, cause.code)
     tag = _RESULTS[cause.state].translated()
-    return CauseLine(cause.count, problem_text(act, cause.state, cause.code), tag, code)
+    return CauseLine(cause.count, text, tag, _code(cause.state, cause.code, text))
+
+
+def _code(state: str, code: str | None, text: str) -> str:
+    return code if code and state != "skipped" and code not in text else ""
 
 
 def item_lines(job: Job, items: Sequence[JobItem]) -> list[ItemLine]:
@@ -167,10 +173,12 @@ def item_lines(job: Job, items: Sequence[JobItem]) -> list[ItemLine]:
     tags = _RESULTS | {"done": _DONE[job.act]}
     if job.stopped_at:
         tags |= {"waiting": _NOT_SENT}
-    return [
-        ItemLine(each, tags[each.state].translated(), problem_text(job.act, each.state, each.code))
-        for each in items
-    ]
+    lines = []
+    for each in items:
+        text = problem_text(job.act, each.state, each.code)
+        code = _code(each.state, each.code, text)
+        lines.append(ItemLine(each, tags[each.state].translated(), text, code))
+    return lines
 
 
 def problem_text(act: str, state: str, code: str | None) -> str:
