@@ -185,6 +185,7 @@ def test_all_matches_are_not_acted_on_without_what_the_page_had_shown(
         ("all=1&query=status%3Dfailing%3Bq%3Djo", "status"),
         (f"all=1&query=q%3D{'a' * 1000}", "query"),
         ("all=1&query=" + "%26".join(["q%3Da"] * 21), "query"),
+        (f"all=1&query=q%3D{quote('🔧' * 100)}", "query"),
         ("all=1&query=&query=status%3Dfailing", "query"),
         ("all=1&status=failing", "status"),
         ("all=1&id=-000somebody", "id"),

@@ -125,6 +125,9 @@ def read_filters(text: str) -> Query:
     unknown = [name for name, value in pairs if not value.strip() and not _is_filter(name)]
     cut_short = [unquote_plus(part) for part in text.split("&") if part and "=" not in part]
     ignored = tuple(dict.fromkeys([*found.ignored, *unknown, *cut_short]))
+    if len(list_query.query_string(found.query)) > _MAX_QUERY:
+        # Encoded it is longer, and must be readable again.
+        raise UnreadableFilters(Query(), ("query",))
     if ignored:
         raise UnreadableFilters(found.query, ignored)
     return found.query
