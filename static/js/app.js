@@ -2,11 +2,12 @@
 
 // Without this, Back after signing out would show a private page from the browser's cache.
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+// Without this, Enter in a tick box would press the first button of its form.
+addEventListener("keydown", (e) => { if (e.key === "Enter" && e.target.type === "checkbox") e.preventDefault(); });
 
 const page = document.documentElement;
 const words = new Intl.RelativeTimeFormat(page.lang);
 const units = [["year", 31536000], ["day", 86400], ["hour", 3600], ["minute", 60]];
-
 function showTimes() {
   for (const time of document.querySelectorAll("time[datetime]")) {
     const moment = new Date(time.dateTime);
@@ -20,7 +21,6 @@ function showTimes() {
 
 showTimes();
 setInterval(showTimes, 60000);
-
 // Shows the elements that only work with JavaScript.
 page.classList.add("js");
 

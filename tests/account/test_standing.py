@@ -85,8 +85,11 @@ def test_a_disconnect_without_an_answer_is_told_as_half_done(
         "can also remove our access in the TikTok app." in notices(page)
     )
     assert the_row(app).status == "revoking"
-    for later in (page, account(mara)):
-        assert "TikTok hasn't confirmed the disconnect yet" in notices(later)
+    assert [e.classes for e in page.elements if "notice" in e.classes] == [["notice", "warn"]]
+    again = account(mara)
+    assert "TikTok hasn't confirmed the disconnect yet" in notices(again)
+    for later in (page, again):
+        assert "Connect again" in later.text
         assert "Disconnected" in later.text
         assert "kept only until TikTok is notified" in later.text
         assert "Renew now" not in later.text

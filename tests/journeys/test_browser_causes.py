@@ -14,7 +14,7 @@ from webapp.views.http.errors import CAUSES
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 #: People who had connected before they met these.
-CONNECTED_BEFORE = ("other_account", "form_expired", "too_large")
+CONNECTED_BEFORE = ("already_done", "other_account", "form_expired", "too_large")
 OWN_APP = ("too_many", "our_fault")
 #: No view answers 403 or an odd 4xx, and no browser sends what is unreadable, keeps a byte back, or
 #: loses an operator's right in mid-act: tests/security and test_other_accounts.py have those, and

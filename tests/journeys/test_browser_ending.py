@@ -160,6 +160,7 @@ def test_signing_out_everywhere_ends_every_browser_of_that_person(
     account(here, simple)
     account(there, simple)
     account(somebody, simple, "jo")
+    here.reload()
     pages.press(here, "Manage all 2 devices or sign them out")
     pages.press(here, "Sign out everywhere")
     expect(here.get_by_role("status")).to_have_text("You're signed out on all devices.")

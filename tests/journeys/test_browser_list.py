@@ -40,6 +40,30 @@ def test_an_operator_filters_orders_and_selects(
     expect(page.get_by_text("No connections match these filters")).to_be_visible()
 
 
+def test_enter_in_a_tick_box_does_nothing_and_the_actions_are_few_presses_away(
+    simple: Site, open_page: Callable[..., Page]
+) -> None:
+    page = open_page()
+    pages.connect(page, simple.url)
+    simple.sql("UPDATE users SET operator_since = connected_at")
+    page.goto(f"{simple.url}/operators/tokens")
+    box = page.get_by_label("Select Mara Lindqvist")
+    box.check()
+    box.press("Enter")
+    page.wait_for_timeout(300)
+    assert page.url == f"{simple.url}/operators/tokens"
+    expect(box).to_be_checked()
+    skip = page.get_by_role("link", name="Skip to actions")
+    page.locator("#main").focus()
+    page.keyboard.press("Tab")
+    expect(skip).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Refresh selected")).to_be_focused()
+    page.keyboard.press("Enter")
+    pages.heading(page, "Refresh 1 connection?")
+
+
 def test_the_list_is_cards_in_a_narrow_window(simple: Site, open_page: Callable[..., Page]) -> None:
     page = open_page(viewport={"width": 360, "height": 640})
     pages.connect(page, simple.url, "mallory")
