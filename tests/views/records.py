@@ -65,7 +65,8 @@ def _audit(rows: list[ShownEvent], **facts: Any) -> dict[str, Any]:
 
 
 def _keys(keys: list[KeyRow], problem: str | None = None, typed: str = "") -> dict[str, Any]:
-    return {"keys": keys, "problem": problem, "typed": typed}
+    origin = "https://tickets.example"
+    return {"keys": keys, "problem": problem, "typed": typed, "public_origin": origin}
 
 
 def _issued(row: KeyRow = KEYS[0], **facts: Any) -> dict[str, Any]:
