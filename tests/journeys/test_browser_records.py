@@ -35,6 +35,7 @@ def test_an_operator_finds_who_did_what_and_takes_it_away(simple: Site, page: Pa
     expect(page.get_by_role("heading", name="No matching events")).to_be_visible()
     expect(page.get_by_label("What")).to_have_value("key.issued")
     pages.press(page, "Clear")
+    page.get_by_text("More filters").click()
     page.get_by_label("On", exact=True).fill(simple.rows()[0]["open_id"])
     pages.press(page, "Apply")
     expect(page.locator("tbody tr")).to_have_count(1)

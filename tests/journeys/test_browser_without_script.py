@@ -50,7 +50,7 @@ def test_disconnect_connect_again_and_delete(
     simple: Site, page: Page, complaints: Complaints
 ) -> None:
     pages.connect(page, simple.url)
-    pages.press(page, "Your account")
+    pages.press(page, "Go to your account")
     pages.press(page, "Disconnect TikTok…")
     pages.press(page, "Yes, disconnect")
     expect(page.get_by_role("status")).to_have_text("Disconnected. TikTok confirmed it.")
