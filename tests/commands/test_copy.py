@@ -166,7 +166,7 @@ def test_more_rows_than_a_batch_all_arrive(
 ) -> None:
     monkeypatch.setattr("webapp.services.maintenance.copy_database.BATCH", 2)
     join_due(runtime, sandbox, "mara", "tomas", "aiko", "jo", "soren")
-    said = "12 rows copied"  # five people, five connects, the copy itself, and the chain
+    said = "22 rows copied"  # five people, ten words, five connects, the copy itself, and the chain
     assert said in command(app, "tokens", "copy", target).stdout
 
 

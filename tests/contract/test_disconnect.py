@@ -72,7 +72,7 @@ def test_a_disconnected_person_is_told_so_and_keeps_their_name(
 ) -> None:
     name = the_row(app).display_name
     page = disconnect(connected).page
-    assert "We don't have an access key" in page
+    assert "Connect again" in page
     assert 'role="status"' in page
     assert connected.get("/account/export").get_json()["sealed_access_kept"] is False
     assert the_row(app).display_name == name

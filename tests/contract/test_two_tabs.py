@@ -87,7 +87,7 @@ def press_slowly(
     client: BrowserLikeClient, sandbox: Sandbox
 ) -> tuple[threading.Thread, list[TestResponse]]:
     """Press "Refresh now" in a tab; return while TikTok is thinking."""
-    form = the_form(client.get("/account").text, "/account/refresh")
+    form = the_form(client.get("/account").text, "/sign-out")
     tab = a_tab_of(client)
     answers: list[TestResponse] = []
     sandbox.latency(30, "token", after=True)

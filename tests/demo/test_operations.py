@@ -68,8 +68,8 @@ def test_bulk_jobs_are_finished_and_say_whose_refresh_failed(
     ]
     assert {job.actor for job in jobs} == {user_of(sandbox, people.OPERATOR).ticket}
     assert all(job.ended_at and job.ended_at < filled.clock() for job in jobs)
-    failed, _ = bulk.problems(jobs[1].id, 0)
-    assert [(each.failed, each.code) for each in failed] == [(True, "temporarily_unavailable")] * 2
+    failed, _ = bulk.items(jobs[1].id, bulk.Shown.PROBLEMS, 0)
+    assert [each.code for each in failed] == ["temporarily_unavailable"] * 2
     assert all(each.open_id for each in failed)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from threading import Event
 
 from flask import Flask
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from tests.keep.standins import with_provider
 from tests.security.acts import Stage, sessions_of
@@ -12,7 +12,7 @@ from tests.security.meanwhile import Interrupted
 from tests.services import grants
 from tests.services.holding import opened, sha256
 from webapp.database import reading, writing
-from webapp.models import AuditEvent, User
+from webapp.models import AuditEvent, NameWord, User
 from webapp.services.connect import disconnect
 from webapp.tiktok.provider import Provider
 from webapp.tokens import TokenSet
@@ -41,6 +41,7 @@ class Newcomer:
             disconnect.delete_person(runtime, gone.ref)
             done = grants.join(runtime, grants.given(stage.sandbox, runtime.clock(), "noor"))
             with writing() as session:
+                session.execute(delete(NameWord).where(NameWord.user_id == done.person.id))
                 session.execute(
                     update(User)
                     .where(User.is_(done.person))

@@ -119,7 +119,10 @@ def test_operators_see_every_state_of_health(app: Flask, client: FlaskClient) ->
     boxes = [e.attrs["value"] for e in reading.all("input") if e.attrs.get("name") == "id"]
     assert {row.open_id for row in rows} == set(boxes)
     words = {e.text for e in reading.elements if "tag" in e.classes}
-    assert words == {tag.word for tag in (*STATES.values(), EXPIRED_UNUSED)}
+    # Nobody's access ends soon in these rows; it has ended.
+    words_of = {state: tag.word for state, tag in STATES.items()}
+    del words_of["soon"]
+    assert words == {*words_of.values(), EXPIRED_UNUSED.word}
 
 
 def test_operators_see_who_needs_them_soon_and_no_date_that_no_longer_holds(

@@ -62,7 +62,7 @@ class ShownEvent:
 def job_of(event: Event) -> str:
     """Return the ID of the bulk job that an event belongs to; empty if there is none."""
     if event.event.startswith("bulk."):
-        return str(json.loads(event.fields)["job"])
+        return str(json.loads(event.fields).get("job", ""))
     return event.actor if event.actor_kind == "worker" else ""
 
 

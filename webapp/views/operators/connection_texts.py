@@ -151,8 +151,7 @@ def not_tested_text(details: ConnectionDetails, cause: str) -> tuple[str, str]:
     elif details.next.why == "refreshing":
         why = _("It's being refreshed elsewhere right now. Check again in a minute.")
     else:
-        why = _last_failure(details, cause)
-        why = f"{why} {_next_attempt(details)}".rstrip()
+        why = f"{_last_failure(details, cause)} {_next_attempt(details)}".rstrip()
     return not_tested(why), "warn"
 
 
@@ -173,9 +172,8 @@ def _last_failure(details: ConnectionDetails, cause: str) -> str:
 
 
 def _next_attempt(details: ConnectionDetails) -> str:
-    if details.next.at is None:
-        return ""
-    return _("Next attempt: %(time)s.", time=time_or_day(details.next.at, details.at))
+    at = details.next.at
+    return _("Next attempt: %(time)s.", time=time_or_day(at, details.at)) if at else ""
 
 
 def test_text(found: AccessTest) -> tuple[str, str]:
@@ -228,11 +226,11 @@ def _logged(what: str, log_id: str | None) -> str:
 
 
 def _next_step(found: AccessTest) -> str:
-    if found.code == REFUSED and found.refreshed:
+    if found.code != REFUSED:
+        return _("Nothing was changed. Try again later.")
+    if found.refreshed:
         return _("The refreshed access was refused too: the person may have to reconnect.")
-    if found.code == REFUSED:
-        return _("Refreshing didn't work either: the timeline says why.")
-    return _("Nothing was changed. Try again later.")
+    return _("Refreshing didn't work either: the timeline says why.")
 
 
 def _foreign_text(details: ConnectionDetails) -> str | None:
@@ -298,8 +296,8 @@ def timeline_lines(
 
 def _timeline_line(event: TimelineEvent, asked: int, jobs: Mapping[str, str]) -> TimelineLine:
     bad, text = _event_text(event, asked, jobs)
-    job = job_of(event)
-    return TimelineLine(bad, text, event.at, event.ms, event.log_id, job if job in jobs else "")
+    job = job_of(event) if job_of(event) in jobs else ""
+    return TimelineLine(bad, text, event.at, event.ms, event.log_id, job)
 
 
 def code_text(code: str) -> str:
@@ -363,9 +361,7 @@ def _connected(kind: str, scopes: str, asked: int) -> str:
 def _connected_again(granted: int, asked: int) -> str:
     if not asked:
         return ngettext(
-            "Reconnected with %(num)s permission",
-            "Reconnected with %(num)s permissions",
-            granted,
+            "Reconnected with %(num)s permission", "Reconnected with %(num)s permissions", granted
         )
     return ngettext(
         "Reconnected with %(granted)s of %(num)s permission",
@@ -398,8 +394,5 @@ def _revoked(event: TimelineEvent, jobs: Mapping[str, str]) -> str:
         return _("Disconnected by %(by)s, TikTok confirmed", by=by)
     if not event.code:
         return _("Disconnected by %(by)s, TikTok didn't confirm", by=by)
-    return _(
-        "Disconnected by %(by)s, TikTok didn't confirm: %(cause)s",
-        by=by,
-        cause=code_text(event.code),
-    )
+    cause = code_text(event.code)
+    return _("Disconnected by %(by)s, TikTok didn't confirm: %(cause)s", by=by, cause=cause)
