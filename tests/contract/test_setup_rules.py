@@ -107,6 +107,7 @@ def test_the_way_to_tiktok_is_words_without_a_logo(make_app: MakeApp, optional: 
         assert pictures(page) == []
     assert the_form(choose, "/connect").buttons == ["Continue with TikTok"]
     if optional:
+        # "Sign in" at the top right leads the same way.
         assert links_in_sight(home)["/connect"] == "Sign in Continue with TikTok"
     else:
         assert the_form(home, "/connect").buttons == ["Continue with TikTok"]

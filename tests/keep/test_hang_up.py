@@ -35,7 +35,7 @@ def test_who_hangs_up_in_mid_refresh_costs_nothing(world: World, serve: Serve) -
     browser = HttpBrowser(server.url)
     assert connect(browser).status_code == 303
     open_id = world.sandbox.open_id("mara")
-    form = the_form(browser.get("/account").text, "/account/refresh")
+    form = the_form(browser.get("/account").text, "/sign-out")
     key = service_keys.issue("a service", world.clock())
     world.sandbox.latency(SILENCE, "token", after=True)
 

@@ -41,7 +41,9 @@ class Plain(HTMLParser):
         own = given.get("lang", self._language) == self._language
         read = self._read() and own and tag not in CODE
         # Names that people gave, and their initials.
-        read = read and given.get("dir") != "auto" and given.get("class") != "initials"
+        read = (
+            read and given.get("dir") != "auto" and given.get("class") not in ("initials", "face")
+        )
         if read:
             for text in self._said(tag, given):
                 self._judge(text)

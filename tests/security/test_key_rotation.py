@@ -52,7 +52,7 @@ def test_a_rotated_key_keeps_people_signed_in_and_their_open_pages_usable(
 ) -> None:
     with serving(env, tmp_path, FIRST) as origin:
         mara = newcomer(origin, "mara")
-        open_page = form_of(mara, "/account", "/account/refresh")
+        open_page = form_of(mara, "/account", "/sign-out")
         copied = mara.cookie
         away = HttpBrowser(origin)
         back = consent(begin(away, another_account=True), "tomas")  # type: ignore[arg-type]  # walks like a client
