@@ -117,7 +117,7 @@ class Store:
                 self._open_ids[person.name] = open_id
 
     def people(self) -> list[tuple[Person, Grant | None]]:
-        """List everyone with their active consent; people without one come first."""
+        """List everyone with their active consent; people who never consented come first."""
         with self._lock:
             return self._with_consents(self._people.values())
 
@@ -129,7 +129,7 @@ class Store:
 
     def _with_consents(self, some: Iterable[Person]) -> list[tuple[Person, Grant | None]]:
         rows = [(person, self._active(self.open_id(person.name))) for person in some]
-        return sorted(rows, key=lambda row: row[1] is not None)
+        return sorted(rows, key=lambda row: self.open_id(row[0].name) in self._grants)
 
     def is_listed(self, name: str) -> bool:
         """Return True if the consent page offers this person."""

@@ -65,11 +65,15 @@ def test_nobody_else_is_told_that_the_list_is_there(
     pages.connect(person, simple.url)
     expect(person.get_by_role("link", name="Connections")).to_be_hidden()
     complaints.expect("status of 404")
-    for page in (visitor, person):
-        answer = page.goto(f"{simple.url}/operators/tokens")
+    for address in ("/operators/tokens", "/operators/nothing"):
+        answer = person.goto(f"{simple.url}{address}")
         assert answer is not None
         assert answer.status == 404
-        pages.heading(page, "Page not found")
+        pages.heading(person, "Page not found")
+        # Whether there is such a page or not, who isn't signed in is asked to sign in.
+        visitor.goto(f"{simple.url}{address}")
+        assert visitor.url == f"{simple.url}/"
+        expect(visitor.get_by_text("Sign in to open that page.")).to_be_visible()
 
 
 def test_the_list_fits_a_narrow_window(simple: Site, open_page: Callable[..., Page]) -> None:

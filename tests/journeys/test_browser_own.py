@@ -23,7 +23,7 @@ def test_one_looks_back_and_signs_the_others_out(
         pages.connect(page, simple.url)
     _looks_back(here, simple)
     here.locator(".crumbs a").click()
-    pages.press(here, "Manage all 3 devices")
+    pages.press(here, "Manage all 3 devices or sign them out")
     pages.heading(here, "Signed-in devices")
     first, *others = here.locator(".tasks li").all()
     expect(first).to_contain_text("Firefox on Linux")
