@@ -8,6 +8,7 @@ from tests.views.bare_app import NOW
 from tests.views.scenes import ENDED, OPERATOR, ROWS, SIGNED_IN, Page, Scene, _account, _tokens, row
 from webapp.services.operators.list_query import Query
 from webapp.services.records.history import TimelineEvent
+from webapp.views.operators.audit_sentences import title
 from webapp.views.operators.audit_texts import NamedActor, ShownEvent
 from webapp.views.operators.list_address import ListRequest
 from webapp.views.people.activity_texts import lines
@@ -42,11 +43,13 @@ _EVENTS = (
     (2, MARA, "connection.tested", AIKO, "works yes · ms 180"),
     (25, WORKER, "connection.reconnect_required", AIKO, "reason refused · code invalid_grant"),
     (190, MARA, "key.issued", None, "key 0123456789ab · name studio-prod"),
-    (1500, MARA, "tokens.exported", None, "format csv · rows 31"),
+    (1500, MARA, "connections.exported", None, "format csv · rows 31"),
 )
 EVENTS = [
     ShownEvent(
-        NOW - timedelta(minutes=ago), who, what, on, more, "192.0.2.7" if who is MARA else "", ""
+        NOW - timedelta(minutes=ago),
+        *(who, what, on, more, "192.0.2.7" if who is MARA else "", ""),
+        text=title(what),
     )
     for ago, who, what, on, more in _EVENTS
 ]

@@ -54,7 +54,7 @@ class ShownEvent:
     address: str
     reference: str
     #: What happened, as a sentence.
-    text: str = ""
+    text: str
     #: The bulk job that it belongs to; empty if there is none.
     job: str = ""
 
