@@ -168,12 +168,6 @@ def another_browser(stage: Stage) -> None:
         grants.sign_in(stage.runtime, stage.row("jo").ref)
 
 
-def key_of_another(stage: Stage) -> str:
-    """Return the name of jo's other session, as the page of sessions has it."""
-    page = stage.person.get("/account/sessions").text
-    return page.partition('action="/account/sessions/')[2].partition("/")[0]
-
-
 BULK = {"confirm": "1", "job": "made-up-job-id-2", "id": lambda s: s.sandbox.open_id("jo")}
 ACTS = (
     Act("refresh", "person", "/account/refresh", {}),
