@@ -171,7 +171,7 @@ def test_a_key_that_was_revoked_before_is_not_shown(app: Flask, operator: FlaskC
     command = app.test_cli_runner().invoke(args=["keys", "revoke", "studio-prod"])
     assert command.exit_code == 0
     page = operator.get(address).text
-    assert "has been revoked" in page
+    assert "and then revoked" in page
     assert "cck_" not in page
 
 

@@ -271,7 +271,7 @@ def test_a_name_of_several_people_lets_one_be_chosen(app: Flask, operator: Flask
     one, other, longer = named(app, "Jo Lind", "Jo Lind", "Jo Lindqvist")
     written(app, {"event": "key.revoked", "actor_kind": "operator", "actor": other.ticket})
     read = page(operator, who="jo lind", what="key.revoked")
-    assert "Several people are found by this name." in read.text
+    assert "This name matches several people." in read.text
     assert cells(read) == []
     links = [a.attrs["href"] for a in read.all("a") if a.text == "Jo Lind"]
     tickets = [f"/operators/audit?who={user.ticket}&what=key.revoked" for user in (one, other)]

@@ -61,7 +61,7 @@ def test_a_refresh_of_many_is_watched_to_its_end(simple: Site, page: Page, tmp_p
     page.go_back()
     pages.heading(page, "Refresh 2 connections?")
     page.reload()
-    expect(page.get_by_text("This was ordered a moment ago")).to_be_visible()
+    expect(page.get_by_text("This job was ordered recently")).to_be_visible()
     pages.press(page, "Bulk jobs")
     pages.heading(page, "Bulk jobs")
     expect(page.get_by_role("row").filter(has_text="Refresh 2 connections")).not_to_have_count(0)

@@ -248,14 +248,14 @@ def test_where_there_is_nothing_to_do_no_button_is_offered(
     ids = "&".join(f"id={quote(user.open_id)}" for user in people[1:3])
     page = client.get(f"{REFRESH}?{ids}")
     assert Reading(page.text).the("h1") == "Nothing to refresh"
-    assert "2 need their person to reconnect." in page.text
+    assert "2 need the person to reconnect." in page.text
     assert f'action="{REFRESH}"' not in page.text
 
 
 def test_a_second_order_of_the_same_a_moment_later_is_mentioned(
     app: Flask, client: FlaskClient, people: list[User], clock: MovableClock
 ) -> None:
-    said = "This was ordered a moment ago"
+    said = "This job was ordered recently"
     ids = "&".join(f"id={quote(user.open_id)}" for user in people[1:3])
     assert said not in client.get(REFRESH + FAILING).text
     at = confirmed(client, REFRESH, REFRESH + FAILING)
@@ -263,7 +263,7 @@ def test_a_second_order_of_the_same_a_moment_later_is_mentioned(
     for page in (REFRESH + FAILING, f"{REFRESH}?{ids}"):
         text = client.get(page).text
         assert said in text
-        assert "You ordered the same for the same connections" in Reading(text).text
+        assert "You ordered the same job for the same connections" in Reading(text).text
         assert f'href="{at}"' in text
     for page in (DISCONNECT + FAILING, f"{REFRESH}?id={quote(people[1].open_id)}"):
         assert said not in client.get(page).text

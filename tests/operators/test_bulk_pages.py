@@ -74,7 +74,7 @@ def test_selected_ones_are_confirmed_ordered_and_watched(
     page = send(client, REFRESH, id=ids, query="status=healthy")
     shown = client.get(page)
     assert Reading(shown.text).the("h1") == "Refresh 3 connections?"
-    assert "1 needs its person to reconnect." in shown.text
+    assert "1 needs the person to reconnect." in shown.text
     assert jobs(app) == [], "GET orders nothing"
     at = confirmed(client, REFRESH, page)
     claim(app)

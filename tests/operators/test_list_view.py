@@ -185,7 +185,7 @@ def test_a_search_that_finds_nobody_shows_and_offers_nobody(
     page = Reading(operator.get(PATH, query_string={"q": typed, "sel": "all"}).text)
     assert not [e for e in page.all("input") if e.attrs.get("name") in ("id", "all")]
     assert not [b for b in page.all("button") if "isconnect" in b.text]
-    assert ("This search can't be read, so it finds nobody." in page.text) == ("گ" not in typed)
+    assert ("We can't read this search, so it finds no one." in page.text) == ("گ" not in typed)
 
 
 def test_the_remark_about_a_filters_order_says_which_way_the_rows_run(

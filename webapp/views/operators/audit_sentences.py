@@ -39,7 +39,7 @@ _TITLES = {
     "notice.retried": N_("Had notifications sent again"),
     "operator.added": N_("Made this person an operator"),
     "operator.removed": N_("Removed operator access from this person"),
-    "tokens.rescued": N_("Stored the answers of the rescue file"),
+    "tokens.rescued": N_("Stored the responses from the rescue file"),
     "tokens.resealed": N_("Re-encrypted the stored tokens"),
 }
 #: Event and case → a sentence that says more.

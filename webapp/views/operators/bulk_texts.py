@@ -250,8 +250,8 @@ def skipped_texts(by_reason: Mapping[str, int]) -> list[str]:
     """Return why there is nothing to do for some connections, a sentence for each reason."""
     texts = {
         "needs_person": lambda count: ngettext(
-            "%(num)s needs its person to reconnect.",
-            "%(num)s need their person to reconnect.",
+            "%(num)s needs the person to reconnect.",
+            "%(num)s need the person to reconnect.",
             count,
         ),
         "disconnected": lambda count: ngettext(

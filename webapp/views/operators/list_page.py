@@ -261,8 +261,8 @@ def remarks(asked: ListRequest, page: Page, counts: Counts | None, now: datetime
         found.append(_("Ignored unknown or invalid filters: %(names)s.", names=names))
     if asked.query.search and not list_search.is_readable(asked.query.search):
         text = _(
-            "This search can't be read, so it finds nobody. Type up to 100 letters, digits or "
-            "signs."
+            "We can't read this search, so it finds no one. Type up to 100 letters, digits or "
+            "symbols."
         )
         found.append(text)
     forced = asked.query.forced
