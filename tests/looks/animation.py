@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-#: The chunks of a still picture that a frame holds; colour profiles and the like are dropped.
+#: The chunks of a still picture that a frame holds; color profiles and the like are dropped.
 _OF_A_FRAME = (b"ALPH", b"VP8 ", b"VP8L")
 _ANIMATED = 0x02
 _SEE_THROUGH = 0x10

@@ -1,6 +1,6 @@
 """Find people without accents, by any part of a name without spaces, and by half of a ticket.
 
-The words that are stored for each person are made anew, a thousand people at a time.
+The words that are stored for each person are replaced, a thousand people at a time.
 """
 
 import re
@@ -17,7 +17,7 @@ down_revision = "0014"
 branch_labels = None
 depends_on = None
 
-#: As many people are read at once.
+#: How many people are read at a time.
 _CHUNK = 1000
 
 _users = sa.table("users", sa.column("id"), sa.column("display_name"), sa.column("ticket"))
@@ -25,7 +25,7 @@ _words = sa.table("name_words", sa.column("word"), sa.column("user_id"))
 
 
 def upgrade() -> None:
-    """Store the new words of everybody in place of the old ones."""
+    """Replace the stored words of all people with the new ones."""
     _refill(search_words.of_person)
 
 

@@ -23,7 +23,7 @@ from webapp.services.records import audit
 from webapp.services.runtime import Runtime
 
 PAGE = 50
-#: As many people of one name can be chosen from.
+#: How many people with the same name are offered to choose from.
 MATCHES = 10
 #: One query searches at most this many events.
 WINDOW = 10_000

@@ -1,7 +1,7 @@
 """The worker's part of bulk jobs: it claims their connections itself, and stores their results.
 
 A connection of a job is claimed in the transaction that marks its item as sent, and only while the
-job is not stopped. So nothing waits in between: whatever is not under way when somebody presses
+job is not stopped. So nothing waits in between: whatever is not under way when an operator presses
 Stop is never sent. Once claimed, it is refreshed or revoked like any other connection, and a claim
 survives a restart. Other due connections come first in three of four polls.
 """
@@ -155,7 +155,7 @@ def lock_job(session: Session, job_id: str) -> BulkJob | None:
 def stop_half_collected(runtime: Runtime, job_id: str) -> None:
     """Stop a job whose connections an older release was still collecting.
 
-    Whoever confirmed it never saw which those would be.
+    The operator who confirmed it never saw which those would be.
     """
     with reading() as session:
         seen = session.get(BulkJob, job_id)
@@ -211,7 +211,7 @@ def _claim(
 ) -> list[Claim]:
     """Claim the rows of a job's items, which the caller's transaction has locked.
 
-    A row that somebody else is refreshing right now isn't claimed: they do the job's work.
+    A row that is being refreshed elsewhere isn't claimed: that refresh does the job's work.
     """
     by = Actor("worker", job.id)
     if job.act == "refresh":

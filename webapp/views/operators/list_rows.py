@@ -71,7 +71,7 @@ def lines(rows: Sequence[Row], now: datetime) -> list[Line]:
 
 
 def _tag_html(tag: Tag) -> str:
-    # Only what needs somebody is loud.
+    # Only states that need attention stand out.
     quiet = " quiet" if tag.kind == "ok" else ""
     return f'<span class="tag {tag.kind}{quiet}">{escape(tag.word)}</span>'
 
