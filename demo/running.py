@@ -7,6 +7,7 @@ however it ends, so a file that is left over is never used.
 import fcntl
 import os
 import shlex
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
@@ -16,6 +17,8 @@ from webapp.settings import NAMES
 FILE = "demo.env"
 #: Settings that may be set beside those of a demo: the port chooses one of several.
 _FREE = ("PORT", "LOG_LEVEL", "LOG_FORMAT")
+#: Nothing else is taken from the file.
+_KNOWN = frozenset((*NAMES, *(f"{name}_FILE" for name in NAMES), "FLASK_APP"))
 
 
 class Several(Exception):
@@ -79,15 +82,29 @@ def _set_already(environ: Mapping[str, str]) -> bool:
 def _read_if_locked(path: Path) -> dict[str, str] | None:
     """Return the settings in the file of a running demo; None if it has ended."""
     try:
-        with path.open(encoding="utf-8") as file:
+        with open(path, encoding="utf-8", opener=_without_following) as file:
+            if not _is_own(file.fileno()):
+                return None
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                return dict(_setting(line) for line in file)
+                found = dict(_setting(line) for line in file)
+                return {name: value for name, value in found.items() if name in _KNOWN}
     except OSError:
         # It has just ended.
         return None
     return None
+
+
+def _without_following(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
+def _is_own(file: int) -> bool:
+    """Return False for what another user could have written: it decides over this process."""
+    status = os.fstat(file)
+    private = not status.st_mode & 0o077
+    return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and private
 
 
 def _setting(line: str) -> tuple[str, str]:

@@ -66,3 +66,8 @@ def test_half_a_ticket_is_recognized(typed: str, word: str | None) -> None:
 def test_a_ticket_is_stored_from_each_of_its_halves_on() -> None:
     assert search_words.of_ticket("ct_7K2M-9QXD") == ["#7k2m9qxd", "#9qxd"]
     assert search_words.of_person("Jo", "ct_7K2M-9QXD") == ["#7k2m9qxd", "#9qxd", "jo"]
+
+
+def test_no_more_words_are_looked_for_than_a_name_may_have() -> None:
+    many = "'".join("abcdefghijklmnop")
+    assert len(search_words.typed(many)) == search_words.MAX_WORDS

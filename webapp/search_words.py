@@ -72,8 +72,8 @@ def of_ticket(ticket: str) -> list[str]:
 
 def typed(text: str) -> list[str]:
     """Return the words that a name must contain, each at least in its beginning."""
-    parts = [part for parts in _words(text)[:MAX_WORDS] for part in parts]
-    return sorted({part[:MAX_LETTERS] for part in parts})
+    parts = [part for parts in _words(text) for part in parts]
+    return sorted({part[:MAX_LETTERS] for part in parts[:MAX_WORDS]})
 
 
 def typed_ticket(text: str) -> str | None:

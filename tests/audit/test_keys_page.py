@@ -5,7 +5,7 @@ import re
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import text, update
+from sqlalchemy import select, text, update
 from werkzeug.test import TestResponse
 
 from tests.forms import the_form
@@ -13,7 +13,7 @@ from tests.movable import MovableClock
 from tests.views.reading import Reading
 from tests.walk import connect
 from webapp.database import reading, writing
-from webapp.models import User
+from webapp.models import BrowserSession, ServiceKey, User
 from webapp.services.handout import service_keys
 
 KEYS = "/operators/keys"
@@ -205,3 +205,21 @@ def test_a_key_is_revoked_after_a_question(app: Flask, operator: FlaskClient) ->
 def test_a_key_that_never_was_is_no_page(operator: FlaskClient) -> None:
     assert operator.get(f"{KEYS}/0123456789ab/revoke").status_code == 404
     assert operator.get(f"{KEYS}/a%00b/revoke").status_code == 404
+
+
+def test_a_second_press_leads_to_the_key_that_the_first_one_made(operator: FlaskClient) -> None:
+    first, second = order(operator, "studio"), order(operator, "studio")
+    assert (second.status_code, second.location) == (303, first.location)
+    assert key_in(operator.get(first.location).text)
+    assert order(operator, "studio").status_code == 422
+
+
+def test_a_key_that_waits_to_be_shown_holds_no_digest_of_a_session(
+    app: Flask, operator: FlaskClient
+) -> None:
+    order(operator, "studio")
+    with app.app_context(), reading() as session:
+        (kept,) = session.scalars(select(ServiceKey.digest))
+        digests = list(session.scalars(select(BrowserSession.digest)))
+    assert digests
+    assert not [each for each in digests if each in kept]

@@ -61,3 +61,19 @@ def test_of_several_demos_the_port_chooses_one(tmp_path: Path) -> None:
         assert running.find(tmp_path, {"PORT": "8002"}) is None
         assert running.find(tmp_path, {"PORT": "../8001"}) is None
         assert not running.is_alone(tmp_path)
+
+
+def test_what_is_no_setting_is_not_taken(tmp_path: Path) -> None:
+    with running.publish(demo_folder(tmp_path), SETTINGS | {"LD_PRELOAD": "made-up.so"}):
+        assert running.find(tmp_path, {}) == SETTINGS
+
+
+def test_a_file_that_others_may_write_or_that_is_elsewhere_is_not_used(tmp_path: Path) -> None:
+    folder = demo_folder(tmp_path)
+    with running.publish(folder, SETTINGS):
+        (folder / running.FILE).chmod(0o620)
+        assert running.find(tmp_path, {}) is None
+        (folder / running.FILE).chmod(0o600)
+        (folder / running.FILE).rename(tmp_path / "elsewhere")
+        (folder / running.FILE).symlink_to(tmp_path / "elsewhere")
+        assert running.find(tmp_path, {}) is None

@@ -168,3 +168,25 @@ def test_a_query_stays_a_query_and_a_long_one_is_dropped(stage: Stage) -> None:
         wanted = "/operators/audit?who=a%0D%0ASet-Cookie%3A+b%3Dc%23%2F%2Fevil.example"
         assert answer.location == (wanted if kept else "/operators/audit")
         assert not any(c.startswith("b=") for c in answer.headers.getlist("Set-Cookie"))
+
+
+@pytest.mark.parametrize("path", ["/operators/keys", "/operators/nothing", "/operators/tokens.csv"])
+def test_a_cookie_does_not_tell_which_operators_pages_exist(stage: Stage, path: str) -> None:
+    client = stage.app.test_client()
+    for asked, headers in ((path, PAGE), ("/account", {"Referer": f"http://localhost{path}"})):
+        assert client.get(asked, headers=headers).status_code == 303
+    client.get(path, headers=PAGE)
+    with client.session_transaction() as session:
+        assert session["wanted"][0] == path
+
+
+@pytest.mark.parametrize("path", ["/operators//keys", "/operators//nothing"])
+def test_doubled_slashes_do_not_tell_it_either(stage: Stage, path: str) -> None:
+    assert stage.person.get(path).status_code == 404
+    assert stage.app.test_client().get(path).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/account", "/operators/keys"])
+def test_a_referer_that_is_no_address_is_none(stage: Stage, path: str) -> None:
+    answer = stage.app.test_client().get(path, headers=PAGE | {"Referer": "http://["})
+    assert answer.status_code == 303

@@ -80,6 +80,7 @@ def _confirm(act: str, count: int, *, everything: bool = False, **more: Any) -> 
     usual = {
         "asked": BulkRequest(act, "status=failing", everything, picked),
         "count": count,
+        "ids": 17 if everything and act == "disconnect" else None,
         "at": _NOW.isoformat(),
         "tickets": () if everything else ("ct_8f2k91qd",),
         "named": bulk_texts.named([Row(user, State.FAILING, False) for user in people]),
@@ -93,7 +94,7 @@ def _confirm(act: str, count: int, *, everything: bool = False, **more: Any) -> 
         "to_type": act == "disconnect" and count > 1,
         "typed": "",
         "problem": None,
-        "has_grown": False,
+        "has_changed": False,
         "back": _LIST,
     }
     return usual | more
@@ -138,7 +139,10 @@ BULK: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "bulk-disconnect-one": (_CONFIRM, partial(_confirm, "disconnect", 1)),
     "bulk-disconnect-many": (_CONFIRM, partial(_confirm, "disconnect", 50)),
     "bulk-disconnect-wrong": (_CONFIRM, _wrong),
-    "bulk-grown": (_CONFIRM, partial(_confirm, "disconnect", 200, everything=True, has_grown=True)),
+    "bulk-grown": (
+        _CONFIRM,
+        partial(_confirm, "disconnect", 200, everything=True, has_changed=True),
+    ),
     "bulk-nothing": (_CONFIRM, partial(_nothing, "refresh")),
     "bulk-nothing-left": (_CONFIRM, partial(_nothing, "disconnect")),
     "bulk-again": (_CONFIRM, _again),

@@ -79,7 +79,7 @@ def issue_unshown(name: str, now: datetime) -> str:
     Raises BadName, NameTaken, NoLongerAllowed, SignInTooOld.
     """
     public = secrets.token_hex(6)
-    _add(name, public, _unshown(), now)
+    _add(name, public, _unshown(public), now)
     return public
 
 
@@ -90,7 +90,7 @@ def show(public: str, now: datetime) -> str | None:
     Raises NoLongerAllowed.
     """
     key = _new_key(public)
-    with writing(durable=True) as session:
+    with writing() as session:
         authority.require(session)
         won = _replace_unshown(session, public, _digest(key), now)
     if not won:
@@ -105,10 +105,17 @@ def may_show(public: str, now: datetime) -> bool:
         row = session.get(ServiceKey, public)
     return (
         row is not None
-        and row.digest == _unshown()
+        and row.digest == _unshown(public)
         and row.revoked_at is None
         and row.created_at > now - SHOWN_WITHIN
     )
+
+
+def waiting(name: str, now: datetime) -> str | None:
+    """Return the public ID of the key of this name if `show` would return it to the caller now."""
+    with reading() as session:
+        public = session.scalar(select(ServiceKey.id).where(ServiceKey.name == name))
+    return public if public and may_show(public, now) else None
 
 
 def _add(name: str, public: str, digest: str, now: datetime) -> None:
@@ -128,7 +135,7 @@ def _replace_unshown(session: Session, public: str, digest: str, now: datetime) 
     """Give a key its digest; of several requests at the same time, only one does."""
     shown = (
         update(ServiceKey)
-        .where(ServiceKey.id == public, ServiceKey.digest == _unshown())
+        .where(ServiceKey.id == public, ServiceKey.digest == _unshown(public))
         .where(ServiceKey.revoked_at.is_(None), ServiceKey.created_at > now - SHOWN_WITHIN)
         .values(digest=digest)
         .returning(ServiceKey.id)
@@ -191,9 +198,12 @@ def _new_key(public: str) -> str:
     return f"cck_{public}_{secrets.token_hex(32)}"
 
 
-def _unshown() -> str:
-    """Return what a row holds whose key only the caller's session may see."""
-    return f"{_UNSHOWN}{current_actor().credential}"
+def _unshown(public: str) -> str:
+    """Return what a row holds whose key only the caller's session may see.
+
+    Not the digest of that session itself, which is deleted with its person.
+    """
+    return _UNSHOWN + _digest(f"{public}:{current_actor().credential}")
 
 
 def _digest(key: str) -> str:

@@ -44,8 +44,8 @@ class NothingLeft(Exception):
     """None of the confirmed connections is there anymore. Nothing was ordered."""
 
 
-class HasGrown(Exception):
-    """More connections match now than were confirmed. Nothing was ordered."""
+class HasChanged(Exception):
+    """More or other connections match now than were confirmed. Nothing was ordered."""
 
 
 class UnreadableFilters(Exception):
@@ -63,6 +63,8 @@ class JobSize:
     """How many connections a job would have."""
 
     count: int
+    #: The sum of their row IDs, which differs if one connection has taken another's place.
+    sum_of_ids: int = 0
     #: Our code for why there is nothing to do → how many connections that applies to.
     by_reason: Mapping[str, int] = field(default_factory=dict)
 
@@ -107,6 +109,8 @@ class Confirmed:
     at: datetime | None = None
     #: Of selected connections. Another ticket is another person, even with the same open_id.
     tickets: tuple[str, ...] | None = None
+    #: Of a disconnect of all matches, which can't be undone: as `JobSize.sum_of_ids`.
+    sum_of_ids: int | None = None
 
 
 def read_filters(text: str) -> Query:
@@ -179,8 +183,11 @@ def _picked(runtime: Runtime, open_ids: Sequence[str]) -> list[ColumnElement[boo
 
 
 def _size(session: Session, act: str, conditions: Sequence[ColumnElement[bool]]) -> JobSize:
-    by_status = select(User.status, func.count()).where(*conditions).group_by(User.status)
-    counts = {status: count for status, count in session.execute(by_status)}
+    # The IDs cost PostgreSQL a look at each row, so only what can't be undone asks for them.
+    ids = func.sum(User.id) if act == "disconnect" else literal(0)
+    by_status = select(User.status, func.count(), ids).where(*conditions).group_by(User.status)
+    found = session.execute(by_status).all()
+    counts = {status: count for status, count, _ids in found}
     by_reason: dict[str, int] = {}
     for status, count in counts.items():
         reason = reason_to_skip(act, status, holds=True)
@@ -192,7 +199,7 @@ def _size(session: Session, act: str, conditions: Sequence[ColumnElement[bool]])
         count = session.scalar(select(func.count()).where(*conditions, *lost)) or 0
         if count:
             by_reason["disconnected"] = by_reason.get("disconnected", 0) + count
-    return JobSize(sum(counts.values()), by_reason)
+    return JobSize(sum(counts.values()), sum(int(ids) for *_, ids in found), by_reason)
 
 
 def _recent(
@@ -256,7 +263,7 @@ def create_job(
 
     They are determined in this transaction, and stored with their tickets: anyone who matches later
     is not part of the job. What was searched for is stored nowhere, as it may name someone who
-    leaves. Raises NotAJob, UnreadableFilters, HasGrown, NothingLeft, NoLongerAllowed; and
+    leaves. Raises NotAJob, UnreadableFilters, HasChanged, NothingLeft, NoLongerAllowed; and
     SignInTooOld if the act is a disconnect.
     """
     if not _JOB_ID.fullmatch(job_id) or act not in ACTS:
@@ -300,7 +307,7 @@ def _add_items(
 ) -> int:
     """Add what is meant and was confirmed, in one statement. Return how many.
 
-    Raises HasGrown, NothingLeft.
+    Raises HasChanged, NothingLeft.
     """
     # IDs first, from an index alone: rows with their tokens are large.
     ids = select(User.id).where(*meant)
@@ -316,7 +323,11 @@ def _add_items(
     # PostgreSQL's count of inserted rows is dropped otherwise.
     count = run(session, added.execution_options(preserve_rowcount=True)).rowcount
     if confirmed.count is not None and count > confirmed.count:
-        raise HasGrown
+        raise HasChanged
     if count == 0:
         raise NothingLeft
+    if confirmed.sum_of_ids is not None:
+        ids_added = select(func.sum(BulkItem.user_id)).where(BulkItem.job_id == job_id)
+        if int(session.scalar(ids_added) or 0) != confirmed.sum_of_ids:
+            raise HasChanged
     return count

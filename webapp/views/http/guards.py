@@ -15,6 +15,7 @@ from flask import Flask, abort, current_app, flash, g, redirect, request, url_fo
 from flask_wtf import CSRFProtect
 from limits import RateLimitItem, parse
 from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response
 
 from webapp.actor import Actor, Kind, act_as, act_as_nobody
@@ -266,15 +267,16 @@ def _is_from_another_site() -> bool:
 def _hide_from_strangers() -> Response | None:
     """Answer for an operators' page that doesn't exist as for one that does, unless to an operator.
 
-    That is 404 for a wrong method, too, and the way to sign in for a browser.
+    That is 404 for a wrong method and doubled slashes, too, and for a browser the way to sign in.
     """
     if not f"{request.path}/".startswith(_OPERATORS):
         return None
     present = visitor()
     if present is None and _is_browser():
         return signed_out()
-    wrong_method = isinstance(request.routing_exception, MethodNotAllowed)
-    if wrong_method and (present is None or not present.operator):
+    # The redirect from //keys to /keys would tell, too.
+    tells = isinstance(request.routing_exception, MethodNotAllowed | RequestRedirect)
+    if tells and (present is None or not present.operator):
         abort(404)
     return None
 

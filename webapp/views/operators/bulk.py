@@ -45,7 +45,7 @@ RELOAD_AFTER = 3
 _NUMBER = re.compile(r"\d{1,18}", re.ASCII)
 _JOB = re.compile(r"[A-Za-z0-9_-]{12,32}")
 #: The parameters of a request for all matches; a filter beside them would be ignored.
-_OF_ALL = ("all", "query", "confirm", "job", "count", "at", "typed", "csrf_token")
+_OF_ALL = ("all", "query", "confirm", "job", "count", "at", "ids", "typed", "csrf_token")
 #: How many names of filters that can't be read are shown, and how many characters of each.
 _MAX_NAMED, _MAX_LETTERS = 5, 30
 
@@ -187,13 +187,15 @@ def _requested(act: str) -> Response:
 
 def _create(asked: BulkRequest) -> Response:
     """Create the job if what was shown is still so; pressing twice creates it once."""
-    number, job_id = request.form.get("count", ""), request.form.get("job", "")
-    count = int(number) if _NUMBER.fullmatch(number) else None
-    confirmed = Confirmed(count, _shown_at(), tuple(request.form.getlist("ticket")) or None)
+    job_id, count = request.form.get("job", ""), _number("count")
+    ids = _number("ids") if asked.everything and asked.act == "disconnect" else None
+    tickets = tuple(request.form.getlist("ticket")) or None
+    confirmed = Confirmed(count, _shown_at(), tickets, ids)
     typed = request.form.get("typed", "").strip()[:20]
-    if not asked.open_ids and (count is None or confirmed.at is None):
+    is_whole = ids is not None or not (asked.everything and asked.act == "disconnect")
+    if not asked.open_ids and (count is None or confirmed.at is None or not is_whole):
         # The form of no page of ours: nobody has seen which connections match.
-        return _confirm(asked, has_grown=True)
+        return _confirm(asked, has_changed=True)
     to_type = count if count is not None else len(asked.open_ids)
     is_typed = to_type < 2 or re.sub(r"[\s,.'’]", "", typed) == str(to_type)
     if asked.act == "disconnect" and not is_typed:
@@ -202,13 +204,19 @@ def _create(asked: BulkRequest) -> Response:
         bulk_order.create_job(runtime(), job_id, asked.act, asked.selection, confirmed)
     except bulk_order.NotAJob:
         abort(400)
-    except bulk_order.HasGrown:
-        return _confirm(asked, has_grown=True)
+    except bulk_order.HasChanged:
+        return _confirm(asked, has_changed=True)
     except bulk_order.NothingLeft:
         return _back(asked, _("None of these connections exist anymore."))
     except SignInTooOld:
         return step_up.sign_in_again(asked.act, asked.choices(runtime()))
     return redirect(url_for("bulk.show", job_id=job_id), 303)
+
+
+def _number(name: str) -> int | None:
+    """Return a number of the form; None if it isn't there or isn't one."""
+    text = request.form.get(name, "")
+    return int(text) if _NUMBER.fullmatch(text) else None
 
 
 def _shown_at() -> datetime | None:
@@ -220,16 +228,16 @@ def _shown_at() -> datetime | None:
 
 
 def _confirm(
-    asked: BulkRequest, *, typed: str = "", is_wrong: bool = False, has_grown: bool = False
+    asked: BulkRequest, *, typed: str = "", is_wrong: bool = False, has_changed: bool = False
 ) -> Response:
     """Return the confirmation page, which asks again if something was wrong."""
     shown = bulk_order.preview(runtime(), asked.act, asked.selection)
     if not shown.size.count:
         return _back(asked, _("None of these connections exist anymore."))
     problem = bulk_texts.type_text(shown.size.count) if is_wrong else None
-    again = {"typed": typed, "problem": problem, "has_grown": has_grown}
+    again = {"typed": typed, "problem": problem, "has_changed": has_changed}
     page = render_template("operators/bulk_confirm.html", **_facts(asked, shown) | again)
-    return make_response(page, 422 if is_wrong else 409 if has_grown else 200)
+    return make_response(page, 422 if is_wrong else 409 if has_changed else 200)
 
 
 def _facts(asked: BulkRequest, shown: Preview) -> dict[str, Any]:
@@ -239,6 +247,7 @@ def _facts(asked: BulkRequest, shown: Preview) -> dict[str, Any]:
     return {
         "asked": asked,
         "count": size.count,
+        "ids": size.sum_of_ids if asked.everything and asked.act == "disconnect" else None,
         "at": shown.at.isoformat(),
         "tickets": shown.tickets,
         "named": bulk_texts.named(shown.rows),

@@ -1,5 +1,6 @@
 """The page of service keys. A new key is shown once; only its hash is stored."""
 
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -43,7 +44,10 @@ def issue() -> tuple[str, int] | Response:
             problem=_(BAD_NAME, longest=MAX_NAME_LENGTH), typed=name[:MAX_NAME_LENGTH]
         ), 422
     except NameTaken:
-        return _page(problem=_(_TAKEN), typed=name), 422
+        # Of two presses, the second leads to what the first one made.
+        public_id = service_keys.waiting(name, runtime().clock()) or ""
+        if not public_id:
+            return _page(problem=_(_TAKEN), typed=name), 422
     except SignInTooOld:
         return step_up.sign_in_again("keys", urlencode({"name": name}))
     return redirect(url_for("keys.issued", public_id=public_id), 303)
@@ -57,13 +61,14 @@ def issued(public_id: str) -> str:
     A link checker, a prefetch or a link on another site doesn't use up that one time.
     """
     now = runtime().clock()
-    _key(public_id)
+    row = _key(public_id)
     waits = service_keys.may_show(public_id, now)
     key = service_keys.show(public_id, now) if waits and is_deliberate() else None
     return render_template(
         "operators/key_issued.html",
         key=key,
-        row=_key(public_id),
+        # Read before: nothing may fail between the commit and the response.
+        row=replace(row, shown=True) if key else _key(public_id),
         waits=waits and not is_deliberate(),
         minutes=service_keys.SHOWN_WITHIN.seconds // 60,
     )

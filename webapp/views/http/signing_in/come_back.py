@@ -6,7 +6,7 @@ no link can name another. It is kept in this browser's signed cookies: nothing o
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from flask import current_app, request, session, url_for
 from werkzeug.exceptions import HTTPException
@@ -19,13 +19,20 @@ REMEMBERED = timedelta(minutes=30)
 MAX_LENGTH = 1000
 _WANTED = "wanted"
 _OPERATORS = ("operator", "operator_or_first")
+#: Where operators' pages are.
+OPERATORS_PAGES = "/operators/"
 #: A download is no page: after it, the browser would still show TikTok's.
 _FILES = frozenset({"account.export", "audit.csv", "operators.tokens_csv", "operators.tokens_json"})
 
 
 def remember(now: datetime) -> None:
-    """Remember the page that this request is for, or from whose form it comes."""
-    if found := page():
+    """Remember the page that this request is for, or from whose form it comes.
+
+    Below /operators/ that is any address: which of them exist is nobody's business before they sign
+    in, and cookies are signed, not encrypted.
+    """
+    addresses = (_as_asked(*place) or _page(*place) for place in _places())
+    if found := next(filter(None, addresses), ""):
         session[_WANTED] = [found, int(now.timestamp())]
 
 
@@ -34,19 +41,16 @@ def page() -> str:
 
     Empty if it isn't one that needs a sign-in.
     """
-    query = request.query_string.decode() if request.method in SAFE else ""
-    places = [(request.path, query), _form_page()]
-    if request.method not in SAFE:
-        # First the page with the form: its query may hold choices.
-        places.reverse()
-    return next(filter(None, (_page(*place) for place in places)), "")
+    return next(filter(None, (_page(*place) for place in _places())), "")
 
 
 def wanted(now: datetime) -> str:
-    """Return the address of the remembered page; empty if there is none."""
+    """Return the address of the remembered page; empty if there is none, or no such page."""
     found, since = session.get(_WANTED, ("", 0))
-    is_recent = now - datetime.fromtimestamp(since, UTC) <= REMEMBERED
-    return str(found) if is_recent else ""
+    if now - datetime.fromtimestamp(since, UTC) > REMEMBERED:
+        return ""
+    address = urlsplit(str(found))
+    return _page(unquote(address.path).removeprefix(request.script_root), address.query)
 
 
 def is_address(then: str) -> bool:
@@ -60,13 +64,35 @@ def is_for_operators(address: str) -> bool:
     return _access(_match(path)[0]) != "person"
 
 
+def _places() -> list[tuple[str, str]]:
+    """Return path and query of the page that this request is for, and of the one it comes from."""
+    query = request.query_string.decode() if request.method in SAFE else ""
+    places = [(request.path, query), _form_page()]
+    if request.method not in SAFE:
+        # First the page with the form: its query may hold choices.
+        places.reverse()
+    return places
+
+
+def _as_asked(path: str, query: str) -> str:
+    """Return an address below /operators/ as it is, whether there is such a page or not."""
+    if not path.startswith(OPERATORS_PAGES):
+        return ""
+    path = quote(f"{request.script_root}{path}")
+    whole = f"{path}?{query}" if query else path
+    return next((each for each in (whole, path) if len(each) <= MAX_LENGTH), "")
+
+
 def _form_page() -> tuple[str, str]:
     """Return path and query of our own page from which this request comes; empty if none is named.
 
     Browsers name it to us alone (see `headers`).
     """
-    from_page = urlsplit(request.referrer or "")
     root = request.script_root
+    try:
+        from_page = urlsplit(request.referrer or "")
+    except ValueError:
+        return "", ""
     if from_page.netloc != request.host or not from_page.path.startswith(root):
         return "", ""
     return unquote(from_page.path[len(root) :]), from_page.query
