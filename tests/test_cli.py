@@ -61,6 +61,7 @@ def runner(app: Flask) -> FlaskCliRunner:
 
 
 class TestWithNothingConfigured:
+    @pytest.mark.long
     def test_help_describes_coatcheck_and_lists_its_commands_first(self) -> None:
         run = flask("--help")
         assert (run.returncode, run.stderr) == (0, "")

@@ -81,6 +81,7 @@ class TestRefusedStart:
         assert "TIKTOK_AUTHORIZE_URL – " in said
         assert "TIKTOK_API_URL – " in said
 
+    @pytest.mark.long
     def test_another_gunicorn_configuration_does_not_let_it_in(self, tmp_path: Path) -> None:
         (tmp_path / "other.py").write_text("control_socket_disable = True\n", encoding="utf-8")
         args = [sys.executable, "-m", "gunicorn", "wsgi:app", "--bind", "127.0.0.1:0"]
@@ -298,6 +299,7 @@ class TestTrial:
         finally:
             process.kill()
 
+    @pytest.mark.long
     def test_a_taken_port_is_one_message(self, tmp_path: Path) -> None:
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
@@ -311,6 +313,7 @@ class TestTrial:
         typed = python.relative_to(ROOT) if python.is_relative_to(ROOT) else python
         assert line.endswith(f"PORT={port % 65535 + 1} {typed} wsgi.py")
 
+    @pytest.mark.long
     @pytest.mark.parametrize(
         "port",
         ["eighty", *(pytest.param(n, marks=pytest.mark.long) for n in ("0", "70000", "-1"))],
@@ -326,7 +329,8 @@ class TestTrial:
         assert process.output().startswith("usage: ")
         assert "PORT=8080" in process.output()
 
-    @pytest.mark.parametrize("word", ["serve", pytest.param("--port", marks=pytest.mark.long)])
+    @pytest.mark.long
+    @pytest.mark.parametrize("word", ["serve", "--port"])
     def test_an_unknown_word_is_a_usage_error(self, tmp_path: Path, word: str) -> None:
         process = trial(tmp_path, {}, word)
         assert process.wait() == 2

@@ -24,6 +24,7 @@ def test_a_second_browser_is_somebody_else(client: FlaskClient) -> None:
     assert client.get("/account").text != other.get("/account").text
 
 
+@pytest.mark.long
 @pytest.mark.browser
 def test_the_served_app_is_shown_without_a_complaint(server: Gunicorn, page: Page) -> None:
     page.goto(f"{server.url}/")

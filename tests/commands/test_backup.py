@@ -180,6 +180,7 @@ def test_without_links_the_file_still_appears_whole_and_replaces_nothing(
         backup._put(file, file)
 
 
+@pytest.mark.long
 def test_a_disk_that_is_full_is_told_and_nothing_is_left(
     app: Flask, env: dict[str, str], tmp_path: Path
 ) -> None:

@@ -103,6 +103,7 @@ def test_the_doctor_fails_with_what_to_do(foreign: Flask, env: dict[str, str]) -
     assert "flask tokens adopt" in line
 
 
+@pytest.mark.long
 def test_gunicorn_says_it_once_loudly_and_serves(
     app: Flask, serve: Serve, sandbox: Sandbox
 ) -> None:

@@ -7,6 +7,7 @@
 import ast
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from tests.processes import ROOT
@@ -80,6 +81,7 @@ def _numbers(node: ast.AST) -> Iterator[int]:
             yield from (ast.literal_eval(argument) for argument in call.args)
 
 
+@cache
 def collect(folder: Path = ROOT / "tests") -> dict[int, list[str]]:
     """Return rule number → ids of the tests that name it, in pytest's notation."""
     found: dict[int, list[str]] = {}

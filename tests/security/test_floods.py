@@ -102,6 +102,7 @@ def test_a_head_without_end_is_431(serve: Serve) -> None:
         assert _status(client) == 431
 
 
+@pytest.mark.long
 def test_two_requests_in_one_piece_get_two_answers(serve: Serve) -> None:
     one = b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n"
     with _connect(serve().url) as client:
@@ -111,6 +112,7 @@ def test_two_requests_in_one_piece_get_two_answers(serve: Serve) -> None:
         assert _status(client) == 200
 
 
+@pytest.mark.long
 def test_who_waits_to_be_asked_for_the_body_is_asked(serve: Serve) -> None:
     with _connect(serve().url) as client:
         client.sendall(POST + b"Content-Length: 3\r\nExpect: 100-continue\r\n\r\n")
