@@ -15,6 +15,7 @@ from flask import Flask, abort, current_app, flash, g, redirect, request, url_fo
 from flask_wtf import CSRFProtect
 from limits import RateLimitItem, parse
 from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response
 
 from webapp.actor import Actor, Kind, act_as, act_as_nobody
@@ -253,9 +254,10 @@ def _is_from_another_site() -> bool:
 
 
 def _hide_from_strangers() -> None:
-    """Answer 404 for a wrong method of an operators' page, too, unless to an operator."""
-    wrong = isinstance(request.routing_exception, MethodNotAllowed)
-    if wrong and f"{request.path}/".startswith(_OPERATORS):
+    """Answer 404 for a wrong method and for doubled slashes, too, unless to an operator."""
+    # The redirect from //keys to /keys would tell, too.
+    tells = isinstance(request.routing_exception, MethodNotAllowed | RequestRedirect)
+    if tells and f"{request.path}/".startswith(_OPERATORS):
         present = visitor()
         if present is None or not present.operator:
             abort(404)

@@ -141,8 +141,11 @@ def _came_from() -> str:
 
     It comes from the Referer, which the callback doesn't send.
     """
-    came_from = urlsplit(request.referrer or "")
     home = url_for("home.index")
+    try:
+        came_from = urlsplit(request.referrer or "")
+    except ValueError:
+        return home
     if f"{came_from.scheme}://{came_from.netloc}" != request.host_url.rstrip("/"):
         return home
     try:
