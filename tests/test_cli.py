@@ -81,6 +81,7 @@ class TestWithNothingConfigured:
         assert len(base64.b64decode(first.stdout.strip(), validate=True)) == 32
         assert first.stdout != second.stdout
 
+    @pytest.mark.long
     def test_the_doctor_lists_what_is_missing(self) -> None:
         run = flask("doctor")
         assert run.returncode == 1
@@ -88,6 +89,7 @@ class TestWithNothingConfigured:
         assert "ok   SESSION_DAYS" in run.stdout
         assert run.stderr == ""
 
+    @pytest.mark.long
     @pytest.mark.parametrize(
         "words",
         [

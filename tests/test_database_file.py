@@ -86,6 +86,7 @@ def test_the_log_and_the_index_are_as_closed_as_the_file(app: Flask, tmp_path: P
         assert {mode(path) for path in beside} == {0o600}
 
 
+@pytest.mark.long
 def test_four_processes_at_once_make_one_file(tmp_path: Path) -> None:
     args = [sys.executable, "-c", MAKE, str(tmp_path)]
     makers = [Process(args, tmp_path / f"log-{n}", env=plain_environment()) for n in range(4)]

@@ -156,6 +156,7 @@ def test_a_key_that_slips_into_a_line_is_masked_but_for_its_public_part(service:
     assert line == f"sent {service.key[:17]}*** by mistake"
 
 
+@pytest.mark.long
 def test_with_nothing_configured_it_says_what_is_missing() -> None:
 
     run = subprocess.run(

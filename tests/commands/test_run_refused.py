@@ -72,6 +72,7 @@ def test_a_database_that_is_not_at_the_newest_migration(
     assert "fix: flask db upgrade" in said
 
 
+@pytest.mark.long
 def test_no_database_at_all(words: tuple[str, ...], env: Mapping[str, str], tmp_path: Path) -> None:
     run = flask(env | {"DATABASE_URL": f"sqlite:///{tmp_path}/none.db"}, "tokens", *words)
     assert run.returncode == 1
@@ -79,6 +80,7 @@ def test_no_database_at_all(words: tuple[str, ...], env: Mapping[str, str], tmp_
     assert "Traceback" not in run.stderr
 
 
+@pytest.mark.long
 def test_nothing_configured(words: tuple[str, ...]) -> None:
     run = flask({}, "tokens", *words)
     assert run.returncode == 1

@@ -61,6 +61,7 @@ def test_it_asks_tiktok_nothing(app: Flask, sandbox: Sandbox) -> None:
     assert sandbox.calls("token.client_credentials") == before
 
 
+@pytest.mark.long
 def test_no_database_is_one_line_and_1(env: dict[str, str]) -> None:
     run = flask(env, "tokens", "check")
     assert run.returncode == 1

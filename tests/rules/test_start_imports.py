@@ -35,12 +35,14 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     return set(json.loads(run.stdout))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("module", LATER)
 def test_a_start_leaves_for_later_what_it_does_not_use(imported: set[str], module: str) -> None:
     assert "webapp.app" in imported
     assert module not in imported
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("start", ["import wsgi", "runpy.run_path('gunicorn.conf.py')"])
 def test_garbage_is_collected_again_after_the_imports(tmp_path: Path, start: str) -> None:
     seen = "print(gc.isenabled(), gc.get_freeze_count() > 0)"

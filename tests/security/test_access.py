@@ -116,6 +116,14 @@ def test_an_operators_page_looks_like_no_page(app: Flask, sandbox: Sandbox, kind
     assert hidden == absent
 
 
+@pytest.mark.parametrize("path", ["/operators//tokens", "/operators//nothing"])
+def test_doubled_slashes_do_not_tell_which_operators_pages_exist(
+    app: Flask, sandbox: Sandbox, path: str
+) -> None:
+    for kind in ("nobody", "person"):
+        assert caller(app, sandbox, kind).get(path).status_code == 404
+
+
 def test_an_operator_who_was_removed_is_a_person(app: Flask, sandbox: Sandbox) -> None:
     from webapp.services.operators import roles
 

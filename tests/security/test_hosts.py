@@ -88,6 +88,7 @@ def test_without_a_host_a_request_gets_a_page_that_says_so(
         assert b"This site has a different address" in b"".join(body)
 
 
+@pytest.mark.long
 def test_a_real_server_answers_a_request_without_a_host(serve: Serve) -> None:
     server = serve()
     port = int(server.url.rpartition(":")[2])

@@ -53,6 +53,7 @@ def test_the_cookies_last_a_year_and_no_script_reads_them(make_app: MakeApp) -> 
         ("http://elsewhere.example/terms", "/"),
         (f"{HERE}//elsewhere.example/", "/"),
         ("junk", "/"),
+        ("http://[", "/"),
         ("", "/"),
     ],
 )
