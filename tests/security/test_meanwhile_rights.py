@@ -121,6 +121,19 @@ def test_a_test_that_waits_for_another_refresh_asks_nothing_once_the_right_is_lo
     assert stage.sandbox.calls("user_info") == 0
 
 
+def test_a_test_that_refreshes_asks_nothing_once_the_right_is_lost(
+    stage: Stage, clock: MovableClock
+) -> None:
+    """The refresh may have taken ten seconds; what follows it is another call to TikTok."""
+    clock.advance(hours=3)
+    with stage.app.app_context(), writing() as session:
+        session.execute(update(BrowserSession).values(seen_at=clock()))
+    path, data = act("test one").sent(stage)
+    during(stage, "refresh", stage.lose_operator)
+    assert stage.operator.post(path, data=data).status_code == 404
+    assert stage.sandbox.calls("user_info") == 0
+
+
 @pytest.mark.parametrize("name", ["refresh", "refresh one"])
 def test_a_caller_who_lost_the_right_does_not_use_up_the_probe(stage: Stage, name: str) -> None:
     """breaker.permit takes the one probe of 30 s before claim_one asks for the right."""
