@@ -52,8 +52,7 @@ class Processes:
         stderr: IO[str] | None = None,
     ) -> subprocess.Popen[str]:
         """Start a process in its own group: Ctrl-C reaches only us, and we stop the others."""
-        # The arguments come from this program, never from input.
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603  this program's own words, never input
             words,
             cwd=self._folder,
             env=dict(environ),

@@ -14,7 +14,7 @@ from sandbox.settings import RegisteredApp
 
 # Public defaults; they protect nothing but made-up people.
 CLIENT_KEY = "sandbox-client-key"
-CLIENT_SECRET = "sandbox-client-secret"  # noqa: S105  # see above
+CLIENT_SECRET = "sandbox-client-secret"  # noqa: S105  # a public default
 
 
 def main() -> int:

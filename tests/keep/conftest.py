@@ -7,13 +7,18 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from tests.fixtures.both_databases import each_database  # noqa: F401  # for this folder
 from tests.keep.world import World
 from tests.movable import MovableClock
 from tests.servers import Sandbox
 from tests.services.holding import runtime_of
 from webapp.services.runtime import Runtime
 from webapp.views.http.runtime import KEY
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def each_database(request: pytest.FixtureRequest) -> str:
+    """Run the test on both databases in the quick run too: locks and isolation decide here."""
+    return str(request.param)
 
 
 @pytest.fixture

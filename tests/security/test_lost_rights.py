@@ -26,14 +26,6 @@ DELETED = "Your account is deleted."
 SIGNED_OUT = "You're no longer signed in, so nothing was done."
 
 
-@pytest.fixture(
-    params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.long])]
-)
-def each_database(request: pytest.FixtureRequest) -> str:
-    """As ever, but PostgreSQL with the long tests: acts times losses times moments are many."""
-    return str(request.param)
-
-
 @pytest.fixture
 def stage(make_app: MakeApp, sandbox: Sandbox) -> Stage:
     return stage_of(make_app(NOTIFY_URL="http://127.0.0.1:9/", NOTIFY_SECRET=NOTIFY), sandbox)

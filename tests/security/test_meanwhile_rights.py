@@ -1,8 +1,8 @@
-"""A right that is lost between two statements: whoever has lost it learns and changes nothing."""
+"""A right that is lost between two statements: those who have lost it learn and change nothing."""
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import delete, update
@@ -86,21 +86,27 @@ def held_by_a_worker(stage: Stage, open_id: str) -> None:
         assert claim_one(stage.runtime, stage.row("jo").ref, stage.runtime.clock()) is not None
 
 
+def lose_while_waiting(
+    stage: Stage, clock: MovableClock, monkeypatch: pytest.MonkeyPatch, **more: datetime
+) -> None:
+    """While a request waits for another refresh, let that end and the operator lose the right."""
+
+    def pause(_seconds: float) -> None:
+        stage.lose_operator()
+        refreshed = {"claim": None, "version": User.version + 1, "refreshed_at": clock(), **more}
+        with stage.app.app_context(), writing() as session:
+            session.execute(update(User).values(**refreshed))
+
+    monkeypatch.setattr(on_demand, "_pause", pause)
+
+
 def test_a_press_that_waits_for_another_refresh_writes_nothing_once_the_right_is_lost(
     stage: Stage, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """record_use writes last_used_at without asking for the right."""
     path, data = act("refresh one").sent(stage)
     held_by_a_worker(stage, stage.sandbox.open_id("jo"))
-
-    def pause(_seconds: float) -> None:
-        stage.lose_operator()
-        with stage.app.app_context(), writing() as session:
-            session.execute(
-                update(User).values(claim=None, version=User.version + 1, refreshed_at=clock())
-            )
-
-    monkeypatch.setattr(on_demand, "_pause", pause)
+    lose_while_waiting(stage, clock, monkeypatch)
     answer = stage.operator.post(path, data=data)
     assert stage.row("jo").last_used_at is None
     assert answer.status_code == 404
@@ -115,26 +121,27 @@ def test_a_test_that_waits_for_another_refresh_asks_nothing_once_the_right_is_lo
         session.execute(update(BrowserSession).values(seen_at=clock()))
     path, data = act("test one").sent(stage)
     held_by_a_worker(stage, stage.sandbox.open_id("jo"))
+    ends = clock() + timedelta(hours=2)
+    lose_while_waiting(stage, clock, monkeypatch, access_expires_at=ends)
+    assert stage.operator.post(path, data=data).status_code == 404
+    assert stage.sandbox.calls("user_info") == 0
 
-    def pause(_seconds: float) -> None:
-        stage.lose_operator()
-        with stage.app.app_context(), writing() as session:
-            session.execute(
-                update(User).values(
-                    claim=None,
-                    version=User.version + 1,
-                    refreshed_at=clock(),
-                    access_expires_at=clock() + timedelta(hours=2),
-                )
-            )
 
-    monkeypatch.setattr(on_demand, "_pause", pause)
+def test_a_test_that_refreshes_asks_nothing_once_the_right_is_lost(
+    stage: Stage, clock: MovableClock
+) -> None:
+    """The refresh may have taken ten seconds; what follows it is another call to TikTok."""
+    clock.advance(hours=3)
+    with stage.app.app_context(), writing() as session:
+        session.execute(update(BrowserSession).values(seen_at=clock()))
+    path, data = act("test one").sent(stage)
+    during(stage, "refresh", stage.lose_operator)
     assert stage.operator.post(path, data=data).status_code == 404
     assert stage.sandbox.calls("user_info") == 0
 
 
 @pytest.mark.parametrize("name", ["refresh", "refresh one"])
-def test_whoever_lost_the_right_does_not_use_up_the_probe(stage: Stage, name: str) -> None:
+def test_a_caller_who_lost_the_right_does_not_use_up_the_probe(stage: Stage, name: str) -> None:
     """breaker.permit takes the one probe of 30 s before claim_one asks for the right."""
     an_open_breaker(stage)
     now = stage.runtime.clock()
