@@ -92,7 +92,8 @@ def scene(env: dict[str, str], migrated: str, sandbox: Sandbox, tmp_path: Path) 
         with engine.begin() as connection:
             connection.execute(text("UPDATE users SET operator_since = connected_at"))
         form = the_form(operator.get("/operators/keys").text, "/operators/keys")
-        page = operator.post("/operators/keys", data=form.data(name="reports")).text
+        issued = operator.post("/operators/keys", data=form.data(name="reports"))
+        page = operator.get(issued.headers["Location"]).text
         key = page.partition("cck_")[2].split("<")[0].split('"')[0]
         sandbox.control("webhook", url=f"{web.url}/webhooks/tiktok")
         yield Scene(sandbox, web.url, engine, f"cck_{key}", operator)
