@@ -74,7 +74,10 @@ def wapiti(
 
 
 def sqlmap(urls: Sequence[str], folder: Path, *, cookie: str = "") -> list[str]:
-    """Try every parameter of these addresses; return what it could inject into."""
+    """Try every parameter of these addresses; return what it could inject into.
+
+    What it calls a false positive itself, after trying to use it, is none.
+    """
     targets = folder / "urls.txt"
     targets.write_text("\n".join(urls), encoding="utf-8")
     args = [_program("sqlmap"), "-m", str(targets), "--batch", "--disable-coloring"]
@@ -85,7 +88,11 @@ def sqlmap(urls: Sequence[str], folder: Path, *, cookie: str = "") -> list[str]:
     assert said.count("testing URL") == len(urls), said
     (results,) = (folder / "sqlmap").glob("results-*.csv")
     rows = csv.DictReader(results.read_text(encoding="utf-8").splitlines())
-    return [f"{row['Target URL']} {row['Parameter']}" for row in rows if row["Technique(s)"]]
+    return [
+        f"{row['Target URL']} {row['Parameter']}"
+        for row in rows
+        if row["Technique(s)"] and "false positive" not in row["Note(s)"]
+    ]
 
 
 def _run(args: Sequence[str], folder: Path) -> str:
