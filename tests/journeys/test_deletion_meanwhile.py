@@ -33,7 +33,7 @@ pytestmark = [
     pytest.mark.timeout(580),
 ]
 
-TIMES = 50
+TIMES = 20
 #: Tables in which a person's row is named, and what names it there.
 NAMED = {"users": "id", "browser_sessions": "user_id", "service_uses": "user_id"}
 NAMED |= {"name_words": "user_id"}
