@@ -17,13 +17,23 @@ from tests.views.reading import Reading
 pytestmark = [pytest.mark.usefixtures("each_database"), pytest.mark.long, pytest.mark.timeout(180)]
 
 DISCONNECT = "/operators/tokens/disconnect"
+RATE = 6
+#: So many that a job on all of them takes longer than the slowest requests up to its Stop: five of
+#: at most thirty seconds each.
+MANY = RATE * 5 * 30
 
 
 @pytest.fixture
-def room(world: World, app: Flask, env: dict[str, str], tmp_path: Path) -> Room:
-    """An operator's browser; thirty people are connected, the operator among them."""
-    # Slow enough to press something in the middle.
-    return Room(env | {"REFRESH_RATE": "6"}, tmp_path, operator(app, world, world.people(30)[0]))
+def people() -> int:
+    """Return how many people are connected."""
+    return 30
+
+
+@pytest.fixture
+def room(world: World, app: Flask, env: dict[str, str], tmp_path: Path, people: int) -> Room:
+    """An operator's browser; the operator is one of those who are connected."""
+    cookie = operator(app, world, world.people(people)[0])
+    return Room(env | {"REFRESH_RATE": str(RATE)}, tmp_path, cookie)
 
 
 def end_of(working: Process, room: Room, at: str) -> Reading:
@@ -68,17 +78,18 @@ def test_a_refresh_that_fails_for_all_and_its_retry(world: World, room: Room) ->
     assert world.refreshes() == 5
 
 
+@pytest.mark.parametrize("people", [MANY])
 @pytest.mark.parametrize(
     ("page", "calls"), [(REFRESH, "token.refresh_token"), (DISCONNECT, "revoke")]
 )
 def test_a_job_that_is_stopped_in_the_middle(
-    world: World, room: Room, page: str, calls: str
+    world: World, room: Room, people: int, page: str, calls: str
 ) -> None:
     world.sandbox.latency(0.5)
-    typed = {"typed": "30"} if page == DISCONNECT else {}
+    typed = {"typed": str(people)} if page == DISCONNECT else {}
     with room.open(SIGTERM) as working:
         at = room.order(f"{page}?all=1", **typed)
-        room.wait_for(working, at, 0.2, 30)
+        room.wait_for(working, at, RATE / people, people)
         room.press(at, f"{at}/stop")
         asked = world.sandbox.calls(calls)
         found = re.search(r"Stopped\. (\d+) requests? (?:was|were) already under way", room.said)
@@ -87,9 +98,9 @@ def test_a_job_that_is_stopped_in_the_middle(
         sleep(3)
         later = world.sandbox.calls(calls)
     done, total, failed, skipped = room_progress(ended)
-    assert (total, failed, skipped) == (30, 0, 0)
-    assert 0 < done < 30
-    assert f"{30 - done} not sent" in ended.the("h1")
+    assert (total, failed, skipped) == (people, 0, 0)
+    assert 0 < done < people
+    assert f"{people - done} not sent" in ended.the("h1")
     assert later - asked <= under_way, "no call after the press but those it had named"
     assert later == done, "TikTok was asked for those that the page says"
     changed = [user for user in rows(world.app) if (user.version, user.status) != (1, "active")]
