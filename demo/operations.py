@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from random import Random
+from typing import Any
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
@@ -28,12 +29,17 @@ _DAY = timedelta(days=1)
 #: Bulk refreshes of the past: how long ago, of how many, and how many of them failed.
 _JOBS = ((9 * _DAY + 3 * _HOUR, 20, 2), (2 * _DAY + 5 * _HOUR, 12, 0))
 _FAILED = "temporarily_unavailable"
+#: A bulk disconnect of people who have reconnected since: how long ago, of how many at most, and
+#: how many of them TikTok did not confirm.
+_DISCONNECTED_AGO, _DISCONNECTED, _UNCONFIRMED = 20 * _DAY + 6 * _HOUR, 8, 2
+_NOT_CONFIRMED = "invalid_grant"
+_WORKER = Actor("worker")
 
 
 def add_records(runtime: Runtime, operator: str, now: datetime) -> None:
     """Add figures, finished bulk jobs and a service with its uses; `operator`: who ordered them.
 
-    Connections exist already, and no timeline reaches back to the bulk jobs.
+    Connections exist already, and no history reaches back to the bulk jobs.
     """
     chance = Random(7)  # noqa: S311  # the same charts in every demo
     boss = Actor("operator", operator, "127.0.0.1", secrets.token_hex(6))
@@ -41,7 +47,8 @@ def add_records(runtime: Runtime, operator: str, now: datetime) -> None:
         _add_figures(session, runtime, chance, now)
         events = [*_add_service(session, runtime, boss, chance, now)]
         for ago, size, failed in _JOBS:
-            events += _add_job(session, runtime, boss, now - ago, size, failed)
+            events += _add_refresh(session, runtime, boss, now - ago, size, failed)
+        events += _add_disconnect(session, runtime, boss, now - _DISCONNECTED_AGO)
         members.record_events(session, sorted(events, key=lambda event: event.at))
 
 
@@ -104,7 +111,7 @@ def _add_service(
         session.execute(insert(ServiceUse), uses)
 
 
-def _add_job(
+def _add_refresh(
     session: Session, runtime: Runtime, boss: Actor, at: datetime, size: int, failed: int
 ) -> Sequence[Event]:
     """Add a finished bulk refresh of connections that worked then; nothing if there are none."""
@@ -117,40 +124,91 @@ def _add_job(
     if not people:
         return []
     failed = min(failed, len(people) - 1)
+    job = _add_job(session, runtime, boss, "refresh", at, len(people), failed)
+    items = [_item(job, n, *row, ItemState.FAILED, _FAILED) for n, row in enumerate(people)]
+    session.execute(insert(BulkItem), items)
+    return _job_events(job, boss)
+
+
+def _add_disconnect(
+    session: Session, runtime: Runtime, boss: Actor, at: datetime
+) -> Sequence[Event]:
+    """Add a finished bulk disconnect of people who have reconnected since; nothing if too few.
+
+    TikTok did not confirm it for all.
+    """
+    back = select(User.id, User.ticket).where(
+        User.client_key == runtime.client_key,
+        User.created_at < at - _HOUR,
+        User.connected_at > at + _HOUR,
+    )
+    people = session.execute(back.order_by(User.id).limit(_DISCONNECTED)).all()
+    if len(people) <= _UNCONFIRMED:
+        return []
+    job = _add_job(session, runtime, boss, "disconnect", at, len(people), _UNCONFIRMED)
+    items = [
+        _item(job, n, *row, ItemState.UNCONFIRMED, _NOT_CONFIRMED) for n, row in enumerate(people)
+    ]
+    session.execute(insert(BulkItem), items)
+    by, events = Actor("worker", job.id), [*_job_events(job, boss)]
+    for (_user_id, ticket), item in zip(people, items, strict=True):
+        answer: dict[str, Field] = {"confirmed": item["code"] is None, "code": item["code"] or ""}
+        ordered, ended = item["sent_at"], item["ended_at"]
+        events.append(Event(ordered, by, "connection.disconnect_ordered", ticket))
+        events.append(Event(ended, by, "connection.revoked", ticket, answer))
+    return events
+
+
+def _add_job(
+    session: Session,
+    runtime: Runtime,
+    boss: Actor,
+    act: str,
+    at: datetime,
+    total: int,
+    failed: int,
+) -> BulkJob:
+    """Add a finished job without its items."""
     job = BulkJob(
         id=secrets.token_urlsafe(12),
         client_key=runtime.client_key,
-        act="refresh",
+        act=act,
         actor=boss.name,
         address=boss.address,
         created_at=at,
         gathered_to=None,
-        total=len(people),
-        done=len(people) - failed,
+        total=total,
+        done=total - failed,
         failed=failed,
-        ended_at=at + timedelta(seconds=2 + len(people) / 8),
+        ended_at=at + timedelta(seconds=2 + total / 8),
     )
     session.add(job)
     session.flush()
-    session.execute(insert(BulkItem), [_item(job, n, *row) for n, row in enumerate(people)])
+    return job
+
+
+def _job_events(job: BulkJob, boss: Actor) -> Sequence[Event]:
+    at = job.created_at
     ordered: dict[str, Field] = {"job": job.id, "act": job.act, "count": job.total, "query": ""}
     ended: dict[str, Field] = {"job": job.id, "done": job.done, "failed": job.failed, "skipped": 0}
-    worker = Actor("worker")
     return [
         Event(at, boss, "bulk.ordered", None, ordered),
-        Event(job.ended_at or at, worker, "bulk.ended", None, ended),
+        Event(job.ended_at or at, _WORKER, "bulk.ended", None, ended),
     ]
 
 
-def _item(job: BulkJob, number: int, user_id: int, ticket: str) -> dict[str, object]:
+def _item(
+    job: BulkJob, number: int, user_id: int, ticket: str, failure: ItemState, code: str
+) -> dict[str, Any]:
+    """Return an item's columns; the first `job.failed` items failed, with this state and code."""
     sent = job.created_at + timedelta(seconds=1 + number / 8)
     failed = number < job.failed
     return {
         "job_id": job.id,
         "user_id": user_id,
         "ticket": ticket,
-        "state": (ItemState.FAILED if failed else ItemState.DONE).value,
+        "state": (failure if failed else ItemState.DONE).value,
         "sent_at": sent,
         "ended_at": sent + timedelta(milliseconds=300),
-        "code": _FAILED if failed else None,
+        "code": code if failed else None,
     }

@@ -15,6 +15,9 @@ from webapp.services.operators.connection import details_of
 from webapp.services.records import audit_chain, figures
 from webapp.services.runtime import Runtime
 
+#: The end of a connection in a timeline, newest first.
+ENDED = ("connection.revoked", "connection.disconnect_ordered")
+
 
 @pytest.fixture
 def filled(runtime: Runtime, sandbox: Sandbox) -> Runtime:
@@ -62,7 +65,8 @@ def test_bulk_jobs_are_finished_and_say_whose_refresh_failed(
     filled: Runtime, sandbox: Sandbox
 ) -> None:
     jobs, _ = bulk.jobs_page(filled, None)
-    assert [(job.total, job.done, job.failed, job.left) for job in jobs] == [
+    refreshes = [job for job in jobs if job.act == "refresh"]
+    assert [(job.total, job.done, job.failed, job.left) for job in refreshes] == [
         (12, 12, 0, 0),
         (20, 18, 2, 0),
     ]
@@ -71,6 +75,30 @@ def test_bulk_jobs_are_finished_and_say_whose_refresh_failed(
     failed, _ = bulk.items(jobs[1].id, bulk.Shown.PROBLEMS, 0)
     assert [each.code for each in failed] == ["temporarily_unavailable"] * 2
     assert all(each.open_id for each in failed)
+
+
+def test_a_bulk_disconnect_that_tiktok_did_not_confirm_for_all_is_in_the_timelines(
+    filled: Runtime,
+) -> None:
+    jobs, _ = bulk.jobs_page(filled, None)
+    (job,) = [job for job in jobs if job.act == "disconnect"]
+    assert job.ended_at
+    assert job.ended_at < filled.clock()
+    assert (job.failed, job.left) == (2, 0)
+    assert job.done > 0
+    for item in bulk.items(job.id, bulk.Shown.ALL, 0)[0]:
+        assert item.open_id
+        details = details_of(filled, item.open_id)
+        assert details is not None
+        words = [event.word for event in details.timeline if event.at >= job.created_at]
+        # Newest first: nobody is disconnected by it any more.
+        assert words[-3:] == ["connection.connected", *ENDED]
+        (revoked,) = [
+            event
+            for event in details.timeline
+            if event.word == ENDED[0] and event.fields.get("confirmed") is (item.state == "done")
+        ]
+        assert revoked.code == (item.code or "")
 
 
 def test_a_service_has_had_the_tokens_that_were_used(filled: Runtime) -> None:
