@@ -139,6 +139,8 @@ def _add_disconnect(
     """
     back = select(User.id, User.ticket).where(
         User.client_key == runtime.client_key,
+        User.status == Status.ACTIVE.value,
+        User.operator_since.is_(None),
         User.created_at < at - _HOUR,
         User.connected_at > at + _HOUR,
     )

@@ -90,6 +90,7 @@ def test_a_bulk_disconnect_that_tiktok_did_not_confirm_for_all_is_in_the_timelin
         assert item.open_id
         details = details_of(filled, item.open_id)
         assert details is not None
+        assert not details.user.operator_since
         words = [event.word for event in details.timeline if event.at >= job.created_at]
         # Newest first: nobody is disconnected by it any more.
         assert words[-3:] == ["connection.connected", *ENDED]
