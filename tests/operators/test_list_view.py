@@ -177,7 +177,7 @@ def test_the_apostrophe_of_the_csv_is_explained_beside_its_link(operator: FlaskC
     assert "an ID that begins with - has an apostrophe before it" in hint.text
 
 
-@pytest.mark.parametrize("typed", ["\u200f", "شیرین\u200cگل", "x" * 101, "\0"])
+@pytest.mark.parametrize("typed", ["\u200f", "\u200c \u200d", "شیرین\u200cگل", "x" * 101, "\0"])
 def test_a_search_that_finds_nobody_shows_and_offers_nobody(
     operator: FlaskClient, typed: str
 ) -> None:

@@ -76,7 +76,7 @@ def _readable(text: str) -> str | None:
     In a CSV file, IDs that a spreadsheet would take for a formula have an apostrophe before them.
     """
     plain = people.clean_name(text)
-    if plain is None or len(text) > MAX_SEARCH:
+    if plain is None or not plain.strip(f"{people.JOINERS} ") or len(text) > MAX_SEARCH:
         return None
     return plain[1:] if plain[0] == "'" and len(plain) > 1 else plain
 
