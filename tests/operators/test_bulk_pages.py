@@ -160,6 +160,16 @@ def test_stop_ends_a_job_and_says_what_was_not_sent(
     assert client.post(form.action, data=form.data()).location == at, "a second press is harmless"
 
 
+def test_a_running_job_is_stopped_from_the_list_of_jobs(
+    client: FlaskClient, people: list[User]
+) -> None:
+    at = confirmed(client, REFRESH, send(client, REFRESH, id=[user.open_id for user in people]))
+    form = the_form(client.get("/operators/bulk").text, f"{at}/stop")
+    assert client.post(form.action, data=form.data()).location == at
+    assert "4 not sent" in client.get(at).text
+    assert f"{at}/stop" not in client.get("/operators/bulk").text
+
+
 def test_without_a_worker_the_page_says_so(
     client: FlaskClient, people: list[User], clock: MovableClock
 ) -> None:
