@@ -70,3 +70,26 @@ def test_the_list_is_cards_in_a_narrow_window(simple: Site, open_page: Callable[
     page.goto(f"{simple.url}/operators/tokens?foo=1")
     expect(page.get_by_text("Ignored unknown or invalid filters: foo")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["script", "plain"])
+def test_the_bar_offers_only_what_can_help_those_that_are_selected(
+    simple: Site, open_page: Callable[..., Page], javascript: bool
+) -> None:
+    page, jo = open_page(javascript=javascript), open_page()
+    pages.connect(jo, simple.url, "jo")
+    pages.connect(page, simple.url)
+    simple.sql("UPDATE users SET operator_since = connected_at WHERE display_name LIKE 'Mara%'")
+    jo.goto(f"{simple.url}/account/disconnect")
+    pages.press(jo, "Yes, disconnect")
+    page.goto(f"{simple.url}/operators/tokens")
+    bar = page.get_by_role("group", name="Selected connections")
+    refresh, disconnect = (bar.get_by_role("button", name=n) for n in ("Refresh", "Disconnect"))
+    page.get_by_label("Select Jo").check()
+    expect(bar).to_contain_text("There is nothing to refresh or disconnect.")
+    expect(refresh).to_be_hidden()
+    expect(disconnect).to_be_hidden()
+    page.get_by_label("Select Mara Lindqvist").check()
+    expect(refresh).to_be_visible()
+    expect(disconnect).to_be_visible()
+    expect(bar.get_by_text("There is nothing to refresh or disconnect.")).to_be_hidden()

@@ -22,7 +22,7 @@ def test_no_text_of_a_row_becomes_markup() -> None:
         for line in lines:
             assert line["open_id"] == line["name"] == line["ticket"] == escape(HOSTILE)
             assert not re.search("[<>\"']", line["address"] + line["label"])
-        assert f"TikTok responded with {escape(HOSTILE)} · 3 attempts" in lines[1]["status"]
+        assert f"TikTok: {escape(HOSTILE)} · 3 attempts" in lines[1]["status"]
 
 
 def test_a_row_links_its_connection_as_flask_would() -> None:
@@ -31,3 +31,12 @@ def test_a_row_links_its_connection_as_flask_would() -> None:
         found = list_rows.lines([row("Jo", "healthy", open_id=name) for name in names], NOW)
         addresses = [url_for("connection.show", open_id=name) for name in names]
     assert [line["address"] for line in found] == [str(escape(each)) for each in addresses]
+
+
+def test_a_row_says_what_the_actions_for_selected_ones_can_do_for_it() -> None:
+    ended = {"reason": "refused", **ENDED}
+    rows = [row("Jo", "healthy"), row("Jo", "failing", failures=1)]
+    rows += [row("Jo", "reconnect", **ended), row("Jo", "revoked", **ended)]
+    with stage().test_request_context():
+        found = [line["can"].split() for line in list_rows.lines(rows, NOW)]
+    assert found == [["live", "kept"], ["live", "kept"], ["kept"], []]

@@ -55,7 +55,7 @@ _NAMED = {
     "worker": N_("the worker, for %(name)s"),
 }
 #: Our own codes, for when there was no usable response from TikTok.
-_NO_ANSWER = {
+NO_ANSWER = {
     "timeout": N_("TikTok didn't respond in time"),
     "no_connection": N_("TikTok couldn't be reached"),
     "connection_lost": N_("the connection to TikTok was lost"),
@@ -302,8 +302,8 @@ def _timeline_line(event: TimelineEvent, asked: int, jobs: Mapping[str, str]) ->
 
 def code_text(code: str) -> str:
     """Return what an error code means: TikTok's code, or why there was no usable response."""
-    if code in _NO_ANSWER:
-        return _(_NO_ANSWER[code])
+    if code in NO_ANSWER:
+        return _(NO_ANSWER[code])
     return _("TikTok responded with %(code)s", code=code) if code else _("TikTok refused")
 
 

@@ -16,7 +16,7 @@ from webapp.services.operators.list_pages import Row
 from webapp.services.operators.list_query import State
 from webapp.views.http.ending_texts import ending
 from webapp.views.http.template_filters import Tag, display_name, state_tag, when
-from webapp.views.operators.connection_texts import code_text
+from webapp.views.operators.connection_texts import NO_ANSWER, code_text
 
 NOTHING = "–"
 #: The labels of the cells on small screens. Each is also the name of its gap.
@@ -24,6 +24,8 @@ LABELS = (
     *(N_("Select"), N_("Status"), N_("Access expires"), N_("Reconnect by")),
     *(N_("Permissions"), N_("Last used")),
 )
+#: What can be done with a row, as classes; otherwise it can be refreshed and disconnected.
+_CAN = {State.RECONNECT: " kept", State.REVOKED: ""}
 #: Gap → HTML.
 Line = Mapping[str, str]
 
@@ -52,6 +54,7 @@ def lines(rows: Sequence[Row], now: datetime) -> list[Line]:
         return {
             **labels,
             "index": str(index),
+            "can": _CAN.get(row.state, " live kept"),
             "label": _("Select %(name)s, %(ticket)s", name=name, ticket=escape(user.ticket)),
             "ticket": escape(user.ticket),
             "open_id": open_id,
@@ -84,8 +87,13 @@ def _after_tag(row: Row, because: str) -> str:
     else:
         hint = ngettext("%(num)s attempt", "%(num)s attempts", user.failures)
     if row.state is State.FAILING and user.last_error:
-        hint = f"{escape(code_text(user.last_error))} · {hint}"
+        hint = f"{escape(_short(user.last_error))} · {hint}"
     return f' <span class="hint">{hint}</span>' if hint else ""
+
+
+def _short(code: str) -> str:
+    """Return the last error in few words, so a row needs two lines; its page says more."""
+    return code_text(code) if code in NO_ANSWER else _("TikTok: %(code)s", code=code)
 
 
 def _reconnect_by(row: Row, now: datetime) -> str:
