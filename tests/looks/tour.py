@@ -173,10 +173,10 @@ def main(scale: float = 1.0, folder: Path = FOLDER) -> None:
 
 
 @contextmanager
-def demo() -> Iterator[str]:
+def demo(people: int = PEOPLE) -> Iterator[str]:
     """Run a demo with many people; yield its address."""
     with reserved_port() as port, tempfile.TemporaryDirectory() as name:
-        words = [sys.executable, "wsgi.py", "--people", str(PEOPLE)]
+        words = [sys.executable, "wsgi.py", "--people", str(people)]
         env = plain_environment() | {"PORT": str(port)}
         try:
             with running(Process(words, Path(name) / "log", env=env)) as process:
