@@ -16,11 +16,14 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.database import UtcDateTime
 from webapp.models import Reason, Status, User
+from webapp.models.user import GRANT_ENDING
 from webapp.services import people
 from webapp.services.runtime import Runtime
 
 #: A worker that keeps up refreshes earlier, after three quarters of a token's life.
 SOON = timedelta(minutes=30)
+#: Of a connection that ends within this time, the row and the page say so.
+ENDING = GRANT_ENDING
 #: A time, or a parameter for one.
 Moment = datetime | BindParameter[datetime]
 
