@@ -127,8 +127,12 @@ def test_who_needs_attention_comes_first_unless_another_order_is_chosen(
 ) -> None:
     for number, health in ((2, Health.REVOKED), (3, Health.RECONNECT), (4, Health.FAILING)):
         connection(app, number, health)
+    ending = connection(app, 5, Health.FRESH)
+    with app.app_context(), writing() as session:
+        soon = runtime_of(app).clock() + timedelta(days=13)
+        session.get_one(User, ending.id).refresh_expires_at = soon
     page = Reading(operator.get(PATH).text)
-    assert shown(page) == ["open-003", "open-004", "open-001", "open-002"]
+    assert shown(page) == ["open-003", "open-004", "open-005", "open-001", "open-002"]
     assert not [th for th in page.all("th") if "aria-sort" in th.attrs]
     (chosen,) = [e for e in page.all("option") if "selected" in e.attrs and "first" in e.text]
     assert (chosen.text, chosen.attrs["value"]) == ("Needs attention first", "")

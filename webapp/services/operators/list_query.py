@@ -122,6 +122,8 @@ class Query:
     failing: timedelta | None = None
     #: The grant expires within this time.
     within: timedelta | None = None
+    #: Only grants that don't end within ENDING; no part of an address.
+    lasting: bool = False
     #: Words of a name, an open_id or its beginning, or a ticket or half of it.
     search: str = ""
     sort: Sort = Sort.ATTENTION
@@ -173,13 +175,14 @@ def moments(query: Query, now: datetime) -> dict[str, datetime]:
         "soon": now + SOON,
         "failing_before": now - (query.failing or timedelta()),
         "ends_before": now + (query.within or timedelta()),
+        "ending": now + ENDING,
     }
 
 
 #: The same as parameters of a statement that is built once.
 MOMENTS = {
     name: bindparam(name, type_=UtcDateTime())
-    for name in ("now", "soon", "failing_before", "ends_before")
+    for name in ("now", "soon", "failing_before", "ends_before", "ending")
 }
 
 
@@ -193,6 +196,10 @@ def times(query: Query, moments: Mapping[str, Moment]) -> list[ColumnElement[boo
     if query.within is not None:
         ends = User.refresh_expires_at
         found += [ends > moments["now"], ends <= moments["ends_before"]]
+    if query.lasting:
+        # An expression without an index, as the rows are read in another order.
+        over = func.coalesce(User.refresh_expires_at, User.refresh_expires_at)
+        found.append(or_(over.is_(None), over <= moments["now"], over > moments["ending"]))
     return found
 
 
@@ -233,7 +240,7 @@ MAX_SEARCH = 100
 _SCOPE = re.compile(r"[a-z0-9._]{1,60}")
 _MOMENT = "%Y%m%dT%H%M%S.%fZ"
 _PLACE = re.compile(
-    r"(?:(?P<rank>[0-4])!)?(?P<value>-|\d{1,9}|\d{8}T\d{6}\.\d{6}Z)~(?P<id>\d{1,9})"
+    r"(?:(?P<rank>[0-5])!)?(?P<value>-|\d{1,9}|\d{8}T\d{6}\.\d{6}Z)~(?P<id>\d{1,9})"
 )
 
 
