@@ -155,6 +155,7 @@ def _row(runtime: Runtime, member: Member, story: Story, tokens: _Tokens) -> dic
         "scope": story.scope,
         "claim": None,
         "history": story.history,
+        "refresh_days": story.refresh_days,
         **_sealed(runtime, member, story, tokens),
         **story.columns,
     }

@@ -12,13 +12,16 @@ from typing import Any
 
 from webapp.actor import Actor
 from webapp.models import Status
-from webapp.services.records import history
+from webapp.services.records import history, refresh_days
 from webapp.services.records.audit import Field
 from webapp.services.refresh import schedule
 
 WORKER = Actor("worker")
 #: Refreshes in a history; the row has room for about twenty.
 _REFRESHES_KEPT = 7
+#: Refreshes that are counted by day: more than there can be of tokens that live a day.
+_REFRESHES_COUNTED = 100
+_DAYS_COUNTED = timedelta(days=refresh_days.KEPT)
 #: Addresses that belong to nobody (RFC 5737).
 _NETWORKS = ("192.0.2", "198.51.100", "203.0.113")
 _MINUTE = timedelta(minutes=1)
@@ -60,6 +63,8 @@ class Story:
     plan: dict[str, Any] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     _entries: list[str] = field(default_factory=list)
+    #: Every refresh of the last days (when, whether it worked), also those without an entry.
+    _refreshed: list[tuple[datetime, bool]] = field(default_factory=list)
 
     def uniform(self, low: float, high: float) -> float:
         """Return a pseudo-random number, the same for the same person."""
@@ -122,15 +127,20 @@ class Story:
     def _refresh(self, connected: datetime, last: datetime) -> int:
         """Add the latest refreshes to the history; return how many there were in all."""
         access, times = self.lifetimes.access, [last]
-        while len(times) < _REFRESHES_KEPT:
+        counted = self.now - _DAYS_COUNTED
+        while len(times) < _REFRESHES_KEPT or (
+            times[-1] > counted and len(times) < _REFRESHES_COUNTED
+        ):
             before = times[-1] - access * self.uniform(0.5, 0.75)
             if before - connected < access / 2:
                 break
             times.append(before)
         if last == connected:
             return 0
-        bump = len(times) - 2 if len(times) > 3 and self.uniform(0, 1) < 0.25 else None
-        for number, at in enumerate(reversed(times)):
+        self._refreshed += [(at, True) for at in times[_REFRESHES_KEPT:]]
+        kept = times[:_REFRESHES_KEPT]
+        bump = len(kept) - 2 if len(kept) > 3 and self.uniform(0, 1) < 0.25 else None
+        for number, at in enumerate(reversed(kept)):
             if number == bump:
                 self.fails(at - timedelta(seconds=self.uniform(40, 60)), "temporarily_unavailable")
             self.entry(at, "refreshed")
@@ -148,6 +158,7 @@ class Story:
     ) -> None:
         """Add an entry of the worker's to the history."""
         taken = self._milliseconds() if ms is None else ms
+        self._refreshed.append((at, word == "refreshed"))
         self._entries.append(history.format_entry(at, word, WORKER, taken, code, log_id))
 
     def keeps_failing(self, since: datetime, code: str) -> datetime:
@@ -172,6 +183,7 @@ class Story:
     def forget_past(self) -> None:
         """Drop the history and the audit events."""
         self._entries.clear()
+        self._refreshed.clear()
         self.events.clear()
 
     def happens(self, at: datetime, actor: Actor, event: str, **fields: Field) -> None:
@@ -192,6 +204,11 @@ class Story:
         """Return the value of `User.history`: newest first, whole entries only."""
         text = "".join(reversed(self._entries))[: history.LONGEST]
         return text[: text.rfind("\n") + 1] or None
+
+    @property
+    def refresh_days(self) -> str:
+        """Return the value of `User.refresh_days`."""
+        return refresh_days.format_days(self._refreshed)
 
     def _milliseconds(self) -> int:
         return int(self.random.lognormvariate(4.7, 0.4))

@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 
 from tests.account.people import account, disconnect, press
 from tests.audit.telling import empty_audit
+from tests.movable import MovableClock
 from tests.rules.test_audit import calls
 from tests.servers import Sandbox
 from tests.services.holding import runtime_of
@@ -61,6 +62,43 @@ def test_every_event_of_a_connection_has_words_of_its_own() -> None:
     assert not [line.text for line in lines if re.search(r"\w[._]\w", line.text)], "for operators"
 
 
+def test_what_happens_several_times_in_a_row_makes_one_line(
+    mara: FlaskClient, clock: MovableClock
+) -> None:
+    for _press in range(4):
+        clock.advance(hours=1)
+        press(mara, "/account/refresh")
+    mara.get("/account/export")
+    press(mara, "/account/refresh")
+    clock.advance(hours=1)
+    for path in ("/account/activity", "/account"):
+        assert told(activity(mara, path)) == [
+            *("You renewed access.", "1 hour ago"),
+            *("You downloaded your data.", "1 hour ago"),
+            *("You renewed access.", "1 hour ago", "4 times, the first of these 4 hours ago"),
+            *("You connected TikTok.", "5 hours ago", "Your name and picture"),
+        ]
+
+
+def test_repeated_events_push_nothing_off_the_account_page(mara: FlaskClient) -> None:
+    mara.get("/account/export")
+    for _press in range(9):
+        press(mara, "/account/refresh")
+    assert told(activity(mara, "/account"))[2:] == [
+        "You downloaded your data.",
+        "You connected TikTok.",
+        "Your name and picture",
+    ]
+
+
+def test_the_account_page_shows_the_five_latest_lines(mara: FlaskClient) -> None:
+    for _each in range(3):
+        press(mara, "/account/refresh")
+        mara.get("/account/export")
+    exported, renewed = "You downloaded your data.", "You renewed access."
+    assert told(activity(mara, "/account")) == [exported, renewed, exported, renewed, exported]
+
+
 def test_the_journey_of_a_person_is_told_in_order(
     app: Flask, mara: FlaskClient, sandbox: Sandbox
 ) -> None:
@@ -108,12 +146,15 @@ def test_pages_lead_from_one_to_the_next(app: Flask, mara: FlaskClient) -> None:
     for _ in range(30):
         mara.get("/account/export")
     first = activity(mara)
-    assert len(told(first)) == 25
+    times = "{} times, the first of these just now"
+    assert told(first) == ["You downloaded your data.", times.format(25)]
     (onward,) = [a.attrs["href"] for a in first.all("a") if a.attrs.get("rel") == "next"]
     assert re.fullmatch(r"/account/activity\?before=\d+", onward)
     second = activity(mara, onward)
-    assert told(second)[-2:] == ["You connected TikTok.", "Your name and picture"]
-    assert len(told(second)) == 7
+    assert told(second) == [
+        *("You downloaded your data.", times.format(5)),
+        *("You connected TikTok.", "Your name and picture"),
+    ]
     assert "/account/activity" in [a.attrs["href"] for a in second.all("a") if a.text == "First"]
 
 

@@ -67,7 +67,7 @@ def test_a_mark_that_a_new_column_brings_is_thought_of() -> None:
 
     told = {"id", "client_key", "open_id", "union_id", "display_name", "username", "ticket"}
     told |= {"operator_since", "created_at", "connected_at", "last_used_at", "refreshes", "history"}
-    told |= {"exchange_sent_at"}
+    told |= {"exchange_sent_at", "refresh_days"}
     grant = {"access_token", "refresh_token", "scope", "asked_scope", "access_expires_at"}
     grant |= {"refresh_expires_at", "refreshed_at", "version", "next_at"}
     assert set(User.__table__.columns.keys()) == told | grant | set(CLEAN), "is it a mark?"

@@ -284,12 +284,23 @@ def test_a_name_of_several_people_lets_one_be_chosen(app: Flask, operator: Flask
 
 
 @pytest.mark.parametrize("name", ["who", "on", "ref"])
-@pytest.mark.parametrize("typed", ["\u200f", "\0", "x" * 201])
-def test_a_filter_that_cannot_be_read_shows_nothing(
-    operator: FlaskClient, name: str, typed: str
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [
+        ("\u200f", "has no visible character. Type it again."),
+        ("\0", "has no visible character. Type it again."),
+        ("x" * 201, "has more than 200 characters. Shorten it."),
+    ],
+)
+def test_a_filter_that_cannot_be_read_shows_nothing_and_what_is_wrong(
+    operator: FlaskClient, name: str, typed: str, why: str
 ) -> None:
     """It was dropped, so the page showed everything."""
-    assert cells(page(operator, **{name: typed})) == []
+    read = page(operator, **{name: typed})
+    assert cells(read) == []
+    label = {"who": "Who", "on": "On", "ref": "Reference"}[name]
+    assert f"“{label}” {why}" in read.text
+    assert "Nobody has this name" not in read.text
     lines = operator.get("/operators/audit.csv", query_string={name: typed}).text.splitlines()
     assert len(lines) == 1
 

@@ -9,7 +9,7 @@ from demo import states
 from demo.names import Dice, name_of
 from demo.story import Lifetimes, Story
 from webapp.models import Status
-from webapp.services.records import history
+from webapp.services.records import history, refresh_days
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 #: The sandbox's.
@@ -36,6 +36,8 @@ def test_what_happened_is_in_order_and_explains_the_columns(state: states.State)
         assert columns["refreshes"] >= len(refreshed)
         if columns["refreshes"]:
             assert abs(refreshed[0] - columns["refreshed_at"]) < SECOND
+        worked = sum(good for good, _failed in refresh_days.counted(story.refresh_days).values())
+        assert len(refreshed) <= worked <= columns["refreshes"], number
         ended = columns["ended_at"]
         if ended is not None:
             assert columns["refreshed_at"] < ended <= NOW, number

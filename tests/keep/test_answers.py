@@ -5,9 +5,13 @@ from time import monotonic
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from tests.keep.world import World, seconds
 from tests.services.holding import opened, rows
+from webapp.database import reading
+from webapp.models import User
+from webapp.services.records import refresh_days
 from webapp.services.refresh.answer_store import store_answers
 from webapp.services.refresh.attempt import attempt
 from webapp.services.refresh.claims import SEND_WITHIN, claim_due
@@ -63,6 +67,22 @@ def test_a_passing_trouble_is_retried_and_costs_nothing(world: World) -> None:
         marks = (user.status, user.failures, user.last_error, user.interrupted, user.version)
         assert marks == ("active", 0, None, False, 2)
     world.assert_in_step(living=len(HARMLESS))
+
+
+def test_each_answer_is_counted_on_its_day(world: World) -> None:
+    open_id = world.person()
+    world.sandbox.faults("token", "html", grant_type="refresh_token", times=2)
+    for seconds_later in (0, 60, 120):
+        world.clock.advance(seconds=seconds_later)
+        world.change(open_id, next_at=world.clock())
+        assert world.work() == 1
+    world.clock.advance(days=1)
+    world.change(open_id, next_at=world.clock())
+    assert world.work() == 1
+    today = world.clock().date()
+    with reading() as session:
+        stored = session.scalar(select(User.refresh_days))
+    assert refresh_days.counted(stored) == {today: (1, 0), today - timedelta(days=1): (1, 2)}
 
 
 @pytest.mark.rule(36)

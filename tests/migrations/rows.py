@@ -188,6 +188,15 @@ ROWS: Mapping[str, Tables] = {
             {"word": "hara", "user_id": 1},
         )
     },
+    "0016": {
+        "users": (
+            CONNECTED
+            | KEPT
+            | {"failing_since": BEGAN, "history": "1|failed|worker|9|a|b\n"}
+            | {"exchange_sent_at": BEGAN, "refresh_days": "207790000300001"},
+            REVOKED | {"interrupted": False},
+        ),
+    },
 }
 #: Revision → tables whose rows it makes anew from others, up and down: test_search_words.py.
 REMADE: Mapping[str, Sequence[str]] = {"0015": ("name_words",)}

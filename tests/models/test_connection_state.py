@@ -30,6 +30,7 @@ TIMES = {
     "last_used_at",
     "refreshes",
     "history",
+    "refresh_days",
 }
 #: When to act next: every event decides that for itself.
 QUEUE = {"next_at"}

@@ -67,6 +67,7 @@ def test_expiries_by_hour_and_reconnects_by_week(
     assert len(weeks) == 12
     assert all(start.weekday() == 0 and start.hour == 0 for start, _ in weeks)
     ends = [row["refresh_expires_at"] for row in kept if row["refresh_expires_at"]]
+    assert counted.ending == sum(now < end <= now + timedelta(days=14) for end in ends) > 0
     last = weeks[-1][0] + timedelta(weeks=1)
     assert sum(number for _, number in weeks) == sum(now < end < last for end in ends)
 

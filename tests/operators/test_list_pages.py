@@ -91,11 +91,24 @@ def expected(rows: list[Dict], query: Query, now: datetime, wanted: Any) -> list
     there = [row for row in rows if wanted(row, now)]
     if query.order is not Sort.ATTENTION:
         return in_order(there, VALUE[query.order], down=query.descending)
-    urgent = ["reconnect", "failing", "soon", "healthy", "revoked"]
-    by_state = [[row for row in there if state_of(row, now) == state] for state in urgent]
+    urgent = ["reconnect", "failing", "ending", "soon", "healthy", "revoked"]
     down = query.descending
-    ordered = [in_order(each, "access_expires_at", down=down) for each in by_state]
+    ordered = [
+        in_order(
+            [row for row in there if urgency(row, now) == each],
+            "refresh_expires_at" if each == "ending" else "access_expires_at",
+            down=down,
+        )
+        for each in urgent
+    ]
     return [open_id for each in (ordered[::-1] if down else ordered) for open_id in each]
+
+
+def urgency(row: Dict, now: datetime) -> str:
+    """Return the state of a row, or that its grant ends soon."""
+    ends = row["refresh_expires_at"]
+    soon = ends is not None and now < ends <= now + 14 * DAY
+    return "ending" if soon and row["status"] == "active" else state_of(row, now)
 
 
 def in_order(there: list[Dict], name: str, *, down: bool) -> list[str]:
@@ -193,7 +206,7 @@ def test_a_page_stays_put_while_rows_move(runtime: Runtime) -> None:
 def test_a_place_beyond_the_last_row_is_an_empty_page_with_a_way_back(runtime: Runtime) -> None:
     now = runtime.clock()
     crowd.put([crowd.one(runtime, now, n) for n in range(4)])
-    last = Place(None, 999_999_999, rank=4)
+    last = Place(None, 999_999_999, rank=5)
     beyond = list_pages.list_page(runtime, Query(after=last), now, size=3)
     assert (beyond.rows, beyond.next) == ([], None)
     back = list_pages.list_page(runtime, Query(before=beyond.previous), now, size=3)

@@ -30,18 +30,39 @@ def operator(app: Flask, client: FlaskClient) -> FlaskClient:
 
 def test_the_tiles_count_and_lead_to_their_rows(app: Flask, operator: FlaskClient) -> None:
     connection(app, 2, Health.RECONNECT)
-    connection(app, 3, Health.EXPIRED)
+    ending = connection(app, 3, Health.EXPIRED)
+    with app.app_context(), writing() as session:
+        soon = runtime_of(app).clock() + timedelta(days=13)
+        session.get_one(User, ending.id).refresh_expires_at = soon
     page = Reading(operator.get(PATH).text)
     links = [a for a in page.all("a") if a.attrs["href"].startswith(PATH)]
     tiles = [link for link in links if link.text.split()[-1].isdigit()]
     assert [" ".join(tile.text.split()) for tile in tiles] == [
         *("All 3", "Healthy 1", "Expires soon 1", "Refresh failing 0", "Reconnect needed 1"),
-        "Disconnected 0",
+        *("Disconnected 0", "Reconnect soon 1"),
     ]
-    for tile, shown in zip(tiles, (3, 1, 1, 0, 1, 0), strict=True):
+    for tile, shown in zip(tiles, (3, 1, 1, 0, 1, 0, 1), strict=True):
         led = Reading(operator.get(tile.attrs["href"]).text)
         assert len([e for e in led.all("input") if e.attrs.get("name") == "id"]) == shown
         assert ("No connections match these filters" in led.text) == (shown == 0)
+        (current,) = [a for a in led.all("a") if a.attrs.get("aria-current") == "true"]
+        assert current.attrs["href"] == tile.attrs["href"]
+
+
+def test_a_tile_is_red_where_something_fails_and_amber_where_someone_is_needed_soon(
+    app: Flask, operator: FlaskClient
+) -> None:
+    def loud() -> dict[str, str]:
+        page = Reading(operator.get(PATH).text)
+        tiles = [li for li in page.all("li") if {"bad", "warn"} & {*li.classes}]
+        return {" ".join(tile.text.split()): " ".join(tile.classes) for tile in tiles}
+
+    assert loud() == {}
+    failing = connection(app, 2, Health.FAILING)
+    with app.app_context(), writing() as session:
+        soon = runtime_of(app).clock() + timedelta(days=3)
+        session.get_one(User, failing.id).refresh_expires_at = soon
+    assert loud() == {"Refresh failing 1": "bad", "Reconnect soon 1": "warn"}
 
 
 def test_headers_order_the_rows_and_turn(operator: FlaskClient) -> None:
@@ -106,8 +127,12 @@ def test_who_needs_attention_comes_first_unless_another_order_is_chosen(
 ) -> None:
     for number, health in ((2, Health.REVOKED), (3, Health.RECONNECT), (4, Health.FAILING)):
         connection(app, number, health)
+    ending = connection(app, 5, Health.FRESH)
+    with app.app_context(), writing() as session:
+        soon = runtime_of(app).clock() + timedelta(days=13)
+        session.get_one(User, ending.id).refresh_expires_at = soon
     page = Reading(operator.get(PATH).text)
-    assert shown(page) == ["open-003", "open-004", "open-001", "open-002"]
+    assert shown(page) == ["open-003", "open-004", "open-005", "open-001", "open-002"]
     assert not [th for th in page.all("th") if "aria-sort" in th.attrs]
     (chosen,) = [e for e in page.all("option") if "selected" in e.attrs and "first" in e.text]
     assert (chosen.text, chosen.attrs["value"]) == ("Needs attention first", "")

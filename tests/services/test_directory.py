@@ -91,6 +91,7 @@ def test_own_data_and_the_database_hold_the_same_fields(runtime: Runtime) -> Non
         "last_used_at": "last_used",
         "refreshes": "access_refreshes",
         "history": "last_events",
+        "refresh_days": "refreshes_by_day",
         "ended_at": "access_ended",
         "reason": "access_ended_because",
         "version": "access_version",

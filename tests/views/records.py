@@ -57,6 +57,7 @@ def _audit(rows: list[ShownEvent], **facts: Any) -> dict[str, Any]:
         "backwards": False,
         "events": {event: title(event) for event in EVENTS},
         "matches": {},
+        "unreadable": [],
         "quick": quick_dates(filters, NOW),
         "days": 400,
         "window": 10_000,
@@ -94,6 +95,10 @@ ALL: dict[str, tuple[str, dict[str, Any] | Callable[[], dict[str, Any]]]] = {
     "audit-empty": (_PAGE, _audit([])),
     "audit-no-match": (_PAGE, _audit([], filters=_FILTERS)),
     "audit-nobody": (_PAGE, _audit([], filters={"on": "-000nobody"}, nobody=True)),
+    "audit-unreadable": (
+        _PAGE,
+        _audit([], filters={"ref": "x"}, nobody=True, unreadable=["“Reference” is too long."]),
+    ),
     "audit-backwards": (_PAGE, _audit([], filters=_FILTERS, backwards=True)),
     "keys": (_LIST, _keys([*KEYS, NEVER_SHOWN])),
     "keys-empty": (_LIST, _keys([])),

@@ -123,7 +123,7 @@ KINDS = [
     Kind("failing", None, "user.info.basic", 2, 0),
     Kind("reconnect", "refused", "", 7, 0),
 ]
-COUNTS = Counts(KINDS, None, [], [])
+COUNTS = Counts(KINDS, None, [], [], 12)
 
 
 @dataclass(frozen=True)

@@ -168,6 +168,9 @@ class User(Base):
     exchange_sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: The latest events, newest first (services.records.history); rarely read, so loaded on demand.
     history: Mapped[str | None] = mapped_column(Text, deferred=True)
+    #: How many refreshes worked and failed by day (services.records.refresh_days); on demand, too.
+    #: None: connected before they were counted, and not refreshed since.
+    refresh_days: Mapped[str | None] = mapped_column(Text, default="", deferred=True)
 
     @property
     def ref(self) -> PersonRef:

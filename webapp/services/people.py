@@ -14,7 +14,7 @@ from webapp import search_words
 from webapp.database import reading, run, table_of
 from webapp.models import NameWord, PersonRef, User, connection_state
 from webapp.services import authority
-from webapp.services.records import history
+from webapp.services.records import history, refresh_days
 from webapp.services.runtime import Runtime
 
 #: Invisible, but some scripts and emoji need them.
@@ -25,7 +25,7 @@ _FIND = select(User).where(User.id == bindparam("the_id"), User.ticket == bindpa
 _words = table_of(NameWord)
 _DELETE_WORDS = delete(_words).where(_words.c.user_id == bindparam("the_id"))
 _INSERT_WORDS = insert(_words)
-_WITH_HISTORY = _FIND.options(undefer(User.history))
+_WITH_HISTORY = _FIND.options(undefer(User.history), undefer(User.refresh_days))
 
 
 class PersonGone(Exception):
@@ -116,11 +116,12 @@ def store_grant(
     """Write sealed columns, clear every mark, and add 1 to the version and the refreshes.
 
     Return False if the grant has changed since `version`: by a connect, a disconnect or a refresh.
-    `line` is added at the beginning of the row's history.
+    `line` is added at the beginning of the row's history, and the refresh to its day.
     """
     values = connection_state.works_again() | values
     keys: dict[str, Any] = {"the_id": person.id, "the_ticket": person.ticket}
     keys |= {"the_version": version, "the_line": line}
+    keys["the_day"] = refresh_days.day_word(values["refreshed_at"])
     # Not through the ORM, which would build and compile the statement for each of 64 rows.
     done = run(session, _statement(frozenset(values)), values | keys)
     return done.rowcount == 1
@@ -136,4 +137,5 @@ def _statement(columns: frozenset[str]) -> Update:
         .values({name: bindparam(name, type_=users[name].type) for name in sorted(columns)})
         .values(version=users.version + 1, refreshes=users.refreshes + 1)
         .values(history=history.prepend(bindparam("the_line", type_=Text)))
+        .values(refresh_days=refresh_days.count_one(bindparam("the_day", type_=Text), worked=True))
     )

@@ -10,7 +10,7 @@ from webapp.models import BrowserSession, PersonRef
 from webapp.services import people
 from webapp.services.account import overview
 from webapp.services.handout import uses
-from webapp.services.records import audit, history
+from webapp.services.records import audit, history, refresh_days
 from webapp.services.runtime import Runtime
 
 
@@ -57,6 +57,10 @@ def personal_data(person: PersonRef) -> dict[str, Any]:
         "access_ended_because": user.reason,
         "last_used": _iso(user.last_used_at),
         "access_refreshes": user.refreshes,
+        "refreshes_by_day": [
+            {"day": day.isoformat(), "worked": worked, "failed": failed}
+            for day, (worked, failed) in refresh_days.counted(user.refresh_days).items()
+        ],
         "access_version": user.version,
         "next_refresh": _iso(user.next_at),
         "failed_refreshes": user.failures,

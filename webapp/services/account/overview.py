@@ -22,8 +22,6 @@ from webapp.services.runtime import Runtime
 #: How far back the activity goes.
 SHOWN = timedelta(days=90)
 PAGE_SIZE = 25
-#: The account page shows this many of the latest events.
-RECENT = 5
 #: An export contains at most this many events, the newest, to limit its memory.
 MAX_EXPORTED = 10_000
 _ORDER = (AuditEvent.at, AuditEvent.id)
@@ -64,6 +62,7 @@ class Overview:
     user: User
     #: The services that were handed the connection's token, the latest first.
     uses: list[Use]
+    #: The newest page of activity.
     recent: list[TimelineEvent]
     browsers: list[Browser]
 
@@ -75,11 +74,11 @@ def overview_of(runtime: Runtime, person: PersonRef, secret: str) -> Overview:
     """
     with reading() as session:
         user = people.with_history(session, person)
-        recent = _activity_page(session, runtime, user, None, RECENT)
+        recent = _activity_page(session, runtime, user, None, PAGE_SIZE)
         return Overview(
             user=user,
             uses=uses.uses_of(session, user.id),
-            recent=recent.events[:RECENT],
+            recent=recent.events,
             browsers=sessions.of(session, runtime, person, secret, runtime.clock()),
         )
 

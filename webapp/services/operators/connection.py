@@ -3,7 +3,6 @@
 They contain no token, only a fingerprint.
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -22,7 +21,7 @@ from webapp.services.handout.uses import Use
 from webapp.services.installation import binding
 from webapp.services.operators import list_query
 from webapp.services.operators.list_query import State
-from webapp.services.records import history
+from webapp.services.records import history, refresh_days
 from webapp.services.records.figures import Bar
 from webapp.services.records.history import TimelineEvent
 from webapp.services.refresh import breaker
@@ -139,7 +138,9 @@ class ConnectionDetails:
 
 def details_of(runtime: Runtime, open_id: str) -> ConnectionDetails | None:
     """Return the details of a connection; None if there is none with this open_id."""
-    query = people.by_open_id(runtime, open_id).options(undefer(User.history))
+    query = people.by_open_id(runtime, open_id).options(
+        undefer(User.history), undefer(User.refresh_days)
+    )
     with reading() as session:
         user = session.scalar(query)
     if user is None:
@@ -173,25 +174,22 @@ def details_of(runtime: Runtime, open_id: str) -> ConnectionDetails | None:
 
 
 def refreshes_by_day(user: User, now: datetime) -> list[Bar]:
-    """Return the refreshes of the last 30 days by day, only of days that the history covers whole.
+    """Return the refreshes of the last 30 days by day, only of days that are known whole.
 
-    `user.history` must have been read with the row.
+    `user.history` and `user.refresh_days` must have been read with the row.
     """
     text = user.history or ""
     events = history.parse(text)
     first = max(now - _CHARTED, user.created_at).date()
+    covered = first
     if events and len(text) >= history.LONGEST:
         # Older entries were cut off, maybe even on the day of the oldest that is left.
-        first = max(first, events[-1].at.date() + _DAY)
-    counts = Counter(
-        (event.at.date(), event.word == "refreshed")
-        for event in events
-        if event.word in ("refreshed", "failed", "needs_user")
-    )
-    days = [first + _DAY * number for number in range((now.date() - first).days + 1)]
+        covered = events[-1].at.date() + _DAY
+    days = refresh_days.by_day(user.refresh_days, events, covered, now.date())
     return [
-        Bar(datetime.combine(day, time(), UTC), counts[day, True], counts[day, False])
-        for day in days
+        Bar(datetime.combine(day, time(), UTC), good, failed)
+        for day, (good, failed) in days.items()
+        if day >= first
     ]
 
 

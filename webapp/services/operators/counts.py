@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from webapp.database import UtcDateTime, is_sqlite, reading, writing
 from webapp.models import Headcount, Status, User
-from webapp.services.operators.list_query import SOON, STATUSES, Query, State
+from webapp.services.operators.list_query import ENDING, MOMENTS, SOON, STATUSES, Query, State
 from webapp.services.runtime import Runtime
 
 log = structlog.get_logger(__name__)
@@ -62,6 +62,8 @@ class Counts:
     counted_at: datetime | None
     expiries: Bars
     reconnects: Bars
+    #: How many work but must be reconnected soon. None: counted by a release without this.
+    ending: int | None = None
 
     @property
     def total(self) -> int:
@@ -98,6 +100,12 @@ _by = (User.status, User.reason, User.scope)
 _soon = case((User.access_expires_at > bindparam("soon", type_=UtcDateTime()), 0), else_=1)
 # Built once, because building them takes longer than running them.
 _KINDS = select(*_by, func.count(), func.sum(_soon)).where(_ours).group_by(*_by)
+_ENDING = (
+    select(func.count())
+    .where(_ours, User.status.in_(_ALIVE))
+    .where(User.refresh_expires_at > MOMENTS["now"])
+    .where(User.refresh_expires_at <= MOMENTS["ends_before"])
+)
 _SOME = select(User.id).where(_ours).limit(bindparam("limit", type_=Integer)).subquery()
 _COUNT_SOME = select(func.count()).select_from(_SOME)
 _STORED = select(Headcount.counted_at, Headcount.body).where(
@@ -112,9 +120,10 @@ def count_all(session: Session, runtime: Runtime, now: datetime, *, by_time: boo
         Kind(status, reason, scope, number, int(late) if status == Status.ACTIVE else 0)
         for status, reason, scope, number, late in session.connection().execute(_KINDS, values)
     ]
-    if not by_time:
-        return Counts(kinds, None, [], [])
-    return Counts(kinds, None, *_count_by_time(session, runtime, now))
+    values |= {"now": now, "ends_before": now + ENDING}
+    ending = session.connection().scalar(_ENDING, values)
+    bars = _count_by_time(session, runtime, now) if by_time else ([], [])
+    return Counts(kinds, None, *bars, ending)
 
 
 def _count_by_time(session: Session, runtime: Runtime, now: datetime) -> tuple[Bars, Bars]:
@@ -169,6 +178,7 @@ def to_json(counts: Counts) -> str:
             "kinds": [list(asdict(kind).values()) for kind in counts.kinds],
             "expiries": [(moment.isoformat(), number) for moment, number in counts.expiries],
             "reconnects": [(moment.isoformat(), number) for moment, number in counts.reconnects],
+            "ending": counts.ending,
         }
     )
 
@@ -181,7 +191,7 @@ def from_json(text: str, counted_at: datetime) -> Counts:
         return [(datetime.fromisoformat(moment), number) for moment, number in document[name]]
 
     kinds = [Kind(*each) for each in document["kinds"]]
-    return Counts(kinds, counted_at, bars("expiries"), bars("reconnects"))
+    return Counts(kinds, counted_at, bars("expiries"), bars("reconnects"), document.get("ending"))
 
 
 def _of(kind: Kind, state: State) -> int:

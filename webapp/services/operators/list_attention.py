@@ -1,7 +1,9 @@
 """The default order of the list: who needs attention first.
 
 One state follows the other, each in the order of expiry. So a page is read from the indexes of that
-order, state by state until it is full, and costs the same for a million rows.
+order, state by state until it is full, and costs the same for a million rows. Active connections
+whose grant ends soon come after those that fail, the earliest end first, and not among the others:
+to leave them out, pages of the others read as many rows more as there are between their own.
 """
 
 from collections.abc import Sequence
@@ -10,12 +12,20 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from webapp.models import User
+from webapp.models import Status, User
 from webapp.services.operators.list_keyset import Conditions, KeysetWalk, Segment
-from webapp.services.operators.list_query import SOON, STATUSES, Place, Query, Sort, State
+from webapp.services.operators.list_query import (
+    ENDING,
+    SOON,
+    STATUSES,
+    Place,
+    Query,
+    Sort,
+    State,
+)
 
-#: The states in this order; a place has the index of its own.
-ATTENTION = (State.RECONNECT, State.FAILING, State.SOON, State.HEALTHY, State.REVOKED)
+#: The states in this order; a place has the index of its own. None: active, the grant ends soon.
+ATTENTION = (State.RECONNECT, State.FAILING, None, State.SOON, State.HEALTHY, State.REVOKED)
 _SOON, _HEALTHY = ATTENTION.index(State.SOON), ATTENTION.index(State.HEALTHY)
 
 
@@ -57,9 +67,15 @@ class AttentionWalk:
             return place.rank or 0
         return _SOON if place.value <= self.now + SOON else _HEALTHY
 
-    def _walk(self, state: State) -> KeysetWalk:
-        among = [status.value for status in STATUSES[state]]
-        query = replace(self.query, state=state, sort=Sort.EXPIRES, down=self.query.descending)
+    def _walk(self, state: State | None) -> KeysetWalk:
+        down = self.query.descending
+        if state is None:
+            among = [Status.ACTIVE.value]
+            query = replace(self.query, within=ENDING, sort=Sort.RECONNECT_BY, down=down)
+        else:
+            among = [status.value for status in STATUSES[state]]
+            lasting = state in (State.SOON, State.HEALTHY)
+            query = replace(self.query, state=state, sort=Sort.EXPIRES, down=down, lasting=lasting)
         segments = [segment for segment in self.segments if segment.status in among]
         found = self.found and (*self.found, User.status.in_(among))
         return KeysetWalk(self.session, self.client_key, segments, query, self.now, found)

@@ -16,11 +16,14 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.database import UtcDateTime
 from webapp.models import Reason, Status, User
+from webapp.models.user import GRANT_ENDING
 from webapp.services import people
 from webapp.services.runtime import Runtime
 
 #: A worker that keeps up refreshes earlier, after three quarters of a token's life.
 SOON = timedelta(minutes=30)
+#: Of a connection that ends within this time, the row and the page say so.
+ENDING = GRANT_ENDING
 #: A time, or a parameter for one.
 Moment = datetime | BindParameter[datetime]
 
@@ -119,6 +122,8 @@ class Query:
     failing: timedelta | None = None
     #: The grant expires within this time.
     within: timedelta | None = None
+    #: Only grants that don't end within ENDING; no part of an address.
+    lasting: bool = False
     #: Words of a name, an open_id or its beginning, or a ticket or half of it.
     search: str = ""
     sort: Sort = Sort.ATTENTION
@@ -170,13 +175,14 @@ def moments(query: Query, now: datetime) -> dict[str, datetime]:
         "soon": now + SOON,
         "failing_before": now - (query.failing or timedelta()),
         "ends_before": now + (query.within or timedelta()),
+        "ending": now + ENDING,
     }
 
 
 #: The same as parameters of a statement that is built once.
 MOMENTS = {
     name: bindparam(name, type_=UtcDateTime())
-    for name in ("now", "soon", "failing_before", "ends_before")
+    for name in ("now", "soon", "failing_before", "ends_before", "ending")
 }
 
 
@@ -190,6 +196,10 @@ def times(query: Query, moments: Mapping[str, Moment]) -> list[ColumnElement[boo
     if query.within is not None:
         ends = User.refresh_expires_at
         found += [ends > moments["now"], ends <= moments["ends_before"]]
+    if query.lasting:
+        # An expression without an index, as the rows are read in another order.
+        over = func.coalesce(User.refresh_expires_at, User.refresh_expires_at)
+        found.append(or_(over.is_(None), over <= moments["now"], over > moments["ending"]))
     return found
 
 
@@ -230,7 +240,7 @@ MAX_SEARCH = 100
 _SCOPE = re.compile(r"[a-z0-9._]{1,60}")
 _MOMENT = "%Y%m%dT%H%M%S.%fZ"
 _PLACE = re.compile(
-    r"(?:(?P<rank>[0-4])!)?(?P<value>-|\d{1,9}|\d{8}T\d{6}\.\d{6}Z)~(?P<id>\d{1,9})"
+    r"(?:(?P<rank>[0-5])!)?(?P<value>-|\d{1,9}|\d{8}T\d{6}\.\d{6}Z)~(?P<id>\d{1,9})"
 )
 
 

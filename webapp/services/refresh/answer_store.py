@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import update
+from sqlalchemy import Text, literal, update
 from sqlalchemy.exc import (
     DBAPIError,
     InterfaceError,
@@ -31,7 +31,7 @@ from webapp.models import Status, User, connection_state
 from webapp.services import people
 from webapp.services.installation import binding
 from webapp.services.notifications import outbox
-from webapp.services.records import audit, figures, history
+from webapp.services.records import audit, figures, history, refresh_days
 from webapp.services.refresh import breaker, rescue_file, schedule, verdicts
 from webapp.services.refresh.breaker import Outcome
 from webapp.services.refresh.verdicts import NotSent, Result, Verdict
@@ -174,13 +174,17 @@ def _store_tokens(session: Session, runtime: Runtime, result: Result, tokens: To
 def _store_failure(session: Session, result: Result, verdict: Verdict) -> bool:
     """Write a failure while claim and version are still ours; return False if they are not."""
     claim = result.claim
-    line = history_entry(result, verdict)
+    columns = dict(verdict.columns)
+    if line := history_entry(result, verdict):
+        day = literal(refresh_days.day_word(result.received_at), Text)
+        columns["history"] = history.prepend(line)
+        columns["refresh_days"] = refresh_days.count_one(day, worked=False)
     done: Any = session.execute(
         update(User)
         .where(
             User.is_(claim.user.ref), User.version == claim.user.version, User.claim == claim.name
         )
-        .values(verdict.columns | ({"history": history.prepend(line)} if line else {}))
+        .values(columns)
     )
     return bool(done.rowcount)
 

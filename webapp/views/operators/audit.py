@@ -57,6 +57,7 @@ def index() -> str:
         filters=asked.typed,
         nobody=asked.wanted is None,
         matches=asked.matches,
+        unreadable=asked.unreadable,
         quick=quick_dates(asked.typed, runtime().clock()),
         backwards=_is_backwards(asked.wanted),
         events={event: title(event) for event in sorted(audit.EVENTS, key=title)},

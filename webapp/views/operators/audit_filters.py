@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from flask import request
 
 from webapp.actor import KINDS
-from webapp.language import N_
+from webapp.language import N_, ngettext
 from webapp.language import gettext as _
 from webapp.services.operators.audit_search import (
     AuditQuery,
@@ -23,8 +23,8 @@ from webapp.views.http.runtime import runtime
 from webapp.views.operators.audit_texts import NAMELESS
 
 FILTERS = ("from", "to", "who", "what", "on", "ref")
-#: What is typed freely.
-_FREE = ("who", "on", "ref")
+#: What is typed freely, and its label.
+_FREE = {"who": N_("Who"), "on": N_("On"), "ref": N_("Reference")}
 _MAX_LENGTH = 200
 _TICKET = re.compile(r"ct_[0-9A-Z]{4}-[0-9A-Z]{4}")
 #: A ticket, a kind of actor or a request ID: all else that can be typed may be a person's name.
@@ -48,6 +48,8 @@ class AuditRequest:
     wanted: AuditQuery | None = None
     #: Filter → the people whom its text may mean, if there are several.
     matches: dict[str, list[Match]] = field(default_factory=dict)
+    #: What is wrong with each filter that can't be read.
+    unreadable: list[str] = field(default_factory=list)
 
     @property
     def query(self) -> str:
@@ -121,7 +123,10 @@ def _is_valid(name: str, text: str) -> bool:
 
 def _query_of(asked: AuditRequest) -> AuditQuery | None:
     typed = asked.typed
-    if not all(_is_readable(typed[name]) for name in _FREE if name in typed):
+    asked.unreadable = [
+        why for name in _FREE if (why := _unreadable(name, typed.get(name, ""))) is not None
+    ]
+    if asked.unreadable:
         return None
     since, last = _day(typed.get("from", "")), _day(typed.get("to", ""))
     who, on = _who(asked), _on(asked)
@@ -137,8 +142,19 @@ def _query_of(asked: AuditRequest) -> AuditQuery | None:
     )
 
 
-def _is_readable(text: str) -> bool:
-    return len(text) <= _MAX_LENGTH and clean_name(text) is not None
+def _unreadable(name: str, text: str) -> str | None:
+    """Return what is wrong with a filter that is typed freely; None if it can be read."""
+    label = _(_FREE[name])
+    if len(text) > _MAX_LENGTH:
+        return ngettext(
+            "“%(filter)s” has more than %(num)s character. Shorten it.",
+            "“%(filter)s” has more than %(num)s characters. Shorten it.",
+            _MAX_LENGTH,
+            filter=label,
+        )
+    if text and clean_name(text) is None:
+        return _("“%(filter)s” has no visible character. Type it again.", filter=label)
+    return None
 
 
 def _who(asked: AuditRequest) -> str | None:

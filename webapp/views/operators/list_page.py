@@ -14,6 +14,7 @@ from webapp.services.operators import list_search
 from webapp.services.operators.counts import Counts
 from webapp.services.operators.list_pages import Page
 from webapp.services.operators.list_query import (
+    ENDING,
     FAILING_FOR,
     WITHIN,
     Query,
@@ -160,24 +161,33 @@ def _all_that_match(base: str, query: Query, page: Page) -> str:
 
 
 def tiles(base: str, query: Query, counts: Counts | None) -> list[Tile]:
-    """Return the counts by state, each a link to its rows."""
+    """Return the counts by state, and of those that must reconnect soon, each a link to its rows.
+
+    Those in red and amber are for someone to act on.
+    """
     numbers: Mapping[State, int] = counts.by_state if counts else {}
     plain = Query(sort=query.sort, down=query.down)
     everybody = Tile(
-        "", _("All"), counts.total if counts else None, address(base, plain), query.state is None
+        "", _("All"), counts.total if counts else None, address(base, plain), not query.is_filtered
     )
     return [
         everybody,
-        *(
-            Tile(
-                *state_tag(state),
-                numbers.get(state),
-                address(base, plain, state=state),
-                query.state is state,
-            )
-            for state in State
+        *(_tile(base, plain, state, numbers.get(state), query.state is state) for state in State),
+        Tile(
+            "warn",
+            _("Reconnect soon"),
+            counts.ending if counts else None,
+            address(base, plain, within=ENDING),
+            query.within == ENDING,
         ),
     ]
+
+
+def _tile(base: str, plain: Query, state: State, count: int | None, is_current: bool) -> Tile:
+    kind, word = state_tag(state)
+    # One failing row is retried and only amber; that there are any is for an operator to look at.
+    kind = "bad" if state is State.FAILING else kind
+    return Tile(kind, word, count, address(base, plain, state=state), is_current)
 
 
 def filters(query: Query, scopes: Sequence[str]) -> list[Filter]:

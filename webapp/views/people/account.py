@@ -41,6 +41,8 @@ blueprint = Blueprint("account", __name__)
 
 #: Enough for retries, too few to load TikTok.
 PRESSES = "10 per minute"
+#: The account page shows this many lines of activity.
+_RECENT = 5
 #: Digits; no event has a longer ID, and no database accepts one.
 _MAX_ID_LENGTH = 18
 
@@ -114,7 +116,7 @@ def show() -> str:
         since=since,
         held=user.access_token is not None,
         uses=mine.uses,
-        recent=activity_texts.lines(mine.recent, user.ticket),
+        recent=activity_texts.lines(mine.recent, user.ticket)[:_RECENT],
         browsers=mine.browsers,
     )
 

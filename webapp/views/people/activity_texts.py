@@ -4,8 +4,9 @@ They name no operator and no IP address, and use no technical terms.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
 
 from webapp.language import N_
 from webapp.language import gettext as _
@@ -66,21 +67,38 @@ KNOWN = (*_TEXTS, *ENDED)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One event, ready for the page."""
+    """One event, or several in a row that read the same, ready for the page."""
 
     bad: bool
     text: str
+    #: When it happened; the last one, if there are several.
     at: datetime
     #: The permissions that were allowed.
     details: tuple[str, ...] = ()
+    count: int = 1
+    #: When the first of several happened.
+    first_at: datetime | None = None
 
 
 def lines(events: Sequence[TimelineEvent], ticket: str) -> list[Line]:
-    """Return the lines of these events for the person with this ticket."""
-    return [
+    """Return the lines of these events, newest first, for the person with this ticket.
+
+    Events in a row that read the same make one line.
+    """
+    found = [
         Line(event.word in ENDED, _text(event, ticket), event.at, _allowed(event))
         for event in events
     ]
+    return [
+        _joined(list(alike))
+        for _same, alike in groupby(found, lambda line: (line.bad, line.text, line.details))
+    ]
+
+
+def _joined(alike: Sequence[Line]) -> Line:
+    if len(alike) == 1:
+        return alike[0]
+    return replace(alike[0], count=len(alike), first_at=alike[-1].at)
 
 
 def _text(event: TimelineEvent, ticket: str) -> str:
