@@ -208,6 +208,16 @@ def _day(ordinal: int, code: str) -> str:
     return dates.format_date(date.fromordinal(ordinal), "long", locale=language(code).locale)
 
 
+def medium_day(value: date) -> str:
+    """Return a date with a short month: "22 Nov 2026"."""
+    return _medium_day(value.toordinal(), _current.get())
+
+
+@lru_cache(maxsize=4096)
+def _medium_day(ordinal: int, code: str) -> str:
+    return dates.format_date(date.fromordinal(ordinal), "medium", locale=language(code).locale)
+
+
 def short_day(value: date) -> str:
     """Return a short date without its year: "22 Nov"."""
     return dates.format_skeleton("MMMd", value, locale=current().locale)

@@ -266,3 +266,22 @@ def test_the_orders_to_choose_from_say_which_one_is_in_use(operator: FlaskClient
     assert (chosen.attrs["value"], chosen.text) == ("-refreshes", "Most refreshes first")
     offered = {e.attrs["value"] for e in page.all("option") if e.text.endswith(" first")}
     assert offered >= {"expires", "reconnect_by", "-refreshes", "-last_used", "next"}
+
+
+def test_a_connection_leads_back_to_the_list_as_it_was(app: Flask, operator: FlaskClient) -> None:
+    connection(app, 2, name="Noor & Søn")
+    listed = f"{PATH}?q=noor&status=healthy"
+
+    def led(page: str, word: str) -> str:
+        links = [a for a in Reading(operator.get(page).text).all("a") if a.text.strip() == word]
+        return links[0].attrs["href"]
+
+    shown = led(listed, "Noor & Søn")
+    assert led(shown, "Connections") == listed
+    asks = led(shown, "Disconnect…")
+    assert (led(asks, "Connections"), led(asks, "Stay connected")) == (listed, shown)
+    read = Reading(operator.get(shown).text)
+    pressed = next(e.attrs["action"] for e in read.all("form") if "/test" in e.attrs["action"])
+    token = next(e.attrs["value"] for e in read.all("input") if e.attrs["name"] == "csrf_token")
+    answer = operator.post(pressed, data={"csrf_token": token})
+    assert (answer.status_code, answer.headers["Location"]) == (303, shown)

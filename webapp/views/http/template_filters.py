@@ -110,7 +110,7 @@ def when(moment: datetime | None, now: datetime, *, by_day: bool = False) -> Mar
         text = escape(_("unknown"))
         # The text is escaped; so is all that follows.
         return Markup(f'<span class="muted">{text}</span>')  # noqa: S704  # as above
-    text = escape(language.day(moment) if by_day else relative(moment, now))
+    text = escape(language.medium_day(moment) if by_day else relative(moment, now))
     kind = "" if by_day else " data-relative"
     before, after = _around_time(moment.toordinal(), language.current().code)
     title = f"{before}{clock_time(moment)}{after}"

@@ -80,7 +80,7 @@ def shown_event(
         _who(event.actor_kind, event.actor, people, jobs),
         event.event,
         _person(event.ticket, people) if event.ticket else None,
-        _details(event.fields),
+        _details(event.fields, but="job" if job in jobs else ""),
         event.address,
         event.reference,
         text=sentence(event.event, json.loads(event.fields)),
@@ -109,10 +109,15 @@ def _person(ticket: str, people: Mapping[str, Person], *, is_operator: bool = Fa
     return NamedActor(display_name(person.name), person.open_id, is_operator)
 
 
-def _details(fields: str) -> str:
-    """Return an event's own fields, which are codes: "kind again · scopes user.info.basic"."""
+def _details(fields: str, but: str) -> str:
+    """Return an event's own fields, which are codes: "kind again · scopes user.info.basic".
+
+    `but`: the field that is shown as a link.
+    """
     values = json.loads(fields)
-    return " · ".join(f"{name} {_word(value)}" for name, value in values.items() if value != "")
+    return " · ".join(
+        f"{name} {_word(value)}" for name, value in values.items() if value != "" and name != but
+    )
 
 
 def _word(value: object) -> str:

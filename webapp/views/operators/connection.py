@@ -1,6 +1,6 @@
 """The page of one connection and what operators can do with it. It never shows a token."""
 
-from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from webapp.language import gettext as _
@@ -8,13 +8,14 @@ from webapp.services.connect import user_info
 from webapp.services.connect.disconnect import disconnect_person
 from webapp.services.operators import audit_search, bulk, connection
 from webapp.services.operators.connection import ConnectionDetails
+from webapp.services.operators.list_query import Query
 from webapp.services.refresh.on_demand import NotConnected, Pending, ReconnectRequired, fresh_access
 from webapp.services.vault import CannotOpen
 from webapp.views.http.guards import at_most, operator
 from webapp.views.http.runtime import runtime
 from webapp.views.http.session import visitor
 from webapp.views.http.template_filters import display_name
-from webapp.views.operators import connection_texts
+from webapp.views.operators import connection_texts, list_address
 from webapp.views.operators.health import connection_chart
 
 blueprint = Blueprint("connection", __name__, url_prefix="/operators")
@@ -43,6 +44,8 @@ def show(open_id: str) -> str:
         lines=connection_texts.timeline_lines(found.timeline, len(user.asked), _jobs(found)),
         reconnect_url=f"{runtime().settings.public_origin}{url_for('connect.choose')}",
         own=_is_own(open_id),
+        back=list_address.same_page(url_for("operators.tokens"), _listed()),
+        listed=list_address.same_page("", _listed()),
     )
 
 
@@ -97,6 +100,8 @@ def confirm_disconnect(open_id: str) -> str:
         held=found.user.access_token is not None,
         services=[use.name for use in found.uses if not use.revoked],
         own=_is_own(open_id),
+        back=list_address.same_page(url_for("operators.tokens"), _listed()),
+        listed=list_address.same_page("", _listed()),
     )
 
 
@@ -131,7 +136,13 @@ def _jobs(found: ConnectionDetails) -> dict[str, str]:
 
 
 def _back(open_id: str) -> Response:
-    return redirect(url_for("connection.show", open_id=open_id), 303)
+    shown = url_for("connection.show", open_id=open_id)
+    return redirect(list_address.same_page(shown, _listed()), 303)
+
+
+def _listed() -> Query:
+    """Return the query of the list from which the operator came, which is in the address."""
+    return list_address.parse(request.args).query
 
 
 def _is_own(open_id: str) -> bool:

@@ -57,6 +57,11 @@ def address(base: str, query: Query, **changes: Any) -> str:
     return f"{base}?{urlencode(pairs)}" if pairs else base
 
 
+def same_page(base: str, query: Query) -> str:
+    """Return the address of the page of the list that `query` names; `base` if it names none."""
+    return address(base, query, after=query.after, before=query.before)
+
+
 def _printable(name: str) -> str:
     shown = "".join(char if char.isprintable() else " " for char in name)
     return shown[:_MAX_LETTERS] + ("…" if len(shown) > _MAX_LETTERS else "")

@@ -25,7 +25,7 @@ from webapp.services.operators.list_query import (
 )
 from webapp.views.http.template_filters import quoted, state_tag
 from webapp.views.operators import list_rows
-from webapp.views.operators.list_address import MORE, ListRequest, address
+from webapp.views.operators.list_address import MORE, ListRequest, address, same_page
 
 #: Sort → column title, caption for ascending and for descending order.
 ORDERS: Mapping[Sort, tuple[str, str, str]] = {
@@ -118,7 +118,7 @@ def context(
     everything = asked.everything and bool(page.rows) and whole
     return {
         "query": query,
-        "rows": list_rows.lines(page.rows, now),
+        "rows": list_rows.lines(page.rows, now, same_page("", query)),
         "fill": list_rows.fill,
         "everything": everything,
         "whole_page": asked.whole_page or everything,

@@ -37,8 +37,11 @@ def fill(lines: Sequence[Line], row: Markup) -> Markup:
     return Markup("".join([plain % line for line in lines]))  # noqa: S704  # as above
 
 
-def lines(rows: Sequence[Row], now: datetime) -> list[Line]:
-    """Return the rows as HTML in the current language. Needs a request context."""
+def lines(rows: Sequence[Row], now: datetime, listed: str = "") -> list[Line]:
+    """Return the rows as HTML in the current language. Needs a request context.
+
+    `listed`: the query string of the list, which leads back to this page of it.
+    """
     labels = {label: escape(_(label)) for label in LABELS}
     words = {state: state_tag(state) for state in State}
     reasons = {row.user.reason for row in rows}
@@ -58,7 +61,7 @@ def lines(rows: Sequence[Row], now: datetime) -> list[Line]:
             "label": _("Select %(name)s, %(ticket)s", name=name, ticket=escape(user.ticket)),
             "ticket": escape(user.ticket),
             "open_id": open_id,
-            "address": escape(base + quote(user.open_id, safe="!$&'()*+,/:;=@")),
+            "address": escape(base + quote(user.open_id, safe="!$&'()*+,/:;=@") + listed),
             "name": name,
             "status": _tag_html(tag) + _after_tag(row, because[user.reason]),
             # A small screen has room for one of the two.
