@@ -270,11 +270,11 @@ def test_the_orders_to_choose_from_say_which_one_is_in_use(operator: FlaskClient
 
 def test_a_connection_leads_back_to_the_list_as_it_was(app: Flask, operator: FlaskClient) -> None:
     connection(app, 2, name="Noor & Søn")
-    listed = f"{PATH}?q=noor&status=healthy"
+    listed = f"{PATH}?status=healthy&sort=refreshes"
 
     def led(page: str, word: str) -> str:
         links = [a for a in Reading(operator.get(page).text).all("a") if a.text.strip() == word]
-        return links[0].attrs["href"]
+        return links[-1].attrs["href"]
 
     shown = led(listed, "Noor & Søn")
     assert led(shown, "Connections") == listed

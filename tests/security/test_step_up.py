@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from tests.forms import the_form
@@ -16,6 +17,8 @@ from tests.security.acts import Stage
 from tests.security.meanwhile import as_before, between
 from tests.views.reading import Reading
 from tests.walk import come_back, consent
+from webapp.database import reading
+from webapp.models import User
 from webapp.services.authority import FRESH_FOR
 from webapp.services.connect import disconnect
 from webapp.services.handout import service_keys
@@ -52,9 +55,16 @@ def both(stage: Stage) -> list[str]:
     return [stage.sandbox.open_id("jo"), stage.sandbox.open_id("mara")]
 
 
+def shown(stage: Stage) -> str:
+    """Return what the page shows of the rows that it counted: the sum of their IDs."""
+    with stage.app.app_context(), reading() as session:
+        return str(session.scalar(select(func.sum(User.id))))
+
+
 DISCONNECT = "/operators/tokens/disconnect"
 BULK = {"confirm": "1", "job": "made-up-job-id-2", "query": "status=healthy"}
-SHOWN = {"count": "2", "typed": "2", "at": lambda stage: stage.runtime.clock().isoformat()}
+SHOWN = {"count": "2", "typed": "2", "ids": shown}
+SHOWN |= {"at": lambda stage: stage.runtime.clock().isoformat()}
 NEEDING = (
     Needing("selected", DISCONNECT, BULK | {"id": both, "typed": "2"}, DISCONNECT, {"id": both}),
     Needing("all", DISCONNECT, BULK | SHOWN | {"all": "1"}, DISCONNECT, {"all": "1"}),

@@ -135,7 +135,8 @@ def test_operators_see_who_needs_them_soon_and_no_date_that_no_longer_holds(
     with app.app_context(), writing() as session:
         session.execute(update(User).where(User.id == rows[0].id).values(refresh_expires_at=soon))
     reading = judge(client.get("/operators/tokens"), "/operators/tokens")
-    assert {language.medium_day(soon)} < {e.text for e in reading.all("span") if "warn" in e.classes}
+    loud = {e.text for e in reading.all("span") if "warn" in e.classes}
+    assert {language.medium_day(soon)} < loud
     assert "3 attempts" in reading.text
     assert language.medium_day(over) not in reading.text
 
