@@ -43,7 +43,8 @@ def heading(html: str) -> str:
 def rows(app: Flask) -> list[User]:
     """Return everybody the app knows, first come first."""
     with app.app_context(), reading() as session:
-        return list(session.scalars(select(User).options(undefer(User.history)).order_by(User.id)))
+        late = (undefer(User.history), undefer(User.refresh_days))
+        return list(session.scalars(select(User).options(*late).order_by(User.id)))
 
 
 def row(app: Flask, open_id: str) -> User:

@@ -75,6 +75,11 @@ def _issued(row: KeyRow = KEYS[0], **facts: Any) -> dict[str, Any]:
     return {"row": row, "key": None, "waits": False, "minutes": 5, "public_origin": origin, **facts}
 
 
+def _unreadable() -> dict[str, Any]:
+    why = _("“%(filter)s” has no visible character. Type it again.", filter=_("Reference"))
+    return _audit([], filters={"ref": "x"}, nobody=True, unreadable=[why])
+
+
 _ISSUED = "operators/key_issued.html"
 _PAGE, _LIST = "operators/audit.html", "operators/keys.html"
 _FILTERS = {"who": "studio-prod", "what": "key.issued"}
@@ -95,10 +100,7 @@ ALL: dict[str, tuple[str, dict[str, Any] | Callable[[], dict[str, Any]]]] = {
     "audit-empty": (_PAGE, _audit([])),
     "audit-no-match": (_PAGE, _audit([], filters=_FILTERS)),
     "audit-nobody": (_PAGE, _audit([], filters={"on": "-000nobody"}, nobody=True)),
-    "audit-unreadable": (
-        _PAGE,
-        _audit([], filters={"ref": "x"}, nobody=True, unreadable=["“Reference” is too long."]),
-    ),
+    "audit-unreadable": (_PAGE, _unreadable),
     "audit-backwards": (_PAGE, _audit([], filters=_FILTERS, backwards=True)),
     "keys": (_LIST, _keys([*KEYS, NEVER_SHOWN])),
     "keys-empty": (_LIST, _keys([])),
