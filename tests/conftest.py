@@ -4,7 +4,9 @@ import gc
 import os
 import re
 import sys
+from collections.abc import Sequence
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -39,9 +41,22 @@ def starts_processes(path: Path) -> bool:
     return bool(STARTS_PROCESSES.search(path.read_text(encoding="utf-8")))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put the slow tests first, so that no worker is left with one at the end."""
     items.sort(key=lambda item: (-_allowed(item), not starts_processes(item.path)))
+    items[:] = _dealt(items, getattr(config, "workerinput", {}).get("workercount", 1))
+
+
+def _dealt(items: Sequence[pytest.Item], workers: int) -> list[pytest.Item]:
+    """Deal the slow tests among the workers' shares: xdist gives each a part of the list."""
+    slow = [item for item in items if _allowed(item)]
+    others = iter(items[len(slow) :])
+    dealt: list[pytest.Item] = []
+    for number in range(1, workers + 1):
+        dealt += slow[number - 1 :: workers]
+        dealt += islice(others, max(len(items) * number // workers - len(dealt), 0))
+    return dealt + list(others)
 
 
 def _allowed(item: pytest.Item) -> float:
