@@ -192,6 +192,10 @@ def gunicorn(
         yield server
 
 
+#: The exit code of a start that is refused (EX_CONFIG).
+REFUSED = 78
+
+
 def refused_start(env: Mapping[str, str], folder: Path, *, cwd: Path = ROOT) -> tuple[int, str]:
     """Start gunicorn with settings it must refuse; return its exit code and all it said."""
     args = [sys.executable, "-m", "gunicorn", "wsgi:app", "--bind", "127.0.0.1:0"]

@@ -1,6 +1,6 @@
 """`python wsgi.py` on a bare machine: a copy of the repository, nothing configured.
 
-tests/test_start.py has tests of what it prints and refuses.
+tests/test_trial.py has tests of what it prints and refuses.
 """
 
 import os
