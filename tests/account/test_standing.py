@@ -32,6 +32,7 @@ def test_a_reason_is_told_on_the_next_visit(
     because = ENDINGS[reason.value].because
     assert f"Access stopped working 5 hours ago because {because}." in notices(page)
     assert "Nothing you've saved is lost." in notices(page)
+    assert "Last connected" in page.text
     assert not JARGON.findall(page.text)
     assert not long_sentences(page)
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 from datetime import timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from tests.services.holding import runtime_of
 from tests.views.connections import connection
 from tests.views.reading import Reading
 from webapp.database import writing
-from webapp.models import AuditEvent, User
+from webapp.models import AuditEvent, BulkJob, User
 from webapp.services import people
 from webapp.services.operators import audit_search
 from webapp.services.operators.audit_search import AuditQuery
@@ -218,6 +219,24 @@ def test_a_ticket_is_found_in_any_case(app: Flask, operator: FlaskClient, mara: 
     assert len(found) == 1
     acted = cells(page(operator, who=mara.ticket.lower()))
     assert acted == cells(page(operator, who=mara.ticket))
+
+
+def test_a_bulk_job_is_a_link_and_its_id_is_shown_only_once_it_is_gone(
+    app: Flask, operator: FlaskClient
+) -> None:
+    with app.app_context():
+        empty_audit()
+    fields = {"job": "made-up-job", "act": "refresh", "count": 2, "query": ""}
+    written(app, {"event": "bulk.ordered", "fields": json.dumps(fields)})
+    assert "job made-up-job" in cells(page(operator))[0][2]
+    runtime = runtime_of(app)
+    job = {"id": "made-up-job", "client_key": runtime.client_key, "act": "refresh", "actor": ""}
+    job |= {"address": "", "created_at": runtime.clock()}
+    with app.app_context(), writing() as session:
+        session.add(BulkJob(**job))
+    read = page(operator)
+    assert "made-up-job" not in cells(read)[0][2]
+    assert "/operators/bulk/made-up-job" in [a.attrs["href"] for a in read.all("a")]
 
 
 def named(app: Flask, *names: str) -> list[User]:

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from tests.contract.evidence import all_calls, question
 from tests.forms import the_form
 from tests.servers import ANSWER_WITHIN, Sandbox, plain_session
+from tests.views.reading import Reading
 from tests.walk import BrowserLikeClient, begin, come_back, connect, connect_form, consent
 from webapp.settings import Settings
 from webapp.tiktok import provider
@@ -144,6 +145,18 @@ def test_what_somebody_was_asked_to_add_is_ticked_and_nothing_else(make_app: Mak
     assert form.data()["scopes"] == ["video.list"]
     assert ("scopes", "user.info.stats") in form.unticked
     assert "script>" not in page.text.replace("</script>", "").partition("<body>")[2]
+
+
+def test_a_person_who_is_asked_for_more_reads_what_is_added(make_app: MakeApp) -> None:
+    client = make_app(TIKTOK_OPTIONAL_SCOPES="video.list,user.info.stats").test_client()
+    heading = "Choose what Coatcheck can access"
+    assert Reading(client.get("/connect?add=video.list").text).the("h1") == heading
+    connect(client)
+    assert Reading(client.get("/connect").text).the("h1") == heading
+    adding = Reading(client.get("/connect?add=video.list&add=video.publish").text)
+    assert adding.the("h1") == "Add: Your public videos"
+    # Here already.
+    assert Reading(client.get("/connect?add=user.info.basic").text).the("h1") == heading
 
 
 def test_without_a_choice_the_front_page_holds_the_form_itself(make_app: MakeApp) -> None:

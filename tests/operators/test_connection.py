@@ -178,6 +178,13 @@ def test_ten_presses_a_minute_are_enough(make_app: MakeApp, sandbox: Sandbox) ->
     assert jo.sandbox.calls("token.refresh_token") == 10
 
 
+def test_a_name_from_the_right_leaves_the_heading_where_it_is(jo: Desk) -> None:
+    jo.mark(display_name="أحمد")
+    page = jo.page()
+    assert page.the("h1") == page.the("bdi") == "أحمد"
+    assert "dir" not in page.all("h1")[0].attrs
+
+
 @pytest.mark.parametrize("health", Health)
 def test_every_state_of_health_has_its_page(
     app: Flask, jo: Desk, health: Health, clock: MovableClock

@@ -3,6 +3,7 @@
 import gzip
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,17 @@ def test_a_page_links_privacy_terms_and_cookies_in_sight(page: Reading) -> None:
 
 def test_a_page_has_at_most_one_primary_action(page: Reading) -> None:
     assert len(page.primary) <= 1
+
+
+def test_what_ends_something_comes_after_the_way_back(page: Reading) -> None:
+    pressed = [e for e in page.elements if e.tag == "button" or "button" in e.classes]
+    for before, after in pairwise(pressed):
+        if {"danger", "primary"} <= {*after.classes}:
+            assert (before.tag, before.classes) == ("a", ["button"])
+    questions = ("Yes, disconnect", "Yes, delete my account", "Yes, revoke")
+    for button in pressed:
+        if button.text.startswith(questions):
+            assert {"danger", "primary"} <= {*button.classes}
 
 
 def test_every_field_has_a_label_and_every_reference_a_target(page: Reading) -> None:

@@ -151,7 +151,6 @@ STATES = {
 
 
 _LISTED = "?status=failing"
-_BACK = {"back": f"/operators/tokens{_LISTED}", "listed": _LISTED}
 _DAYS = [Bar(NOW + timedelta(days=n - 29), 9 + n * 7 % 5, n % 11 // 9) for n in range(30)]
 
 
@@ -170,13 +169,13 @@ def _page(one: ConnectionDetails) -> dict[str, Any]:
         "lines": connection_texts.timeline_lines(one.timeline, len(user.asked)),
         "reconnect_url": "https://tickets.example/connect",
         "own": user.operator_since is not None,
-        **_BACK,
+        "listed": _LISTED,
     }
 
 
 def _question(one: ConnectionDetails, **more: Any) -> dict[str, Any]:
     usual = {"person": one.user, "obstacle": None, "held": True, "services": [], "own": False}
-    return usual | _BACK | more
+    return usual | {"listed": _LISTED} | more
 
 
 def _hindered() -> dict[str, Any]:

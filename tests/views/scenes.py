@@ -141,6 +141,7 @@ class Scene:
 
 def _choose(**more: Any) -> dict[str, Any]:
     usual = {"required": [BASIC], "optional": [STATS, VIDEOS], "ticked": set(), "already": set()}
+    usual |= {"adding": []}
     usual |= {"tiktok_host": "www.tiktok.com", "another": False, "unfinished": False, "back": None}
     return usual | more
 
@@ -189,7 +190,12 @@ PEOPLE: dict[str, Scene] = {
     "choose-sent": Scene("connect/choose.html", _choose(back=STUDIO, ticked={VIDEOS.id})),
     "choose-more": Scene(
         "connect/choose.html",
-        _choose(ticked={VIDEOS.id}, already={BASIC.id, STATS.id}, unfinished=True),
+        _choose(
+            ticked={VIDEOS.id},
+            already={BASIC.id, STATS.id},
+            adding=[VIDEOS.label],
+            unfinished=True,
+        ),
         visitor=SIGNED_IN,
         sandbox=True,
     ),

@@ -8,7 +8,6 @@ from webapp.services.connect import user_info
 from webapp.services.connect.disconnect import disconnect_person
 from webapp.services.operators import audit_search, bulk, connection
 from webapp.services.operators.connection import ConnectionDetails
-from webapp.services.operators.list_query import Query
 from webapp.services.refresh.on_demand import NotConnected, Pending, ReconnectRequired, fresh_access
 from webapp.services.vault import CannotOpen
 from webapp.views.http.guards import at_most, operator
@@ -44,8 +43,7 @@ def show(open_id: str) -> str:
         lines=connection_texts.timeline_lines(found.timeline, len(user.asked), _jobs(found)),
         reconnect_url=f"{runtime().settings.public_origin}{url_for('connect.choose')}",
         own=_is_own(open_id),
-        back=list_address.same_page(url_for("operators.tokens"), _listed()),
-        listed=list_address.same_page("", _listed()),
+        listed=_listed(),
     )
 
 
@@ -100,8 +98,7 @@ def confirm_disconnect(open_id: str) -> str:
         held=found.user.access_token is not None,
         services=[use.name for use in found.uses if not use.revoked],
         own=_is_own(open_id),
-        back=list_address.same_page(url_for("operators.tokens"), _listed()),
-        listed=list_address.same_page("", _listed()),
+        listed=_listed(),
     )
 
 
@@ -136,13 +133,12 @@ def _jobs(found: ConnectionDetails) -> dict[str, str]:
 
 
 def _back(open_id: str) -> Response:
-    shown = url_for("connection.show", open_id=open_id)
-    return redirect(list_address.same_page(shown, _listed()), 303)
+    return redirect(url_for("connection.show", open_id=open_id) + _listed(), 303)
 
 
-def _listed() -> Query:
-    """Return the query of the list from which the operator came, which is in the address."""
-    return list_address.parse(request.args).query
+def _listed() -> str:
+    """Return the query string of the list from which the operator came, as far as it is valid."""
+    return list_address.same_page(list_address.parse(request.args).query)
 
 
 def _is_own(open_id: str) -> bool:

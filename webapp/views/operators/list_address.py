@@ -57,9 +57,9 @@ def address(base: str, query: Query, **changes: Any) -> str:
     return f"{base}?{urlencode(pairs)}" if pairs else base
 
 
-def same_page(base: str, query: Query) -> str:
-    """Return the address of the page of the list that `query` names; `base` if it names none."""
-    return address(base, query, after=query.after, before=query.before)
+def same_page(query: Query) -> str:
+    """Return what leads to the same page of the list, to be added to an address: "?status=soon"."""
+    return address("", query, after=query.after, before=query.before)
 
 
 def _printable(name: str) -> str:

@@ -118,7 +118,7 @@ def context(
     everything = asked.everything and bool(page.rows) and whole
     return {
         "query": query,
-        "rows": list_rows.lines(page.rows, now, same_page("", query)),
+        "rows": list_rows.lines(page.rows, now, same_page(query)),
         "fill": list_rows.fill,
         "everything": everything,
         "whole_page": asked.whole_page or everything,

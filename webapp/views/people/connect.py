@@ -45,12 +45,15 @@ def choose() -> str:
     """Step 1: choose permissions; `?add=` ticks those that a service asks for."""
     offer = scopes.offer(runtime().settings)
     present = visitor()
+    already = scopes.granted_by(present.ref) if present else frozenset()
+    ticked = set(request.args.getlist("add"))
     return render_template(
         "connect/choose.html",
         required=offer.required,
         optional=offer.optional,
-        ticked=set(request.args.getlist("add")),
-        already=scopes.granted_by(present.ref) if present else frozenset(),
+        ticked=ticked,
+        already=already,
+        adding=[s.label for s in offer.optional if already and s.id in ticked - already],
         another=request.args.get("another") == "1",
         unfinished=sign_in_attempts.unfinished(runtime().clock()),
         back=return_link.requested(),
