@@ -22,6 +22,7 @@ from webapp.services.records import audit, history
 from webapp.services.records.audit import Field
 from webapp.services.records.history import TimelineEvent
 from webapp.views.operators import connection_texts
+from webapp.views.people import activity_texts
 from webapp.views.people.activity_texts import KNOWN
 
 #: The account is gone with it, so nobody reads of it.
@@ -78,6 +79,15 @@ def test_what_happens_several_times_in_a_row_makes_one_line(
             *("You renewed access.", "1 hour ago", "4 times, the first of these 4 hours ago"),
             *("You connected TikTok.", "5 hours ago", "Your name and picture"),
         ]
+
+
+def test_events_that_allowed_something_else_are_lines_of_their_own() -> None:
+    events = [
+        TimelineEvent(NOW, "connection.connected", "person", fields={"kind": "again", "scopes": s})
+        for s in ("user.info.basic", "user.info.basic", "user.info.basic,video.list")
+    ]
+    found = activity_texts.lines(events, "ct_2222-2222")
+    assert [(line.count, len(line.details)) for line in found] == [(2, 1), (1, 2)]
 
 
 def test_repeated_events_push_nothing_off_the_account_page(mara: FlaskClient) -> None:

@@ -51,6 +51,12 @@ def test_expiries_by_hour_and_reconnects_by_week(
     runtime: Runtime, rows: list[dict[str, Any]]
 ) -> None:
     now = runtime.clock()
+    # Not seen by a worker since its grant ended.
+    over = crowd.one(
+        runtime, now, 90, status="active", refresh_expires_at=now - timedelta(minutes=1)
+    )
+    crowd.put([over])
+    rows = [*rows, over]
     counted = counts.current_counts(runtime, now)
     assert counted is not None
     bars = counted.expiries
