@@ -11,14 +11,22 @@ from tests.journeys.sites import Site
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 
+def two_people(
+    site: Site, open_page: Callable[..., Page], *, javascript: bool
+) -> tuple[Page, Page]:
+    """Let an operator and someone else connect; return the windows of both."""
+    page, jo = open_page(javascript=javascript), open_page()
+    pages.connect(jo, site.url, "jo")
+    pages.connect(page, site.url)
+    site.sql("UPDATE users SET operator_since = connected_at WHERE display_name LIKE 'Mara%'")
+    return page, jo
+
+
 @pytest.mark.parametrize("javascript", [True, False], ids=["script", "plain"])
 def test_an_operator_filters_orders_and_selects(
     simple: Site, open_page: Callable[..., Page], javascript: bool
 ) -> None:
-    page, jo = open_page(javascript=javascript), open_page()
-    pages.connect(jo, simple.url, "jo")
-    pages.connect(page, simple.url)
-    simple.sql("UPDATE users SET operator_since = connected_at WHERE display_name LIKE 'Mara%'")
+    page, _jo = two_people(simple, open_page, javascript=javascript)
     page.goto(f"{simple.url}/operators/tokens")
     expect(page.locator("tbody tr")).to_have_count(2)
     page.get_by_label("Search").fill("jo")
@@ -76,10 +84,7 @@ def test_the_list_is_cards_in_a_narrow_window(simple: Site, open_page: Callable[
 def test_the_bar_offers_only_what_can_help_those_that_are_selected(
     simple: Site, open_page: Callable[..., Page], javascript: bool
 ) -> None:
-    page, jo = open_page(javascript=javascript), open_page()
-    pages.connect(jo, simple.url, "jo")
-    pages.connect(page, simple.url)
-    simple.sql("UPDATE users SET operator_since = connected_at WHERE display_name LIKE 'Mara%'")
+    page, jo = two_people(simple, open_page, javascript=javascript)
     jo.goto(f"{simple.url}/account/disconnect")
     pages.press(jo, "Yes, disconnect")
     page.goto(f"{simple.url}/operators/tokens")

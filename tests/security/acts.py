@@ -15,6 +15,7 @@ from werkzeug.test import TestResponse
 
 from tests.forms import the_form
 from tests.migrations.ladder import contents
+from tests.movable import MovableClock
 from tests.servers import Sandbox
 from tests.services import grants
 from tests.services.holding import runtime_of
@@ -131,6 +132,13 @@ def a_given_up_notice(stage: Stage) -> None:
     values = {"message_id": "msg_1", "event": "fleet.alarm", "body": '{"data": {}}', "tries": 8}
     with stage.app.app_context(), writing() as session:
         session.execute(insert(Notification).values(values | {"created_at": now, "next_at": NEVER}))
+
+
+def let_access_run_out(stage: Stage, clock: MovableClock) -> None:
+    """Move the clock to after the end of every access token; everyone stays signed in."""
+    clock.advance(hours=3)
+    with stage.app.app_context(), writing() as session:
+        session.execute(update(BrowserSession).values(seen_at=clock()))
 
 
 def an_open_breaker(stage: Stage) -> None:

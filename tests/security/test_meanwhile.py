@@ -15,13 +15,13 @@ from sqlalchemy.exc import OperationalError
 from tests.api.asking import Service, problem
 from tests.keep.standins import with_provider
 from tests.movable import MovableClock
-from tests.security.acts import Stage, act, an_open_breaker, in_app, sessions_of
+from tests.security.acts import Stage, act, an_open_breaker, in_app, let_access_run_out, sessions_of
 from tests.security.meanwhile import Interrupted
 from tests.security.newcomers import Slow, again, during, events_of, true_provider
 from tests.services import grants
 from tests.walk import begin, come_back, consent
 from webapp.database import writing
-from webapp.models import BrowserSession, Status, User
+from webapp.models import Status, User
 from webapp.services.connect import connect, disconnect, tiktok_webhook, user_info
 from webapp.services.maintenance import health
 from webapp.services.operators import bulk_order, bulk_work
@@ -123,9 +123,7 @@ def test_an_operator_who_is_removed_during_a_test_is_not_told_that_nothing_was_s
     stage: Stage, clock: MovableClock
 ) -> None:
     """probing.test has refreshed and stored by then; the 404 says that nothing was changed."""
-    clock.advance(hours=3)
-    with stage.app.app_context(), writing() as session:
-        session.execute(update(BrowserSession).values(seen_at=clock()))
+    let_access_run_out(stage, clock)
     path, data = act("test one").sent(stage)
     before = stage.row("jo").version
     during(stage, "user_info", stage.lose_operator)

@@ -10,7 +10,7 @@ from sqlalchemy import delete, update
 from tests.api.asking import Service, problem
 from tests.forms import the_form
 from tests.movable import MovableClock
-from tests.security.acts import Stage, act, an_open_breaker
+from tests.security.acts import Stage, act, an_open_breaker, let_access_run_out
 from tests.security.meanwhile import between
 from tests.security.newcomers import during
 from tests.services import grants
@@ -116,9 +116,7 @@ def test_a_test_that_waits_for_another_refresh_asks_nothing_once_the_right_is_lo
     stage: Stage, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """test_access asks for the right before it waits, and not again before it asks TikTok."""
-    clock.advance(hours=3)
-    with stage.app.app_context(), writing() as session:
-        session.execute(update(BrowserSession).values(seen_at=clock()))
+    let_access_run_out(stage, clock)
     path, data = act("test one").sent(stage)
     held_by_a_worker(stage, stage.sandbox.open_id("jo"))
     ends = clock() + timedelta(hours=2)
@@ -131,9 +129,7 @@ def test_a_test_that_refreshes_asks_nothing_once_the_right_is_lost(
     stage: Stage, clock: MovableClock
 ) -> None:
     """The refresh may have taken ten seconds; what follows it is another call to TikTok."""
-    clock.advance(hours=3)
-    with stage.app.app_context(), writing() as session:
-        session.execute(update(BrowserSession).values(seen_at=clock()))
+    let_access_run_out(stage, clock)
     path, data = act("test one").sent(stage)
     during(stage, "refresh", stage.lose_operator)
     assert stage.operator.post(path, data=data).status_code == 404
